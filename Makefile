@@ -1,0 +1,61 @@
+# The commands of this project. Each sets up what it needs; nothing has to be installed by hand but Python and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+BENCH := .venv-bench
+# What protos are compared with: a commit whose clients must go on working.
+BASE ?= HEAD~1
+ARGS ?=
+
+.PHONY: run test lint setup generate lock bench clean
+
+run: setup
+	@exec $(BIN)/orchestrator up $(ARGS)
+
+test: setup
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: setup
+	$(BIN)/ruff check server gateway scripts benchmarks examples
+	$(BIN)/ruff format --check server gateway scripts benchmarks examples
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/generate.py build/generated
+	diff -r -x __pycache__ build/generated generated || { echo "generated/ is stale: run make generate"; exit 1; }
+	$(BIN)/buf lint
+	$(BIN)/buf format --diff --exit-code
+	if git show $(BASE):generated/orchestrator.binpb > build/base.binpb 2>/dev/null; then \
+		$(BIN)/buf breaking build/generated/orchestrator.binpb --against build/base.binpb --config buf.yaml; fi
+
+generate: setup
+	$(BIN)/python scripts/generate.py
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: requirements/uv.txt requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, and $(PYTHON) is " + sys.version.split()[0] + "; name another: make PYTHON=...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+bench: setup $(BENCH)/.ready
+	$(BENCH)/bin/python -m benchmarks $(ARGS)
+
+$(BENCH)/.ready: $(VENV)/.ready requirements/bench.txt
+	test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH)
+	$(BIN)/uv pip sync --quiet --python $(BENCH)/bin/python --require-hashes requirements/bench.txt
+	$(BIN)/uv pip install --quiet --python $(BENCH)/bin/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The lock files carry hashes and no addresses, so any package index that serves the same files will do.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+lock: setup
+	$(LOCK) --extra dev pyproject.toml -o requirements/dev.txt
+	grep -A 200 '^uv==' requirements/dev.txt | awk 'NR==1 || /^ +--hash/ {print; next} {exit}' > requirements/uv.txt
+	$(LOCK) --extra dev --extra bench -c requirements/dev.txt pyproject.toml -o requirements/bench.txt
+
+clean:
+	rm -rf $(VENV) $(BENCH) build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

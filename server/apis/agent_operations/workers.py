@@ -1,0 +1,208 @@
+"""Agent Operations: workers over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+
+from orchestrator.agent_operations.v1 import worker_service_pb2 as pb
+
+from server.apis.agent_operations.shape import page_of, pagination
+from server.apis.messages import from_value, project, timestamp, value_of
+from server.core.agent_queue import Consumer
+from server.core.call import Call
+from server.core.connected_workers import ConnectedWorkers
+from server.core.ids import parse_id
+from server.core.leases import Finish
+from server.core.worker_reports import CANCELLED, LogLine, completed, failed
+from server.core.workers import Workers
+from server.errors import Conflict, ServiceError
+from server.model import Priority, Task, Worker, WorkerStatus
+
+
+class _Visit(Consumer):
+    """A worker that waits for its next tasks, for the time of one request."""
+
+    def __init__(self, worker: Worker, room: int) -> None:
+        super().__init__(worker, room)
+        self.done: asyncio.Future[list[Task]] = asyncio.get_running_loop().create_future()
+
+    def give(self, tasks: list[Task]) -> None:
+        self.closed = True
+        if not self.done.done():
+            self.done.set_result(tasks)
+
+    def stop(self, error: ServiceError) -> None:
+        if not self.done.done():
+            self.done.set_exception(error)
+
+
+class WorkerServicer:
+    """Decodes, calls the use case, encodes."""
+
+    def __init__(self, workers: Workers, connected_workers: ConnectedWorkers) -> None:
+        self._workers = workers
+        self._connected_workers = connected_workers
+
+    async def ConnectWorker(self, request: pb.ConnectWorkerRequest, call: Call) -> pb.ConnectWorkerResponse:
+        worker, held = await self._workers.connect(
+            call,
+            agent_id=request.agent_id,
+            capacity=request.capacity if request.HasField("capacity") else 1,
+            name=request.name,
+            worker_id=request.worker_id,
+        )
+        data = pb.ConnectedWorker(
+            id=f"worker_{worker.id}",
+            agent_id=f"agent_{worker.agent_id}",
+            status=worker.status,
+            heartbeat_interval_seconds=self._connected_workers.heartbeat_seconds,
+            lease_seconds=self._connected_workers.lease_seconds,
+            leases=[_lease(task) for task in held],
+        )
+        return pb.ConnectWorkerResponse(data=data)
+
+    async def ListWorkers(self, request: pb.ListWorkersRequest, call: Call) -> pb.ListWorkersResponse:
+        number, limit, offset = page_of(request.page, request.limit)
+        page = await self._workers.slice(
+            call, limit=limit, offset=offset, agent_id=request.agent_id, status=request.status
+        )
+        return pb.ListWorkersResponse(
+            data=[_info(worker) for worker in page.rows], pagination=pagination(number, limit, page.total)
+        )
+
+    async def GetWorker(self, request: pb.GetWorkerRequest, call: Call) -> pb.GetWorkerResponse:
+        return pb.GetWorkerResponse(data=_info(await self._workers.get(call, request.worker_id)))
+
+    async def TakeLeases(self, request: pb.TakeLeasesRequest, call: Call) -> pb.TakeLeasesResponse:
+        worker = await self._workers.get(call, request.worker_id)
+        if worker.status != WorkerStatus.ACTIVE:
+            raise Conflict(f"the worker is {worker.status}: connect again", reason="WORKER_INACTIVE")
+        await self._workers.touch(worker)
+        room = worker.capacity - len(await self._workers.held(worker))
+        if request.HasField("max"):
+            room = min(room, request.max)
+        if room <= 0:
+            return pb.TakeLeasesResponse()
+        tasks = await self._workers.claim(worker, room)
+        if not tasks and request.wait_seconds > 0:
+            tasks = await self._wait(worker, room, request.wait_seconds)
+        return pb.TakeLeasesResponse(data=[_lease(task) for task in tasks])
+
+    async def _wait(self, worker: Worker, room: int, seconds: float) -> list[Task]:
+        visit = _Visit(worker, room)
+        try:
+            await self._connected_workers.join(visit)
+            async with asyncio.timeout(seconds):
+                return await asyncio.shield(visit.done)
+        except TimeoutError:
+            # What was handed over in this very moment is not lost.
+            return visit.done.result() if visit.done.done() else []
+        except asyncio.CancelledError:
+            # Nobody hears the answer.
+            if visit.held:
+                await self._workers.give_back(worker, visit.held.items())
+            raise
+        finally:
+            self._connected_workers.leave(visit)
+
+    async def Heartbeat(self, request: pb.HeartbeatRequest, call: Call) -> pb.HeartbeatResponse:
+        worker = await self._workers.get(call, request.worker_id)
+        named = [(parse_id("task", lease.task_id), lease.attempt) for lease in request.leases]
+        kept = await self._workers.beat(
+            call,
+            worker,
+            named,
+            cpu_usage=request.cpu_usage if request.HasField("cpu_usage") else None,
+            memory_usage=request.memory_usage if request.HasField("memory_usage") else None,
+        )
+        has = {(lease.task_id, lease.attempt) for lease in kept}
+        data = pb.HeartbeatResult(
+            kept=[_name(*lease) for lease in sorted(has)],
+            cancel=[_name(lease.task_id, lease.attempt) for lease in kept if lease.cancel_requested],
+            lost=[_name(*lease) for lease in dict.fromkeys(named) if lease not in has],
+        )
+        return pb.HeartbeatResponse(data=data)
+
+    async def ReportProgress(self, request: pb.ReportProgressRequest, call: Call) -> pb.ReportProgressResponse:
+        worker, task = await self._workers.get(call, request.worker_id), parse_id("task", request.task_id)
+        noted = await self._workers.report(
+            worker,
+            task,
+            request.attempt,
+            progress=request.progress if request.HasField("progress") else None,
+            message=request.message,
+        )
+        await self._workers.touch(worker, (task, request.attempt))
+        return pb.ReportProgressResponse(data=_standing(noted))
+
+    async def WriteLog(self, request: pb.WriteLogRequest, call: Call) -> pb.WriteLogResponse:
+        worker, task = await self._workers.get(call, request.worker_id), parse_id("task", request.task_id)
+        lines = [LogLine(request.level or "info", request.message)]
+        noted = await self._workers.report(worker, task, request.attempt, lines=lines)
+        await self._workers.touch(worker, (task, request.attempt))
+        return pb.WriteLogResponse(data=_standing(noted))
+
+    async def CompleteTask(self, request: pb.CompleteTaskRequest, call: Call) -> pb.CompleteTaskResponse:
+        finish = Finish(parse_id("task", request.task_id), request.attempt, completed(from_value(request.output)))
+        return pb.CompleteTaskResponse(data=await self._end(call, request.worker_id, finish))
+
+    async def FailTask(self, request: pb.FailTaskRequest, call: Call) -> pb.FailTaskResponse:
+        error = request.error
+        retryable = request.retryable if request.HasField("retryable") else True
+        result = failed(error.type, error.message, error.traceback, retryable=retryable)
+        finish = Finish(parse_id("task", request.task_id), request.attempt, result)
+        return pb.FailTaskResponse(data=await self._end(call, request.worker_id, finish))
+
+    async def EndCancelled(self, request: pb.EndCancelledRequest, call: Call) -> pb.EndCancelledResponse:
+        finish = Finish(parse_id("task", request.task_id), request.attempt, CANCELLED)
+        return pb.EndCancelledResponse(data=await self._end(call, request.worker_id, finish))
+
+    async def _end(self, call: Call, worker_id: str, finish: Finish) -> pb.TaskStanding:
+        worker = await self._workers.get(call, worker_id)
+        (outcome,) = await self._workers.finish(worker, [finish])
+        await self._workers.touch(worker)
+        return _standing(outcome)
+
+    async def ReleaseTask(self, request: pb.ReleaseTaskRequest, call: Call) -> pb.ReleaseTaskResponse:
+        worker = await self._workers.get(call, request.worker_id)
+        (outcome,) = await self._workers.give_back(worker, [(parse_id("task", request.task_id), request.attempt)])
+        await self._workers.touch(worker)
+        return pb.ReleaseTaskResponse(data=_standing(outcome))
+
+    async def DrainWorker(self, request: pb.DrainWorkerRequest, call: Call) -> pb.DrainWorkerResponse:
+        worker = await self._workers.get(call, request.worker_id)
+        return pb.DrainWorkerResponse(data=_info(await self._workers.drain(call, worker)))
+
+    async def RemoveWorker(self, request: pb.RemoveWorkerRequest, call: Call) -> pb.RemoveWorkerResponse:
+        worker = await self._workers.get(call, request.worker_id)
+        return pb.RemoveWorkerResponse(data=_info(await self._workers.leave(call, worker)))
+
+
+def _info(worker: Worker) -> pb.WorkerInfo:
+    return project(worker, pb.WorkerInfo, id=f"worker_{worker.id}", agent_id=f"agent_{worker.agent_id}")
+
+
+def _lease(task: Task) -> pb.WorkerLease:
+    leased = pb.LeasedTask(
+        id=f"task_{task.id}",
+        type=task.type,
+        priority=Priority(task.priority).name.lower(),
+        payload=value_of(task.input),
+        timeout_seconds=task.timeout_seconds,
+        session_id=f"session_{task.session_id}" if task.session_id else "",
+        cancel_requested=task.cancel_requested_at is not None,
+        created_at=timestamp(task.created_at),
+    )
+    expires = timestamp(task.lease_expires_at or 0)
+    return pb.WorkerLease(task_id=f"task_{task.id}", attempt=task.attempt, expires_at=expires, task=leased)
+
+
+def _name(task_id: str, attempt: int) -> pb.LeaseName:
+    return pb.LeaseName(task_id=f"task_{task_id}", attempt=attempt)
+
+
+def _standing(outcome: Task | ServiceError) -> pb.TaskStanding:
+    """Where a task stands. Raises what was said to be wrong."""
+    if isinstance(outcome, ServiceError):
+        raise outcome
+    return pb.TaskStanding(task_id=f"task_{outcome.id}", status=outcome.status, attempt=outcome.attempt)

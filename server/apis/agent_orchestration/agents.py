@@ -1,0 +1,63 @@
+"""Agent Orchestration: agents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.agent_orchestration.v1 import agent_service_pb2 as pb
+from orchestrator.agent_orchestration.v1.agent_pb2 import Agent as AgentMessage
+
+from server.apis.agent_orchestration.shape import LIMIT, agent_message
+from server.core.agents import Agents
+from server.core.call import Call
+from server.model import Agent
+
+
+class AgentServicer:
+    """Decodes, calls the use case, encodes."""
+
+    def __init__(self, agents: Agents) -> None:
+        self._agents = agents
+
+    async def DeployAgent(self, request: pb.DeployAgentRequest, call: Call) -> AgentMessage:
+        agent = await self._agents.create(
+            call,
+            name=request.name,
+            description=request.description,
+            code=request.code,
+            requirements=request.requirements,
+            entry_function=request.entry_function,
+        )
+        return _answer(agent, call)
+
+    async def GetAgent(self, request: pb.GetAgentRequest, call: Call) -> AgentMessage:
+        return _answer(await self._agents.get(call, request.agent_id), call)
+
+    async def ListAgents(self, request: pb.ListAgentsRequest, call: Call) -> pb.ListAgentsResponse:
+        limit = request.limit or LIMIT
+        page = await self._agents.slice(call, limit=limit, offset=request.offset, status=request.status or None)
+        return pb.ListAgentsResponse(
+            agents=[agent_message(agent) for agent in page.rows],
+            total=page.total,
+            limit=limit,
+            offset=request.offset,
+        )
+
+    async def UpdateAgent(self, request: pb.UpdateAgentRequest, call: Call) -> AgentMessage:
+        texts: dict[str, Any] = {
+            name: getattr(request, name) if request.HasField(name) else None
+            for name in ("name", "description", "code", "entry_function")
+        }
+        agent = await self._agents.update(
+            call, request.agent_id, **texts, requirements=list(request.requirements) or None
+        )
+        return _answer(agent, call)
+
+    async def DeleteAgent(self, request: pb.DeleteAgentRequest, call: Call) -> pb.DeleteAgentResponse:
+        agent = await self._agents.delete(call, request.agent_id)
+        return pb.DeleteAgentResponse(id=f"agent_{agent.id}", deleted=True)
+
+
+def _answer(agent: Agent, call: Call) -> AgentMessage:
+    call.etag = agent.version
+    return agent_message(agent)

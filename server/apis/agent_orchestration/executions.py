@@ -1,0 +1,69 @@
+"""Agent Orchestration: executions, which are tasks."""
+
+from __future__ import annotations
+
+from orchestrator.agent_orchestration.v1 import execution_service_pb2 as pb
+from orchestrator.agent_orchestration.v1.execution_pb2 import Execution
+
+from server.apis.agent_orchestration.shape import LIMIT, execution_message
+from server.apis.messages import from_value
+from server.core.agents import Agents
+from server.core.call import Call
+from server.core.making import NewTask
+from server.core.sessions import Sessions
+from server.core.tasks import Tasks
+from server.model import ENDED
+
+ACCEPTED = 202
+# How much longer than its own timeout an execution is waited for, for the time it spends in the queue.
+QUEUE_SECONDS = 10.0
+
+
+class ExecutionServicer:
+    """Decodes, calls the use case, encodes."""
+
+    def __init__(self, tasks: Tasks, sessions: Sessions, agents: Agents, *, wait_seconds: float) -> None:
+        self._tasks = tasks
+        self._sessions = sessions
+        self._agents = agents
+        self._wait_seconds = wait_seconds
+
+    async def ExecuteAgent(self, request: pb.ExecuteAgentRequest, call: Call) -> Execution:
+        timeout = request.timeout or 30.0
+        new = NewTask(
+            agent_id=request.agent_id,
+            session_id=request.session_id,
+            input=from_value(request.input_data) if request.HasField("input_data") else {},
+            timeout_seconds=timeout,
+            input_field="input_data",
+        )
+        task = await self._tasks.create(call, new)
+        if request.wait or not request.HasField("wait"):
+            task = await self._tasks.wait(call, task, min(timeout + QUEUE_SECONDS, self._wait_seconds))
+        call.http_status = 200 if task.status in ENDED else ACCEPTED
+        return execution_message(task)
+
+    async def GetExecution(self, request: pb.GetExecutionRequest, call: Call) -> Execution:
+        return execution_message(await self._tasks.get(call, request.execution_id))
+
+    async def ListExecutions(self, request: pb.ListExecutionsRequest, call: Call) -> pb.ListExecutionsResponse:
+        limit = request.limit or LIMIT
+        session = await self._sessions.get(call, request.session_id) if request.session_id else None
+        agent = await self._agents.get(call, request.agent_id) if request.agent_id else None
+        page = await self._tasks.slice(
+            call,
+            limit=limit,
+            offset=request.offset,
+            status=request.status or None,
+            agent_id=agent.id if agent is not None else None,
+            session_id=session.id if session is not None else None,
+        )
+        return pb.ListExecutionsResponse(
+            executions=[execution_message(task) for task in page.rows],
+            total=page.total,
+            limit=limit,
+            offset=request.offset,
+        )
+
+    async def CancelExecution(self, request: pb.CancelExecutionRequest, call: Call) -> Execution:
+        return execution_message(await self._tasks.cancel(call, request.execution_id))

@@ -1,0 +1,65 @@
+"""Agent Orchestration: sessions."""
+
+from __future__ import annotations
+
+from orchestrator.agent_orchestration.v1 import session_service_pb2 as pb
+from orchestrator.agent_orchestration.v1.session_pb2 import Session as SessionMessage
+
+from server.apis.agent_orchestration.shape import LIMIT, session_message
+from server.core.call import Call
+from server.core.sessions import Sessions
+from server.model import Session, SessionStatus
+
+
+class SessionServicer:
+    """Decodes, calls the use case, encodes."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    async def CreateSession(self, request: pb.CreateSessionRequest, call: Call) -> SessionMessage:
+        session = await self._sessions.create(
+            call,
+            name=request.name,
+            description=request.description,
+            timeout_seconds=request.config.timeout or 3600,
+            max_iterations=request.config.max_iterations or 100,
+        )
+        return _answer(session, call)
+
+    async def GetSession(self, request: pb.GetSessionRequest, call: Call) -> SessionMessage:
+        return _answer(await self._sessions.get(call, request.session_id), call)
+
+    async def ListSessions(self, request: pb.ListSessionsRequest, call: Call) -> pb.ListSessionsResponse:
+        limit = request.limit or LIMIT
+        page = await self._sessions.slice(call, limit=limit, offset=request.offset, status=request.status or None)
+        return pb.ListSessionsResponse(
+            sessions=[session_message(session) for session in page.rows],
+            total=page.total,
+            limit=limit,
+            offset=request.offset,
+        )
+
+    async def UpdateSession(self, request: pb.UpdateSessionRequest, call: Call) -> SessionMessage:
+        session = await self._sessions.update(
+            call,
+            request.session_id,
+            name=request.name if request.HasField("name") else None,
+            description=request.description if request.HasField("description") else None,
+        )
+        return _answer(session, call)
+
+    async def CompleteSession(self, request: pb.CompleteSessionRequest, call: Call) -> SessionMessage:
+        return _answer(await self._sessions.end(call, request.session_id, SessionStatus.COMPLETED), call)
+
+    async def FailSession(self, request: pb.FailSessionRequest, call: Call) -> SessionMessage:
+        return _answer(await self._sessions.end(call, request.session_id, SessionStatus.FAILED, request.error), call)
+
+    async def DeleteSession(self, request: pb.DeleteSessionRequest, call: Call) -> pb.DeleteSessionResponse:
+        session = await self._sessions.delete(call, request.session_id)
+        return pb.DeleteSessionResponse(id=f"session_{session.id}", deleted=True)
+
+
+def _answer(session: Session, call: Call) -> SessionMessage:
+    call.etag = session.version
+    return session_message(session)

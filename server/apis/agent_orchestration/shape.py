@@ -1,0 +1,63 @@
+"""The Agent Orchestration API's shapes: bare resources, limit and offset, `{error: {code, message, details}}`."""
+
+from __future__ import annotations
+
+import json
+
+from orchestrator.agent_orchestration.v1.agent_pb2 import Agent as AgentMessage
+from orchestrator.agent_orchestration.v1.execution_pb2 import Execution, ExecutionError
+from orchestrator.agent_orchestration.v1.session_pb2 import Session as SessionMessage
+from orchestrator.agent_orchestration.v1.session_pb2 import SessionConfig
+
+from server.apis.api import HTTP_STATUS, Rendered
+from server.apis.messages import project, remembered, value_of
+from server.core.agents import entry_of
+from server.core.code import signature
+from server.errors import ServiceError
+from server.model import Agent, Session, Task
+
+LIMIT = 10
+
+
+@remembered
+def session_message(session: Session) -> SessionMessage:
+    """A session."""
+    config = SessionConfig(timeout=session.timeout_seconds, max_iterations=session.max_iterations)
+    return project(session, SessionMessage, id=f"session_{session.id}", config=config)
+
+
+def agent_message(agent: Agent) -> AgentMessage:
+    """An agent; without code where the row was read for a list or kept by an event."""
+    entry = entry_of(agent) if agent.entry != "{}" else None
+    return project(
+        agent,
+        AgentMessage,
+        id=f"agent_{agent.id}",
+        type=agent.runtime,
+        requirements=json.loads(agent.requirements),
+        entry_function=entry.function if entry is not None else "",
+        input_binding=signature(entry) if entry is not None else "",
+    )
+
+
+def execution_message(task: Task) -> Execution:
+    """A task, as an execution; without its long texts where the row was read for a list."""
+    return project(
+        task,
+        Execution,
+        id=f"execution_{task.id}",
+        agent_id=f"agent_{task.agent_id}" if task.agent_id else "",
+        session_id=f"session_{task.session_id}" if task.session_id else "",
+        input_data=value_of(task.input),
+        output=value_of(task.output),
+        stdout=task.stdout or "",
+        stderr=task.stderr or "",
+        error=ExecutionError(**json.loads(task.error)) if task.error else None,
+        cancel_requested=task.cancel_requested_at is not None and task.completed_at is None,
+    )
+
+
+def render_error(error: ServiceError, request_id: str) -> Rendered:
+    """As the document says: a code, a message, details."""
+    body = {"error": {"code": error.reason, "message": error.message, "details": error.details}}
+    return Rendered(HTTP_STATUS[error.kind], body)

@@ -1,0 +1,84 @@
+"""orchestrator.v1.AgentService."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.v1 import agent_service_pb2 as pb
+from orchestrator.v1.agent_pb2 import Agent as AgentMessage
+
+from server.apis.messages import from_struct
+from server.apis.native.resources import AGENT_WORDS, agent_message
+from server.core.agents import Agents
+from server.core.call import Call
+from server.core.profile import Profile
+
+PAGE_SIZE = 20
+
+
+class AgentServicer:
+    """Decodes, calls the use case, encodes."""
+
+    def __init__(self, agents: Agents) -> None:
+        self._agents = agents
+
+    async def CreateAgent(self, request: pb.CreateAgentRequest, call: Call) -> AgentMessage:
+        agent = await self._agents.create(
+            call,
+            name=request.name,
+            description=request.description,
+            code=request.code,
+            requirements=request.requirements,
+            entry_function=request.entry_function,
+            profile=_profile(request),
+        )
+        return agent_message(agent)
+
+    async def RegisterAgent(self, request: pb.RegisterAgentRequest, call: Call) -> AgentMessage:
+        agent = await self._agents.register(
+            call, name=request.name, description=request.description, profile=_profile(request)
+        )
+        return agent_message(agent)
+
+    async def GetAgent(self, request: pb.GetAgentRequest, call: Call) -> AgentMessage:
+        return agent_message(await self._agents.get(call, request.id))
+
+    async def ListAgents(self, request: pb.ListAgentsRequest, call: Call) -> pb.ListAgentsResponse:
+        status = AGENT_WORDS[request.status] if request.status else None
+        size = request.page_size or PAGE_SIZE
+        page = await self._agents.page(call, size=size, token=request.page_token, status=status, type=request.type)
+        return pb.ListAgentsResponse(
+            agents=[agent_message(agent) for agent in page.rows], next_page_token=page.next_token
+        )
+
+    async def UpdateAgent(self, request: pb.UpdateAgentRequest, call: Call) -> AgentMessage:
+        call.if_match = request.version
+        texts = {
+            name: getattr(request, name) if request.HasField(name) else None
+            for name in ("name", "description", "code", "entry_function")
+        }
+        requirements = request.requirements.lines if request.HasField("requirements") else None
+        agent = await self._agents.update(
+            call,
+            request.id,
+            **texts,
+            requirements=requirements,
+            profile=_profile(request),
+            disabled=request.disabled if request.HasField("disabled") else None,
+        )
+        return agent_message(agent)
+
+    async def DeleteAgent(self, request: pb.DeleteAgentRequest, call: Call) -> pb.DeleteAgentResponse:
+        call.if_match = request.version
+        await self._agents.delete(call, request.id)
+        return pb.DeleteAgentResponse()
+
+
+def _profile(request: pb.CreateAgentRequest | pb.RegisterAgentRequest | pb.UpdateAgentRequest) -> Profile:
+    names = ("type", "environment", "max_concurrent_tasks", "timeout_seconds", "retry_attempts")
+    given: dict[str, Any] = {name: getattr(request, name) for name in names if request.HasField(name)}
+    if request.HasField("capabilities"):
+        given["capabilities"] = list(request.capabilities.words)
+    if request.HasField("configuration"):
+        given["configuration"] = from_struct(request.configuration)
+    return Profile(**given)

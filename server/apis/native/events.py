@@ -1,0 +1,42 @@
+"""orchestrator.v1.EventService."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from orchestrator.v1 import event_service_pb2 as pb
+from orchestrator.v1.event_pb2 import Event as EventMessage
+
+from server.apis.native.resources import event_message
+from server.core.call import Call
+from server.core.events import EventFilter, Events
+
+PAGE_SIZE = 100
+
+
+class EventServicer:
+    """Decodes, calls the use case, encodes."""
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+
+    async def Watch(self, request: pb.WatchRequest, call: Call) -> AsyncIterator[EventMessage]:
+        wanted = EventFilter(request.types, request.resource_id)
+        after = await self._events.begin(call, request.after if request.HasField("after") else None)
+        return self._messages(call, after, wanted)
+
+    async def _messages(self, call: Call, after: int, wanted: EventFilter) -> AsyncIterator[EventMessage]:
+        async for events in self._events.follow(call, after, wanted):
+            for event in events:
+                yield event_message(event)
+            if not events:
+                heartbeat = EventMessage(type="heartbeat")
+                heartbeat.created_at.GetCurrentTime()
+                yield heartbeat
+
+    async def ListEvents(self, request: pb.ListEventsRequest, call: Call) -> pb.ListEventsResponse:
+        wanted = EventFilter(request.types, request.resource_id)
+        events, cursor, newest = await self._events.page(call, request.after, request.limit or PAGE_SIZE, wanted)
+        return pb.ListEventsResponse(
+            events=[event_message(event) for event in events], next_after=cursor, newest=newest
+        )

@@ -1,0 +1,107 @@
+"""The native API's workflows and runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from orchestrator.v1.task_pb2 import RetryPolicy, TaskError
+from orchestrator.v1.workflow_pb2 import Workflow as WorkflowMessage
+from orchestrator.v1.workflow_pb2 import WorkflowRun as RunMessage
+from orchestrator.v1.workflow_pb2 import (
+    WorkflowRunStatus,
+    WorkflowRunStep,
+    WorkflowStatus,
+    WorkflowStep,
+    WorkflowStepStatus,
+)
+
+from server.apis.messages import from_value, project, timestamp, to_value, value_of
+from server.core.steps import Step
+from server.core.workflow_runs import RunStep
+from server.model import Workflow, WorkflowRun
+
+# Longer outputs of steps are left to their tasks: a hundred of them must fit into one message.
+MAX_STEP_OUTPUT = 32 << 10
+
+STATUS = {name.removeprefix("WORKFLOW_STATUS_").lower(): number for name, number in WorkflowStatus.items()}
+RUN_STATUS = {name.removeprefix("WORKFLOW_RUN_STATUS_").lower(): number for name, number in WorkflowRunStatus.items()}
+STEP_STATUS = {
+    name.removeprefix("WORKFLOW_STEP_STATUS_").lower(): number for name, number in WorkflowStepStatus.items()
+}
+WORDS = {number: word for word, number in STATUS.items()}
+RUN_WORDS = {number: word for word, number in RUN_STATUS.items()}
+
+
+def workflow_message(workflow: Workflow) -> WorkflowMessage:
+    """A workflow; without its steps where an event left them out."""
+    return project(
+        workflow,
+        WorkflowMessage,
+        id=f"workflow_{workflow.id}",
+        status=STATUS[workflow.status],
+        steps=[_step_message(step) for step in json.loads(workflow.steps or "[]")],
+    )
+
+
+def run_message(run: WorkflowRun, steps: Sequence[RunStep] = ()) -> RunMessage:
+    """A run, with these steps."""
+    return project(
+        run,
+        RunMessage,
+        id=f"run_{run.id}",
+        workflow_id=f"workflow_{run.workflow_id}",
+        status=RUN_STATUS[run.status],
+        priority=run.priority + 1,
+        parameters=value_of(run.parameters or None),
+        steps=[_run_step_message(step) for step in steps],
+        output=value_of(run.output),
+    )
+
+
+def step_of(message: WorkflowStep) -> Step:
+    """A step as core takes it."""
+    step: Step = {"id": message.id, "name": message.name, "agent_type": message.agent_type}
+    step["capabilities"] = list(message.capabilities)
+    if message.HasField("order"):
+        step["order"] = message.order
+    if message.HasField("input"):
+        step["input"] = from_value(message.input)
+    if message.HasField("timeout_seconds"):
+        step["timeout_seconds"] = message.timeout_seconds
+    if message.HasField("retry"):
+        names = ("initial_delay", "multiplier", "max_delay", "jitter")
+        given = {name: getattr(message.retry, name) for name in names if message.retry.HasField(name)}
+        step["retry"] = {"max_retries": message.retry.max_retries, **given}
+    return step
+
+
+def _step_message(step: Mapping[str, Any]) -> WorkflowStep:
+    plain = {name: value for name, value in step.items() if name not in ("input", "retry")}
+    return WorkflowStep(
+        **plain,
+        input=to_value(step["input"]) if "input" in step else None,
+        retry=RetryPolicy(**step["retry"]) if "retry" in step else None,
+    )
+
+
+def _run_step_message(each: RunStep) -> WorkflowRunStep:
+    status: Any = STEP_STATUS[each.status]
+    message = WorkflowRunStep(step=_step_message(each.step), status=status)
+    task = each.task
+    if task is None:
+        return message
+    message.task_id = f"task_{task.id}"
+    message.attempts = task.attempt
+    if task.output is not None and len(task.output) <= MAX_STEP_OUTPUT:
+        message.output.CopyFrom(to_value(json.loads(task.output)))
+    if task.error:
+        message.error.CopyFrom(TaskError(**json.loads(task.error)))
+    if task.started_at is not None:
+        message.started_at.CopyFrom(timestamp(task.started_at))
+    if task.completed_at is not None:
+        message.completed_at.CopyFrom(timestamp(task.completed_at))
+    if task.duration_ms is not None:
+        message.duration_ms = task.duration_ms
+    return message

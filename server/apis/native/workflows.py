@@ -1,0 +1,109 @@
+"""orchestrator.v1.WorkflowService."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from google.protobuf.struct_pb2 import Value
+from orchestrator.v1 import workflow_service_pb2 as pb
+from orchestrator.v1.workflow_pb2 import Workflow as WorkflowMessage
+from orchestrator.v1.workflow_pb2 import WorkflowRun as RunMessage
+
+from server.apis.messages import from_value
+from server.apis.native.workflow_resources import RUN_WORDS, WORDS, run_message, step_of, workflow_message
+from server.core.call import Call
+from server.core.workflow_runs import Runs
+from server.core.workflows import Workflows
+from server.errors import InvalidRequest
+from server.model import Priority, WorkflowRun, WorkflowStatus
+
+PAGE_SIZE = 20
+
+
+class WorkflowServicer:
+    """Decodes, calls the use case, encodes."""
+
+    def __init__(self, workflows: Workflows, runs: Runs) -> None:
+        self._workflows = workflows
+        self._runs = runs
+
+    async def CreateWorkflow(self, request: pb.CreateWorkflowRequest, call: Call) -> WorkflowMessage:
+        workflow = await self._workflows.create(
+            call,
+            name=request.name,
+            description=request.description,
+            steps=[step_of(step) for step in request.steps],
+            status=WorkflowStatus(WORDS[request.status]) if request.status else WorkflowStatus.ACTIVE,
+        )
+        return workflow_message(workflow)
+
+    async def GetWorkflow(self, request: pb.GetWorkflowRequest, call: Call) -> WorkflowMessage:
+        return workflow_message(await self._workflows.get(call, request.id))
+
+    async def ListWorkflows(self, request: pb.ListWorkflowsRequest, call: Call) -> pb.ListWorkflowsResponse:
+        status = WORDS[request.status] if request.status else None
+        size = request.page_size or PAGE_SIZE
+        page = await self._workflows.page(call, size=size, token=request.page_token, status=status)
+        return pb.ListWorkflowsResponse(
+            workflows=[workflow_message(workflow) for workflow in page.rows], next_page_token=page.next_token
+        )
+
+    async def UpdateWorkflow(self, request: pb.UpdateWorkflowRequest, call: Call) -> WorkflowMessage:
+        call.if_match = request.version
+        workflow = await self._workflows.update(
+            call,
+            request.id,
+            name=request.name if request.HasField("name") else None,
+            description=request.description if request.HasField("description") else None,
+            steps=[step_of(step) for step in request.steps] or None,
+            status=WorkflowStatus(WORDS[request.status]) if request.status else None,
+        )
+        return workflow_message(workflow)
+
+    async def DeleteWorkflow(self, request: pb.DeleteWorkflowRequest, call: Call) -> pb.DeleteWorkflowResponse:
+        call.if_match = request.version
+        await self._workflows.delete(call, request.id)
+        return pb.DeleteWorkflowResponse()
+
+    async def ExecuteWorkflow(self, request: pb.ExecuteWorkflowRequest, call: Call) -> RunMessage:
+        run = await self._workflows.execute(
+            call,
+            request.id,
+            parameters=_object(request.parameters) if request.HasField("parameters") else {},
+            priority=Priority(request.priority - 1) if request.priority else Priority.MEDIUM,
+        )
+        return await self._answer(run)
+
+    async def GetRun(self, request: pb.GetRunRequest, call: Call) -> RunMessage:
+        return await self._answer(await self._runs.get(call, request.id))
+
+    async def ListRuns(self, request: pb.ListRunsRequest, call: Call) -> pb.ListRunsResponse:
+        page = await self._runs.page(
+            call,
+            size=request.page_size or PAGE_SIZE,
+            token=request.page_token,
+            workflow_id=request.workflow_id,
+            status=RUN_WORDS[request.status] if request.status else None,
+        )
+        return pb.ListRunsResponse(runs=[run_message(run) for run in page.rows], next_page_token=page.next_token)
+
+    async def CancelRun(self, request: pb.CancelRunRequest, call: Call) -> RunMessage:
+        return await self._answer(await self._runs.cancel(call, request.id))
+
+    async def RetryRun(self, request: pb.RetryRunRequest, call: Call) -> RunMessage:
+        return await self._answer(await self._runs.retry(call, request.id))
+
+    async def WatchRun(self, request: pb.WatchRunRequest, call: Call) -> AsyncIterator[RunMessage]:
+        await self._runs.get(call, request.id)
+        return (run_message(run, steps) async for run, steps in self._runs.watch(call, request.id))
+
+    async def _answer(self, run: WorkflowRun) -> RunMessage:
+        return run_message(run, await self._runs.steps_of(run))
+
+
+def _object(value: Value) -> dict[str, Any]:
+    if value.WhichOneof("kind") != "struct_value":
+        raise InvalidRequest("parameters", "must be an object")
+    plain: dict[str, Any] = from_value(value)
+    return plain

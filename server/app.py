@@ -1,0 +1,250 @@
+"""All the wiring: settings → store → core → work and APIs → the gRPC server."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import grpc
+import structlog
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from gateway.websocket import Bridge
+from server.apis.agent_operations import agent_operations_api
+from server.apis.agent_orchestration import agent_orchestration_api
+from server.apis.api import Api
+from server.apis.native import native_api
+from server.core import idempotency
+from server.core.agents import Agents
+from server.core.clients import Clients
+from server.core.connected_workers import ConnectedWorkers
+from server.core.dependents import Dependents
+from server.core.events import Events
+from server.core.identity import Identity
+from server.core.metrics import Metrics
+from server.core.queue import Queue
+from server.core.sessions import Sessions
+from server.core.system import System
+from server.core.tasks import Tasks
+from server.core.timetable import Timetable
+from server.core.tokens import Tokens, signing_secret
+from server.core.totals import Totals
+from server.core.use_cases import UseCases
+from server.core.watch import Thresholds, Watch
+from server.core.workers import Workers
+from server.core.workflow_runs import Runs
+from server.core.workflows import Workflows
+from server.rpc.log import CallLog
+from server.rpc.method import Methods
+from server.rpc.pipeline import Pipeline
+from server.rpc.quotas import Quotas
+from server.settings import Settings
+from server.store.bus import Bus, PostgresBus, SocketBus
+from server.store.database import Database
+from server.store.feed import Feeds
+from server.store.forever import forever
+from server.store.opened import open_database
+from server.work.clock import QueueClock
+from server.work.dispatch import Dispatcher
+from server.work.environments import Environments
+from server.work.installer import Installer
+from server.work.python_runner import PythonRunner
+from server.work.sandbox import Limits, Sandboxes
+
+HOUR = 3600 * 1_000_000
+TRIM_SECONDS = 60.0
+# Where WebSockets are listened for: a unix socket, or a host and port.
+Address = Path | tuple[str, int]
+MAX_MESSAGE = 4 << 20
+log = structlog.get_logger()
+
+
+class Application:
+    """One server process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.database: Database = open_database(settings)
+        self.bus: Bus = (
+            SocketBus(settings.run_dir) if settings.sqlite_path is not None else PostgresBus(settings.database)
+        )
+        self.feeds = Feeds(self.database, self.bus)
+        self.sandboxes = Sandboxes(
+            prewarmed=settings.sandbox_prewarmed,
+            concurrency=settings.sandbox_concurrency,
+            unsandboxed=settings.allow_unsandboxed,
+        )
+        self.queue = Queue(self.database, lease_seconds=settings.lease_seconds, max_attempts=settings.max_attempts)
+        self.tokens = Tokens(signing_secret(settings))
+        self.use_cases = self._use_cases()
+        self.dispatcher = self._dispatcher()
+        self.clock = QueueClock(self.database, Timetable(self.database), Dependents(self.database), self.feeds)
+        self.health = health.aio.HealthServicer()
+        self.server = self._server()
+        self._trimmed = time.monotonic()
+
+    def _use_cases(self) -> UseCases:
+        settings, database = self.settings, self.database
+        totals = Totals(database)
+        agents = Agents(database, totals, no_sandbox=lambda: self.sandboxes.unavailable)
+        open_sessions = None if settings.no_quotas else settings.open_sessions
+        workers = Workers(database, self.queue, silent_seconds=settings.worker_silent_seconds)
+        return UseCases(
+            sessions=Sessions(database, totals, open_sessions=open_sessions),
+            agents=agents,
+            tasks=Tasks(database, totals, self.feeds, agents),
+            workers=workers,
+            connected_workers=ConnectedWorkers(
+                database, self.queue, workers, self.feeds, lease_seconds=settings.lease_seconds
+            ),
+            events=Events(database, self.feeds, heartbeat_seconds=settings.heartbeat_seconds),
+            clients=Clients(database, self.tokens),
+            workflows=Workflows(database, totals),
+            runs=Runs(database, totals, self.feeds),
+            system=System(
+                database,
+                workers,
+                redis_url=settings.redis_url,
+                data_dir=settings.data_dir,
+                queue_length=settings.queue_alert_tasks,
+                queue_seconds=settings.queue_alert_seconds,
+            ),
+            metrics=Metrics(database),
+        )
+
+    def _watch(self) -> Watch:
+        settings = self.settings
+        thresholds = Thresholds(
+            queue_length=settings.queue_alert_tasks,
+            queue_seconds=settings.queue_alert_seconds,
+            error_percent=settings.error_alert_percent,
+            error_tasks=settings.error_alert_tasks,
+            disk_percent=settings.disk_alert_percent,
+        )
+        return Watch(self.database, self.use_cases.system.disk_percent, thresholds)
+
+    def _dispatcher(self) -> Dispatcher:
+        settings, agents = self.settings, self.use_cases.agents
+        environments = Environments(settings.data_dir.resolve() / "environments")
+        limits = Limits(
+            memory_bytes=settings.sandbox_memory_mb << 20,
+            disk_bytes=settings.sandbox_disk_mb << 20,
+        )
+        self.installer = Installer(agents, environments)
+        runner = PythonRunner(agents, self.sandboxes, environments, limits, settings.sandbox_concurrency)
+        dispatcher = Dispatcher(self.queue, self.feeds, [runner, self.installer], lease_seconds=settings.lease_seconds)
+        cases = self.use_cases
+        dispatcher.sweeps = [
+            cases.sessions.expire,
+            cases.workers.find_lost,
+            cases.runs.cancel_orphans,
+            self._forget_old,
+            cases.metrics.compact,
+            self._watch().sweep,
+        ]
+        return dispatcher
+
+    async def _forget_old(self) -> None:
+        if time.monotonic() - self._trimmed < TRIM_SECONDS:
+            return
+        self._trimmed = time.monotonic()
+        now = self.database.clock()
+        await self.use_cases.events.trim(now - int(self.settings.event_retention_hours * HOUR))
+        await idempotency.forget(self.database, now - int(self.settings.idempotency_hours * HOUR))
+        await self.installer.remove_unused()
+
+    def _server(self) -> grpc.aio.Server:
+        server = grpc.aio.server(
+            options=[
+                ("grpc.so_reuseport", int(self.settings.workers > 1)),
+                ("grpc.max_receive_message_length", MAX_MESSAGE),
+                ("grpc.max_metadata_size", 32 << 10),
+                ("grpc.keepalive_permit_without_calls", 1),
+                ("grpc.http2.min_ping_interval_without_data_ms", 5000),
+            ]
+        )
+        quotas = (
+            None
+            if self.settings.no_quotas
+            else Quotas(redis_url=self.settings.redis_url, requests_per_hour=self.settings.requests_per_hour)
+        )
+        self.calls = CallLog(self.settings.log_level)
+        pipeline = Pipeline(self.database, Identity(self.database, self.tokens), quotas, self.calls)
+        apis: Sequence[Api] = (
+            native_api(self.use_cases),
+            agent_orchestration_api(self.use_cases, wait_seconds=self.settings.execute_wait_seconds),
+            agent_operations_api(
+                self.use_cases,
+                burst_per_minute=self.settings.requests_per_minute,
+                sockets_per_key=self.settings.sockets_of_a_key,
+                slow_after=self.settings.slow_consumer_events,
+            ),
+        )
+        self.services = [service.full_name for api in apis for service, _ in api.services]
+        methods = Methods(apis, pipeline)
+        server.add_generic_rpc_handlers((methods,))
+        self.sockets = Bridge(methods.dialogues, connections=self.settings.socket_connections)
+        health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
+        names = [*self.services, health.SERVICE_NAME, reflection.SERVICE_NAME]
+        reflection.enable_server_reflection(names, server)
+        return server
+
+    async def start(self, addresses: Sequence[str], socket_address: Address | None = None) -> list[int]:
+        """Opens everything and listens at `addresses`, and for WebSockets at `socket_address`; returns the ports.
+
+        Raises Unavailable.
+        """
+        await self.database.open()
+        await self.bus.open()
+        self.feeds.start()
+        self._polling = asyncio.create_task(forever("poll", self.feeds.poll))
+        await self.sandboxes.start()
+        if self.sandboxes.unavailable is not None:
+            log.warning("deployed code cannot run here", reason=self.sandboxes.unavailable)
+        ports = [self.server.add_insecure_port(address) for address in addresses]
+        await self.server.start()
+        if socket_address is not None:
+            await self.sockets.start(socket_address)
+        self.dispatcher.start()
+        self.clock.start()
+        for service in ("", *self.services):
+            await self.health.set(service, health_pb2.HealthCheckResponse.SERVING)
+        return ports
+
+    async def stop(self) -> None:
+        """NOT_SERVING, streams end, running calls finish, work is finished or given back, nothing is left behind."""
+        seconds = self.settings.shutdown_seconds
+        await self.health.enter_graceful_shutdown()
+        self.feeds.close(max(0.0, seconds - 1))
+        await asyncio.gather(self.server.stop(seconds), self.sockets.stop(seconds))
+        await self.clock.stop()
+        await self.dispatcher.stop(seconds / 2)
+        await self.sandboxes.close()
+        self._polling.cancel()
+        await asyncio.gather(self._polling, return_exceptions=True)
+        await self.use_cases.system.close()
+        await self.bus.close()
+        await self.database.close()
+        self.calls.flush()
+
+
+async def serve(settings: Settings, addresses: Sequence[str], socket_address: Address | None = None) -> None:
+    """Runs a server process until SIGTERM or SIGINT."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    application = Application(settings)
+    await application.start(addresses, socket_address)
+    # What is there now stays: the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 50)
+    log.info("serving", addresses=list(addresses), isolation=application.sandboxes.isolation)
+    await stopping.wait()
+    log.info("stopping")
+    await application.stop()

@@ -1,0 +1,182 @@
+"""One agent's workers in this process, and the loop that finds tasks for them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, func, select
+
+from server.core.ending import COUNT_RUNNING
+from server.errors import ServiceError
+from server.model import Agent, AgentStatus, Task, Worker
+from server.store.forever import forever
+from server.store.statement import Statement
+
+if TYPE_CHECKING:
+    from server.core.connected_workers import ConnectedWorkers
+
+# Looking without having been told is only the safety net.
+POLL_SECONDS = 1.0
+# How many workers of an agent claim at the same time.
+AT_ONCE = 16
+
+_tasks = Task.table().c
+_agents = Agent.table().c
+_claimable = (_tasks.status == "pending", _tasks.rank.is_not(None))
+_AGENT = Statement[Agent](
+    select(Agent.table()).where(_agents.id == bindparam("agent"), _agents.deleted_at.is_(None)), Agent
+)
+_WAITING = Statement[Any](
+    select(func.count()).select_from(
+        select(_tasks.id)
+        .where(*_claimable, _tasks.runtime == bindparam("runtime"), _tasks.agent_id == bindparam("agent"))
+        .limit(bindparam("limit"))
+        .subquery()
+    )
+)
+_unrouted = (*_claimable, _tasks.organization_id == bindparam("organization"), _tasks.agent_id.is_(None))
+_ANY_UNROUTED = Statement[Any](select(_tasks.id).where(*_unrouted).limit(1))
+_UNROUTED = Statement[Any](
+    select(func.count()).select_from(
+        select(_tasks.id).where(*_unrouted, _tasks.route == bindparam("word")).limit(bindparam("limit")).subquery()
+    )
+)
+
+
+class Consumer:
+    """A worker that is here for tasks: for as long as it is connected, or until it gets one."""
+
+    def __init__(self, worker: Worker, capacity: int) -> None:
+        self.worker = worker
+        self.capacity = capacity
+        # Leases by task, and those about whose end the worker has just spoken.
+        self.held: dict[str, int] = {}
+        self.settling: set[tuple[str, int]] = set()
+        self.closed = False
+        self.draining = False
+
+    @property
+    def room(self) -> int:
+        """How many more tasks it takes now."""
+        return 0 if self.closed or self.draining else self.capacity - len(self.held)
+
+    def give(self, tasks: list[Task]) -> None:
+        """Hands over tasks that have been claimed for it."""
+
+    def cancel(self, task_id: str) -> None:
+        """Somebody asks to cancel a task that it holds."""
+
+    def lose(self, task_id: str) -> None:
+        """It no longer holds a task."""
+
+    def stop(self, error: ServiceError) -> None:
+        """There will be nothing more, and this is why."""
+
+
+class AgentQueue:
+    """Claims for the workers of one agent together: a thousand that wait make one look, and one claim a task."""
+
+    def __init__(self, connected_workers: ConnectedWorkers, agent: Agent) -> None:
+        self._connected_workers = connected_workers
+        self.agent_id = agent.id
+        self.organization_id = agent.organization_id
+        self.consumers: dict[Consumer, None] = {}
+        self.wake = asyncio.Event()
+        # Whether the last look left tasks behind, because no worker, or not the agent, had room for them.
+        self.more = False
+        self.ends = 0
+        # How many tasks of the agent this process has itself made claimable since the last look.
+        self._known = 0
+        self._loop = asyncio.create_task(forever("queue of an agent", self._run))
+
+    def close(self) -> None:
+        """Looks no more."""
+        self._loop.cancel()
+
+    def arrived(self) -> None:
+        """A task of the agent has become claimable by a commit of this process."""
+        self._known += 1
+        self.wake.set()
+
+    def ended(self) -> None:
+        """A task of the agent has ended, so that there may be room."""
+        self.ends += 1
+        if self.more:
+            self.wake.set()
+
+    async def _run(self) -> None:
+        while True:
+            self.wake.clear()
+            await self._look()
+            if not self.wake.is_set():
+                await _set_within(self.wake, POLL_SECONDS * random.uniform(0.75, 1.25))  # noqa: S311
+
+    async def _look(self) -> None:
+        free = [consumer for consumer in self.consumers if consumer.room > 0]
+        if not free:
+            self.more = True
+            return
+        room = sum(consumer.room for consumer in free)
+        ends = self.ends
+        known, self._known = self._known, 0
+        if known and not self.more:
+            # Nothing was left behind before, so this is what there is, and reading first would only take time.
+            waiting = min(known, room)
+        else:
+            waiting, room = await self._waiting(room)
+        if not waiting:
+            if self.more and self.ends != ends:
+                self.wake.set()
+            return
+        # A few each, so that no worker has a queue of its own while others wait.
+        share = -(-waiting // len(free))
+        chosen = free[: min(AT_ONCE, -(-waiting // share))]
+        asked = {consumer: min(share, consumer.room) for consumer in chosen}
+        claimed = sum(await asyncio.gather(*(self._claim(consumer, limit) for consumer, limit in asked.items())))
+        for consumer in chosen:
+            # The others come first next time.
+            if consumer in self.consumers:
+                del self.consumers[consumer]
+                self.consumers[consumer] = None
+        self.more = claimed < waiting or waiting == room
+        if self.more and (claimed > 0 or self.ends != ends):
+            self.wake.set()
+
+    async def _waiting(self, limit: int) -> tuple[int, int]:
+        """How many tasks could be claimed now, and how many the agent has room for: reads, and locks nothing."""
+        database = self._connected_workers.database
+        agent = await database.one(_AGENT, agent=self.agent_id)
+        if agent is None or agent.status != AgentStatus.ACTIVE:
+            self.more = False
+            return 0, 0
+        running = await database.one(COUNT_RUNNING, agent=self.agent_id)
+        limit = min(limit, agent.max_concurrent_tasks - (running[0] if running is not None else 0))
+        if limit <= 0:
+            self.more = True
+            return 0, 0
+        row = await database.one(_WAITING, agent=self.agent_id, runtime=agent.runtime, limit=limit)
+        waiting = int(row[0]) if row is not None else 0
+        if waiting < limit and await database.one(_ANY_UNROUTED, organization=agent.organization_id) is not None:
+            for word in sorted({agent.type, *json.loads(agent.capabilities)}):
+                if waiting < limit:
+                    row = await database.one(_UNROUTED, organization=agent.organization_id, word=word, limit=limit)
+                    waiting += int(row[0]) if row is not None else 0
+        self.more = False
+        return min(waiting, limit), limit
+
+    async def _claim(self, consumer: Consumer, limit: int) -> int:
+        claimed = await self._connected_workers.claim(consumer, limit)
+        if claimed:
+            await self._connected_workers.hand_over(consumer, claimed)
+        return len(claimed)
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return

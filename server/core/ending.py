@@ -1,0 +1,309 @@
+"""How attempts and tasks end: completed, failed and perhaps tried again, cancelled, lost; and what follows from it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam, func, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from server.core import runs
+from server.core.retries import RetryPolicy, policy_from
+from server.core.routing import admit
+from server.model import AGEING, Agent, Attempt, Rollup, Task, TaskKind, TaskStatus
+from server.store.statement import Statement
+from server.store.transaction import Transaction
+
+MINUTE = 60_000_000
+# How many open tasks are read together.
+PAGE = 500
+# How long the holder of a task that is to be cancelled may take to end it itself.
+CANCEL_GRACE = 10_000_000
+
+_tasks = Task.table().c
+_agents = Agent.table().c
+_rollups = Rollup.table().c
+_POLICY = Statement[Any](select(_agents.retry_attempts).where(_agents.id == bindparam("agent")))
+_COUNT = Statement[Any](
+    update(Agent.table())
+    .where(_agents.id == bindparam("agent"))
+    .values(
+        tasks_completed=_agents.tasks_completed + bindparam("completed"),
+        tasks_failed=_agents.tasks_failed + bindparam("failed"),
+        busy_ms=_agents.busy_ms + bindparam("busy_ms"),
+    )
+)
+_insertion = upsert(Rollup.table()).values({name: bindparam(name) for name in Rollup.columns})
+_ROLL_UP = Statement[Any](
+    _insertion.on_conflict_do_update(
+        index_elements=["organization_id", "seconds", "began_at"],
+        set_={
+            name: _rollups[name] + _insertion.excluded[name] for name in ("completed", "failed", "cancelled", "busy_ms")
+        },
+    )
+)
+COUNT_RUNNING = Statement[Any](
+    select(func.count())
+    .select_from(Task.table())
+    .where(
+        _tasks.agent_id == bindparam("agent"),
+        _tasks.status == "running",
+        _tasks.kind == TaskKind.EXECUTION.value,
+    )
+)
+_open = _tasks.status.in_(("pending", "running"))
+_OPEN_OF = {
+    name: Statement[Task](
+        select(Task.table())
+        .where(_tasks[name] == bindparam("id"), _tasks.id > bindparam("after"), _open)
+        .order_by(_tasks.id)
+        .limit(PAGE)
+        .with_for_update(key_share=True),
+        Task,
+    )
+    for name in ("session_id", "agent_id")
+}
+_HOLD = Statement[Any](
+    update(Task.table())
+    .where(_tasks.agent_id == bindparam("agent"), _tasks.status == "pending", _tasks.kind == TaskKind.EXECUTION.value)
+    .values(held=True, rank=None)
+)
+_LET_GO = Statement[Any](
+    update(Task.table())
+    .where(_tasks.agent_id == bindparam("agent"), _tasks.status == "pending", _tasks.held)
+    .values(held=False)
+)
+_ADMIT_OF_AGENT = Statement[Any](
+    update(Task.table())
+    .where(
+        _tasks.agent_id == bindparam("agent"),
+        _tasks.status == "pending",
+        _tasks.rank.is_(None),
+        ~_tasks.held,
+        _tasks.waiting_for == 0,
+        _tasks.ready_at <= bindparam("now"),
+    )
+    .values(rank=_tasks.ready_at - _tasks.priority * AGEING)
+)
+_UNBIND = Statement[Any](
+    update(Task.table())
+    .where(_tasks.agent_id == bindparam("agent"), _tasks.status == "pending", _tasks.routed)
+    .values(agent_id=None, routed=False, runtime=None)
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """How an attempt ended. `output` and `error` are JSON texts."""
+
+    status: TaskStatus
+    output: str | None = None
+    error: str | None = None
+    stdout: str = ""
+    stderr: str = ""
+    # How long it took, where whoever did it knows better than the time between claim and result.
+    duration_ms: float | None = None
+    # Whether another attempt may help, where this one failed.
+    retryable: bool = True
+    # What the history of attempts calls it, where that is not its status.
+    outcome: str = ""
+
+
+def failure(type: str, message: str, *, retryable: bool = True, outcome: str = "") -> Result:
+    """A result that says why there is none."""
+    error = json.dumps({"type": type, "message": message, "traceback": ""})
+    return Result(status=TaskStatus.FAILED, error=error, retryable=retryable, outcome=outcome)
+
+
+async def conclude(transaction: Transaction, task: Task, result: Result) -> Task:
+    """Ends a running task's attempt, and the task too unless it failed and may be tried again."""
+    if result.status != TaskStatus.FAILED or task.kind != TaskKind.EXECUTION:
+        return await end(transaction, task, result)
+    if task.cancel_requested_at is not None:
+        return await end(transaction, task, Result(status=TaskStatus.CANCELLED, stdout=result.stdout))
+    policy = await _policy(transaction, task)
+    if not result.retryable or task.failures >= policy.max_retries:
+        return await end(transaction, task, result)
+    delay = int(policy.delay(task.failures + 1) * 1_000_000)
+    await record_attempt(transaction, task, result.outcome or "failed", result.error)
+    return await back_to_queue(
+        transaction,
+        task,
+        "task.retrying",
+        ready_at=transaction.now + delay,
+        failures=task.failures + 1,
+        error=result.error,
+        stdout=result.stdout,
+        stderr=result.stderr,
+    )
+
+
+async def back_to_queue(transaction: Transaction, task: Task, event: str, **changes: Any) -> Task:
+    """Returns a running task to the queue, without a holder."""
+    if task.routed:
+        # Whoever was best when it was routed need not be now, and may not even be there.
+        changes = {**changes, "agent_id": None, "routed": False, "runtime": None}
+    waiting = await transaction.update(
+        task,
+        status=TaskStatus.PENDING.value,
+        rank=None,
+        progress=None,
+        progress_at=None,
+        progress_message="",
+        lease_holder=None,
+        lease_expires_at=None,
+        deadline_at=None,
+        version=task.version + 1,
+        updated_at=transaction.now,
+        **changes,
+    )
+    waiting = await admit(transaction, waiting)
+    if task.kind == TaskKind.EXECUTION:
+        transaction.emit(event, waiting)
+    return waiting
+
+
+async def end(transaction: Transaction, task: Task, result: Result) -> Task:
+    """Moves an open task to its one final status, with its event and its counts, and its run to the next step.
+
+    Tasks that depend on it are told soon after (`dependents.py`): there may be any number of them.
+    """
+    now = transaction.now
+    running = task.status == TaskStatus.RUNNING
+    duration = result.duration_ms
+    if duration is None and running and task.started_at is not None:
+        duration = (now - task.started_at) / 1000
+    ended = await transaction.update(
+        task,
+        status=result.status.value,
+        output=result.output,
+        error=result.error,
+        stdout=result.stdout,
+        stderr=result.stderr,
+        duration_ms=duration,
+        progress=100.0 if result.status == TaskStatus.COMPLETED else task.progress,
+        rank=None,
+        ready_at=None,
+        next_run_at=None,
+        held=False,
+        lease_holder=None,
+        lease_expires_at=None,
+        deadline_at=None,
+        version=task.version + 1,
+        updated_at=now,
+        completed_at=now,
+    )
+    if task.kind != TaskKind.EXECUTION:
+        return ended
+    if running and (result.status == TaskStatus.FAILED or task.attempt > 1):
+        await record_attempt(transaction, task, result.outcome or result.status.value, result.error)
+    _count(transaction, ended, duration or 0.0)
+    transaction.emit(f"task.{result.status.value}", ended)
+    if task.workflow_run_id is not None:
+        await runs.advance(transaction, ended)
+    return ended
+
+
+def _count(transaction: Transaction, task: Task, duration_ms: float) -> None:
+    completed, failed, cancelled = (
+        int(task.status == status) for status in (TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED)
+    )
+    busy = duration_ms if completed else 0.0
+    if task.agent_id is not None and not cancelled:
+        transaction.tally(_COUNT, {"agent": task.agent_id}, completed=completed, failed=failed, busy_ms=busy)
+    minute = transaction.now - transaction.now % MINUTE
+    key = {"organization_id": task.organization_id, "seconds": 60, "began_at": minute}
+    transaction.tally(_ROLL_UP, key, completed=completed, failed=failed, cancelled=cancelled, busy_ms=busy)
+
+
+async def record_attempt(transaction: Transaction, task: Task, outcome: str, error: str | None) -> None:
+    """Keeps what became of a running task's attempt."""
+    attempt = Attempt.new(
+        task_id=task.id,
+        number=task.attempt,
+        agent_id=task.agent_id,
+        holder=task.lease_holder or "",
+        outcome=outcome,
+        error=error,
+        started_at=task.started_at or transaction.now,
+        ended_at=transaction.now,
+    )
+    await transaction.insert(attempt)
+
+
+async def _policy(transaction: Transaction, task: Task) -> RetryPolicy:
+    if task.retry is not None:
+        return policy_from(task.retry)
+    row = await transaction.one(_POLICY, agent=task.agent_id)
+    return RetryPolicy(max_retries=row[0] if row is not None else 0)
+
+
+async def request_cancel(transaction: Transaction, task: Task) -> Task:
+    """Cancels a pending task at once, and asks the holder of a running one to, for a while."""
+    task = await runs.fresh(transaction, task)
+    if task.status == TaskStatus.PENDING:
+        return await end(transaction, task, Result(status=TaskStatus.CANCELLED))
+    if task.status != TaskStatus.RUNNING or task.cancel_requested_at is not None:
+        return task
+    until = transaction.now + CANCEL_GRACE
+    asked = await transaction.update(
+        task,
+        cancel_requested_at=transaction.now,
+        deadline_at=min(task.deadline_at or until, until),
+        lease_expires_at=min(task.lease_expires_at or until, until),
+        updated_at=transaction.now,
+        version=task.version + 1,
+    )
+    if task.kind == TaskKind.EXECUTION:
+        transaction.emit("task.cancel_requested", asked)
+    return asked
+
+
+async def cancel_open(transaction: Transaction, *, organization: str, session_id: str = "", agent_id: str = "") -> None:
+    """Cancels every open task of an organization's session or agent."""
+    async for task in _each_open(transaction, "session_id" if session_id else "agent_id", session_id or agent_id):
+        if task.organization_id == organization:
+            await request_cancel(transaction, task)
+
+
+async def _each_open(transaction: Transaction, column: str, id: str) -> AsyncIterator[Task]:
+    """The open tasks of a session or an agent, locked, a page at a time: others' turns come between pages."""
+    after = ""
+    while True:
+        page = await transaction.all(_OPEN_OF[column], id=id, after=after)
+        for task in page:
+            yield task
+        if len(page) < PAGE:
+            return
+        after = page[-1].id
+        await asyncio.sleep(0)
+
+
+async def hold(transaction: Transaction, agent_id: str) -> None:
+    """Holds back what waits for an agent that cannot work now; what was routed to it goes to another one."""
+    await unbind(transaction, agent_id)
+    await transaction.run(_HOLD, agent=agent_id)
+
+
+async def let_go(transaction: Transaction, agent_id: str) -> None:
+    """Lets tasks run that were held back because of their agent."""
+    await transaction.run(_LET_GO, agent=agent_id)
+    await transaction.run(_ADMIT_OF_AGENT, agent=agent_id, now=transaction.now)
+
+
+async def unbind(transaction: Transaction, agent_id: str) -> None:
+    """Lets other agents have what was routed to one that is gone."""
+    await transaction.run(_UNBIND, agent=agent_id)
+
+
+async def fail_waiting(transaction: Transaction, agent_id: str, message: str) -> None:
+    """Fails tasks that waited for an agent that will not become ready; what was routed to it goes to others."""
+    await unbind(transaction, agent_id)
+    async for found in _each_open(transaction, "agent_id", agent_id):
+        task = await runs.fresh(transaction, found)
+        if task.kind == TaskKind.EXECUTION and task.status == TaskStatus.PENDING:
+            await end(transaction, task, failure("AgentUnavailable", message))

@@ -1,0 +1,255 @@
+"""Routing: which agent does a task that names none, and when a task may be claimed."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+from sqlalchemy import bindparam, delete, func, select, tuple_
+
+from server.model import AGEING, Agent, Skill, Task, TaskKind
+from server.store.database import Database
+from server.store.statement import Statement
+from server.store.transaction import Reader, Transaction
+
+# How many agents are looked at for one task. The best of a few that chance picks is close to the best of all, and the
+# cost does not grow with their number.
+SAMPLE = 16
+PULL = 32
+# How many times so many of them are looked at where those before ask for something that this agent cannot do.
+PAGES = 8
+FIRST, LAST = -(1 << 62), 1 << 62
+START = ("", "", FIRST, "")
+PLACES = 1 << 31
+# What counts as a task's load on an agent, at most, so that counting is bounded.
+MAX_COUNTED = 100
+# How many tasks without an agent are looked at together when somebody may have got room for them.
+REROUTED = 100
+
+_tasks = Task.table().c
+_agents = Agent.table().c
+_skills = Skill.table().c
+_running = (
+    select(func.count())
+    .select_from(Task.table())
+    .where(_tasks.agent_id == _agents.id, _tasks.status == "running", _tasks.kind == TaskKind.EXECUTION.value)
+    .scalar_subquery()
+)
+_queued = (
+    select(func.count())
+    .select_from(
+        select(_tasks.id)
+        .where(
+            _tasks.runtime == _agents.runtime,
+            _tasks.agent_id == _agents.id,
+            _tasks.status == "pending",
+            _tasks.rank.is_not(None),
+        )
+        .limit(MAX_COUNTED)
+        .correlate(Agent.table())
+        .subquery()
+    )
+    .scalar_subquery()
+)
+_CANDIDATES = Statement[Any](
+    select(_running.label("running"), _queued.label("queued"), *Agent.table().c)
+    .select_from(Skill.table().join(Agent.table(), _agents.id == _skills.agent_id))
+    .where(
+        _skills.organization_id == bindparam("organization"),
+        _skills.word == bindparam("word"),
+        _skills.place >= bindparam("place"),
+        _agents.status == "active",
+    )
+    .order_by(_skills.place)
+    .limit(SAMPLE)
+)
+_ANY_OF_TYPE = Statement[Any](
+    select(_agents.id)
+    .where(
+        _agents.organization_id == bindparam("organization"),
+        _agents.type == bindparam("type"),
+        _agents.deleted_at.is_(None),
+    )
+    .limit(1)
+)
+_ANY_SKILL = Statement[Any](
+    select(_skills.agent_id)
+    .where(_skills.organization_id == bindparam("organization"), _skills.word == bindparam("word"))
+    .limit(1)
+)
+_unrouted = (_tasks.agent_id.is_(None), _tasks.status == "pending", _tasks.rank.is_not(None))
+_UNROUTED = Statement[Task](
+    select(Task.table())
+    .where(
+        *_unrouted,
+        _tasks.organization_id == bindparam("organization"),
+        _tasks.route == bindparam("word"),
+        tuple_(_tasks.rank, _tasks.id) > tuple_(bindparam("after"), bindparam("last")),
+        _tasks.rank < bindparam("before"),
+    )
+    .order_by(_tasks.rank, _tasks.id)
+    .limit(PULL)
+    .with_for_update(key_share=True, skip_locked=True),
+    Task,
+)
+_place = (_tasks.organization_id, _tasks.route, _tasks.rank, _tasks.id)
+_ALL_UNROUTED = Statement[Task](
+    select(Task.table())
+    .where(
+        *_unrouted,
+        tuple_(*_place) > tuple_(bindparam("organization"), bindparam("word"), bindparam("after"), bindparam("last")),
+    )
+    .order_by(*_place)
+    .limit(REROUTED)
+    .with_for_update(key_share=True, skip_locked=True),
+    Task,
+)
+_ANY_UNROUTED = Statement[Any](select(_tasks.id).where(*_unrouted).limit(1))
+_FORGET = Statement[Any](delete(Skill.table()).where(_skills.agent_id == bindparam("agent")))
+
+
+async def admit(transaction: Transaction, task: Task) -> Task:
+    """Makes a pending task claimable where nothing holds it back, and finds it an agent where it has none."""
+    changes = await admission(transaction, task)
+    return await transaction.update(task, **changes) if changes else task
+
+
+async def admission(transaction: Transaction, task: Task) -> dict[str, Any]:
+    """What changes in a pending task that becomes claimable now; nothing where it has to wait."""
+    if task.ready_at is None or task.held or task.waiting_for or task.ready_at > transaction.now:
+        return {}
+    changes: dict[str, Any] = {"rank": task.ready_at - task.priority * AGEING}
+    if task.agent_id is None and task.kind == TaskKind.EXECUTION:
+        changes.update(binding(task, await choose(transaction, task)))
+    return changes
+
+
+def binding(task: Task, agent: Agent | None) -> dict[str, Any]:
+    """What changes in a task that is routed to `agent`."""
+    if agent is None:
+        return {}
+    timeout = task.timeout_seconds or agent.timeout_seconds
+    return {"agent_id": agent.id, "routed": True, "runtime": agent.runtime, "timeout_seconds": timeout}
+
+
+async def choose(transaction: Transaction, task: Task) -> Agent | None:
+    """The least loaded, and among those the most successful, of a few agents that can do the task now; None if none."""
+    place = random.randrange(PLACES)  # noqa: S311
+    # Few agents may have all that is asked for, and they are found by any word of it.
+    word = random.choice([task.route, *json.loads(task.capabilities)])  # noqa: S311
+    given = {"organization": task.organization_id, "word": word}
+    rows = await transaction.all(_CANDIDATES, place=place, **given)
+    if len(rows) < SAMPLE:
+        rows += await transaction.all(_CANDIDATES, place=0, **given)
+    best: tuple[float, float] | None = None
+    chosen = None
+    for running, queued, *columns in rows:
+        agent = Agent.load(columns)
+        if running + queued >= agent.max_concurrent_tasks or not fits(agent, task):
+            continue
+        ended = agent.tasks_completed + agent.tasks_failed
+        score = ((running + queued) / agent.max_concurrent_tasks, -agent.tasks_completed / ended if ended else 0.0)
+        if best is None or score < best:
+            best, chosen = score, agent
+    return chosen
+
+
+def fits(agent: Agent, task: Task) -> bool:
+    """Whether the agent is what the task asks for."""
+    able = {agent.type, *json.loads(agent.capabilities)}
+    if (agent.type != task.agent_type) if task.agent_type else (task.route not in able):
+        return False
+    needed = task.capabilities
+    return needed == "[]" or set(json.loads(needed)) <= set(json.loads(agent.capabilities))
+
+
+async def pull(transaction: Transaction, agent: Agent, limit: int, before: int = LAST) -> int:
+    """Routes up to `limit` tasks that have no agent yet, and a rank below `before`, to one that has room for them.
+
+    Returns how many.
+    """
+    waiting: list[Task] = []
+    for word in words(agent):
+        waiting += await _waiting(transaction, agent, word, limit, before)
+    waiting = sorted(waiting, key=lambda task: task.rank or 0)[:limit]
+    for task in waiting:
+        await transaction.update(task, **binding(task, agent))
+    return len(waiting)
+
+
+async def _waiting(transaction: Transaction, agent: Agent, word: str, limit: int, before: int) -> list[Task]:
+    """The first tasks that have no agent, name this word and suit this agent."""
+    found: list[Task] = []
+    given = {"organization": agent.organization_id, "word": word, "before": before}
+    after, last = FIRST, ""
+    for _ in range(PAGES):
+        page = await transaction.all(_UNROUTED, **given, after=after, last=last)
+        found += [task for task in page if fits(agent, task)]
+        if len(page) < PULL or len(found) >= limit:
+            break
+        after, last = page[-1].rank or 0, page[-1].id
+    return found
+
+
+class Rerouting:
+    """Finds agents for tasks that had none when they became claimable: all of them in turn, a few at a time."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._cursor = START
+
+    async def advance(self) -> int:
+        """Looks at the next few; returns how many have got an agent."""
+        if await self._database.one(_ANY_UNROUTED) is None:
+            return 0
+
+        async def body(transaction: Transaction) -> tuple[int, tuple[str, str, int, str]]:
+            organization, word, after, last = self._cursor
+            waiting = await transaction.all(_ALL_UNROUTED, organization=organization, word=word, after=after, last=last)
+            found = 0
+            nobody: set[tuple[str, str, str]] = set()
+            for task in waiting:
+                asked = (task.organization_id, task.route, task.capabilities)
+                agent = await choose(transaction, task) if asked not in nobody else None
+                if agent is None:
+                    nobody.add(asked)
+                    continue
+                transaction.emit("task.routed", await transaction.update(task, **binding(task, agent)))
+                found += 1
+            if len(waiting) < REROUTED:
+                return found, START
+            end = waiting[-1]
+            return found, (end.organization_id, end.route, end.rank or 0, end.id)
+
+        found, self._cursor = await self._database.write(body)
+        return found
+
+
+def words(agent: Agent) -> list[str]:
+    """The words that unassigned tasks may name to reach this agent."""
+    return sorted({agent.type, *json.loads(agent.capabilities)})
+
+
+async def learn(transaction: Transaction, agent: Agent) -> None:
+    """Makes an agent findable by its type and capabilities as they are now."""
+    await forget(transaction, agent)
+    for word in words(agent):
+        place = random.randrange(PLACES)  # noqa: S311
+        skill = Skill.new(organization_id=agent.organization_id, word=word, place=place, agent_id=agent.id)
+        await transaction.insert(skill)
+
+
+async def forget(transaction: Transaction, agent: Agent) -> None:
+    """Makes an agent findable no more."""
+    await transaction.run(_FORGET, agent=agent.id)
+
+
+async def anybody_of_type(reader: Reader, organization: str, type: str) -> bool:
+    """Whether an organization has an agent of this type."""
+    return await reader.one(_ANY_OF_TYPE, organization=organization, type=type) is not None
+
+
+async def anybody(reader: Reader, organization: str, word: str) -> bool:
+    """Whether an organization has an agent of this type, or with this capability."""
+    return await reader.one(_ANY_SKILL, organization=organization, word=word) is not None

@@ -1,0 +1,325 @@
+"""Tasks: give agents work, read it, wait for it, cancel it, try it again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import bindparam, select
+
+from server.core import agents, idempotency
+from server.core.agents import Agents, entry_of
+from server.core.call import Call
+from server.core.code import bind_problem
+from server.core.ending import request_cancel
+from server.core.ids import parse_filter, parse_id
+from server.core.listing import Listing, Page
+from server.core.making import NewTask, make
+from server.core.queue import LOCK
+from server.core.restart import begin_again
+from server.core.routing import admit
+from server.core.sessions import begin_iteration
+from server.core.totals import Totals
+from server.errors import Conflict, InvalidRequest, NotFound, Unavailable
+from server.model import ENDED, Agent, AgentRuntime, Attempt, Task, TaskKind, TaskLog, TaskStatus
+from server.store.database import Database
+from server.store.feed import Feeds
+from server.store.statement import Statement
+from server.store.transaction import Transaction
+
+LOOK_SECONDS = 0.5
+MAX_BATCH = 500
+SHOWN_LOGS = 100
+
+_tasks = Task.table().c
+_shown = _tasks.kind == TaskKind.EXECUTION.value
+GET = Statement[Task](
+    select(Task.table()).where(
+        _tasks.id == bindparam("id"), _tasks.organization_id == bindparam("organization"), _shown
+    ),
+    Task,
+)
+
+
+def _listing(light: Sequence[str], short: Sequence[str] = ()) -> Listing[Task]:
+    return Listing(
+        Task,
+        [_shown],
+        ["status", "agent_id", "session_id", "priority", "type", "workflow_run_id", "parent_id"],
+        light=light,
+        short=short,
+        spans={
+            "created_after": _tasks.created_at > bindparam("created_after"),
+            "created_before": _tasks.created_at < bindparam("created_before"),
+        },
+        indexed=["agent_id", "session_id", "workflow_run_id", "parent_id"],
+    )
+
+
+_LIST = _listing(["input", "output", "stdout", "stderr"])
+_LIST_WITH_RESULTS = _listing(["input", "stdout", "stderr"], short=["output"])
+_LOGS = Statement[TaskLog](
+    select(TaskLog.table())
+    .where(TaskLog.table().c.task_id == bindparam("task"))
+    .order_by(TaskLog.table().c.number.desc())
+    .limit(bindparam("limit")),
+    TaskLog,
+)
+_ATTEMPTS = Statement[Attempt](
+    select(Attempt.table())
+    .where(Attempt.table().c.task_id == bindparam("task"))
+    .order_by(Attempt.table().c.number)
+    .limit(1000),
+    Attempt,
+)
+
+
+class Tasks:
+    """The tasks of every organization; each call sees its own."""
+
+    def __init__(self, database: Database, totals: Totals, feeds: Feeds, agents: Agents) -> None:
+        self._database = database
+        self._totals = totals
+        self._feeds = feeds
+        self._agents = agents
+
+    async def create(self, call: Call, new: NewTask) -> Task:
+        """A new task, pending.
+
+        Raises NotFound for the agent, the session or a dependency, InvalidRequest where something of it cannot be,
+        Conflict where the agent cannot work or the session takes no more, SandboxUnavailable.
+        """
+        text = new.check()
+
+        async def body(transaction: Transaction) -> Task:
+            if (known := await idempotency.done(transaction, call)) is not None:
+                return await _find(transaction, call, known)
+            task = await self._make(transaction, call, new, text, {})
+            await idempotency.mark(transaction, call, task.id)
+            return task
+
+        return await self._database.write(body)
+
+    async def create_all(self, call: Call, news: Sequence[NewTask]) -> list[Task]:
+        """New tasks, all of them or none. `depends_on` may name the keys of others. Raises as `create` does."""
+        if not 0 < len(news) <= MAX_BATCH:
+            raise InvalidRequest("tasks", f"must be 1 to {MAX_BATCH} tasks")
+        texts = [new.check() for new in news]
+        order = _in_order(news)
+
+        async def body(transaction: Transaction) -> list[Task]:
+            if (known := await idempotency.done(transaction, call)) is not None:
+                return [await _find(transaction, call, each) for each in known.split()]
+            made: dict[int, Task] = {}
+            by_key: dict[str, str] = {}
+            cache: dict[str, Agent] = {}
+            for index in order:
+                new = news[index]
+                waits = [by_key.get(each, each) for each in new.depends_on]
+                made[index] = await self._make(transaction, call, replace(new, depends_on=waits), texts[index], cache)
+                if new.key:
+                    by_key[new.key] = made[index].id
+            answer = [made[index] for index in range(len(news))]
+            # All of them: whoever dies before the answer is remembered leaves only the mark to answer from.
+            await idempotency.mark(transaction, call, " ".join(task.id for task in answer))
+            return answer
+
+        return await self._database.write(body)
+
+    async def _make(
+        self, transaction: Transaction, call: Call, new: NewTask, text: str, cache: dict[str, Agent]
+    ) -> Task:
+        agent = None
+        if new.agent_id:
+            agent = cache.get(new.agent_id)
+            if agent is None:
+                agent = cache[new.agent_id] = await agents.find(transaction, call, parse_id("agent", new.agent_id))
+            if agent.runtime == AgentRuntime.PYTHON:
+                self._agents.check_sandbox()
+                _check_input(agent, new.input, new.input_field)
+        session = await begin_iteration(transaction, call, new.session_id) if new.session_id else None
+        waits = [parse_filter("depends_on", "task", each) for each in new.depends_on]
+        return await make(
+            transaction,
+            call.organization_id,
+            new,
+            text,
+            agent=agent,
+            session_id=session.id if session is not None else None,
+            depends_on=waits,
+        )
+
+    async def get(self, call: Call, identifier: str) -> Task:
+        """One task. Raises NotFound."""
+        return await self._get(call, parse_id("task", identifier), identifier)
+
+    async def _get(self, call: Call, task_id: str, shown: str) -> Task:
+        task = await self._database.one(GET, id=task_id, organization=call.organization_id)
+        if task is None:
+            raise NotFound("task", shown)
+        return task
+
+    async def page(self, call: Call, *, size: int, token: str, **filters: Any) -> Page[Task]:
+        """Tasks newest first and without long texts, by page token; filters that are None or empty do not count."""
+        return await _LIST.page(self._database, call.organization_id, size=size, token=token, **_digits(filters))
+
+    async def slice(self, call: Call, *, limit: int, offset: int, results: bool = False, **filters: Any) -> Page[Task]:
+        """Tasks newest first and without long texts, from an offset, with their number; `results` for short outputs."""
+        listing = _LIST_WITH_RESULTS if results else _LIST
+        return await listing.slice(
+            self._database, self._totals, call.organization_id, limit=limit, offset=offset, **_digits(filters)
+        )
+
+    async def logs(self, task: Task, limit: int = SHOWN_LOGS) -> list[TaskLog]:
+        """The newest lines about a task that `get` has given, oldest first."""
+        return (await self._database.all(_LOGS, task=task.id, limit=limit))[::-1]
+
+    async def attempts(self, task: Task) -> list[Attempt]:
+        """The attempts at a task that `get` has given, as far as they have ended and did not complete it at once."""
+        return await self._database.all(_ATTEMPTS, task=task.id)
+
+    async def watch(self, call: Call, identifier: str) -> AsyncIterator[Task]:
+        """The task as it is, then as it is after each change, up to its final status. Raises NotFound, Unavailable."""
+        task_id = parse_id("task", identifier)
+        with self._feeds.watching(call.organization_id, task_id) as changed:
+            seen = 0
+            while True:
+                changed.clear()
+                task = await self._get(call, task_id, identifier)
+                if task.version > seen:
+                    seen = task.version
+                    yield task
+                if task.status in ENDED:
+                    return
+                if self._feeds.closed:
+                    raise Unavailable("the server is stopping; reconnect")
+                await _or_a_moment(changed)
+
+    async def wait(self, call: Call, task: Task, seconds: float) -> Task:
+        """The task once it has ended, or as it is after `seconds`."""
+        with self._feeds.watching(call.organization_id, task.id) as changed:
+            try:
+                async with asyncio.timeout(seconds):
+                    while task.status not in ENDED and not self._feeds.patience_is_over:
+                        changed.clear()
+                        task = await self._get(call, task.id, task.id)
+                        if task.status not in ENDED:
+                            await _or_a_moment(changed)
+            except TimeoutError:
+                return await self._get(call, task.id, task.id)
+        return task
+
+    async def cancel(self, call: Call, identifier: str) -> Task:
+        """Cancels a pending task, asks the holder of a running one to, and leaves an ended one as it is."""
+
+        async def body(transaction: Transaction) -> Task:
+            task = await _lock(transaction, call, identifier)
+            if (await idempotency.done(transaction, call)) is not None:
+                return task
+            await idempotency.mark(transaction, call, task.id)
+            return await request_cancel(transaction, task)
+
+        return await self._database.write(body)
+
+    async def retry(self, call: Call, identifier: str) -> Task:
+        """Puts a failed or cancelled task back into the queue, with all its retries. Raises Conflict for others."""
+
+        async def body(transaction: Transaction) -> Task:
+            task = await _lock(transaction, call, identifier)
+            if (await idempotency.done(transaction, call)) is not None:
+                return task
+            if task.status not in (TaskStatus.FAILED, TaskStatus.CANCELLED) or task.workflow_run_id is not None:
+                what = "retry its run instead" if task.workflow_run_id else "only failed and cancelled ones are retried"
+                raise Conflict(
+                    f"the task is {task.status}, and {what}",
+                    reason="NOT_RETRYABLE",
+                    details={"status": task.status},
+                )
+            await idempotency.mark(transaction, call, task.id)
+            waiting = await transaction.update(
+                task,
+                status=TaskStatus.PENDING.value,
+                **await begin_again(transaction, call, task),
+                failures=0,
+                lost=0,
+                started_at=None,
+                duration_ms=None,
+                cancel_requested_at=None,
+                cancel_acknowledged_at=None,
+                progress=None,
+                completed_at=None,
+                error=None,
+                version=task.version + 1,
+                updated_at=transaction.now,
+            )
+            waiting = await admit(transaction, waiting)
+            transaction.emit("task.retrying", waiting)
+            return waiting
+
+        return await self._database.write(body)
+
+
+async def _or_a_moment(changed: asyncio.Event) -> None:
+    """Waits for a change, and looks again after a moment whatever happens: a server that stops sets no event."""
+    try:
+        async with asyncio.timeout(LOOK_SECONDS):
+            await changed.wait()
+    except TimeoutError:
+        return
+
+
+async def _find(transaction: Transaction, call: Call, task_id: str) -> Task:
+    task = await transaction.one(GET, id=task_id, organization=call.organization_id)
+    if task is None:
+        raise NotFound("task", task_id)
+    return task
+
+
+async def _lock(transaction: Transaction, call: Call, identifier: str) -> Task:
+    task = await transaction.one(LOCK, id=parse_id("task", identifier))
+    if task is None or task.organization_id != call.organization_id or task.kind != TaskKind.EXECUTION:
+        raise NotFound("task", identifier)
+    return task
+
+
+def _digits(filters: dict[str, Any]) -> dict[str, Any]:
+    """The filters that are given, with ids as digits. Raises InvalidRequest."""
+    given = {name: value for name, value in filters.items() if value is not None and value != ""}
+    for name, resource in (("agent_id", "agent"), ("session_id", "session"), ("workflow_run_id", "workflow run")):
+        if name in given:
+            given[name] = parse_filter(name, resource, given[name])
+    return given
+
+
+def _in_order(news: Sequence[NewTask]) -> list[int]:
+    """Indexes of a batch, each after those whose keys it depends on. Raises InvalidRequest for a cycle."""
+    keys = {new.key: index for index, new in enumerate(news) if new.key}
+    if len(keys) != sum(bool(new.key) for new in news):
+        raise InvalidRequest("tasks", "two tasks of a batch must not have the same key")
+    order: list[int] = []
+    state = [0] * len(news)
+    for start in range(len(news)):
+        stack = [start]
+        while stack:
+            index = stack[-1]
+            if state[index] == 2:
+                stack.pop()
+                continue
+            before = [keys[each] for each in news[index].depends_on if each in keys and state[keys[each]] != 2]
+            if not before:
+                state[index] = 2
+                order.append(stack.pop())
+            elif state[index] == 1 and any(state[each] == 1 for each in before):
+                raise InvalidRequest(f"tasks[{index}].depends_on", "the tasks depend on each other in a circle")
+            else:
+                state[index] = 1
+                stack.append(before[0])
+    return order
+
+
+def _check_input(agent: Agent, value: object, field: str) -> None:
+    problem = bind_problem(entry_of(agent), value.keys() if isinstance(value, Mapping) else None)
+    if problem is not None:
+        raise InvalidRequest(field, problem)

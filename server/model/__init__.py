@@ -1,0 +1,60 @@
+"""Tables and the state machines of their rows."""
+
+from sqlalchemy.orm import configure_mappers
+
+from server.model.agents import Agent, AgentRuntime, AgentStatus, Skill, Worker, WorkerStatus
+from server.model.events import Event, Feed
+from server.model.idempotency import IdempotencyKey
+from server.model.identity import ApiKey, OAuthClient, Organization, User
+from server.model.record import Record, new_id
+from server.model.sessions import Session, SessionStatus
+from server.model.system import Alert, Rollup
+from server.model.tasks import (
+    AGEING,
+    ENDED,
+    Attempt,
+    Dependency,
+    Priority,
+    Task,
+    TaskKind,
+    TaskLog,
+    TaskStatus,
+)
+from server.model.workflows import RunStatus, Workflow, WorkflowRun, WorkflowStatus
+
+configure_mappers()
+
+__all__ = [
+    "AGEING",
+    "ENDED",
+    "Agent",
+    "AgentRuntime",
+    "AgentStatus",
+    "Alert",
+    "ApiKey",
+    "Attempt",
+    "Dependency",
+    "Event",
+    "Feed",
+    "IdempotencyKey",
+    "OAuthClient",
+    "Organization",
+    "Priority",
+    "Record",
+    "Rollup",
+    "RunStatus",
+    "Session",
+    "SessionStatus",
+    "Skill",
+    "Task",
+    "TaskKind",
+    "TaskLog",
+    "TaskStatus",
+    "User",
+    "Worker",
+    "WorkerStatus",
+    "Workflow",
+    "WorkflowRun",
+    "WorkflowStatus",
+    "new_id",
+]

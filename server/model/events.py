@@ -1,0 +1,44 @@
+"""The event log: one feed an organization, numbered without holes."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from sqlalchemy import BigInteger, Column, Text
+from sqlmodel import Field
+
+from server.model.record import Record, finish
+
+
+class Feed(Record, table=True):
+    """The head of an organization's feed. Its row is locked from numbering to commit, so numbers appear in order."""
+
+    __tablename__ = "feeds"
+
+    organization_id: str = Field(primary_key=True, foreign_key="organizations.id")
+    # The number of the newest event.
+    head: int = Field(default=0, sa_type=BigInteger)
+    # Events up to this number have been removed.
+    trimmed: int = Field(default=0, sa_type=BigInteger)
+
+
+class Event(Record, table=True):
+    """One recorded change, written in the transaction that made it."""
+
+    __tablename__ = "events"
+
+    # The row itself, where this process has just changed it; None where the event was read.
+    record: ClassVar[Record | None] = None
+
+    organization_id: str = Field(primary_key=True, foreign_key="organizations.id")
+    number: int = Field(primary_key=True, sa_type=BigInteger)
+    type: str
+    resource_id: str
+    session_id: str | None = None
+    agent_id: str | None = None
+    # The resource's row right after the change, as JSON.
+    payload: str = Field(sa_column=Column(Text, nullable=False))
+    created_at: int = Field(sa_type=BigInteger, index=True)
+
+
+finish(Feed, Event)

@@ -1,0 +1,59 @@
+"""What operators watch: counts that survive a restart, and alerts."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Float, Index, Text, text
+from sqlmodel import Field
+
+from server.model.record import Record, finish
+
+
+class Rollup(Record, table=True):
+    """How many tasks of an organization ended within a span of time, and how long the completed ones took."""
+
+    __tablename__ = "rollups"
+
+    organization_id: str = Field(primary_key=True, foreign_key="organizations.id")
+    # Length of the span in seconds: 60, or 3,600 for what is older than two days.
+    seconds: int = Field(primary_key=True)
+    # When the span began; microseconds since 1970.
+    began_at: int = Field(primary_key=True, sa_type=BigInteger)
+    completed: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    # Milliseconds that the completed tasks took, together.
+    busy_ms: float = Field(default=0.0, sa_type=Float)
+
+
+class Alert(Record, table=True):
+    """Something that somebody should look at. At most one of a kind is open for the same subject."""
+
+    __tablename__ = "alerts"
+    __table_args__ = (
+        Index(
+            "alerts_open",
+            "organization_id",
+            "kind",
+            "subject",
+            unique=True,
+            postgresql_where=text("resolved_at IS NULL"),
+            sqlite_where=text("resolved_at IS NULL"),
+        ),
+    )
+
+    id: str = Field(primary_key=True)
+    organization_id: str = Field(foreign_key="organizations.id")
+    # agent_lost, queue_growing, error_rate or disk_full.
+    kind: str
+    # What it is about, such as an agent's id; empty for the whole.
+    subject: str = ""
+    # warning or critical.
+    severity: str
+    message: str = Field(sa_column=Column(Text, nullable=False))
+    # Figures, as a JSON object.
+    details: str = Field(default="{}", sa_column=Column(Text, nullable=False))
+    created_at: int = Field(sa_type=BigInteger)
+    resolved_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+finish(Rollup, Alert)

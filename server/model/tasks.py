@@ -1,0 +1,210 @@
+"""Tasks, which are also the queue, what is kept beside them, and the words for their states."""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+from typing import ClassVar
+
+from sqlalchemy import BigInteger, Column, Float, Index, Text, text
+from sqlmodel import Field
+
+from server.model.record import Record, finish
+
+
+class TaskStatus(StrEnum):
+    """Where a task stands: PENDING → RUNNING (claimed) → one of three ends.
+
+    RUNNING goes back to PENDING when its lease is lost, or when its attempt failed and another one is due.
+    """
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ENDED = frozenset({TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED})
+
+
+class TaskKind(StrEnum):
+    """What a task is for. Only executions are shown to callers."""
+
+    EXECUTION = "execution"
+    INSTALLATION = "installation"
+
+
+class Priority(IntEnum):
+    """How urgent a task is. Each step is worth as much as having waited `AGEING` longer."""
+
+    LOW = 0
+    MEDIUM = 1
+    HIGH = 2
+    CRITICAL = 3
+
+
+# Microseconds. A low task that has waited for 15 minutes goes before a critical one that comes now.
+AGEING = 5 * 60 * 1_000_000
+
+
+def _index(name: str, *columns: str, where: str) -> Index:
+    return Index(name, *columns, postgresql_where=text(where), sqlite_where=text(where))
+
+
+class Task(Record, table=True):
+    """One piece of work. Whoever holds its lease gives `attempt` back as the fencing token.
+
+    A pending task is claimable exactly when it has a rank. Without one it waits: for its time (`ready_at`), for tasks
+    it depends on (`waiting_for`), for its next run (`next_run_at`), or for whoever holds it back (`held`).
+    """
+
+    __tablename__ = "tasks"
+    __table_args__ = (
+        Index("tasks_by_organization", "organization_id", "kind", "id"),
+        Index("tasks_by_agent", "agent_id", "id"),
+        _index("tasks_by_session", "session_id", "id", where="session_id IS NOT NULL"),
+        _index("tasks_by_run", "workflow_run_id", "id", where="workflow_run_id IS NOT NULL"),
+        _index("tasks_by_parent", "parent_id", "id", where="parent_id IS NOT NULL"),
+        # What the runners of a server claim, what is claimed for an agent, and what has no agent yet.
+        _index("tasks_claimable", "runtime", "rank", where="status = 'pending' AND rank IS NOT NULL"),
+        _index(
+            "tasks_claimable_by_agent", "runtime", "agent_id", "rank", where="status = 'pending' AND rank IS NOT NULL"
+        ),
+        _index(
+            "tasks_unrouted",
+            "organization_id",
+            "route",
+            "rank",
+            where="status = 'pending' AND rank IS NOT NULL AND agent_id IS NULL",
+        ),
+        _index(
+            "tasks_due",
+            "ready_at",
+            where="status = 'pending' AND rank IS NULL AND NOT held AND waiting_for = 0 AND ready_at IS NOT NULL",
+        ),
+        # What has ended, and those who wait for it have yet to be told.
+        _index(
+            "tasks_to_tell", "completed_at", where="has_dependents AND status IN ('completed', 'failed', 'cancelled')"
+        ),
+        _index("tasks_held_back", "agent_id", where="status = 'pending' AND held"),
+        _index("tasks_recurring", "next_run_at", where="status = 'pending' AND next_run_at IS NOT NULL"),
+        _index("tasks_leased", "lease_expires_at", where="status = 'running'"),
+        _index("tasks_running_by_agent", "agent_id", where="status = 'running'"),
+        _index("tasks_held_by", "lease_holder", where="status = 'running'"),
+    )
+
+    unrecorded: ClassVar[frozenset[str]] = frozenset({"lease_expires_at", "rank", "route", "held", "last_holder"})
+    bulky: ClassVar[frozenset[str]] = frozenset({"input", "output", "stdout", "stderr", "error"})
+
+    id: str = Field(primary_key=True)
+    organization_id: str = Field(foreign_key="organizations.id")
+    kind: str = TaskKind.EXECUTION.value
+    # The caller's own word for this sort of work.
+    type: str = ""
+    # Null until somebody is found who does it.
+    agent_id: str | None = Field(default=None, foreign_key="agents.id")
+    # Whether dispatch chose the agent, and so may choose another one.
+    routed: bool = False
+    # What an agent must be and be able to do: its type, or empty; capabilities as a JSON array.
+    agent_type: str = ""
+    capabilities: str = Field(default="[]", sa_column=Column(Text, nullable=False))
+    # What tasks without an agent are found by: the agent type, or else the task's type.
+    route: str = ""
+    # Who claims it: the runner or the workers of this runtime.
+    runtime: str | None = None
+    session_id: str | None = Field(default=None, foreign_key="sessions.id")
+    # The run it is a step of, and which one.
+    workflow_run_id: str | None = Field(default=None, foreign_key="workflow_runs.id")
+    step_id: str = ""
+    # The recurring task that made it.
+    parent_id: str | None = None
+    status: str = TaskStatus.PENDING.value
+    priority: int = Priority.MEDIUM.value
+    # JSON texts.
+    input: str | None = Field(default=None, sa_column=Column(Text))
+    output: str | None = Field(default=None, sa_column=Column(Text))
+    error: str | None = Field(default=None, sa_column=Column(Text))
+    stdout: str = Field(default="", sa_column=Column(Text, nullable=False))
+    stderr: str = Field(default="", sa_column=Column(Text, nullable=False))
+    # 0 to 100, and when it was said.
+    progress: float | None = Field(default=None, sa_type=Float)
+    progress_message: str = Field(default="", sa_column=Column(Text, nullable=False))
+    progress_at: int | None = Field(default=None, sa_type=BigInteger)
+    # How long an attempt may run; 0 until an agent is known whose figure counts.
+    timeout_seconds: float = Field(default=30.0, sa_type=Float)
+    # The retry policy as JSON; the agent's where it is null.
+    retry: str | None = Field(default=None, sa_column=Column(Text))
+    # When it runs, as its creator wrote it, as JSON; null for at once.
+    schedule: str | None = Field(default=None, sa_column=Column(Text))
+    # How often it has been claimed: the fencing token of the present lease.
+    attempt: int = 0
+    # How many attempts failed, and how many leases were lost.
+    failures: int = 0
+    lost: int = 0
+    # How many tasks it waits for, and whether any wait for it or, once it has ended, have yet to be told.
+    waiting_for: int = 0
+    has_dependents: bool = False
+    # Whether it is held back whatever its time, because its agent cannot work now.
+    held: bool = False
+    # When it may be claimed, as far as its schedule goes; null where it recurs.
+    ready_at: int | None = Field(default=None, sa_type=BigInteger)
+    # Its place among the claimable, lowest first: `ready_at`, less what its priority is worth.
+    rank: int | None = Field(default=None, sa_type=BigInteger)
+    # When a recurring task next makes a task.
+    next_run_at: int | None = Field(default=None, sa_type=BigInteger)
+    lease_holder: str | None = None
+    # Who claimed it last, whether or not the lease goes on.
+    last_holder: str | None = None
+    lease_expires_at: int | None = Field(default=None, sa_type=BigInteger)
+    # When the present attempt is over whatever its holder says.
+    deadline_at: int | None = Field(default=None, sa_type=BigInteger)
+    cancel_requested_at: int | None = Field(default=None, sa_type=BigInteger)
+    cancel_acknowledged_at: int | None = Field(default=None, sa_type=BigInteger)
+    duration_ms: float | None = Field(default=None, sa_type=Float)
+    version: int = 1
+    created_at: int = Field(sa_type=BigInteger)
+    updated_at: int = Field(sa_type=BigInteger)
+    started_at: int | None = Field(default=None, sa_type=BigInteger)
+    completed_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class Dependency(Record, table=True):
+    """A task that waits for another one to complete."""
+
+    __tablename__ = "dependencies"
+
+    task_id: str = Field(primary_key=True, foreign_key="tasks.id")
+    depends_on: str = Field(primary_key=True, foreign_key="tasks.id", index=True)
+    # Whether the waiting task knows how the other one ended.
+    told: bool = False
+
+
+class Attempt(Record, table=True):
+    """One attempt that has ended: always where it did not complete the task, and then the completing one too."""
+
+    __tablename__ = "attempts"
+
+    task_id: str = Field(primary_key=True, foreign_key="tasks.id")
+    number: int = Field(primary_key=True)
+    agent_id: str | None = None
+    holder: str = ""
+    # completed, failed, timed_out, lost, cancelled or released.
+    outcome: str
+    error: str | None = Field(default=None, sa_column=Column(Text))
+    started_at: int = Field(sa_type=BigInteger)
+    ended_at: int = Field(sa_type=BigInteger)
+
+
+class TaskLog(Record, table=True):
+    """A line that whoever does a task wrote about it."""
+
+    __tablename__ = "task_logs"
+
+    task_id: str = Field(primary_key=True, foreign_key="tasks.id")
+    number: int = Field(primary_key=True)
+    level: str
+    message: str = Field(sa_column=Column(Text, nullable=False))
+    created_at: int = Field(sa_type=BigInteger)
+
+
+finish(Task, Dependency, Attempt, TaskLog)

@@ -1,0 +1,91 @@
+"""Workflows and their runs; a run's steps are tasks."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+from sqlalchemy import BigInteger, Column, Index, Text, text
+from sqlmodel import Field
+
+from server.model.record import Record, finish
+from server.model.tasks import Priority
+
+
+class WorkflowStatus(StrEnum):
+    """Whether a workflow may be executed."""
+
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+
+
+class RunStatus(StrEnum):
+    """Where a run stands. FAILED goes back to RUNNING when its failed steps are tried again."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Workflow(Record, table=True):
+    """Steps in an order."""
+
+    __tablename__ = "workflows"
+    __table_args__ = (Index("workflows_by_organization", "organization_id", "id"),)
+
+    bulky: ClassVar[frozenset[str]] = frozenset({"steps"})
+
+    id: str = Field(primary_key=True)
+    organization_id: str = Field(foreign_key="organizations.id")
+    name: str
+    description: str = Field(default="", sa_column=Column(Text, nullable=False))
+    status: str = WorkflowStatus.ACTIVE.value
+    # A JSON array of steps.
+    steps: str = Field(sa_column=Column(Text, nullable=False))
+    version: int = 1
+    created_at: int = Field(sa_type=BigInteger)
+    updated_at: int = Field(sa_type=BigInteger)
+    deleted_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class WorkflowRun(Record, table=True):
+    """One execution of a workflow, with the steps as they were when it began."""
+
+    __tablename__ = "workflow_runs"
+    __table_args__ = (
+        Index("workflow_runs_by_workflow", "workflow_id", "id"),
+        Index("workflow_runs_by_organization", "organization_id", "id"),
+        Index(
+            "workflow_runs_open",
+            "workflow_id",
+            postgresql_where=text("status = 'running'"),
+            sqlite_where=text("status = 'running'"),
+        ),
+        Index("workflow_runs_stopping", "id", postgresql_where=text("stopping"), sqlite_where=text("stopping")),
+    )
+
+    unrecorded: ClassVar[frozenset[str]] = frozenset({"stopping"})
+    bulky: ClassVar[frozenset[str]] = frozenset({"parameters", "steps", "output"})
+
+    id: str = Field(primary_key=True)
+    organization_id: str = Field(foreign_key="organizations.id")
+    workflow_id: str = Field(foreign_key="workflows.id")
+    status: str = RunStatus.RUNNING.value
+    priority: int = Priority.MEDIUM.value
+    # JSON texts: what it was given, its steps, and what its last steps gave (by step).
+    parameters: str = Field(default="{}", sa_column=Column(Text, nullable=False))
+    steps: str = Field(sa_column=Column(Text, nullable=False))
+    output: str | None = Field(default=None, sa_column=Column(Text))
+    error: str = Field(default="", sa_column=Column(Text, nullable=False))
+    # The order of the steps that run now.
+    current_order: int = 0
+    # Whether it has ended and left tasks that somebody else held at that moment, which are still to be cancelled.
+    stopping: bool = False
+    version: int = 1
+    created_at: int = Field(sa_type=BigInteger)
+    updated_at: int = Field(sa_type=BigInteger)
+    completed_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+finish(Workflow, WorkflowRun)

@@ -1,0 +1,152 @@
+"""Methods as the protos describe them, turned into gRPC handlers when the server is built."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
+
+import grpc
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from server.apis.api import Api
+from server.errors import InvalidRequest
+from server.rpc.direct import Direct
+
+if TYPE_CHECKING:
+    from server.rpc.pipeline import Pipeline
+
+RULE = "orchestrator.options.v1.rule"
+HTTP = "google.api.http"
+_VARIABLE = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """What a method's proto says of it."""
+
+    name: str
+    scope: str
+    http_status: int
+    idempotency: bool
+    # Whether it may be called without a credential, and whether calls are left out of the quotas.
+    open: bool
+    unmetered: bool
+    # Requests a minute that its API lets a key make, beside the hourly figure.
+    burst: int | None
+    # Whether the server goes on answering, and whether the client goes on asking.
+    streams: bool
+    client_streams: bool
+    request: type[Message]
+    answer: type[Message]
+    # The paths that it has over HTTP with variables in them, and every spelling of those variables in a query.
+    paths: tuple[tuple[re.Pattern[str], Mapping[str, str]], ...] = ()
+    # Where its requests come from, for people who look for what is wrong with one.
+    source: str = "body"
+
+    def check_query(self, original_path: str) -> None:
+        """Refuses a query that names what the path names already: which of the two counts is the gateway's secret.
+
+        Raises InvalidRequest.
+        """
+        path, _, query = original_path.partition("?")
+        bound: dict[str, str] = {}
+        for pattern, variables in self.paths:
+            if pattern.fullmatch(path):
+                bound.update(variables)
+        if not bound:
+            return
+        for pair in query.split("&"):
+            # A part of a variable is none of the query's business either.
+            field = bound.get(unquote_plus(pair.partition("=")[0]).partition(".")[0])
+            if field is not None:
+                raise InvalidRequest(field, "is in the path and must not be in the query")
+
+
+def method_of(descriptor: MethodDescriptor, burst: int | None) -> Method:
+    """Reads a method's proto. Raises where it carries no rule: what nobody allowed is denied."""
+    rule = next((value for option, value in descriptor.GetOptions().ListFields() if option.full_name == RULE), None)
+    if rule is None or not (rule.scope or rule.open):
+        raise TypeError(f"{descriptor.full_name} says no scope")
+    if descriptor.client_streaming and (not descriptor.server_streaming or rule.idempotency):
+        raise TypeError(f"{descriptor.full_name} has a shape that the pipeline does not serve")
+    http = _http(descriptor)
+    return Method(
+        name=f"{descriptor.containing_service.full_name}/{descriptor.name}",
+        scope=rule.scope,
+        http_status=rule.http_status or 200,
+        idempotency=rule.idempotency,
+        open=rule.open,
+        unmetered=rule.unmetered,
+        burst=burst,
+        streams=descriptor.server_streaming,
+        client_streams=descriptor.client_streaming,
+        request=GetMessageClass(descriptor.input_type),
+        answer=GetMessageClass(descriptor.output_type),
+        paths=_paths(descriptor),
+        source="query" if http is not None and not http.body else "body",
+    )
+
+
+def _http(descriptor: MethodDescriptor) -> Any:
+    return next((value for option, value in descriptor.GetOptions().ListFields() if option.full_name == HTTP), None)
+
+
+def _paths(descriptor: MethodDescriptor) -> tuple[tuple[re.Pattern[str], Mapping[str, str]], ...]:
+    """The method's paths over HTTP that have variables, each with its variables as a query may spell them."""
+    rule = _http(descriptor)
+    paths = []
+    for binding in [rule, *rule.additional_bindings] if rule is not None else []:
+        template = binding.custom.path or getattr(binding, binding.WhichOneof("pattern") or "get", "")
+        names = _VARIABLE.findall(template) if isinstance(template, str) else []
+        if names:
+            fields = [descriptor.input_type.fields_by_name[name] for name in names]
+            spelled = {spelling: each.name for each in fields for spelling in (each.name, each.json_name)}
+            literals = [re.escape(each) for each in _VARIABLE.sub("\0", template).split("\0")]
+            paths.append((re.compile("[^/]+".join(literals)), spelled))
+    return tuple(paths)
+
+
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """A bidirectional method as whoever is in this process calls it, without a channel."""
+
+    api: Api
+    descriptor: MethodDescriptor
+    handle: Callable[[AsyncIterator[Message], Direct], AsyncIterator[Message]]
+
+
+class Methods(grpc.GenericRpcHandler):
+    """Every method of every API, found by its path in one look."""
+
+    def __init__(self, apis: Sequence[Api], pipeline: Pipeline) -> None:
+        self._by_path: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+        self.dialogues: list[Dialogue] = []
+        for api in apis:
+            for service, servicer in api.services:
+                for descriptor in service.methods:
+                    self._add(api, descriptor, servicer, pipeline)
+
+    def _add(self, api: Api, descriptor: MethodDescriptor, servicer: object, pipeline: Pipeline) -> None:
+        """Raises where the servicer lacks the method: no RPC is left unimplemented."""
+        method = method_of(descriptor, api.burst_per_minute)
+        behaviour = getattr(servicer, descriptor.name)
+        handle: Any
+        make: Any
+        if method.client_streams:
+            make, handle = grpc.stream_stream_rpc_method_handler, pipeline.bidi(api, method, behaviour)
+            self.dialogues.append(Dialogue(api, descriptor, handle))
+        elif method.streams:
+            make, handle = grpc.unary_stream_rpc_method_handler, pipeline.stream(api, method, behaviour)
+        else:
+            make, handle = grpc.unary_unary_rpc_method_handler, pipeline.unary(api, method, behaviour)
+        # Requests are parsed in the pipeline, which refuses a malformed one like any other.
+        self._by_path[f"/{method.name}"] = make(handle, response_serializer=method.answer.SerializeToString)
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """The handler of a method, or None for one that is not ours."""
+        return self._by_path.get(handler_call_details.method)

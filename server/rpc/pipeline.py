@@ -1,0 +1,218 @@
+"""The way of every call: identity, quota, scope, validation, idempotency, the servicer, and what is said of it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import structlog
+from google.protobuf.message import Message
+
+from server.apis.api import Api, Rendered
+from server.core import idempotency
+from server.core.call import Call
+from server.core.identity import Identity
+from server.errors import InvalidRequest, ServiceError
+from server.model import new_id
+from server.rpc.admission import NOBODY, Admission
+from server.rpc.direct import Direct
+from server.rpc.errors import CODES, MAX_MESSAGE, gateway_headers, status_details
+from server.rpc.log import CallLog
+from server.rpc.method import Method
+from server.rpc.quotas import Exhausted, Quotas
+from server.store.database import Database
+
+KEPT_HEADERS = frozenset(
+    {
+        "authorization",
+        "x-api-key",
+        "x-request-id",
+        "x-envoy-original-path",
+        "if-match",
+        "idempotency-key",
+        "last-event-id",
+    }
+)
+log = structlog.get_logger()
+
+
+class UpgradeRequired(ServiceError):
+    """A plain HTTP request to the path of a socket."""
+
+    kind = "invalid"
+    reason = "UPGRADE_REQUIRED"
+
+    def __init__(self) -> None:
+        super().__init__("this path is a WebSocket: send Upgrade: websocket")
+
+
+class Pipeline:
+    """Wraps servicer methods, once, when the server is built; nothing is looked up per call."""
+
+    def __init__(self, database: Database, identity: Identity, quotas: Quotas | None, calls: CallLog) -> None:
+        self._calls = calls
+        self._database = database
+        self._admission = Admission(identity, quotas)
+
+    def unary(
+        self, api: Api, method: Method, behaviour: Callable[[Any, Call], Awaitable[Message]]
+    ) -> Callable[[bytes, Any], Awaitable[Message]]:
+        """The handler of a method that answers once."""
+
+        async def handle(request: bytes, context: Any) -> Message:
+            began = time.perf_counter()
+            call = _call(method, context)
+            try:
+                await self._admission.enter(call, method)
+                message = self._admission.message(method, request)
+                if method.idempotency and "idempotency-key" in call.headers and call.caller is not NOBODY:
+                    answer = await self._once(call, method, message, behaviour)
+                else:
+                    answer = await behaviour(message, call)
+            except asyncio.CancelledError:
+                self._note(call, "CANCELLED", began)
+                raise
+            except Exception as error:
+                await self._refuse(api, call, context, error, began)
+                raise
+            # As trailers, which cost nothing beside the answer; the gateway makes headers of them.
+            context.set_trailing_metadata(_beside(call))
+            self._note(call, "OK", began)
+            return answer
+
+        return handle
+
+    def stream(
+        self, api: Api, method: Method, behaviour: Callable[[Any, Call], Awaitable[AsyncIterator[Message]]]
+    ) -> Callable[[bytes, Any], AsyncIterator[Message]]:
+        """The handler of a method that goes on answering. `behaviour` checks first, then returns what to send."""
+
+        def begin(request: bytes, call: Call) -> Awaitable[AsyncIterator[Message]]:
+            return behaviour(self._admission.message(method, request), call)
+
+        return self._answering(api, method, begin)
+
+    def bidi(
+        self,
+        api: Api,
+        method: Method,
+        behaviour: Callable[[AsyncIterator[Any], Call], Awaitable[AsyncIterator[Message]]],
+    ) -> Callable[[AsyncIterator[bytes | Message], Any], AsyncIterator[Message]]:
+        """The handler of a method both of whose sides go on sending.
+
+        `behaviour` may read requests before it returns what to send. A malformed request is raised to whoever reads
+        it, who must let it through: it ends the call.
+        """
+
+        def begin(requests: AsyncIterator[bytes | Message], call: Call) -> Awaitable[AsyncIterator[Message]]:
+            return behaviour(self._admission.messages(method, requests), call)
+
+        return self._answering(api, method, begin)
+
+    def _answering(
+        self, api: Api, method: Method, begin: Callable[[Any, Call], Awaitable[AsyncIterator[Message]]]
+    ) -> Callable[[Any, Any], AsyncIterator[Message]]:
+        async def handle(request: Any, context: Any) -> AsyncIterator[Message]:
+            began = time.perf_counter()
+            call = _call(method, context)
+            code = "CANCELLED"
+            try:
+                if method.client_streams and call.through_gateway and not isinstance(context, Direct):
+                    raise UpgradeRequired
+                await self._admission.enter(call, method)
+                answers = await begin(request, call)
+                await context.send_initial_metadata(_beside(call))
+                async for answer in answers:
+                    # A stream ends with its key: heartbeats pass here too.
+                    if not self._admission.still_in(call):
+                        await self._admission.stay(call)
+                    yield answer
+                code = "OK"
+            except Exception as error:
+                code = ""
+                await self._refuse(api, call, context, error, began)
+            finally:
+                if code:
+                    self._note(call, code, began)
+
+        return handle
+
+    async def _once(
+        self, call: Call, method: Method, request: Message, behaviour: Callable[[Any, Call], Awaitable[Message]]
+    ) -> Message:
+        """Serves a request, or gives the answer again that an earlier arrival of it got."""
+        key = call.headers["idempotency-key"]
+        if not 0 < len(key) <= 255:
+            raise InvalidRequest("Idempotency-Key", "must have 1 to 255 characters")
+        call.idempotency_key = key
+        call.digest = hashlib.sha256(method.name.encode() + request.SerializeToString(deterministic=True)).hexdigest()
+        known = await idempotency.earlier(self._database, call)
+        if known is not None and known.response is not None:
+            call.http_status, call.etag = known.http_status or 200, known.etag
+            return method.answer.FromString(known.response)
+        answer = await behaviour(request, call)
+        await idempotency.remember(self._database, call, answer.SerializeToString())
+        return answer
+
+    async def _refuse(self, api: Api, call: Call, context: Any, error: Exception, began: float) -> Any:
+        known = _known(error)
+        if known is None:
+            log.error("bug", method=call.method, request_id=call.request_id, exc_info=error)
+            known = ServiceError("something went wrong on our side")
+        code = CODES[known.kind]
+        headers = [("x-request-id", call.request_id)]
+        if isinstance(known, Exhausted):
+            call.beside = known.standing.headers()
+            headers.append(("retry-after", str(known.retry_after)))
+        elif known.kind == "unavailable":
+            headers.append(("retry-after", "1"))
+        headers.extend(call.beside)
+        self._note(call, code.name, began, reason=known.reason)
+        if isinstance(context, Direct):
+            raise known from None
+        trailing: list[tuple[str, str | bytes]] = [*headers]
+        if call.through_gateway:
+            trailing.extend(gateway_headers(_rendered(api, known, call)))
+        else:
+            trailing.append(status_details(known, code))
+        await context.abort(code, known.message[:MAX_MESSAGE], tuple(trailing))
+
+    def _note(self, call: Call, code: str, began: float, reason: str = "") -> None:
+        seconds = time.perf_counter() - began
+        self._calls.note(call.method, code, seconds, call.request_id, call.caller.key_id, reason)
+
+
+def _call(method: Method, context: Any) -> Call:
+    headers = {name: value for name, value in context.invocation_metadata() if name in KEPT_HEADERS}
+    given = headers.get("x-request-id", "")
+    request_id = given if 0 < len(given) <= 128 and given.isascii() and given.isprintable() else new_id()
+    call = Call(NOBODY, request_id, method.name, headers.get("x-envoy-original-path", ""), headers)
+    call.http_status = method.http_status
+    return call
+
+
+def _known(error: BaseException) -> ServiceError | None:
+    """The error that the caller is meant to see, also out of a task group; None for a bug."""
+    if isinstance(error, BaseExceptionGroup):
+        return next(filter(None, map(_known, error.exceptions)), None)
+    return error if isinstance(error, ServiceError) else None
+
+
+def _rendered(api: Api, error: ServiceError, call: Call) -> Rendered:
+    rendered = api.render_error(error, call.request_id)
+    # No API documents this one, and HTTP has a status for it.
+    return replace(rendered, http_status=426) if isinstance(error, UpgradeRequired) else rendered
+
+
+def _beside(call: Call) -> tuple[tuple[str, str], ...]:
+    """What goes beside an answer's body."""
+    headers = [("x-request-id", call.request_id), *call.beside]
+    if call.etag:
+        headers.append(("etag", f'"{call.etag}"'))
+    if call.through_gateway and call.http_status != 200:
+        headers.append(("x-http-status", str(call.http_status)))
+    return tuple(headers)

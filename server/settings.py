@@ -1,0 +1,142 @@
+"""Settings: from flags, else the environment, else defaults that need nothing installed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Every setting. The environment variable is the name in capitals, such as DATABASE_URL."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+
+    environment: Literal["development", "staging", "production"] = "development"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    # Signs access tokens. Must be set outside development, and be the same for all processes; in development it is made
+    # where it is empty, and kept in the data folder.
+    api_secret_key: str = ""
+
+    # Everything that is kept on this machine.
+    data_dir: Path = Path("data")
+    # `postgresql://…`, or `sqlite:///path`; a file in the data folder when empty.
+    database_url: str = ""
+    # Shares quotas between processes.
+    redis_url: str = ""
+
+    # Where servers listen. Anything but loopback is the operator's choice.
+    host: str = "127.0.0.1"
+    grpc_port: int = Field(50051, ge=0, le=65535)
+    # For WebSockets from a gateway elsewhere; `up` uses unix sockets instead.
+    socket_port: int = Field(50052, ge=0, le=65535)
+    operations_port: int = Field(3000, ge=0, le=65535)
+    orchestra_port: int = Field(8000, ge=0, le=65535)
+    # Server processes on this machine.
+    workers: int = Field(1, ge=1, le=64)
+
+    # Quotas; no_quotas lifts them all and is refused outside development.
+    no_quotas: bool = False
+    requests_per_hour: int = Field(1000, ge=1)
+    # For the APIs whose documents say so, beside the hourly figure.
+    requests_per_minute: int = Field(100, ge=1)
+    open_sessions: int = Field(10, ge=1)
+
+    # How long a claimed task may go without a sign of life before it returns to the queue.
+    lease_seconds: float = Field(15.0, gt=0)
+    # How many lost leases fail a task.
+    max_attempts: int = Field(3, ge=1)
+    # How long a worker may go without a sign of life before it counts as lost.
+    worker_silent_seconds: float = Field(30.0, gt=0)
+    # Deployed code: runs at a time, sandboxes kept ready, and the bounds of one run.
+    sandbox_concurrency: int = Field(4, ge=1)
+    sandbox_prewarmed: int = Field(4, ge=0)
+    sandbox_memory_mb: int = Field(512, ge=64)
+    sandbox_disk_mb: int = Field(64, ge=1)
+    # Runs deployed code as a plain child process. Only for code that you would run by hand.
+    allow_unsandboxed: bool = False
+    # How long `execute` waits for a result; the gateway's own limit lies above it.
+    execute_wait_seconds: float = Field(55.0, gt=0, le=55)
+
+    # WebSocket connections at a time, in each server process.
+    socket_connections: int = Field(10_000, ge=1)
+    # How many of them a key may have for events; 5,000 without quotas.
+    sockets_per_key: int = Field(100, ge=1)
+    # How many events a socket's reader may lag behind before it is told so.
+    slow_consumer_events: int = Field(10_000, ge=1)
+
+    # Alerts: when more than so many tasks wait, the oldest for so long, and ever more of them; when so many per cent of
+    # at least so many tasks fail within five minutes; and when the disk with the data folder is so full.
+    queue_alert_tasks: int = Field(100, ge=1)
+    queue_alert_seconds: float = Field(60.0, gt=0)
+    error_alert_percent: float = Field(50.0, gt=0, le=100)
+    error_alert_tasks: int = Field(20, ge=1)
+    disk_alert_percent: float = Field(90.0, gt=0, le=100)
+
+    # How long events and idempotency keys are kept.
+    event_retention_hours: float = Field(168.0, gt=0)
+    idempotency_hours: float = Field(24.0, gt=0)
+    # Idle streams get a sign of life this often.
+    heartbeat_seconds: float = Field(15.0, gt=0)
+    # How long running calls may take to finish after SIGTERM.
+    shutdown_seconds: float = Field(10.0, ge=0)
+
+    @model_validator(mode="after")
+    def _outside_development(self) -> Settings:
+        if self.environment != "development":
+            if len(self.api_secret_key) < 32:
+                raise ValueError("API_SECRET_KEY must be set to at least 32 characters outside development")
+            if self.no_quotas:
+                raise ValueError("--no-quotas is refused outside development")
+        return self
+
+    @property
+    def database(self) -> str:
+        """The database's address, `postgresql://…` or `sqlite:///path`."""
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'orchestrator.db'}"
+
+    @property
+    def sockets_of_a_key(self) -> int:
+        """How many sockets a key may have at a time, in each server process."""
+        return max(self.sockets_per_key, 5_000) if self.no_quotas else self.sockets_per_key
+
+    @property
+    def key_path(self) -> Path:
+        """Where the development key is."""
+        return self.data_dir / "dev-api-key"
+
+    @property
+    def secret_key_path(self) -> Path:
+        """Where the secret is that signs access tokens in development."""
+        return self.data_dir / "dev-secret-key"
+
+    @property
+    def run_dir(self) -> Path:
+        """Sockets of this data folder's processes: elsewhere, because the path of a socket must be short."""
+        digest = hashlib.sha256(str(self.data_dir.resolve()).encode()).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"orchestrator-{os.getuid()}-{digest}"
+
+    @property
+    def alembic_url(self) -> str:
+        """The same, with the driver that migrations use."""
+        scheme, _, rest = self.database.partition("://")
+        driver = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+        return f"{driver[scheme.partition('+')[0]]}://{rest}"
+
+    @property
+    def sqlite_path(self) -> Path | None:
+        """The database's file, or None where it is not SQLite."""
+        return Path(self.database.removeprefix("sqlite:///")) if self.database.startswith("sqlite:///") else None
+
+    @model_validator(mode="after")
+    def _known_database(self) -> Settings:
+        if not self.database.startswith(("sqlite:///", "postgresql://", "postgres://")):
+            raise ValueError("DATABASE_URL must start with sqlite:/// or postgresql://")
+        if self.redis_url and not self.redis_url.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("REDIS_URL must start with redis://, rediss:// or unix://")
+        return self

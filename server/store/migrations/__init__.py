@@ -1,0 +1,67 @@
+"""The schema's history, and bringing a database up to its present."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from server.errors import Unavailable
+from server.settings import Settings
+
+FOLDER = Path(__file__).parent
+HEAD = max(path.name.partition("_")[0] for path in (FOLDER / "versions").glob("[0-9]*.py"))
+
+
+def migrate(settings: Settings) -> None:
+    """Applies what is missing. Blocks, so call it before the loop starts. Raises Unavailable.
+
+    Alembic takes a quarter of a second to import, so it is asked only where the schema is not the present one.
+    """
+    if _present(settings) == HEAD:
+        return
+    from alembic import command  # noqa: PLC0415
+
+    command.upgrade(configuration(settings.alembic_url), "head")
+
+
+def configuration(url: str) -> Any:
+    """Alembic's settings for the database at `url` (SQLAlchemy's spelling, with an async driver)."""
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    config.attributes["url"] = url
+    return config
+
+
+def _present(settings: Settings) -> str | None:
+    path = settings.sqlite_path
+    try:
+        if path is None:
+            return asyncio.run(_present_postgres(settings.database))
+        with sqlite3.connect(path) as connection:
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        connection.close()
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return None
+        raise Unavailable(f"the database {path} cannot be opened: {error}") from error
+    return row[0] if row else None
+
+
+async def _present_postgres(url: str) -> str | None:
+    try:
+        connection = await asyncpg.connect(url, timeout=10)
+    except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+        raise Unavailable(f"the database cannot be reached: {error}") from error
+    try:
+        version: str | None = await connection.fetchval("SELECT version_num FROM alembic_version")
+    except asyncpg.UndefinedTableError:
+        return None
+    finally:
+        await connection.close()
+    return version

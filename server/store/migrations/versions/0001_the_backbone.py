@@ -1,0 +1,749 @@
+"""The backbone."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "organizations",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "agents",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("organization_id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("runtime", sa.String(), nullable=False),
+        sa.Column("type", sa.String(), nullable=False),
+        sa.Column("capabilities", sa.Text(), nullable=False),
+        sa.Column("environment", sa.String(), nullable=False),
+        sa.Column("configuration", sa.Text(), nullable=False),
+        sa.Column("max_concurrent_tasks", sa.Integer(), nullable=False),
+        sa.Column("timeout_seconds", sa.Float(), nullable=False),
+        sa.Column("retry_attempts", sa.Integer(), nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("status_message", sa.Text(), nullable=False),
+        sa.Column("disabled_at", sa.BigInteger(), nullable=True),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("requirements", sa.Text(), nullable=False),
+        sa.Column("packages", sa.String(), nullable=False),
+        sa.Column("entry", sa.Text(), nullable=False),
+        sa.Column("tasks_completed", sa.Integer(), nullable=False),
+        sa.Column("tasks_failed", sa.Integer(), nullable=False),
+        sa.Column("busy_ms", sa.Float(), nullable=False),
+        sa.Column("active_since", sa.BigInteger(), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["organizations.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("agents", schema=None) as batch_op:
+        batch_op.create_index("agents_by_organization", ["organization_id", "id"], unique=False)
+        batch_op.create_index("agents_by_type", ["organization_id", "type", "status"], unique=False)
+        batch_op.create_index(
+            "agents_deleted",
+            ["deleted_at"],
+            unique=False,
+            postgresql_where=sa.text("deleted_at IS NOT NULL"),
+            sqlite_where=sa.text("deleted_at IS NOT NULL"),
+        )
+
+    op.create_table(
+        "alerts",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("organization_id", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("severity", sa.String(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("details", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("resolved_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["organizations.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("alerts", schema=None) as batch_op:
+        batch_op.create_index(
+            "alerts_open",
+            ["organization_id", "kind", "subject"],
+            unique=True,
+            postgresql_where=sa.text("resolved_at IS NULL"),
+            sqlite_where=sa.text("resolved_at IS NULL"),
+        )
+
+    op.create_table(
+        "events",
+        sa.Column("organization_id", sa.String(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("type", sa.String(), nullable=False),
+        sa.Column("resource_id", sa.String(), nullable=False),
+        sa.Column("session_id", sa.String(), nullable=True),
+        sa.Column("agent_id", sa.String(), nullable=True),
+        sa.Column("payload", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["organizations.id"],
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "number"),
+    )
+    with op.batch_alter_table("events", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_events_created_at"), ["created_at"], unique=False)
+
+    op.create_table(
+        "feeds",
+        sa.Column("organization_id", sa.String(), nullable=False),
+        sa.Column("head", sa.BigInteger(), nullable=False),
+        sa.Column("trimmed", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["organizations.id"],
+        ),
+        sa.PrimaryKeyConstraint("organization_id"),
+    )
+    op.create_table(
+        "idempotency_keys",
+        sa.Column("organization_id", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("resource_id", sa.String(), nullable=False),
+        sa.Column("http_status", sa.Integer(), nullable=True),
+        sa.Column("etag", sa.Integer(), nullable=False),
+        sa.Column("response", sa.LargeBinary(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["organizations.id"],
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "key"),
+    )
+    with op.batch_alter_table("idempotency_keys", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_idempotency_keys_created_at"), ["created_at"], unique=False)
+
+    op.create_table(
+        "rollups",
+        sa.Column("organization_id", sa.String(), nullable=False),
+        sa.Column("seconds", sa.Integer(), nullable=False),
+        sa.Column("began_at", sa.BigInteger(), nullable=False),
+        sa.Column("completed", sa.Integer(), nullable=False),
+        sa.Column("failed", sa.Integer(), nullable=False),
+        sa.Column("cancelled", sa.Integer(), nullable=False),
+        sa.Column("busy_ms", sa.Float(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["organizations.id"],
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "seconds", "began_at"),
+    )
+    op.create_table(
+        "sessions",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("organization_id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("timeout_seconds", sa.Integer(), nullable=False),
+        sa.Column("max_iterations", sa.Integer(), nullable=False),
+        sa.Column("iterations", sa.Integer(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=True),
+        sa.Column("completed_at", sa.BigInteger(), nullable=True),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["organizations.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("sessions", schema=None) as batch_op:
+        batch_op.create_index("sessions_by_organization", ["organization_id", "id"], unique=False)
+        batch_op.create_index(
+            "sessions_due",
+            ["expires_at"],
+            unique=False,
+            postgresql_where=sa.text("status IN ('created', 'running') AND deleted_at IS NULL"),
+            sqlite_where=sa.text("status IN ('created', 'running') AND deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "sessions_open",
+            ["organization_id", "expires_at"],
+            unique=False,
+            postgresql_where=sa.text("status IN ('created', 'running') AND deleted_at IS NULL"),
+            sqlite_where=sa.text("status IN ('created', 'running') AND deleted_at IS NULL"),
+        )
+
+    op.create_table(
+        "users",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("organization_id", sa.String(), nullable=False),
+        sa.Column("email", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["organizations.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("email"),
+    )
+    with op.batch_alter_table("users", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_users_organization_id"), ["organization_id"], unique=False)
+
+    op.create_table(
+        "workflows",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("organization_id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("steps", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["organizations.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("workflows", schema=None) as batch_op:
+        batch_op.create_index("workflows_by_organization", ["organization_id", "id"], unique=False)
+
+    op.create_table(
+        "api_keys",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("organization_id", sa.String(), nullable=False),
+        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("prefix", sa.String(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("scopes", sa.Text(), nullable=False),
+        sa.Column("hourly_limit", sa.Integer(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=True),
+        sa.Column("revoked_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["organizations.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"],
+            ["users.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("digest"),
+    )
+    with op.batch_alter_table("api_keys", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_api_keys_organization_id"), ["organization_id"], unique=False)
+
+    op.create_table(
+        "oauth_clients",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("organization_id", sa.String(), nullable=False),
+        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("scopes", sa.Text(), nullable=False),
+        sa.Column("token_seconds", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("revoked_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["organizations.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"],
+            ["users.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("oauth_clients", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_oauth_clients_organization_id"), ["organization_id"], unique=False)
+
+    op.create_table(
+        "skills",
+        sa.Column("organization_id", sa.String(), nullable=False),
+        sa.Column("word", sa.String(), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
+        sa.Column("agent_id", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["agent_id"],
+            ["agents.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["organizations.id"],
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "word", "place", "agent_id"),
+    )
+    with op.batch_alter_table("skills", schema=None) as batch_op:
+        batch_op.create_index("skills_by_agent", ["agent_id"], unique=False)
+
+    op.create_table(
+        "workers",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("organization_id", sa.String(), nullable=False),
+        sa.Column("agent_id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("capacity", sa.Integer(), nullable=False),
+        sa.Column("connection", sa.Integer(), nullable=False),
+        sa.Column("cpu_usage", sa.Float(), nullable=True),
+        sa.Column("memory_usage", sa.Float(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("last_seen_at", sa.BigInteger(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["agent_id"],
+            ["agents.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["organizations.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("workers", schema=None) as batch_op:
+        batch_op.create_index("workers_by_agent", ["agent_id", "status"], unique=False)
+        batch_op.create_index("workers_by_sign_of_life", ["status", "last_seen_at"], unique=False)
+
+    op.create_table(
+        "workflow_runs",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("organization_id", sa.String(), nullable=False),
+        sa.Column("workflow_id", sa.String(), nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("parameters", sa.Text(), nullable=False),
+        sa.Column("steps", sa.Text(), nullable=False),
+        sa.Column("output", sa.Text(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("current_order", sa.Integer(), nullable=False),
+        sa.Column("stopping", sa.Boolean(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("completed_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["organizations.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["workflow_id"],
+            ["workflows.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("workflow_runs", schema=None) as batch_op:
+        batch_op.create_index("workflow_runs_by_organization", ["organization_id", "id"], unique=False)
+        batch_op.create_index("workflow_runs_by_workflow", ["workflow_id", "id"], unique=False)
+        batch_op.create_index(
+            "workflow_runs_open",
+            ["workflow_id"],
+            unique=False,
+            postgresql_where=sa.text("status = 'running'"),
+            sqlite_where=sa.text("status = 'running'"),
+        )
+        batch_op.create_index(
+            "workflow_runs_stopping",
+            ["id"],
+            unique=False,
+            postgresql_where=sa.text("stopping"),
+            sqlite_where=sa.text("stopping"),
+        )
+
+    op.create_table(
+        "tasks",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("organization_id", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("type", sa.String(), nullable=False),
+        sa.Column("agent_id", sa.String(), nullable=True),
+        sa.Column("routed", sa.Boolean(), nullable=False),
+        sa.Column("agent_type", sa.String(), nullable=False),
+        sa.Column("capabilities", sa.Text(), nullable=False),
+        sa.Column("route", sa.String(), nullable=False),
+        sa.Column("runtime", sa.String(), nullable=True),
+        sa.Column("session_id", sa.String(), nullable=True),
+        sa.Column("workflow_run_id", sa.String(), nullable=True),
+        sa.Column("step_id", sa.String(), nullable=False),
+        sa.Column("parent_id", sa.String(), nullable=True),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("input", sa.Text(), nullable=True),
+        sa.Column("output", sa.Text(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("stdout", sa.Text(), nullable=False),
+        sa.Column("stderr", sa.Text(), nullable=False),
+        sa.Column("progress", sa.Float(), nullable=True),
+        sa.Column("progress_message", sa.Text(), nullable=False),
+        sa.Column("progress_at", sa.BigInteger(), nullable=True),
+        sa.Column("timeout_seconds", sa.Float(), nullable=False),
+        sa.Column("retry", sa.Text(), nullable=True),
+        sa.Column("schedule", sa.Text(), nullable=True),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("lost", sa.Integer(), nullable=False),
+        sa.Column("waiting_for", sa.Integer(), nullable=False),
+        sa.Column("has_dependents", sa.Boolean(), nullable=False),
+        sa.Column("held", sa.Boolean(), nullable=False),
+        sa.Column("ready_at", sa.BigInteger(), nullable=True),
+        sa.Column("rank", sa.BigInteger(), nullable=True),
+        sa.Column("next_run_at", sa.BigInteger(), nullable=True),
+        sa.Column("lease_holder", sa.String(), nullable=True),
+        sa.Column("last_holder", sa.String(), nullable=True),
+        sa.Column("lease_expires_at", sa.BigInteger(), nullable=True),
+        sa.Column("deadline_at", sa.BigInteger(), nullable=True),
+        sa.Column("cancel_requested_at", sa.BigInteger(), nullable=True),
+        sa.Column("cancel_acknowledged_at", sa.BigInteger(), nullable=True),
+        sa.Column("duration_ms", sa.Float(), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=True),
+        sa.Column("completed_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["agent_id"],
+            ["agents.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["organizations.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["session_id"],
+            ["sessions.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["workflow_run_id"],
+            ["workflow_runs.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("tasks", schema=None) as batch_op:
+        batch_op.create_index("tasks_by_agent", ["agent_id", "id"], unique=False)
+        batch_op.create_index("tasks_by_organization", ["organization_id", "kind", "id"], unique=False)
+        batch_op.create_index(
+            "tasks_by_parent",
+            ["parent_id", "id"],
+            unique=False,
+            postgresql_where=sa.text("parent_id IS NOT NULL"),
+            sqlite_where=sa.text("parent_id IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "tasks_by_run",
+            ["workflow_run_id", "id"],
+            unique=False,
+            postgresql_where=sa.text("workflow_run_id IS NOT NULL"),
+            sqlite_where=sa.text("workflow_run_id IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "tasks_by_session",
+            ["session_id", "id"],
+            unique=False,
+            postgresql_where=sa.text("session_id IS NOT NULL"),
+            sqlite_where=sa.text("session_id IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "tasks_claimable",
+            ["runtime", "rank"],
+            unique=False,
+            postgresql_where=sa.text("status = 'pending' AND rank IS NOT NULL"),
+            sqlite_where=sa.text("status = 'pending' AND rank IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "tasks_claimable_by_agent",
+            ["runtime", "agent_id", "rank"],
+            unique=False,
+            postgresql_where=sa.text("status = 'pending' AND rank IS NOT NULL"),
+            sqlite_where=sa.text("status = 'pending' AND rank IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "tasks_due",
+            ["ready_at"],
+            unique=False,
+            postgresql_where=sa.text(
+                "status = 'pending' AND rank IS NULL AND NOT held AND waiting_for = 0 AND ready_at IS NOT NULL"
+            ),
+            sqlite_where=sa.text(
+                "status = 'pending' AND rank IS NULL AND NOT held AND waiting_for = 0 AND ready_at IS NOT NULL"
+            ),
+        )
+        batch_op.create_index(
+            "tasks_held_back",
+            ["agent_id"],
+            unique=False,
+            postgresql_where=sa.text("status = 'pending' AND held"),
+            sqlite_where=sa.text("status = 'pending' AND held"),
+        )
+        batch_op.create_index(
+            "tasks_held_by",
+            ["lease_holder"],
+            unique=False,
+            postgresql_where=sa.text("status = 'running'"),
+            sqlite_where=sa.text("status = 'running'"),
+        )
+        batch_op.create_index(
+            "tasks_leased",
+            ["lease_expires_at"],
+            unique=False,
+            postgresql_where=sa.text("status = 'running'"),
+            sqlite_where=sa.text("status = 'running'"),
+        )
+        batch_op.create_index(
+            "tasks_recurring",
+            ["next_run_at"],
+            unique=False,
+            postgresql_where=sa.text("status = 'pending' AND next_run_at IS NOT NULL"),
+            sqlite_where=sa.text("status = 'pending' AND next_run_at IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "tasks_running_by_agent",
+            ["agent_id"],
+            unique=False,
+            postgresql_where=sa.text("status = 'running'"),
+            sqlite_where=sa.text("status = 'running'"),
+        )
+        batch_op.create_index(
+            "tasks_to_tell",
+            ["completed_at"],
+            unique=False,
+            postgresql_where=sa.text("has_dependents AND status IN ('completed', 'failed', 'cancelled')"),
+            sqlite_where=sa.text("has_dependents AND status IN ('completed', 'failed', 'cancelled')"),
+        )
+        batch_op.create_index(
+            "tasks_unrouted",
+            ["organization_id", "route", "rank"],
+            unique=False,
+            postgresql_where=sa.text("status = 'pending' AND rank IS NOT NULL AND agent_id IS NULL"),
+            sqlite_where=sa.text("status = 'pending' AND rank IS NOT NULL AND agent_id IS NULL"),
+        )
+
+    op.create_table(
+        "attempts",
+        sa.Column("task_id", sa.String(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("agent_id", sa.String(), nullable=True),
+        sa.Column("holder", sa.String(), nullable=False),
+        sa.Column("outcome", sa.String(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("started_at", sa.BigInteger(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["task_id"],
+            ["tasks.id"],
+        ),
+        sa.PrimaryKeyConstraint("task_id", "number"),
+    )
+    op.create_table(
+        "dependencies",
+        sa.Column("task_id", sa.String(), nullable=False),
+        sa.Column("depends_on", sa.String(), nullable=False),
+        sa.Column("told", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["depends_on"],
+            ["tasks.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["task_id"],
+            ["tasks.id"],
+        ),
+        sa.PrimaryKeyConstraint("task_id", "depends_on"),
+    )
+    with op.batch_alter_table("dependencies", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_dependencies_depends_on"), ["depends_on"], unique=False)
+
+    op.create_table(
+        "task_logs",
+        sa.Column("task_id", sa.String(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("level", sa.String(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["task_id"],
+            ["tasks.id"],
+        ),
+        sa.PrimaryKeyConstraint("task_id", "number"),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("task_logs")
+    with op.batch_alter_table("dependencies", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_dependencies_depends_on"))
+
+    op.drop_table("dependencies")
+    op.drop_table("attempts")
+    with op.batch_alter_table("tasks", schema=None) as batch_op:
+        batch_op.drop_index(
+            "tasks_unrouted",
+            postgresql_where=sa.text("status = 'pending' AND rank IS NOT NULL AND agent_id IS NULL"),
+            sqlite_where=sa.text("status = 'pending' AND rank IS NOT NULL AND agent_id IS NULL"),
+        )
+        batch_op.drop_index(
+            "tasks_to_tell",
+            postgresql_where=sa.text("has_dependents AND status IN ('completed', 'failed', 'cancelled')"),
+            sqlite_where=sa.text("has_dependents AND status IN ('completed', 'failed', 'cancelled')"),
+        )
+        batch_op.drop_index(
+            "tasks_running_by_agent",
+            postgresql_where=sa.text("status = 'running'"),
+            sqlite_where=sa.text("status = 'running'"),
+        )
+        batch_op.drop_index(
+            "tasks_recurring",
+            postgresql_where=sa.text("status = 'pending' AND next_run_at IS NOT NULL"),
+            sqlite_where=sa.text("status = 'pending' AND next_run_at IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "tasks_leased", postgresql_where=sa.text("status = 'running'"), sqlite_where=sa.text("status = 'running'")
+        )
+        batch_op.drop_index(
+            "tasks_held_by", postgresql_where=sa.text("status = 'running'"), sqlite_where=sa.text("status = 'running'")
+        )
+        batch_op.drop_index(
+            "tasks_held_back",
+            postgresql_where=sa.text("status = 'pending' AND held"),
+            sqlite_where=sa.text("status = 'pending' AND held"),
+        )
+        batch_op.drop_index(
+            "tasks_due",
+            postgresql_where=sa.text(
+                "status = 'pending' AND rank IS NULL AND NOT held AND waiting_for = 0 AND ready_at IS NOT NULL"
+            ),
+            sqlite_where=sa.text(
+                "status = 'pending' AND rank IS NULL AND NOT held AND waiting_for = 0 AND ready_at IS NOT NULL"
+            ),
+        )
+        batch_op.drop_index(
+            "tasks_claimable_by_agent",
+            postgresql_where=sa.text("status = 'pending' AND rank IS NOT NULL"),
+            sqlite_where=sa.text("status = 'pending' AND rank IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "tasks_claimable",
+            postgresql_where=sa.text("status = 'pending' AND rank IS NOT NULL"),
+            sqlite_where=sa.text("status = 'pending' AND rank IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "tasks_by_session",
+            postgresql_where=sa.text("session_id IS NOT NULL"),
+            sqlite_where=sa.text("session_id IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "tasks_by_run",
+            postgresql_where=sa.text("workflow_run_id IS NOT NULL"),
+            sqlite_where=sa.text("workflow_run_id IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "tasks_by_parent",
+            postgresql_where=sa.text("parent_id IS NOT NULL"),
+            sqlite_where=sa.text("parent_id IS NOT NULL"),
+        )
+        batch_op.drop_index("tasks_by_organization")
+        batch_op.drop_index("tasks_by_agent")
+
+    op.drop_table("tasks")
+    with op.batch_alter_table("workflow_runs", schema=None) as batch_op:
+        batch_op.drop_index(
+            "workflow_runs_stopping", postgresql_where=sa.text("stopping"), sqlite_where=sa.text("stopping")
+        )
+        batch_op.drop_index(
+            "workflow_runs_open",
+            postgresql_where=sa.text("status = 'running'"),
+            sqlite_where=sa.text("status = 'running'"),
+        )
+        batch_op.drop_index("workflow_runs_by_workflow")
+        batch_op.drop_index("workflow_runs_by_organization")
+
+    op.drop_table("workflow_runs")
+    with op.batch_alter_table("workers", schema=None) as batch_op:
+        batch_op.drop_index("workers_by_sign_of_life")
+        batch_op.drop_index("workers_by_agent")
+
+    op.drop_table("workers")
+    with op.batch_alter_table("skills", schema=None) as batch_op:
+        batch_op.drop_index("skills_by_agent")
+
+    op.drop_table("skills")
+    with op.batch_alter_table("oauth_clients", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_oauth_clients_organization_id"))
+
+    op.drop_table("oauth_clients")
+    with op.batch_alter_table("api_keys", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_api_keys_organization_id"))
+
+    op.drop_table("api_keys")
+    with op.batch_alter_table("workflows", schema=None) as batch_op:
+        batch_op.drop_index("workflows_by_organization")
+
+    op.drop_table("workflows")
+    with op.batch_alter_table("users", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_users_organization_id"))
+
+    op.drop_table("users")
+    with op.batch_alter_table("sessions", schema=None) as batch_op:
+        batch_op.drop_index(
+            "sessions_open",
+            postgresql_where=sa.text("status IN ('created', 'running') AND deleted_at IS NULL"),
+            sqlite_where=sa.text("status IN ('created', 'running') AND deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "sessions_due",
+            postgresql_where=sa.text("status IN ('created', 'running') AND deleted_at IS NULL"),
+            sqlite_where=sa.text("status IN ('created', 'running') AND deleted_at IS NULL"),
+        )
+        batch_op.drop_index("sessions_by_organization")
+
+    op.drop_table("sessions")
+    op.drop_table("rollups")
+    with op.batch_alter_table("idempotency_keys", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_idempotency_keys_created_at"))
+
+    op.drop_table("idempotency_keys")
+    op.drop_table("feeds")
+    with op.batch_alter_table("events", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_events_created_at"))
+
+    op.drop_table("events")
+    with op.batch_alter_table("alerts", schema=None) as batch_op:
+        batch_op.drop_index(
+            "alerts_open", postgresql_where=sa.text("resolved_at IS NULL"), sqlite_where=sa.text("resolved_at IS NULL")
+        )
+
+    op.drop_table("alerts")
+    with op.batch_alter_table("agents", schema=None) as batch_op:
+        batch_op.drop_index(
+            "agents_deleted",
+            postgresql_where=sa.text("deleted_at IS NOT NULL"),
+            sqlite_where=sa.text("deleted_at IS NOT NULL"),
+        )
+        batch_op.drop_index("agents_by_type")
+        batch_op.drop_index("agents_by_organization")
+
+    op.drop_table("agents")
+    op.drop_table("organizations")

@@ -1,0 +1,216 @@
+"""PostgreSQL: a pool of connections, and statements prepared once on each."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, TypeVar
+
+import asyncpg
+
+from server.errors import StorageFull, Unavailable
+from server.model import Event, Record
+from server.store.database import Body, Clock, Committed, nobody_listens, system_clock
+from server.store.statement import Statement, change, insertion
+from server.store.transaction import Again, Row, TransactionBase, settle
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+LOCK_PATIENCE_SECONDS = 5.0
+RETRIES = 5
+_TRANSIENT = (
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    Again,
+)
+_UNREACHABLE = (
+    OSError,
+    asyncpg.ConnectionDoesNotExistError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.InterfaceError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.AdminShutdownError,
+    TimeoutError,
+)
+
+
+# A feed's next numbers and the events that get them, in one round trip.
+_APPEND = """
+WITH advanced AS (
+    UPDATE feeds SET head = head + $2 WHERE organization_id = $1 RETURNING head
+)
+INSERT INTO events (organization_id, number, type, resource_id, session_id, agent_id, payload, created_at)
+SELECT $1, advanced.head - $2 + new.place, new.type, new.resource_id, new.session_id, new.agent_id, new.payload, $3
+FROM advanced, unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
+    WITH ORDINALITY AS new (type, resource_id, session_id, agent_id, payload, place)
+RETURNING number
+"""
+_APPENDED = ("type", "resource_id", "session_id", "agent_id", "payload")
+
+
+class _Statements:
+    """Runs statements on one connection."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    async def one(self, statement: Statement[R], **parameters: Any) -> R | None:
+        text, order = statement.postgres
+        row = await self._connection.fetchrow(text, *[parameters[name] for name in order])
+        return None if row is None else statement.load(row)
+
+    async def all(self, statement: Statement[R], **parameters: Any) -> list[R]:
+        text, order = statement.postgres
+        rows = await self._connection.fetch(text, *[parameters[name] for name in order])
+        return [statement.load(row) for row in rows]
+
+    async def run(self, statement: Statement[Any], **parameters: Any) -> int:
+        text, order = statement.postgres
+        status: str = await self._connection.execute(text, *[parameters[name] for name in order])
+        count = status.rpartition(" ")[2]
+        return int(count) if count.isdigit() else 0
+
+    async def many(self, statement: Statement[Any], parameters: list[dict[str, Any]]) -> None:
+        text, order = statement.postgres
+        await self._connection.executemany(text, [[each[name] for name in order] for each in parameters])
+
+
+class PostgresTransaction(_Statements, TransactionBase):
+    """One transaction on one connection.
+
+    Rows that are inserted or updated wait until something is read, and go together then: those of one statement take
+    one round trip however many they are.
+    """
+
+    def __init__(self, connection: Any, now: int) -> None:
+        _Statements.__init__(self, connection)
+        TransactionBase.__init__(self, now)
+        self._waiting: list[tuple[Statement[Any], dict[str, Any]]] = []
+
+    async def one(self, statement: Statement[R], **parameters: Any) -> R | None:
+        await self.flush()
+        return await super().one(statement, **parameters)
+
+    async def all(self, statement: Statement[R], **parameters: Any) -> list[R]:
+        await self.flush()
+        return await super().all(statement, **parameters)
+
+    async def run(self, statement: Statement[Any], **parameters: Any) -> int:
+        await self.flush()
+        return await super().run(statement, **parameters)
+
+    async def many(self, statement: Statement[Any], parameters: list[dict[str, Any]]) -> None:
+        await self.flush()
+        await super().many(statement, parameters)
+
+    async def insert(self, record: Record) -> None:
+        self._waiting.append((insertion(type(record)), {**record.values()}))
+
+    async def update(self, record: Row, **values: Any) -> Row:
+        self._waiting.append((change(type(record), tuple(values)), {"row": record.values()["id"], **values}))
+        return type(record).new(**{**record.values(), **values})
+
+    async def append(self, organization: str, events: list[Event]) -> int:
+        await self.flush()
+        columns = [[event.values()[name] for event in events] for name in _APPENDED]
+        rows = await self._connection.fetch(_APPEND, organization, len(events), self.now, *columns)
+        return min(row[0] for row in rows) if rows else await super().append(organization, events)
+
+    async def flush(self) -> None:
+        """Sends what waits, in order."""
+        if not self._waiting:
+            return
+        waiting, self._waiting = self._waiting, []
+        for statement, group in groupby(waiting, key=itemgetter(0)):
+            rows = [parameters for _, parameters in group]
+            if len(rows) == 1:
+                await super().run(statement, **rows[0])
+            else:
+                await super().many(statement, rows)
+
+
+class Postgres:
+    """A PostgreSQL server, which any number of processes may share."""
+
+    dialect = "postgresql"
+
+    def __init__(self, url: str, clock: Clock = system_clock, *, connections: int = 16) -> None:
+        self.url = url
+        self.clock = clock
+        self.committed: Committed = nobody_listens
+        self._connections = connections
+
+    async def open(self) -> None:
+        try:
+            self.pool: asyncpg.Pool = await asyncpg.create_pool(
+                self.url,
+                min_size=2,
+                max_size=self._connections,
+                statement_cache_size=512,
+                reset=_reset,
+                server_settings={
+                    "lock_timeout": f"{int(LOCK_PATIENCE_SECONDS * 1000)}",
+                    "application_name": "orchestrator",
+                },
+            )
+        except (*_UNREACHABLE, asyncpg.PostgresError) as error:
+            raise Unavailable(f"the database cannot be reached: {error}") from error
+
+    async def one(self, statement: Statement[R], **parameters: Any) -> R | None:
+        try:
+            async with self.pool.acquire(timeout=LOCK_PATIENCE_SECONDS) as connection:
+                return await _Statements(connection).one(statement, **parameters)
+        except _UNREACHABLE as error:
+            raise _unavailable() from error
+
+    async def all(self, statement: Statement[R], **parameters: Any) -> list[R]:
+        try:
+            async with self.pool.acquire(timeout=LOCK_PATIENCE_SECONDS) as connection:
+                return await _Statements(connection).all(statement, **parameters)
+        except _UNREACHABLE as error:
+            raise _unavailable() from error
+
+    async def scan(self, statement: Statement[R], **parameters: Any) -> list[R]:
+        return await self.all(statement, **parameters)
+
+    async def write(self, body: Body[T]) -> T:
+        for attempt in range(RETRIES):
+            try:
+                return await self._write(body)
+            except _TRANSIENT as error:
+                if attempt == RETRIES - 1:
+                    raise Unavailable("too many changes of the same rows at once; try again") from error
+                # Whoever collided must not collide again.
+                await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311
+            except _UNREACHABLE as error:
+                raise _unavailable() from error
+            except (asyncpg.DiskFullError, asyncpg.OutOfMemoryError) as error:
+                raise StorageFull("the database cannot grow; nothing was changed") from error
+        raise AssertionError("unreachable")
+
+    async def _write(self, body: Body[T]) -> T:
+        async with self.pool.acquire(timeout=LOCK_PATIENCE_SECONDS) as connection, connection.transaction():
+            transaction = PostgresTransaction(connection, self.clock())
+            result = await body(transaction)
+            await settle(transaction)
+            await transaction.flush()
+        if transaction.events:
+            self.committed(transaction.events)
+        return result
+
+    async def close(self) -> None:
+        await self.pool.close()
+
+
+async def _reset(connection: Any) -> None:
+    """Before the next one gets it. Sessions change only in transactions here, so mostly there is nothing to reset."""
+    if connection.is_in_transaction():
+        await connection.reset()
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("the database cannot be reached or is overloaded; try again")

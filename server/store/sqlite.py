@@ -1,0 +1,252 @@
+"""SQLite: reads straight from the loop, and one writer that commits many small transactions together.
+
+Reads by key and short lists take microseconds, less than a hop to a thread, so they run in the loop on a read-only
+connection. The writer runs in the loop too: in WAL mode with synchronous=NORMAL a commit does not wait for the disk.
+What would wait — checkpoints, and scans whose cost grows with the rows — runs on an aiosqlite connection's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiosqlite
+import structlog
+
+from server.errors import ServiceError, StorageFull, Unavailable
+from server.model import Event
+from server.store.database import Body, Clock, Committed, nobody_listens, system_clock
+from server.store.statement import Statement
+from server.store.transaction import TransactionBase, settle
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+LOCK_PATIENCE_SECONDS = 5.0
+BATCH = 128
+# Lists are parameters on PostgreSQL; here they are JSON, for `json_each`.
+sqlite3.register_adapter(list, json.dumps)
+CHECKPOINT_BYTES = 8 << 20
+log = structlog.get_logger()
+
+
+class SQLiteTransaction(TransactionBase):
+    """One body's share of a batch."""
+
+    def __init__(self, connection: sqlite3.Connection, now: int) -> None:
+        super().__init__(now)
+        self._connection = connection
+
+    async def one(self, statement: Statement[R], **parameters: Any) -> R | None:
+        row = self._connection.execute(statement.sqlite, parameters).fetchone()
+        return None if row is None else statement.load(row)
+
+    async def all(self, statement: Statement[R], **parameters: Any) -> list[R]:
+        return [statement.load(row) for row in self._connection.execute(statement.sqlite, parameters).fetchall()]
+
+    async def run(self, statement: Statement[Any], **parameters: Any) -> int:
+        return self._connection.execute(statement.sqlite, parameters).rowcount
+
+    async def many(self, statement: Statement[Any], parameters: list[dict[str, Any]]) -> None:
+        self._connection.executemany(statement.sqlite, parameters)
+
+
+class _Waiting:
+    """A body in the queue, and where its caller waits."""
+
+    __slots__ = ("body", "events", "future", "outcome")
+
+    def __init__(self, body: Body[Any], future: asyncio.Future[Any]) -> None:
+        self.body = body
+        self.future = future
+        self.events: list[Event] = []
+        self.outcome: Any = None
+
+
+class SQLite:
+    """A database file on this machine."""
+
+    dialect = "sqlite"
+
+    def __init__(self, path: Path, clock: Clock = system_clock) -> None:
+        self.path = path
+        self.clock = clock
+        self.committed: Committed = nobody_listens
+        self._queue: list[_Waiting] = []
+        self._wake = asyncio.Event()
+        self._closing = False
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def open(self) -> None:
+        try:
+            self._writer = self._connect()
+            self._reader = self._connect()
+            self._reader.execute("PRAGMA query_only = ON")
+            self._slow = await aiosqlite.connect(self.path, isolation_level=None)
+            await self._slow.execute(f"PRAGMA busy_timeout = {int(LOCK_PATIENCE_SECONDS * 1000)}")
+        except sqlite3.Error as error:
+            raise Unavailable(f"the database {self.path} cannot be opened: {error}") from error
+        self._tasks = [asyncio.create_task(self._write_batches()), asyncio.create_task(self._checkpoint())]
+
+    def _connect(self) -> sqlite3.Connection:
+        # No waiting in the loop: a locked database is retried with pauses by the writer instead.
+        connection = sqlite3.connect(self.path, isolation_level=None, timeout=0, cached_statements=512)
+        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "temp_store = MEMORY"):
+            connection.execute(f"PRAGMA {pragma}")
+        connection.execute("PRAGMA cache_size = -65536")
+        connection.execute("PRAGMA mmap_size = 268435456")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        return connection
+
+    async def one(self, statement: Statement[R], **parameters: Any) -> R | None:
+        try:
+            row = self._reader.execute(statement.sqlite, parameters).fetchone()
+        except sqlite3.Error as error:
+            raise _translate(error) from error
+        return None if row is None else statement.load(row)
+
+    async def all(self, statement: Statement[R], **parameters: Any) -> list[R]:
+        try:
+            rows = self._reader.execute(statement.sqlite, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise _translate(error) from error
+        return [statement.load(row) for row in rows]
+
+    async def scan(self, statement: Statement[R], **parameters: Any) -> list[R]:
+        try:
+            async with self._slow.execute(statement.sqlite, parameters) as cursor:
+                return [statement.load(row) for row in await cursor.fetchall()]
+        except sqlite3.Error as error:
+            raise _translate(error) from error
+
+    async def write(self, body: Body[T]) -> T:
+        if self._closing:
+            raise Unavailable("the server is stopping")
+        waiting = _Waiting(body, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        self._wake.set()
+        result: T = await waiting.future
+        return result
+
+    async def close(self) -> None:
+        self._closing = True
+        self._wake.set()
+        writer, checkpoint = self._tasks
+        await writer
+        checkpoint.cancel()
+        await asyncio.gather(checkpoint, return_exceptions=True)
+        await self._slow.close()
+        self._reader.close()
+        self._writer.close()
+
+    async def _write_batches(self) -> None:
+        while self._queue or not self._closing:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._queue:
+                taken, self._queue = self._queue[:BATCH], self._queue[BATCH:]
+                batch = [waiting for waiting in taken if not waiting.future.done()]
+                if batch:
+                    await self._commit(batch)
+                # Callers get their answers before the next batch begins.
+                await asyncio.sleep(0)
+
+    async def _commit(self, batch: list[_Waiting]) -> None:
+        """Runs a batch as one transaction; where that is lost as a whole, each body in a transaction of its own."""
+        try:
+            await self._begin()
+        except sqlite3.Error as error:
+            # Nobody gets the file now, so nobody waits for it in turn.
+            for waiting in batch:
+                if not waiting.future.done():
+                    waiting.future.set_exception(_translate(error))
+            return
+        try:
+            for waiting in batch:
+                await self._run(waiting, alone=len(batch) == 1)
+            self._writer.execute("COMMIT")
+        except Exception as error:
+            self._roll_back()
+            if len(batch) > 1:
+                for waiting in batch:
+                    if not waiting.future.done():
+                        await self._commit([waiting])
+            elif not batch[0].future.done():
+                batch[0].future.set_exception(_translate(error))
+            return
+        self._deliver(batch)
+
+    async def _begin(self) -> None:
+        deadline = asyncio.get_running_loop().time() + LOCK_PATIENCE_SECONDS
+        pause = 0.0005
+        while True:
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if not _is_locked(error) or asyncio.get_running_loop().time() > deadline:
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 0.02)
+
+    async def _run(self, waiting: _Waiting, *, alone: bool) -> None:
+        transaction = SQLiteTransaction(self._writer, self.clock())
+        if not alone:
+            self._writer.execute("SAVEPOINT body")
+        try:
+            waiting.outcome = await waiting.body(transaction)
+            await settle(transaction)
+        except Exception as error:
+            if alone or not self._writer.in_transaction or isinstance(error, sqlite3.OperationalError):
+                raise
+            self._writer.execute("ROLLBACK TO body")
+            if not waiting.future.done():
+                waiting.future.set_exception(error)
+        else:
+            waiting.events = transaction.events
+        if not alone:
+            self._writer.execute("RELEASE body")
+
+    def _roll_back(self) -> None:
+        if self._writer.in_transaction:
+            self._writer.execute("ROLLBACK")
+
+    def _deliver(self, batch: list[_Waiting]) -> None:
+        events = [event for waiting in batch for event in waiting.events]
+        if events:
+            self.committed(events)
+        for waiting in batch:
+            if not waiting.future.done():
+                waiting.future.set_result(waiting.outcome)
+
+    async def _checkpoint(self) -> None:
+        """Moves the write-ahead log into the file, outside the loop, once it has grown."""
+        wal = self.path.with_name(self.path.name + "-wal")
+        while True:
+            await asyncio.sleep(0.5)
+            try:
+                if wal.exists() and wal.stat().st_size > CHECKPOINT_BYTES:
+                    await self._slow.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            except (OSError, sqlite3.Error) as error:
+                log.warning("checkpoint failed", error=str(error))
+
+
+def _is_locked(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _translate(error: BaseException) -> BaseException:
+    """What the caller is told of an error of the database; errors of the body stay as they are."""
+    if isinstance(error, ServiceError) or not isinstance(error, sqlite3.OperationalError | sqlite3.DatabaseError):
+        return error
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if _is_locked(error):
+        return Unavailable("the database is locked by another process; nothing was changed")
+    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+        return StorageFull("the database cannot be written, its disk may be full; nothing was changed")
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+        return Unavailable("the database cannot be written; nothing was changed")
+    return error

@@ -1,0 +1,145 @@
+"""A transaction: statements, and the events that they made, which are numbered last and commit with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import bindparam, insert, update
+
+from server.model import Event, Feed, Record, Session
+from server.store.statement import Statement, change, insertion
+
+R = TypeVar("R")
+Row = TypeVar("Row", bound=Record)
+
+_ADVANCE = Statement[Any](
+    update(Feed.table())
+    .where(Feed.table().c.organization_id == bindparam("organization"))
+    .values(head=Feed.table().c.head + bindparam("count"))
+    .returning(Feed.table().c.head)
+)
+_RECORD = Statement[Any](insert(Event.table()))
+
+
+class Reader(Protocol):
+    """Runs statements that only read, or reads inside a transaction."""
+
+    async def one(self, statement: Statement[R], **parameters: Any) -> R | None:
+        """The first row, or None."""
+
+    async def all(self, statement: Statement[R], **parameters: Any) -> list[R]:
+        """Every row. The statement must be bounded."""
+
+
+class Transaction(Reader, Protocol):
+    """What a body passed to `Database.write` works with. It may be run again, so it must change nothing else."""
+
+    now: int
+    events: list[Event]
+
+    async def run(self, statement: Statement[Any], **parameters: Any) -> int:
+        """Runs a change and returns how many rows it touched."""
+
+    async def many(self, statement: Statement[Any], parameters: list[dict[str, Any]]) -> None:
+        """Runs a change once for each set of parameters."""
+
+    async def insert(self, record: Record) -> None:
+        """Inserts a row."""
+
+    async def update(self, record: Row, **values: Any) -> Row:
+        """Changes columns of the row that `record` was read from in this transaction; returns it as it is now."""
+
+    def emit(self, type: str, record: Any) -> None:
+        """Records that `record` has changed in the way that `type` says."""
+
+    def tally(self, statement: Statement[Any], key: dict[str, Any], **amounts: float) -> None:
+        """Adds to counts at the end of the transaction, once for each key, in an order that all transactions share.
+
+        `statement` takes the key's and the amounts' names as parameters. Rows that many transactions count in are so
+        locked last and briefly, and no two transactions wait for each other.
+        """
+
+
+class Again(Exception):
+    """A body found that another transaction has overtaken it: `Database.write` runs it once more."""
+
+
+class TransactionBase:
+    """What both databases share: collecting events, and numbering them at the end."""
+
+    now: int
+
+    def __init__(self, now: int) -> None:
+        self.now = now
+        self.events: list[Event] = []
+        self.tallies: dict[tuple[str, ...], tuple[Statement[Any], dict[str, Any], dict[str, float]]] = {}
+
+    async def insert(self: Any, record: Record) -> None:
+        """Inserts a row."""
+        await self.run(insertion(type(record)), **record.values())
+
+    async def update(self: Any, record: Row, **values: Any) -> Row:
+        """Changes columns of the row that `record` was read from in this transaction; returns it as it is now."""
+        await self.run(change(type(record), tuple(values)), row=record.values()["id"], **values)
+        return type(record).new(**{**record.values(), **values})
+
+    def emit(self, type: str, record: Any) -> None:
+        """Records that `record` has changed in the way that `type` says."""
+        self.events.append(
+            Event.new(
+                record=record,
+                organization_id=record.organization_id,
+                number=0,
+                type=type,
+                resource_id=record.id,
+                session_id=record.id if isinstance(record, Session) else getattr(record, "session_id", None),
+                agent_id=getattr(record, "agent_id", None),
+                payload=record.snapshot(),
+                created_at=self.now,
+            )
+        )
+
+    async def append(self: Any, organization: str, events: list[Event]) -> int:
+        """Inserts events at the end of a feed; returns the number of the first."""
+        advanced = await self.one(_ADVANCE, organization=organization, count=len(events))
+        if advanced is None:
+            await self.insert(Feed.new(organization_id=organization, head=len(events)))
+            advanced = (len(events),)
+        first: int = advanced[0] - len(events) + 1
+        await self.many(_RECORD, [{**event.values(), "number": number} for number, event in enumerate(events, first)])
+        return first
+
+    def tally(self, statement: Statement[Any], key: dict[str, Any], **amounts: float) -> None:
+        """Adds to counts at the end of the transaction, once for each key, in an order that all transactions share."""
+        place = (statement.sqlite, *map(str, key.values()))
+        known = self.tallies.get(place)
+        if known is None:
+            self.tallies[place] = (statement, key, amounts)
+        else:
+            for name, amount in amounts.items():
+                known[2][name] = known[2].get(name, 0) + amount
+
+
+async def settle(transaction: Any) -> None:
+    """The last thing that a transaction does: its counts, then its events, which get their numbers now.
+
+    The feed's row stays locked until the commit.
+    """
+    for _, (statement, key, amounts) in sorted(transaction.tallies.items()):
+        await transaction.run(statement, **key, **amounts)
+    by_feed: dict[str, list[Event]] = {}
+    for event in transaction.events:
+        by_feed.setdefault(event.organization_id, []).append(event)
+    for organization, events in sorted(by_feed.items()):
+        first = await transaction.append(organization, events)
+        for number, event in enumerate(events, first):
+            event.values()["number"] = number
+
+
+def in_order(events: Iterable[Event]) -> dict[str, list[Event]]:
+    """Committed events by feed, in the order of their numbers."""
+    by_feed: dict[str, list[Event]] = {}
+    for event in sorted(events, key=lambda event: event.number):
+        by_feed.setdefault(event.organization_id, []).append(event)
+    return by_feed

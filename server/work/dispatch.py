@@ -1,0 +1,254 @@
+"""Dispatch: claims tasks for the runners of this process, keeps their leases, and sweeps up after the dead."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import structlog
+
+from server.core.claims import INSTALLATION, PYTHON
+from server.core.ending import Result, failure
+from server.core.leases import StaleLease
+from server.core.queue import Queue
+from server.errors import ServiceError
+from server.model import Agent, AgentRuntime, Event, Task, TaskStatus, new_id
+from server.store.feed import Feeds
+from server.store.forever import forever
+
+# Work is announced; looking without having been told is only the safety net.
+POLL_SECONDS = 1.0
+SWEEP_SECONDS = 1.0
+REMOTE_CANCEL_SECONDS = 0.2
+# What another process has committed is looked for at most so often.
+REMOTE_SECONDS = 0.01
+FINISH_TRIES = 5
+# After which events there may be something to claim: a task, or room for one.
+CLAIMABLE = frozenset({"task.created", "task.routed", "task.ready", "task.released", "task.retrying"})
+ROOM = frozenset({"task.completed", "task.failed", "task.cancelled", "agent.active", "agent.updated"})
+UNROUTED = frozenset({"agent.deleted", "agent.inactive", "agent.lost"})
+INSTALLABLE = frozenset({"agent.created", "agent.updated"})
+MAX_ROOMY = 100
+log = structlog.get_logger()
+
+
+class Runner(Protocol):
+    """Does the tasks of one runtime. Cancelling `run` ends whatever it has started."""
+
+    runtime: str
+    concurrency: int
+
+    async def run(self, task: Task) -> Result:
+        """Does the task. Whatever it raises fails the task as our own fault."""
+
+
+@dataclass(slots=True)
+class _Running:
+    attempt: int
+    work: asyncio.Task[None]
+    cancelled: bool = False
+    lost: bool = False
+
+
+class Dispatcher:
+    """The work of one server process."""
+
+    def __init__(self, queue: Queue, feeds: Feeds, runners: list[Runner], *, lease_seconds: float) -> None:
+        self._queue = queue
+        self._feeds = feeds
+        self._runners = runners
+        self._lease_seconds = lease_seconds
+        self.holder = f"{socket.gethostname()}/{os.getpid()}/{new_id()}"
+        self._running: dict[str, _Running] = {}
+        self._wake = {runner.runtime: asyncio.Event() for runner in runners}
+        # Agents that may have room since something of theirs ended.
+        self._roomy: dict[str, None] = {}
+        self._remote_cancel = asyncio.Event()
+        self._remote: asyncio.TimerHandle | None = None
+        self._loops: list[asyncio.Task[None]] = []
+        # What else each sweep does; each returns when it has done a bounded piece.
+        self.sweeps: list[Callable[[], Awaitable[object]]] = []
+
+    def start(self) -> None:
+        """Begins to claim."""
+        self._feeds.on_change.append(self._changed)
+        self._loops = [
+            asyncio.create_task(forever(f"claim {runner.runtime}", partial(self._claim, runner, set())))
+            for runner in self._runners
+        ]
+        for name, loop in (("keep", self._keep), ("sweep", self._sweep), ("cancel", self._cancel_remote)):
+            self._loops.append(asyncio.create_task(forever(name, loop)))
+
+    async def stop(self, seconds: float) -> None:
+        """Claims no more, lets running work finish for `seconds`, and gives the rest back to the queue."""
+        claiming = self._loops[: len(self._runners)]
+        for loop in claiming:
+            loop.cancel()
+        await asyncio.gather(*claiming, return_exceptions=True)
+        works = [running.work for running in self._running.values()]
+        if works:
+            _, late = await asyncio.wait(works, timeout=seconds)
+            for running in self._running.values():
+                running.lost = True
+            for work in late:
+                work.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        await self._queue.give_back(self.holder)
+
+    def _changed(self, events: list[Event] | None) -> None:
+        if events is None:
+            self._remote_cancel.set()
+            if self._remote is None:
+                self._remote = asyncio.get_running_loop().call_later(REMOTE_SECONDS, self._look_for_others)
+            return
+        for event in events:
+            kind = event.values()["type"]
+            record = event.record
+            if isinstance(record, Task | Agent) and record.runtime == AgentRuntime.EXTERNAL:
+                # What workers do is no business of ours, but for what goes to others when they leave.
+                if kind in UNROUTED:
+                    self._wake[PYTHON].set()
+                continue
+            if kind in ROOM:
+                agent_id = event.agent_id or event.resource_id
+                if len(self._roomy) < MAX_ROOMY:
+                    self._roomy[agent_id] = None
+            if kind in CLAIMABLE or kind in ROOM or kind in UNROUTED:
+                self._wake[PYTHON].set()
+            if kind in INSTALLABLE:
+                self._wake[INSTALLATION].set()
+            if kind == "task.cancel_requested":
+                self._cancel(event.resource_id)
+
+    def _look_for_others(self) -> None:
+        self._remote = None
+        for wake in self._wake.values():
+            wake.set()
+
+    def _cancel(self, task_id: str) -> None:
+        running = self._running.get(task_id)
+        if running is not None and not running.cancelled:
+            running.cancelled = True
+            running.work.cancel()
+
+    async def _claim(self, runner: Runner, active: set[asyncio.Task[None]]) -> None:
+        wake = self._wake[runner.runtime]
+        while True:
+            wake.clear()
+            free = runner.concurrency - len(active)
+            claimed = await self._look(runner, free) if free > 0 else []
+            for task in claimed:
+                work = asyncio.create_task(self._do(runner, task))
+                self._running[task.id] = _Running(task.attempt, work)
+                active.add(work)
+                work.add_done_callback(active.discard)
+                work.add_done_callback(lambda _: wake.set())
+            if len(claimed) < free or free <= 0:
+                await _set_within(wake, POLL_SECONDS)
+
+    async def _look(self, runner: Runner, free: int) -> list[Task]:
+        roomy: dict[str, None] = {}
+        if runner.runtime == PYTHON:
+            roomy, self._roomy = self._roomy, {}
+        if not roomy and not await self._queue.any_waiting(runner.runtime):
+            return []
+        return await self._queue.claim(runner.runtime, self.holder, free, roomy)
+
+    async def _do(self, runner: Runner, task: Task) -> None:
+        try:
+            result = await self._run(runner, task)
+            if result is not None:
+                await self._finish(task, result)
+        finally:
+            running = self._running.get(task.id)
+            if running is not None and running.attempt == task.attempt:
+                del self._running[task.id]
+
+    async def _run(self, runner: Runner, task: Task) -> Result | None:
+        """The task's result, or None where its lease is no longer ours."""
+        if task.cancel_requested_at is not None:
+            return Result(status=TaskStatus.CANCELLED)
+        try:
+            return await runner.run(task)
+        except asyncio.CancelledError:
+            running = self._running[task.id]
+            if not running.cancelled or running.lost:
+                raise
+            asyncio.current_task().uncancel()  # type: ignore[union-attr]
+            return Result(status=TaskStatus.CANCELLED)
+        except ServiceError as error:
+            # Not the task's fault. Nobody keeps its lease any more, so it runs out and the task is done again.
+            log.warning("task not done", task=task.id, reason=error.reason, error=error.message)
+            return None
+        except Exception:
+            log.exception("bug", task=task.id)
+            return failure("InternalError", "something went wrong on our side")
+
+    async def _finish(self, task: Task, result: Result) -> None:
+        for attempt in range(FINISH_TRIES):
+            try:
+                await self._queue.finish(task.id, task.attempt, result)
+                return
+            except StaleLease as error:
+                log.warning("result came too late", task=task.id, **error.details)
+                return
+            except ServiceError as error:
+                # The lease is kept meanwhile; where this never succeeds it is let go, and the task is done again.
+                log.warning("result not recorded", task=task.id, reason=error.reason, attempt=attempt)
+                await asyncio.sleep(0.2 * 2**attempt)
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(self._lease_seconds / 3)
+            # Only what was running before we asked is judged by the answer.
+            asked = dict(self._running)
+            if not asked:
+                continue
+            leases = [(task_id, running.attempt) for task_id, running in asked.items()]
+            held = {(lease.task_id, lease.attempt): lease for lease in await self._queue.keep(self.holder, leases)}
+            for task_id, running in asked.items():
+                lease = held.get((task_id, running.attempt))
+                if lease is None and not running.work.done():
+                    # Somebody else may hold it by now: what is done here no longer counts.
+                    running.lost = True
+                    running.work.cancel()
+                elif lease is not None and lease.cancel_requested:
+                    self._cancel(task_id)
+
+    async def _cancel_remote(self) -> None:
+        """Looks for cancellations that another process has recorded."""
+        while True:
+            await self._remote_cancel.wait()
+            self._remote_cancel.clear()
+            if self._running:
+                for lease in await self._queue.cancelled(self.holder):
+                    self._cancel(lease.task_id)
+            await asyncio.sleep(REMOTE_CANCEL_SECONDS)
+
+    async def _sweep(self) -> None:
+        while True:
+            for sweep in (self._queue.release_expired, *self.sweeps):
+                try:
+                    await sweep()
+                except ServiceError as error:
+                    log.warning("a sweep could not be done", reason=error.reason, error=error.message)
+                except Exception:
+                    # One that fails again and again must not keep the others from being done.
+                    log.exception("bug", sweep=getattr(sweep, "__qualname__", str(sweep)))
+            await asyncio.sleep(SWEEP_SECONDS)
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return

@@ -1,0 +1,56 @@
+"""What a run is asked to do and what came of it: limits, jobs, failures and outcomes."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Every bound of one run, in SI units."""
+
+    wall_seconds: float = 30.0
+    cpu_seconds: int = 30
+    memory_bytes: int = 512 * MEBIBYTE
+    disk_bytes: int = 64 * MEBIBYTE
+    inodes: int = 4096
+    threads: int = 32
+    output_bytes: int = 256 * 1024
+    result_bytes: int = MEBIBYTE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One call of one function of the user's module."""
+
+    code: str
+    entry: str
+    style: str
+    input: object
+    environment: Path | None = None
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a run has no output; the traceback shows the user's own frames and is empty where there is none."""
+
+    type: str
+    message: str
+    traceback: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a run returned or how it failed, and what it printed meanwhile."""
+
+    output: object
+    failure: Failure | None
+    stdout: str
+    stderr: str
+    duration_ms: float
+
+
+class SandboxUnavailable(Exception):
+    """User code cannot be run here; the text is a reason that an operator can act on."""

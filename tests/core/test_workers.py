@@ -1,0 +1,229 @@
+"""Who is woken by what, and what workers say of their tasks, on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from server.app import Application
+from server.core.agents import Profile
+from server.core.leases import Finish, StaleLease
+from server.core.making import NewTask
+from server.core.report_buffer import ALL_LINES, LINES, ReportBuffer
+from server.core.agent_queue import Consumer
+from server.core.worker_reports import CANCELLED, LogLine, NotCancelled, Note, completed, failed
+from server.core.connected_workers import ConnectedWorkers
+from server.errors import Conflict, InvalidRequest, NotFound, Unavailable
+from server.model import Task, TaskStatus, WorkerStatus
+from tests.conftest import Tenant, eventually
+
+
+class Desk(Consumer):
+    def __init__(self, worker, capacity=1) -> None:
+        super().__init__(worker, capacity)
+        self.given: list[Task] = []
+        self.cancelled: list[str] = []
+        self.lost: list[str] = []
+        self.error = None
+
+    def give(self, tasks):
+        self.given += tasks
+
+    def cancel(self, task_id):
+        self.cancelled.append(task_id)
+
+    def lose(self, task_id):
+        self.lost.append(task_id)
+
+    def stop(self, error):
+        self.error = error
+
+
+class Floor:
+    def __init__(self, application: Application, tenant: Tenant) -> None:
+        self.cases, self.call = application.use_cases, tenant.call()
+        self.connected_workers, self.workers, self.queue = self.cases.connected_workers, self.cases.workers, application.queue
+        self.claims = 0
+        claim = self.queue.claim_of
+
+        async def counted(*arguments):
+            self.claims += 1
+            return await claim(*arguments)
+
+        self.queue.claim_of = counted  # type: ignore[method-assign]
+
+    async def agent(self, **more):
+        profile = Profile(**{"type": "x", "max_concurrent_tasks": 1000, **more})
+        return await self.cases.agents.register(self.call, name="a", profile=profile)
+
+    async def desk(self, agent, capacity=1) -> Desk:
+        worker, _ = await self.workers.connect(self.call, agent_id=agent.id, capacity=capacity)
+        desk = Desk(worker, capacity)
+        await self.connected_workers.join(desk, connected=True)
+        return desk
+
+    async def tasks(self, agent, count=1, **more):
+        new = NewTask(agent_id=agent.id if agent else "", input={}, **more)
+        return await self.cases.tasks.create_all(self.call, [new] * count)
+
+
+@pytest.fixture
+async def floor(application: Application, tenant: Tenant) -> Floor:
+    return Floor(application, tenant)
+
+
+async def test_one_task_costs_one_claim_however_many_workers_wait(floor: Floor) -> None:
+    agent = await floor.agent()
+    desks = [await floor.desk(agent) for _ in range(50)]
+    await asyncio.sleep(1.5)
+    assert floor.claims == 0, "waiting costs reads only"
+    await floor.tasks(agent)
+    await eventually(lambda: sum(len(desk.given) for desk in desks) == 1)
+    await asyncio.sleep(0.2)
+    assert floor.claims == 1
+    await floor.tasks(agent, 20)
+    await eventually(lambda: sum(len(desk.given) for desk in desks) == 21)
+    # One each, and not all to whoever came first.
+    assert max(len(desk.given) for desk in desks) == 1
+
+
+async def test_what_another_process_commits_wakes_without_writing(floor: Floor, application: Application) -> None:
+    agent = await floor.agent()
+    desk = await floor.desk(agent)
+    for _ in range(50):
+        application.feeds._announced("somebody", 7)
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(0.05)
+    assert floor.claims == 0
+    (task,) = await floor.tasks(agent)
+    await eventually(lambda: desk.given)
+    application.feeds.on_change.remove(floor.connected_workers._changed)
+    await floor.cases.tasks.cancel(floor.call, task.id)
+    application.feeds.on_change.append(floor.connected_workers._changed)
+    application.feeds._announced("somebody", 8)
+    await eventually(lambda: desk.cancelled == [task.id], 0.5)
+
+
+async def test_what_is_claimed_for_somebody_who_has_left_goes_back(floor: Floor) -> None:
+    agent = await floor.agent()
+    desk = await floor.desk(agent)
+    (task,) = await floor.tasks(agent)
+    await eventually(lambda: desk.given)
+    floor.connected_workers.leave(desk)
+    (claimed,) = await floor.tasks(agent)
+    (taken,) = await floor.queue.claim_of(agent.id, desk.worker.holder, 1)
+    await floor.connected_workers.hand_over(desk, [taken])
+    assert (await floor.cases.tasks.get(floor.call, claimed.id)).status == TaskStatus.PENDING
+    assert (await floor.cases.tasks.get(floor.call, task.id)).status == TaskStatus.RUNNING
+
+
+async def test_a_deleted_agent_and_a_second_connection_end_the_first(floor: Floor) -> None:
+    agent = await floor.agent()
+    desk = await floor.desk(agent)
+    second = Desk(desk.worker)
+    await floor.connected_workers.join(second, connected=True)
+    assert desk.error is not None and desk.closed and not second.closed
+    await floor.cases.agents.delete(floor.call, agent.id)
+    assert isinstance(second.error, NotFound)
+    with pytest.raises(NotFound):
+        await floor.connected_workers.join(Desk(desk.worker))
+
+
+async def test_what_is_left_of_a_connection_claims_nothing_once_another_process_has_the_worker(
+    floor: Floor, application: Application
+) -> None:
+    agent = await floor.agent()
+    half_open = await floor.desk(agent, 100)
+    # Another process over the same database.
+    elsewhere = ConnectedWorkers(application.database, floor.queue, floor.workers, application.feeds, lease_seconds=2)
+    worker, _ = await floor.workers.connect(
+        floor.call, agent_id=agent.id, capacity=5, worker_id=half_open.worker.id
+    )
+    assert (half_open.worker.connection, worker.connection) == (1, 2)
+    assert await floor.queue.claim_of(agent.id, worker.holder, 1, (worker.id, 1)) == []
+    present = Desk(worker, 5)
+    await elsewhere.join(present, connected=True)
+    await floor.tasks(agent, 20)
+    await eventually(lambda: len(present.given) == 5 and half_open.error)
+    assert isinstance(half_open.error, Unavailable) and half_open.closed and not half_open.given
+    assert present.error is None and not present.closed
+    # The others of that process go on.
+    other = await floor.desk(agent, 15)
+    await eventually(lambda: len(other.given) == 15)
+    with pytest.raises(Unavailable):
+        await elsewhere.join(Desk(half_open.worker), connected=True)
+    assert not present.closed
+    elsewhere.leave(present)
+
+
+async def test_a_disabled_agent_takes_no_worker_and_gives_no_task(floor: Floor) -> None:
+    agent = await floor.agent()
+    desk = await floor.desk(agent)
+    await floor.cases.agents.update(floor.call, agent.id, disabled=True)
+    with pytest.raises(Conflict):
+        await floor.workers.connect(floor.call, agent_id=agent.id, capacity=1)
+    await floor.cases.agents.update(floor.call, agent.id, disabled=False)
+    await floor.tasks(agent)
+    await eventually(lambda: desk.given)
+
+
+async def test_results_are_taken_once_and_in_any_company(floor: Floor) -> None:
+    agent = await floor.agent(retry_attempts=1)
+    desk = await floor.desk(agent, 4)
+    await floor.tasks(agent, 4)
+    await eventually(lambda: len(desk.given) == 4)
+    worker, (a, b, c, d) = desk.worker, desk.given
+    said = [
+        Finish(a.id, 1, completed({"x": [1, 2.5, None]})),
+        Finish(b.id, 1, failed("E", "m" * 10_000, "t", retryable=False)),
+        Finish(c.id, 1, CANCELLED),
+        Finish(d.id, 2, completed(1)),
+        Finish("0" * 32, 1, completed(1)),
+    ]
+    one, two, three, four, five = await floor.workers.finish(worker, said)
+    assert isinstance(one, Task) and one.status == TaskStatus.COMPLETED and one.output == '{"x":[1,2.5,null]}'
+    assert isinstance(two, Task) and two.status == TaskStatus.FAILED and len(two.error) < 9000
+    assert isinstance(three, NotCancelled) and isinstance(four, StaleLease) and isinstance(five, StaleLease)
+    assert four.details["held_by"] == f"worker_{worker.id}" and five.details["status"] == "unknown"
+    again = await floor.workers.finish(worker, said[:2])
+    assert [task.version for task in again] == [one.version, two.version]
+    back = await floor.workers.give_back(worker, [(c.id, 1), (d.id, 9)])
+    assert isinstance(back[0], Task) and isinstance(back[1], StaleLease)
+    assert completed(float("nan")).status == TaskStatus.FAILED and "OutputNotJSON" in completed(2**60).error
+    assert "OutputTooLarge" in completed("x" * (1 << 20)).error and not completed("x" * (1 << 20)).retryable
+
+
+async def test_notes_are_gathered_and_bounded(floor: Floor) -> None:
+    agent = await floor.agent()
+    desk = await floor.desk(agent, 10)
+    tasks = await floor.tasks(agent, 10)
+    await eventually(lambda: len(desk.given) == 10)
+    book = ReportBuffer(floor.workers, desk.worker)
+    for n in range(1000):
+        for task in tasks:
+            book.log(task.id, 1, "info", f"{n}")
+            book.progress(task.id, 1, n / 10, "")
+    assert book._lines == ALL_LINES and all(len(note.lines) == 50 <= LINES for note in book._notes.values())
+    await book.flush()
+    assert book._lines == 0 and not book._notes
+    lines = await floor.cases.tasks.logs(tasks[0], 1000)
+    assert len(lines) == 51 and lines[-1].message.startswith("950 lines were left out")
+    assert (await floor.cases.tasks.get(floor.call, tasks[9].id)).progress == 99.9
+    stale = [Note(tasks[0].id, 2, 5.0), Note(tasks[1].id, 1, 6.0), Note("0" * 32, 1, 1.0)]
+    assert {note.task_id for note in await floor.workers.note(desk.worker, stale)} == {tasks[0].id, "0" * 32}
+    with pytest.raises(InvalidRequest):
+        await floor.workers.report(desk.worker, tasks[0].id, 1, lines=[LogLine("shout", "x")])
+
+
+async def test_workers_are_listed_page_by_page(floor: Floor) -> None:
+    agent = await floor.agent()
+    made = [(await floor.desk(agent)).worker.id for _ in range(5)]
+    await floor.workers.leave(floor.call, await floor.workers.get(floor.call, made[0]))
+    page = await floor.workers.page(floor.call, size=3, agent_id=f"agent_{agent.id}")
+    rest = await floor.workers.page(floor.call, size=3, token=page.next_token, agent_id=agent.id)
+    assert [worker.id for worker in [*page.rows, *rest.rows]] == made[::-1] and not rest.next_token
+    gone = await floor.workers.page(floor.call, size=3, status=WorkerStatus.GONE.value)
+    assert [worker.id for worker in gone.rows] == made[:1]
+    with pytest.raises(InvalidRequest):
+        await floor.workers.page(floor.call, size=3, agent_id="nonsense")

@@ -1,0 +1,92 @@
+"""What the README and the examples say works as pasted."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from tests.end_to_end.stack import Stack
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_first_success_of_the_readme_works_as_pasted(stack: Stack, key: str, tmp_path: Path) -> None:
+    section = re.search(r"## A first success\n(.*?)\n## ", (ROOT / "README.md").read_text(), re.S).group(1)
+    blocks = re.findall(r"```sh\n(.*?)```", section, re.S)
+    assert len(blocks) == 6
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "dev-api-key").write_text(key + "\n")
+    (tmp_path / ".venv").symlink_to(Path(sys.executable).parent.parent)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    script = "\necho ---\n".join(blocks)
+    script = script.replace("localhost:8000", f"localhost:{stack.port}").replace("curl -sN", "timeout 2 curl -sN")
+    script = script.replace("first_task.py", f"first_task.py --address localhost:{stack.grpc_port}")
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    shown = done.stdout.split("---\n")
+    assert '"name":"My Session"' in shown[1] and '"status":"created"' in shown[1]
+    assert '"output":"HELLO WORLD"' in shown[3] and '"status":"completed"' in shown[3]
+    assert "event: session.created" in shown[4] and "event: execution.completed" in shown[4]
+    assert shown[5].splitlines()[1:] == ["task.created", "task.started", "task.completed", "HELLO WORLD"], done.stderr
+
+
+def test_the_second_walk_through_of_the_readme_works_as_pasted(stack: Stack, key: str, tmp_path: Path) -> None:
+    section = re.search(r"## Workers and a workflow\n(.*?)\n## ", (ROOT / "README.md").read_text(), re.S).group(1)
+    blocks = re.findall(r"```sh\n(.*?)```", section, re.S)
+    assert len(blocks) == 4
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "dev-api-key").write_text(key + "\n")
+    (tmp_path / ".venv").symlink_to(Path(sys.executable).parent.parent)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    # Whoever pastes by hand takes longer than a script between the first lines.
+    wait = f"""for i in $(seq 100); do
+      curl -s "http://localhost:{stack.operations_port}/v1/agents?status=active" -H "Authorization: Bearer {key}" |
+        grep -q '"total":2' && break; sleep 0.1; done\n"""
+    blocks[1] = wait + blocks[1]
+    script = "set -m\n" + "\necho ---\n".join(blocks) + "\nwait"
+    script = script.replace("localhost:3000", f"localhost:{stack.operations_port}")
+    environment = {
+        **os.environ,
+        "ORCHESTRATOR_ADDRESS": f"127.0.0.1:{stack.grpc_port}",
+        "ORCHESTRATOR_OPERATIONS": f"127.0.0.1:{stack.operations_port}",
+        "PYTHONPATH": str(ROOT),
+    }
+    arguments = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True, "timeout": 90}
+    done = subprocess.run(["bash", "-c", script], **arguments)
+    shown = done.stdout.split("---\n")
+    watched = [line.split()[1:3] for line in shown[2].splitlines() if line[0].isdigit()]
+    assert [words[0] for words in watched if words[0].startswith("workflow")] == [
+        "workflow_started",
+        "workflow_completed",
+    ], done.stdout + done.stderr
+    assert ["task_completed", "data_extractor"] in watched and ["task_completed", "data_processor"] in watched
+    run, tasks = (json.loads(text) for text in re.findall(r"\{.*\}", shown[3].replace("}{", "}\n{")))
+    assert run["data"]["status"] == "completed"
+    assert [step["status"] for step in run["data"]["steps"]] == ["completed", "completed"]
+    assert tasks["data"][0]["status"] == "completed" and tasks["pagination"]["total"] == 1
+
+
+def test_a_session_is_watched_over_rest_until_it_ends(stack: Stack, client, key: str) -> None:
+    session = client.post("/v1/sessions", json={"name": "watched"}).json()["id"]
+    command = [sys.executable, str(ROOT / "examples" / "watch_session.py"), session, "--url", stack.url, "--key", key]
+    watching = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    threading.Timer(0.5, lambda: client.post(f"/v1/sessions/{session}/complete")).start()
+    shown, _ = watching.communicate(timeout=20)
+    assert shown.splitlines() == ["1 session.created", "2 session.completed"]
+
+
+def test_every_page_that_is_linked_is_there() -> None:
+    for page in [ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
+            assert "://" in target or (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_setting_is_documented() -> None:
+    from server.settings import Settings
+
+    page = (ROOT / "docs" / "operating.md").read_text()
+    assert not [name for name in Settings.model_fields if f"`{name.upper()}`" not in page]

@@ -1,0 +1,110 @@
+"""Quotas, in memory and in a real Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+import uuid
+from dataclasses import replace
+
+import pytest
+import redis
+
+from server.core.call import Caller
+from server.rpc.quotas import Exhausted, Quotas
+
+REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/15")
+
+
+@pytest.fixture(params=["memory", "redis"])
+def redis_url(request: pytest.FixtureRequest) -> str:
+    return "" if request.param == "memory" else request.getfixturevalue("redis_server")
+
+
+@pytest.fixture
+def redis_server() -> str:
+    try:
+        redis.Redis.from_url(REDIS, socket_connect_timeout=1).ping()
+    except redis.RedisError as error:
+        pytest.skip(f"Redis does not answer at {REDIS} ({error}); set TEST_REDIS_URL")
+    return REDIS
+
+
+def caller(limit: int | None = None) -> Caller:
+    return Caller("o", "u", uuid.uuid4().hex, frozenset("*"), limit)
+
+
+async def test_a_key_gets_its_requests_and_no_more(redis_url: str) -> None:
+    quotas, who = Quotas(redis_url=redis_url, requests_per_hour=3), caller()
+    standings = [await quotas.take(who) for _ in range(3)]
+    assert [standing.remaining for standing in standings] == [2, 1, 0]
+    with pytest.raises(Exhausted) as exhausted:
+        await quotas.take(who)
+    assert 0 < exhausted.value.retry_after <= 3600
+    assert (await quotas.take(caller())).remaining == 2
+
+
+async def test_a_key_may_carry_its_own_figure(redis_url: str) -> None:
+    quotas = Quotas(redis_url=redis_url, requests_per_hour=3)
+    assert (await quotas.take(caller(50))).remaining == 49
+
+
+async def test_processes_that_share_redis_count_together(redis_server: str) -> None:
+    who = caller()
+    here, there = (Quotas(redis_url=redis_server, requests_per_hour=3) for _ in range(2))
+    assert [(await quotas.take(who)).remaining for quotas in (here, there, here)] == [2, 1, 0]
+    with pytest.raises(Exhausted):
+        await there.take(who)
+
+
+async def test_a_redis_that_does_not_answer_takes_nothing_down() -> None:
+    quotas, who = Quotas(redis_url="redis://127.0.0.1:1", requests_per_hour=2), caller()
+    assert [(await quotas.take(who)).remaining for _ in range(2)] == [1, 0]
+    with pytest.raises(Exhausted):
+        await quotas.take(who)
+
+
+async def test_a_burst_is_refused_by_the_minute_and_leaves_the_hour_alone(redis_url: str) -> None:
+    quotas, who = Quotas(redis_url=redis_url, requests_per_hour=10), caller()
+    standings = [await quotas.take(who, 2) for _ in range(2)]
+    assert [(standing.limit, standing.remaining) for standing in standings] == [(10, 9), (10, 8)]
+    for _ in range(3):
+        with pytest.raises(Exhausted, match="2 requests a minute") as exhausted:
+            await quotas.take(who, 2)
+        assert 0 < exhausted.value.retry_after <= 60
+        assert exhausted.value.details == {"limit": 2, "window": "minute", "retry_after": exhausted.value.retry_after}
+        headers = dict(exhausted.value.standing.headers())
+        assert (headers["x-ratelimit-limit"], headers["x-ratelimit-remaining"]) == ("2", "0")
+        assert 0 <= int(headers["x-ratelimit-reset"]) - time.time() + 1 <= 61
+    assert (await quotas.take(who)).remaining == 7
+    assert (await quotas.take(caller(), 2)).remaining == 9
+
+
+async def test_what_the_hour_refuses_leaves_the_minute_alone(redis_url: str) -> None:
+    quotas, who = Quotas(redis_url=redis_url, requests_per_hour=2), caller()
+    for _ in range(2):
+        await quotas.take(who, 5)
+    for _ in range(10):
+        with pytest.raises(Exhausted, match="2 requests an hour") as exhausted:
+            await quotas.take(who, 5)
+        assert exhausted.value.details["window"] == "hour" and exhausted.value.standing.limit == 2
+    later = replace(who, hourly_limit=100)
+    assert [(await quotas.take(later, 5)).limit for _ in range(3)] == [100] * 3
+    with pytest.raises(Exhausted, match="5 requests a minute"):
+        await quotas.take(later, 5)
+
+
+async def test_bursts_are_counted_without_redis_too() -> None:
+    quotas, who = Quotas(redis_url="redis://127.0.0.1:1", requests_per_hour=10), caller()
+    assert (await quotas.take(who, 1)).remaining == 9
+    with pytest.raises(Exhausted, match="a minute"):
+        await quotas.take(who, 1)
+    assert (await quotas.take(who)).remaining == 8
+
+
+async def test_no_more_than_a_burst_gets_through_at_once(redis_url: str) -> None:
+    quotas, who = Quotas(redis_url=redis_url, requests_per_hour=100), caller()
+    taken = await asyncio.gather(*(quotas.take(who, 5) for _ in range(20)), return_exceptions=True)
+    assert sum(not isinstance(each, Exhausted) for each in taken) == 5
+    assert (await quotas.take(who)).remaining == 94

@@ -1,0 +1,76 @@
+"""Settings refuse what would be dangerous, in words that help."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from server.core.identity import Identity
+from server.prepare import prepare
+from server.settings import Settings
+from server.store.opened import open_database
+
+ORCHESTRATOR = str(Path(sys.executable).parent / "orchestrator")
+
+
+def test_a_secret_is_needed_outside_development() -> None:
+    with pytest.raises(ValidationError, match="API_SECRET_KEY"):
+        Settings(environment="production")
+    assert Settings(environment="production", api_secret_key="x" * 32).environment == "production"
+
+
+def test_quotas_cannot_be_lifted_outside_development() -> None:
+    with pytest.raises(ValidationError, match="no-quotas"):
+        Settings(environment="staging", api_secret_key="x" * 32, no_quotas=True)
+
+
+@pytest.mark.parametrize("url", ["mysql://x", "orchestrator.db"])
+def test_only_known_databases_are_taken(url: str) -> None:
+    with pytest.raises(ValidationError, match="DATABASE_URL"):
+        Settings(database_url=url)
+
+
+def test_the_command_says_what_is_wrong_and_starts_nothing(tmp_path: Path) -> None:
+    environment = {"ENVIRONMENT": "production", "PATH": "/usr/bin:/bin"}
+    command = [ORCHESTRATOR, "up", "--data-dir", str(tmp_path / "data")]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=30)
+    assert done.returncode == 2 and "API_SECRET_KEY" in done.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_development_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "data")
+    prepare(settings)
+    key = settings.key_path.read_text()
+    assert key.startswith("ak_") and stat.S_IMODE(settings.key_path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(settings.data_dir.stat().st_mode) == 0o700
+    prepare(settings)
+    assert settings.key_path.read_text() == key
+
+
+def test_the_development_key_works_in_another_database_too(tmp_path: Path) -> None:
+    prepare(Settings(data_dir=tmp_path))
+    other = Settings(data_dir=tmp_path, database_url=f"sqlite:///{tmp_path / 'other.db'}")
+    prepare(other)
+
+    async def caller() -> str:
+        database = open_database(other)
+        await database.open()
+        try:
+            return (await Identity(database).caller(other.key_path.read_text().strip())).organization_id
+        finally:
+            await database.close()
+
+    assert asyncio.run(caller())
+
+
+def test_a_database_that_cannot_be_reached_is_named(tmp_path: Path) -> None:
+    command = [ORCHESTRATOR, "migrate", "--data-dir", str(tmp_path), "--database-url", "postgresql://u@127.0.0.1:1/x"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1 and "cannot be reached" in done.stderr and "Traceback" not in done.stderr
