@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, func, select
 from server.core.ending import COUNT_RUNNING
 from server.errors import ServiceError
 from server.model import Agent, AgentStatus, Task, Worker
-from server.store.forever import forever
+from server.store.forever import forever, set_within
 from server.store.statement import Statement
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class AgentQueue:
             self.wake.clear()
             await self._look()
             if not self.wake.is_set():
-                await _set_within(self.wake, POLL_SECONDS * random.uniform(0.75, 1.25))  # noqa: S311
+                await set_within(self.wake, POLL_SECONDS * random.uniform(0.75, 1.25))  # noqa: S311
 
     async def _look(self) -> None:
         free = [consumer for consumer in self.consumers if consumer.room > 0]
@@ -135,7 +135,11 @@ class AgentQueue:
         share = -(-waiting // len(free))
         chosen = free[: min(AT_ONCE, -(-waiting // share))]
         asked = {consumer: min(share, consumer.room) for consumer in chosen}
-        claimed = sum(await asyncio.gather(*(self._claim(consumer, limit) for consumer, limit in asked.items())))
+        if len(asked) == 1:
+            # Mostly so where little happens, and then without a task and turns of the loop.
+            claimed = await self._claim(*asked.popitem())
+        else:
+            claimed = sum(await asyncio.gather(*(self._claim(consumer, limit) for consumer, limit in asked.items())))
         for consumer in chosen:
             # The others come first next time.
             if consumer in self.consumers:
@@ -172,11 +176,3 @@ class AgentQueue:
         if claimed:
             await self._connected_workers.hand_over(consumer, claimed)
         return len(claimed)
-
-
-async def _set_within(event: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return

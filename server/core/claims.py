@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Integer, bindparam, case, cast, func, select,
 from server.core.agent_presence import is_current
 from server.core.ending import COUNT_RUNNING
 from server.core.routing import LAST, pull
-from server.model import Agent, AgentRuntime, AgentStatus, Task, TaskKind
+from server.model import Agent, AgentRuntime, AgentStatus, Task, TaskKind, Worker
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
@@ -76,13 +76,15 @@ _room = (
     .cte("room")
 )
 _limit = bindparam("limit", type_=Integer)
-_CLAIM_OF_AGENT = _claim(
-    _tasks.runtime == bindparam("runtime"),
-    _tasks.agent_id == bindparam("agent"),
-    limit=select(
-        case((_room.c.places < 0, 0), (_room.c.places < _limit, _room.c.places), else_=_limit)
-    ).scalar_subquery(),
+_of_agent = (_tasks.runtime == bindparam("runtime"), _tasks.agent_id == bindparam("agent"))
+_places = select(case((_room.c.places < 0, 0), (_room.c.places < _limit, _room.c.places), else_=_limit))
+_CLAIM_OF_AGENT = _claim(*_of_agent, limit=_places.scalar_subquery())
+# For a worker that has not connected again since. Stays so while its agent is locked: connecting locks that too.
+_workers = Worker.table().c
+_present = select(_workers.id).where(
+    _workers.id == bindparam("worker"), _workers.connection == bindparam("connection", type_=Integer)
 )
+_CLAIM_OF_WORKER = _claim(*_of_agent, _present.exists(), limit=_places.scalar_subquery())
 _CLAIM_OF_RUNTIME = _claim(_tasks.runtime == bindparam("runtime"), limit=_limit)
 _WINDOW = Statement[Any](
     select(_tasks.agent_id)
@@ -183,9 +185,7 @@ class Claims:
 
         async def body(transaction: Transaction) -> list[Task]:
             agent = await transaction.one(_LOCK_AGENT, agent=agent_id)
-            if worker is not None and not await is_current(transaction, *worker):
-                return []
-            return _started(transaction, await self._of_locked(transaction, agent, holder, limit))
+            return _started(transaction, await self._of_locked(transaction, agent, holder, limit, worker))
 
         return await self._database.write(body)
 
@@ -193,7 +193,9 @@ class Claims:
         row = await transaction.one(_TRY_AGENT, agent=agent_id)
         return await self._of_locked(transaction, row, holder, limit)
 
-    async def _of_locked(self, transaction: Transaction, row: Any, holder: str, limit: int) -> list[Task]:
+    async def _of_locked(
+        self, transaction: Transaction, row: Any, holder: str, limit: int, worker: tuple[str, int] | None = None
+    ) -> list[Task]:
         if row is None:
             return []
         *columns, others = row
@@ -202,14 +204,18 @@ class Claims:
             return []
         key = {"runtime": agent.runtime, "agent": agent.id}
         if others:
+            if worker is not None and not await is_current(transaction, *worker):
+                return []
             running = await transaction.one(COUNT_RUNNING, agent=agent.id)
             room = min(limit, agent.max_concurrent_tasks - (running[0] if running is not None else 0))
             if room > 0:
                 # Those that stand before the last of its own that it would get.
                 last = await transaction.one(_RANK, **key, skip=room - 1)
                 await pull(transaction, agent, room, last[0] if last is not None else LAST)
-        terms = self._terms(transaction, holder, limit)
-        return await transaction.all(_CLAIM_OF_AGENT, **key, most=agent.max_concurrent_tasks, **terms)
+        terms = {**key, "most": agent.max_concurrent_tasks, **self._terms(transaction, holder, limit)}
+        if worker is None:
+            return await transaction.all(_CLAIM_OF_AGENT, **terms)
+        return await transaction.all(_CLAIM_OF_WORKER, **terms, worker=worker[0], connection=worker[1])
 
     async def _next_round(self, transaction: Transaction, runtime: str, holder: str, limit: int) -> list[Task]:
         """Looks at agents in turn: those whose tasks stand first have no room, and must not stand in others' way."""

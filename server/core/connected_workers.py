@@ -20,7 +20,7 @@ from server.store.forever import forever
 from server.store.statement import Statement
 
 # After which events there is something to claim, which end a lease, and which may make room.
-CLAIMABLE = frozenset({"task.created", "task.routed", "task.ready", "task.released", "task.retrying"})
+CLAIMABLE = frozenset({"task.created", "task.assigned", "task.routed", "task.ready", "task.released", "task.retrying"})
 LEASE_ENDS = frozenset({"task.completed", "task.failed", "task.cancelled", "task.released", "task.retrying"})
 # What another process has committed is looked for at most so often, and less often where there are many agents.
 REMOTE_SECONDS = 0.005

@@ -19,6 +19,15 @@ import structlog
 
 Heard = Callable[[str, int], None]
 CHANNEL = "orchestrator_feed"
+LISTENER = "orchestrator bus"
+LOOK_SECONDS = 1.0
+_NOTIFY = "SELECT pg_notify($1, $2)"
+_OTHERS = """
+SELECT EXISTS (
+    SELECT FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = $1 AND pid <> pg_backend_pid()
+)
+"""
 log = structlog.get_logger()
 
 
@@ -87,13 +96,17 @@ class SocketBus:
 
 
 class PostgresBus:
-    """Between any processes on one PostgreSQL: NOTIFY, after the commit and at most once a turn of the loop."""
+    """Between any processes on one PostgreSQL: NOTIFY, after the commit and at most once a turn of the loop.
+
+    Not while nobody else listens, which is looked up once a second; whoever comes says so, and is heard at once.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._heard: Heard | None = None
         self._heads: dict[str, int] = {}
         self._wake = asyncio.Event()
+        self._alone = False
 
     async def open(self) -> None:
         self._task = asyncio.create_task(self._keep())
@@ -102,8 +115,9 @@ class PostgresBus:
         self._heard = heard
 
     def announce(self, organization: str, head: int) -> None:
-        self._heads[organization] = head
-        self._wake.set()
+        if not self._alone:
+            self._heads[organization] = head
+            self._wake.set()
 
     async def close(self) -> None:
         self._task.cancel()
@@ -116,22 +130,32 @@ class PostgresBus:
                 await self._serve()
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 log.warning("the bus lost its connection; changes of others are looked for meanwhile", error=str(error))
+                self._alone = False
                 await asyncio.sleep(1)
 
     async def _serve(self) -> None:
-        connection = await asyncpg.connect(self._url)
+        connection = await asyncpg.connect(self._url, server_settings={"application_name": LISTENER})
         try:
             own = connection.get_server_pid()
             await connection.add_listener(
                 CHANNEL, lambda _c, sender, _n, text: self._receive(text) if sender != own else None
             )
             connection.add_termination_listener(lambda _: self._wake.set())
+            # The others look for whoever listens only now and then.
+            await connection.execute(_NOTIFY, CHANNEL, json.dumps(["", 0]))
+            loop = asyncio.get_running_loop()
+            look_at = loop.time()
             while not connection.is_closed():
-                await self._wake.wait()
+                if loop.time() >= look_at:
+                    self._alone = not await connection.fetchval(_OTHERS, LISTENER)
+                    look_at = loop.time() + LOOK_SECONDS
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout_at(look_at):
+                        await self._wake.wait()
                 self._wake.clear()
                 while self._heads and not connection.is_closed():
                     organization, head = next(iter(self._heads.items()))
-                    await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, json.dumps([organization, head]))
+                    await connection.execute(_NOTIFY, CHANNEL, json.dumps([organization, head]))
                     if self._heads.get(organization) == head:
                         del self._heads[organization]
             raise ConnectionResetError("the server closed the connection")
@@ -139,6 +163,7 @@ class PostgresBus:
             await connection.close(timeout=1)
 
     def _receive(self, text: Any) -> None:
+        self._alone = False
         if self._heard is not None:
             organization, head = json.loads(text)
             self._heard(organization, head)

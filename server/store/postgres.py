@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, TypeVar
@@ -40,8 +44,9 @@ _UNREACHABLE = (
 
 # A feed's next numbers and the events that get them, in one round trip.
 _APPEND = """
-WITH advanced AS (
-    UPDATE feeds SET head = head + $2 WHERE organization_id = $1 RETURNING head
+advanced AS (
+    INSERT INTO feeds (organization_id, head, trimmed) SELECT $1, $2, 0 WHERE {ready}
+    ON CONFLICT (organization_id) DO UPDATE SET head = feeds.head + $2 RETURNING head
 )
 INSERT INTO events (organization_id, number, type, resource_id, session_id, agent_id, payload, created_at)
 SELECT $1, advanced.head - $2 + new.place, new.type, new.resource_id, new.session_id, new.agent_id, new.payload, $3
@@ -50,6 +55,20 @@ FROM advanced, unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::text[]
 RETURNING number
 """
 _APPENDED = ("type", "resource_id", "session_id", "agent_id", "payload")
+_PARAMETER = re.compile(r"\$(\d+)")
+
+
+@cache
+def _append(written: Statement[Any] | None) -> tuple[str, tuple[str, ...]]:
+    """The text that appends events, after a change of one row where there is one, and the change's parameters."""
+    if written is None:
+        return "WITH" + _APPEND.format(ready="TRUE"), ()
+    text, order = written.postgres
+    # The row first: whoever has the feed's lock must not wait for a row. So the feed asks how many were written.
+    # Foreign keys are checked last, and wait for nobody: what they point to is neither deleted nor locked FOR UPDATE.
+    append = _APPEND.format(ready="(SELECT count(*) FROM written) >= 0")
+    append = _PARAMETER.sub(lambda match: f"${int(match[1]) + len(order)}", append)
+    return f"WITH written AS ({text} RETURNING 1), {append}", order
 
 
 class _Statements:
@@ -83,28 +102,32 @@ class PostgresTransaction(_Statements, TransactionBase):
     """One transaction on one connection.
 
     Rows that are inserted or updated wait until something is read, and go together then: those of one statement take
-    one round trip however many they are.
+    one round trip however many they are. The last one goes with the events. BEGIN is said before the first statement
+    that needs it: one that only reads sees what is committed by then, inside a transaction or not, and where only one
+    statement writes, it is a transaction by itself.
     """
 
-    def __init__(self, connection: Any, now: int) -> None:
+    def __init__(self, connection: Any, now: int, begin: Callable[[], Awaitable[object]]) -> None:
         _Statements.__init__(self, connection)
         TransactionBase.__init__(self, now)
+        self._begin = begin
+        self._begun = False
         self._waiting: list[tuple[Statement[Any], dict[str, Any]]] = []
 
     async def one(self, statement: Statement[R], **parameters: Any) -> R | None:
-        await self.flush()
+        await self._prepare(statement)
         return await super().one(statement, **parameters)
 
     async def all(self, statement: Statement[R], **parameters: Any) -> list[R]:
-        await self.flush()
+        await self._prepare(statement)
         return await super().all(statement, **parameters)
 
     async def run(self, statement: Statement[Any], **parameters: Any) -> int:
-        await self.flush()
+        await self._prepare(statement)
         return await super().run(statement, **parameters)
 
     async def many(self, statement: Statement[Any], parameters: list[dict[str, Any]]) -> None:
-        await self.flush()
+        await self._prepare(statement)
         await super().many(statement, parameters)
 
     async def insert(self, record: Record) -> None:
@@ -115,12 +138,35 @@ class PostgresTransaction(_Statements, TransactionBase):
         return type(record).new(**{**record.values(), **values})
 
     async def append(self, organization: str, events: list[Event]) -> int:
-        await self.flush()
+        written, row = self._waiting.pop() if self._waiting else (None, {})
+        if self._waiting or len(events) < len(self.events):
+            await self._begin_once()
+        await self._send()
+        text, order = _append(written)
         columns = [[event.values()[name] for event in events] for name in _APPENDED]
-        rows = await self._connection.fetch(_APPEND, organization, len(events), self.now, *columns)
-        return min(row[0] for row in rows) if rows else await super().append(organization, events)
+        given = [row[name] for name in order]
+        rows = await self._connection.fetch(text, *given, organization, len(events), self.now, *columns)
+        first: int = min(row[0] for row in rows)
+        return first
 
-    async def flush(self) -> None:
+    async def settle(self) -> None:
+        """The last thing to do: sends what is left, and the events."""
+        await settle(self)
+        if len(self._waiting) > 1:
+            await self._begin_once()
+        await self._send()
+
+    async def _prepare(self, statement: Statement[Any]) -> None:
+        if self._waiting or not statement.only_reads:
+            await self._begin_once()
+            await self._send()
+
+    async def _begin_once(self) -> None:
+        if not self._begun:
+            self._begun = True
+            await self._begin()
+
+    async def _send(self) -> None:
         """Sends what waits, in order."""
         if not self._waiting:
             return
@@ -155,6 +201,8 @@ class Postgres:
                 server_settings={
                     "lock_timeout": f"{int(LOCK_PATIENCE_SECONDS * 1000)}",
                     "application_name": "orchestrator",
+                    # What a body reads before it locks anything is read outside of its transaction.
+                    "default_transaction_isolation": "read committed",
                 },
             )
         except (*_UNREACHABLE, asyncpg.PostgresError) as error:
@@ -193,13 +241,16 @@ class Postgres:
         raise AssertionError("unreachable")
 
     async def _write(self, body: Body[T]) -> T:
-        async with self.pool.acquire(timeout=LOCK_PATIENCE_SECONDS) as connection, connection.transaction():
-            transaction = PostgresTransaction(connection, self.clock())
-            result = await body(transaction)
-            await settle(transaction)
-            await transaction.flush()
-        if transaction.events:
-            self.committed(transaction.events)
+        async with self.pool.acquire(timeout=LOCK_PATIENCE_SECONDS) as connection:
+            async with AsyncExitStack() as stack:
+                transaction = PostgresTransaction(
+                    connection, self.clock(), lambda: stack.enter_async_context(connection.transaction())
+                )
+                result = await body(transaction)
+                await transaction.settle()
+            # Before the connection goes back: that takes turns of the loop, in which those who are told can begin.
+            if transaction.events:
+                self.committed(transaction.events)
         return result
 
     async def close(self) -> None:

@@ -16,6 +16,7 @@ from server.model import Record
 
 R = TypeVar("R")
 _NO_OFFSET = re.compile(r"\s+OFFSET :param_\d+")
+_LOCKS = re.compile(r"\bFOR (NO KEY UPDATE|UPDATE|SHARE|KEY SHARE)\b")
 
 
 class Statement(Generic[R]):
@@ -42,6 +43,12 @@ class Statement(Generic[R]):
         """The text for PostgreSQL, whose parameters are `$1 …`, and their names in order."""
         compiled = _compile(self.expression, asyncpg.dialect())  # type: ignore[no-untyped-call]
         return str(compiled), tuple(compiled.positiontup or ())
+
+    @cached_property
+    def only_reads(self) -> bool:
+        """Whether it is a plain SELECT, which on PostgreSQL neither changes nor locks a row."""
+        text, _ = self.postgres
+        return text.startswith("SELECT") and not _LOCKS.search(text)
 
 
 def _compile(expression: Executable, dialect: Any) -> SQLCompiler:
