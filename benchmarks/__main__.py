@@ -8,7 +8,7 @@ import signal
 import sys
 from typing import Protocol
 
-from benchmarks import claims, dispatch, execute, report, rest, sockets, start, streams
+from benchmarks import claims, dispatch, execute, industrial, report, rest, sockets, start, streams
 from benchmarks.load import Failed
 
 
@@ -27,6 +27,7 @@ BENCHMARKS: dict[str, tuple[str, Benchmark]] = {
     "dispatch": (dispatch.TITLE, dispatch.run),
     "claims": (claims.TITLE, claims.run),
     "sockets": (sockets.TITLE, sockets.run),
+    "industrial": (industrial.TITLE, industrial.run),
 }
 
 

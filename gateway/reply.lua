@@ -2,7 +2,8 @@
 --
 -- From the server: the status and the error body that it asked for in headers, which go no further.
 -- From Envoy itself: a refusal of a request. The listener's local_reply_config gives its shape on the first line, with
--- the words @field and @issue to be filled from what the transcoder said, which follows on the next.
+-- the words @field and @issue to be filled from what the transcoder said, which follows on the next. Where the route's
+-- metadata says `errors: request_id`, the id of the request stands in the place of the details.
 
 local TYPES = {
   TYPE_STRING = "must be a string",
@@ -22,6 +23,24 @@ end
 
 local function quoted(text)
   return (text:gsub('[%c"\\]', function(character) return string.format("\\u%04x", string.byte(character)) end))
+end
+
+-- An id that the server takes as it is: the answer and its header must say the same.
+local function usable(id)
+  return id and #id > 0 and #id <= 128 and not id:find("[^ -~]")
+end
+
+-- A refusal of Envoy's, with the id of the request for details where the API wants that.
+local function shaped(handle, text)
+  local noted = handle:streamInfo():dynamicMetadata():get("reply")
+  local id = noted and noted.request_id
+  if not id then
+    return text
+  end
+  return (text:gsub('"details":%b{}', function()
+    -- What stands for words to be filled in is none in an id.
+    return '"request_id":"' .. quoted(id):gsub("@", "\\u0040") .. '"'
+  end, 1))
 end
 
 -- Which field a request was refused for, and why, from the transcoder's words.
@@ -66,7 +85,16 @@ end
 
 -- The transcoder leaves alone what says that it is gRPC already, which does not go through these ports.
 function envoy_on_request(handle)
-  local content_type = handle:headers():get("content-type")
+  local headers = handle:headers()
+  if handle:metadata():get("errors") == "request_id" then
+    local id = headers:get("x-request-id")
+    if not usable(id) then
+      id = string.format("%s-%08x", handle:timestampString(EnvoyTimestampResolution.MICROSECOND), math.random(0, 0x7fffffff))
+      headers:replace("x-request-id", id)
+    end
+    handle:streamInfo():dynamicMetadata():set("reply", "request_id", id)
+  end
+  local content_type = headers:get("content-type")
   if content_type and content_type:lower():match("^%s*application/grpc") then
     handle:streamInfo():dynamicMetadata():set("reply", "refused", true)
     handle:respond({[":status"] = "415"}, "")
@@ -76,13 +104,14 @@ end
 function envoy_on_response(handle)
   local headers = handle:headers()
   local status = headers:get("x-http-status")
-  if not status and handle:streamInfo():dynamicMetadata():get("reply") then
+  local noted = handle:streamInfo():dynamicMetadata():get("reply")
+  if not status and noted and noted.refused then
     -- To such a request Envoy answers in gRPC also where it refuses it.
     headers:replace(":status", "415")
     headers:replace("content-type", "application/json")
     headers:remove("grpc-status")
     headers:remove("grpc-message")
-    handle:body(true):setBytes(NO_GRPC)
+    handle:body(true):setBytes(shaped(handle, NO_GRPC))
     return
   end
   if status then
@@ -108,7 +137,10 @@ function envoy_on_response(handle)
       end
       local words = {}
       words["@field"], words["@issue"] = explained(said)
-      buffer:setBytes((template:gsub("@%l+", function(word) return quoted(words[word]) end)))
+      buffer:setBytes((shaped(handle, template):gsub("@%l+", function(word) return quoted(words[word]) end)))
     end
+  elseif not status and noted and tonumber(headers:get(":status")) > 400 then
+    local buffer = handle:body(true)
+    buffer:setBytes(shaped(handle, buffer:getBytes(0, buffer:length())))
   end
 end

@@ -18,17 +18,25 @@ from gateway.websocket import Bridge
 from server.apis.agent_operations import agent_operations_api
 from server.apis.agent_orchestration import agent_orchestration_api
 from server.apis.api import Api
+from server.apis.industrial import industrial_api
 from server.apis.native import native_api
 from server.core import idempotency
 from server.core.agents import Agents
 from server.core.clients import Clients
+from server.core.coding_sessions import CodingSessions
+from server.core.coding_tasks import CodingTasks
 from server.core.connected_workers import ConnectedWorkers
 from server.core.dependents import Dependents
 from server.core.events import Events
+from server.core.heartbeats import Heartbeats
 from server.core.identity import Identity
 from server.core.metrics import Metrics
+from server.core.origins import Origins
 from server.core.queue import Queue
+from server.core.repairs import Repairs
+from server.core.routing import Rerouting
 from server.core.sessions import Sessions
+from server.core.standing import Standings
 from server.core.system import System
 from server.core.tasks import Tasks
 from server.core.timetable import Timetable
@@ -39,6 +47,7 @@ from server.core.watch import Thresholds, Watch
 from server.core.workers import Workers
 from server.core.workflow_runs import Runs
 from server.core.workflows import Workflows
+from server.rpc.guests import Guests
 from server.rpc.log import CallLog
 from server.rpc.method import Methods
 from server.rpc.pipeline import Pipeline
@@ -113,8 +122,13 @@ class Application:
                 data_dir=settings.data_dir,
                 queue_length=settings.queue_alert_tasks,
                 queue_seconds=settings.queue_alert_seconds,
+                no_sandbox=lambda: self.sandboxes.unavailable,
             ),
             metrics=Metrics(database),
+            coding_sessions=CodingSessions(database, running=None if settings.no_quotas else settings.running_sessions),
+            coding_tasks=CodingTasks(database, lease_seconds=settings.agent_silent_seconds),
+            heartbeats=Heartbeats(database, silent_seconds=settings.agent_silent_seconds),
+            standings=Standings(database),
         )
 
     def _watch(self) -> Watch:
@@ -141,7 +155,10 @@ class Application:
         cases = self.use_cases
         dispatcher.sweeps = [
             cases.sessions.expire,
+            cases.coding_sessions.start_queued,
             cases.workers.find_lost,
+            Rerouting(self.database).sweep,
+            Repairs(self.database).sweep,
             cases.runs.cancel_orphans,
             self._forget_old,
             cases.metrics.compact,
@@ -174,7 +191,8 @@ class Application:
             else Quotas(redis_url=self.settings.redis_url, requests_per_hour=self.settings.requests_per_hour)
         )
         self.calls = CallLog(self.settings.log_level)
-        pipeline = Pipeline(self.database, Identity(self.database, self.tokens), quotas, self.calls)
+        guests = Guests(self.settings.guest_key_path)
+        pipeline = Pipeline(self.database, Identity(self.database, self.tokens), quotas, self.calls, guests)
         apis: Sequence[Api] = (
             native_api(self.use_cases),
             agent_orchestration_api(self.use_cases, wait_seconds=self.settings.execute_wait_seconds),
@@ -183,6 +201,13 @@ class Application:
                 burst_per_minute=self.settings.requests_per_minute,
                 sockets_per_key=self.settings.sockets_of_a_key,
                 slow_after=self.settings.slow_consumer_events,
+            ),
+            industrial_api(
+                self.use_cases,
+                burst_per_minute=self.settings.industrial_requests_per_minute,
+                sockets_per_key=self.settings.industrial_sockets_of_a_key,
+                slow_after=self.settings.slow_consumer_events,
+                origins=Origins(self.settings.origins),
             ),
         )
         self.services = [service.full_name for api in apis for service, _ in api.services]

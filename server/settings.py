@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5}|:\*)?")
+_OWN_PAGES = ("http://localhost:*", "https://localhost:*", "http://127.0.0.1:*", "https://127.0.0.1:*")
 
 
 class Settings(BaseSettings):
@@ -37,6 +41,10 @@ class Settings(BaseSettings):
     socket_port: int = Field(50052, ge=0, le=65535)
     operations_port: int = Field(3000, ge=0, le=65535)
     orchestra_port: int = Field(8000, ge=0, le=65535)
+    # Which web pages may call the Industrial API: their origins, with commas between them, such as
+    # `https://app.example.com`; the port may be `*`. `none` for none. Where it is empty, pages of this machine in
+    # development, and none outside.
+    cors_origins: str = ""
     # Server processes on this machine.
     workers: int = Field(1, ge=1, le=64)
 
@@ -45,6 +53,8 @@ class Settings(BaseSettings):
     requests_per_hour: int = Field(1000, ge=1)
     # For the APIs whose documents say so, beside the hourly figure.
     requests_per_minute: int = Field(100, ge=1)
+    # For the Industrial API, which has no hourly figure.
+    industrial_requests_per_minute: int = Field(60, ge=1)
     open_sessions: int = Field(10, ge=1)
 
     # How long a claimed task may go without a sign of life before it returns to the queue.
@@ -53,6 +63,10 @@ class Settings(BaseSettings):
     max_attempts: int = Field(3, ge=1)
     # How long a worker may go without a sign of life before it counts as lost.
     worker_silent_seconds: float = Field(30.0, gt=0)
+    # The same for an agent that sends heartbeats, which keeps its tasks for so long after each.
+    agent_silent_seconds: float = Field(300.0, gt=0)
+    # Coding sessions of an organization that run at a time; others wait for their turn. Any number without quotas.
+    running_sessions: int = Field(100, ge=1)
     # Deployed code: runs at a time, sandboxes kept ready, and the bounds of one run.
     sandbox_concurrency: int = Field(4, ge=1)
     sandbox_prewarmed: int = Field(4, ge=0)
@@ -67,6 +81,8 @@ class Settings(BaseSettings):
     socket_connections: int = Field(10_000, ge=1)
     # How many of them a key may have for events; 5,000 without quotas.
     sockets_per_key: int = Field(100, ge=1)
+    # The same for the Industrial API, whose document says so.
+    industrial_sockets_per_key: int = Field(5, ge=1)
     # How many events a socket's reader may lag behind before it is told so.
     slow_consumer_events: int = Field(10_000, ge=1)
 
@@ -101,6 +117,24 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'orchestrator.db'}"
 
     @property
+    def origins(self) -> tuple[str, ...]:
+        """The origins of web pages that may call; a port of `*` stands for any, and for none."""
+        given = self.cors_origins.strip().lower()
+        if not given:
+            return _OWN_PAGES if self.environment == "development" else ()
+        return () if given == "none" else tuple(each.strip() for each in given.split(",") if each.strip())
+
+    @property
+    def guest_key_path(self) -> Path | None:
+        """Where the key is that callers without a credential act with; None outside development."""
+        return self.key_path if self.environment == "development" else None
+
+    @property
+    def industrial_sockets_of_a_key(self) -> int:
+        """How many sockets of the Industrial API a key may have at a time, in each server process."""
+        return max(self.industrial_sockets_per_key, 5_000) if self.no_quotas else self.industrial_sockets_per_key
+
+    @property
     def sockets_of_a_key(self) -> int:
         """How many sockets a key may have at a time, in each server process."""
         return max(self.sockets_per_key, 5_000) if self.no_quotas else self.sockets_per_key
@@ -132,6 +166,15 @@ class Settings(BaseSettings):
     def sqlite_path(self) -> Path | None:
         """The database's file, or None where it is not SQLite."""
         return Path(self.database.removeprefix("sqlite:///")) if self.database.startswith("sqlite:///") else None
+
+    @model_validator(mode="after")
+    def _known_origins(self) -> Settings:
+        for each in self.origins:
+            if not _ORIGIN.fullmatch(each):
+                raise ValueError(
+                    f"CORS_ORIGINS: {each} is no origin such as https://app.example.com or http://host:3000"
+                )
+        return self
 
     @model_validator(mode="after")
     def _known_database(self) -> Settings:

@@ -84,6 +84,7 @@ class _Supervisor:
             settings.operations_port,
             self._sockets,
             [_bridge_path(path) for path in self._sockets],
+            settings.origins,
         )
         keepers = [
             asyncio.create_task(self._keep("gateway", command(gateway, settings.run_dir), {})),
@@ -138,6 +139,7 @@ class _Supervisor:
         settings = self._settings
         host = settings.host
         print(f"Agent Orchestration API  http://{host}:{settings.orchestra_port}/v1")
+        print(f"Industrial API           http://{host}:{settings.orchestra_port}/api/v1")
         print(f"gRPC                     {host}:{settings.grpc_port}")
         print(f"Agent Operations API     http://{host}:{settings.operations_port}/v1")
         if settings.environment == "development":

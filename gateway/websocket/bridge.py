@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -26,9 +27,13 @@ from websockets.http11 import Request, Response
 from gateway.websocket.frames import Encoder, closing, request_of
 from gateway.websocket.routes import Route, Routes
 from gateway.websocket.socket import Socket
-from server.errors import ServiceError, Unavailable
+from server.apis.api import HTTP_STATUS, Api, Rendered
+from server.errors import Forbidden, ServiceError, Unavailable
+from server.rpc.credentials import CREDENTIALS
 from server.rpc.direct import Direct
+from server.rpc.guests import HOST, ORIGIN, PEER, SITE
 from server.rpc.method import Dialogue
+from server.rpc.pipeline import UpgradeRequired, rendered
 
 MAX_FRAME = 1 << 20
 QUEUED_FRAMES = 64
@@ -40,11 +45,21 @@ BACKLOG = 1024
 LAST_WORDS_SECONDS = 1.0
 # Which APIs' sockets are at the port that a request came to, from the gateway.
 PACKAGES = "x-socket-packages"
-PASSED_ON = ("authorization", "x-api-key", "x-request-id")
+PASSED_ON = (*CREDENTIALS, "x-request-id", HOST, PEER, ORIGIN, SITE)
 log = structlog.get_logger()
 # The library would log requests with their tokens, and each health check as a failure.
 _SILENT = logging.getLogger("gateway.websocket")
 _SILENT.setLevel(logging.CRITICAL + 1)
+
+
+class _NoSuchPath(ServiceError):
+    """No socket is there."""
+
+    kind = "not_found"
+    reason = "NOT_FOUND"
+
+    def __init__(self) -> None:
+        super().__init__("no such path")
 
 
 class Bridge:
@@ -108,14 +123,17 @@ class Bridge:
             return connection.respond(HTTPStatus.OK, "")
         found = self._routes.find(path, _packages(request))
         if found is None:
-            return _refused(connection, HTTPStatus.NOT_FOUND, "NOT_FOUND", "no such path")
+            return _refused(connection, request, self._routes.near(path, _packages(request)), _NoSuchPath())
+        api = found[0].dialogue.api
         if _header(request, "upgrade").lower() != "websocket":
-            message = "this path is a WebSocket: send Upgrade: websocket"
-            return _refused(connection, HTTPStatus.UPGRADE_REQUIRED, "UPGRADE_REQUIRED", message)
+            return _refused(connection, request, api, UpgradeRequired())
+        if ORIGIN in request.headers and api.origins is not None and not api.origins.allow(_header(request, ORIGIN)):
+            # Browsers let any page open a socket to anywhere, and ask nobody first.
+            error = Forbidden("pages of this origin may open no socket here: CORS_ORIGINS says which may")
+            return _refused(connection, request, api, error)
         if len(self._sockets) > self._connections:
-            error = Unavailable("this server has all the connections that it can have; try again")
-            body = found[0].dialogue.api.render_error(error, _header(request, "x-request-id")).body
-            return _json(connection, HTTPStatus.SERVICE_UNAVAILABLE, body, {"retry-after": "1"})
+            full = Unavailable("this server has all the connections that it can have; try again")
+            return _refused(connection, request, api, full, {"retry-after": "1"})
         return None
 
     async def _serve(self, socket: ServerConnection) -> None:
@@ -179,7 +197,7 @@ async def _requests(socket: Socket, route: Route, first: Message) -> AsyncIterat
 def _context(request: Request, path: str, token: str | None) -> Direct:
     """The metadata of the call. The path goes on without its query, which may hold a token."""
     metadata = {name: _header(request, name) for name in PASSED_ON if name in request.headers}
-    if token is not None and "authorization" not in metadata and "x-api-key" not in metadata:
+    if token is not None and not any(name in metadata for name in CREDENTIALS):
         metadata["authorization"] = f"Bearer {token}"
     metadata["x-envoy-original-path"] = path
     return Direct(tuple(metadata.items()))
@@ -194,14 +212,19 @@ def _header(request: Request, name: str) -> str:
     return values[0] if values else ""
 
 
-def _refused(connection: ServerConnection, status: HTTPStatus, code: str, message: str) -> Response:
-    return _json(connection, status, {"error": {"code": code, "message": message, "details": {}}}, {})
-
-
-def _json(
-    connection: ServerConnection, status: HTTPStatus, body: Mapping[str, Any], headers: Mapping[str, str]
+def _refused(
+    connection: ServerConnection,
+    request: Request,
+    api: Api | None,
+    error: ServiceError,
+    headers: Mapping[str, str] = MappingProxyType({}),
 ) -> Response:
-    response = connection.respond(status, json.dumps(body))
+    """The answer to what becomes no socket, in the words of the API where that is known."""
+    body = {"error": {"code": error.reason, "message": error.message, "details": {}}}
+    shaped = Rendered(HTTP_STATUS[error.kind], body)
+    if api is not None:
+        shaped = rendered(api, error, _header(request, "x-request-id"))
+    response = connection.respond(HTTPStatus(shaped.http_status), json.dumps(shaped.body))
     del response.headers["Content-Type"]
     response.headers["Content-Type"] = "application/json"
     for name, value in headers.items():

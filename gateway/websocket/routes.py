@@ -12,6 +12,7 @@ from google.protobuf.json_format import ParseDict, ParseError
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from server.apis.api import Api
 from server.errors import InvalidRequest
 from server.rpc.method import Dialogue
 
@@ -91,6 +92,14 @@ class Routes:
                 variables = route.variables(path)
                 if variables is not None:
                     return route, variables
+        return None
+
+    def near(self, path: str, packages: Sequence[str]) -> Api | None:
+        """The API that has sockets beside a path where there is none: below the same first part."""
+        first = path.split("/", 2)[:2]
+        for route in self._routes:
+            if (not packages or route.package in packages) and route.template.split("/", 2)[:2] == first:
+                return route.dialogue.api
         return None
 
 

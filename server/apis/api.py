@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from google.protobuf.descriptor import ServiceDescriptor
 
+from server.core.origins import Origins
 from server.errors import ServiceError
 
 HTTP_STATUS: Mapping[str, int] = {
@@ -47,3 +48,10 @@ class Api:
     render_error: ErrorRenderer
     # Requests a minute that a key may make beside its hourly figure; None where the document names no such bound.
     burst_per_minute: int | None = None
+    # Whether the hourly figure counts here at all. Where it does not, a key that carries one of its own keeps it.
+    hourly: bool = True
+    # Whether callers without a credential may act for the development organization, where the server is in development.
+    guests: bool = False
+    # Which web pages may open sockets and be guests; None where the API does not look at where a page is from, and has
+    # no guests among pages.
+    origins: Origins | None = None

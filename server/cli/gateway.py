@@ -31,6 +31,7 @@ def gateway(
         settings.operations_port,
         [f"{name}:{grpc}" for name, grpc, _ in places],
         [f"{name}:{socket}" for name, _, socket in places],
+        settings.origins,
     )
     settings.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     arguments = command(configured, settings.run_dir)

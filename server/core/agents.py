@@ -1,38 +1,31 @@
-"""Agents: deploy or register, read, change and delete them, and note what became of an installation."""
+"""Agents: deploy or register, read, change and delete them."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import bindparam, select
 
-from server.core import alerts, idempotency
+from server.core import agent_status, alerts, idempotency
 from server.core.call import Call
-from server.core.claims import INSTALLATION
-from server.core.code import CodeError, Entry
-from server.core.ending import cancel_open, fail_waiting, hold, let_go, unbind
-from server.core.entry import entry_from, entry_in
+from server.core.deployment import entry_text, requirements_text
+from server.core.ending import cancel_open, unbind
+from server.core.identity import revoke_agent_tokens
 from server.core.ids import parse_id
 from server.core.listing import Listing, Page
 from server.core.profile import AS_IT_IS, Profile
-from server.core.requirements import RequirementError, check_requirements
 from server.core.routing import forget, learn
 from server.core.totals import Totals
 from server.errors import Conflict, InvalidRequest, NotFound, SandboxUnavailable, VersionMismatch
-from server.model import Agent, AgentRuntime, AgentStatus, Task, TaskKind, Worker, new_id
+from server.model import Agent, AgentRuntime, AgentStatus, Task, new_id
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
 
-INSTALL_SECONDS = 600
 EXTERNAL_TIMEOUT_SECONDS = 300.0
 
-
 _agents = Agent.table().c
-_workers = Worker.table().c
 _live = _agents.deleted_at.is_(None)
 _this = (_agents.id == bindparam("id"), _agents.organization_id == bindparam("organization"), _live)
 GET = Statement[Agent](select(Agent.table()).where(*_this), Agent)
@@ -46,16 +39,6 @@ _LIST = Listing(
     spans={"beginning": _agents.status.in_((AgentStatus.INITIALIZING.value, AgentStatus.INSTALLING.value))},
     indexed=["type"],
 )
-
-
-ANY_WORKER = Statement[Any](
-    select(_workers.id).where(_workers.agent_id == bindparam("agent"), _workers.status == "active").limit(1)
-)
-
-
-def entry_of(agent: Agent) -> Entry:
-    """The entry function that was found when the agent was deployed."""
-    return entry_from(json.loads(agent.entry))
 
 
 class Agents:
@@ -80,8 +63,9 @@ class Agents:
         """Deploys code. Raises InvalidRequest for code or requirements that cannot work, SandboxUnavailable."""
         self.check_sandbox()
         columns = profile.columns()
-        entry = await _entry(code, entry_function)
-        lines = _lines(requirements)
+        entry = await entry_text(code, entry_function)
+        required = requirements_text(requirements)
+        at_once = required == "[]"
 
         async def body(transaction: Transaction) -> Agent:
             if (known := await idempotency.done(transaction, call)) is not None:
@@ -94,16 +78,16 @@ class Agents:
                 description=description,
                 **columns,
                 code=code,
-                requirements=json.dumps(lines),
-                entry=json.dumps(asdict(entry)),
-                status=(AgentStatus.INSTALLING if lines else AgentStatus.ACTIVE).value,
-                active_since=None if lines else now,
+                requirements=required,
+                entry=entry,
+                status=(AgentStatus.ACTIVE if at_once else AgentStatus.INSTALLING).value,
+                active_since=now if at_once else None,
                 created_at=now,
                 updated_at=now,
             )
             await _insert(transaction, call, agent)
-            if lines:
-                await _plan_installation(transaction, agent)
+            if not at_once:
+                await agent_status.plan_installation(transaction, agent)
             return agent
 
         return await self._database.write(body)
@@ -177,12 +161,12 @@ class Agents:
         """Changes what is not None. Raises NotFound, VersionMismatch, and what `create` raises."""
         given: dict[str, Any] = {"name": name, "description": description, "code": code, **profile.columns()}
         if requirements is not None:
-            given["requirements"] = json.dumps(_lines(requirements))
+            given["requirements"] = requirements_text(requirements)
         if code is not None or entry_function is not None:
             # Reading code may take a process of its own, so it is done before the transaction begins.
             self.check_sandbox()
             given["code"] = code if code is not None else (await self.get(call, identifier)).code
-            given["entry"] = json.dumps(asdict(await _entry(given["code"], entry_function or "")))
+            given["entry"] = await entry_text(given["code"], entry_function or "")
 
         async def body(transaction: Transaction) -> Agent:
             agent = await _lock(transaction, call, identifier)
@@ -193,44 +177,19 @@ class Agents:
                 raise InvalidRequest("code", "this agent runs elsewhere, so it has no code here")
             if code is None and changes.get("code", agent.code) != agent.code:
                 raise Conflict("the agent's code has changed meanwhile; try again")
-            again = "requirements" in changes and agent.status == AgentStatus.ERROR
-            if again or changes.get("requirements", agent.requirements) != agent.requirements:
-                status = AgentStatus.INSTALLING if changes["requirements"] != "[]" else AgentStatus.ACTIVE
-                changes.update(status_message="", packages="")
-                if agent.disabled_at is None:
-                    changes["status"] = status.value
+            changes.update(agent_status.required(agent, changes))
             if disabled is not None and disabled != (agent.disabled_at is not None):
                 after = Agent.new(**{**agent.values(), **changes})
-                changes.update(await self._enabling(transaction, after, disabled=disabled))
+                changes.update(await agent_status.switched(transaction, after, disabled=disabled))
             changed = await _changed(transaction, call, agent, **changes)
             transaction.emit("agent.updated", changed)
             if {"type", "capabilities"} & changes.keys():
                 await learn(transaction, changed)
-            if changes.get("status") == AgentStatus.INSTALLING:
-                await hold(transaction, agent.id)
-                await _plan_installation(transaction, changed)
-            elif changes.get("status") == AgentStatus.ACTIVE:
-                await let_go(transaction, agent.id)
-                transaction.emit("agent.active", changed)
-            elif changes.get("status") == AgentStatus.INACTIVE:
-                await hold(transaction, agent.id)
-                transaction.emit("agent.inactive", changed)
+            if "status" in changes:
+                await agent_status.follow(transaction, changed)
             return changed
 
         return await self._database.write(body)
-
-    async def _enabling(self, transaction: Transaction, agent: Agent, *, disabled: bool) -> dict[str, Any]:
-        """What changes in an agent that is disabled or enabled."""
-        if disabled:
-            return {"disabled_at": transaction.now, "status": AgentStatus.INACTIVE.value, "active_since": None}
-        status = AgentStatus.ACTIVE
-        if agent.runtime == AgentRuntime.EXTERNAL and await transaction.one(ANY_WORKER, agent=agent.id) is None:
-            status = AgentStatus.INITIALIZING
-            await let_go(transaction, agent.id)
-        elif agent.runtime == AgentRuntime.PYTHON and agent.requirements != "[]" and not agent.packages:
-            status = AgentStatus.INSTALLING
-        since = transaction.now if status == AgentStatus.ACTIVE else None
-        return {"disabled_at": None, "status": status.value, "active_since": since}
 
     async def delete(self, call: Call, identifier: str) -> Agent:
         """Deletes an agent and cancels its open tasks. Raises NotFound, VersionMismatch."""
@@ -244,6 +203,7 @@ class Agents:
             await cancel_open(transaction, agent_id=digits, organization=call.organization_id)
             agent = await _lock(transaction, call, identifier)
             await forget(transaction, agent)
+            await revoke_agent_tokens(transaction, agent.id, transaction.now)
             await alerts.resolve(transaction, agent.organization_id, "agent_lost", subject=agent.id)
             deleted = await _changed(transaction, call, agent, deleted_at=transaction.now)
             transaction.emit("agent.deleted", deleted)
@@ -266,20 +226,7 @@ class Agents:
         """
 
         async def body(transaction: Transaction) -> None:
-            agent = await transaction.one(_LOCK, id=task.agent_id, organization=task.organization_id)
-            if agent is None or agent.requirements != requirements or agent.status != AgentStatus.INSTALLING:
-                return
-            active = await _changed(
-                transaction,
-                None,
-                agent,
-                status=AgentStatus.ACTIVE.value,
-                packages=packages,
-                status_message="",
-                active_since=transaction.now,
-            )
-            transaction.emit("agent.active", active)
-            await let_go(transaction, agent.id)
+            await agent_status.installed(transaction, task, requirements, packages)
 
         await self._database.write(body)
 
@@ -287,12 +234,7 @@ class Agents:
         """Notes why the packages could not be installed, and fails the tasks that waited for them."""
 
         async def body(transaction: Transaction) -> None:
-            agent = await transaction.one(_LOCK, id=task.agent_id, organization=task.organization_id)
-            if agent is None or agent.requirements != requirements or agent.status != AgentStatus.INSTALLING:
-                return
-            failed = await _changed(transaction, None, agent, status=AgentStatus.ERROR.value, status_message=message)
-            transaction.emit("agent.failed", failed)
-            await fail_waiting(transaction, agent.id, f"the agent's requirements could not be installed: {message}")
+            await agent_status.not_installed(transaction, task, requirements, message)
 
         await self._database.write(body)
 
@@ -305,22 +247,6 @@ async def find(transaction: Transaction, call: Call, agent_id: str) -> Agent:
     return agent
 
 
-async def _entry(code: str, entry_function: str) -> Entry:
-    try:
-        return await entry_in(code, entry_function or None)
-    except CodeError as error:
-        raise InvalidRequest(error.field, error.issue, details=error.details) from error
-
-
-def _lines(requirements: Sequence[str]) -> list[str]:
-    try:
-        return list(check_requirements(requirements))
-    except RequirementError as error:
-        raise InvalidRequest(
-            f"requirements[{error.index}]", error.issue, details={"requirement": error.requirement}
-        ) from error
-
-
 async def _lock(transaction: Transaction, call: Call, identifier: str) -> Agent:
     agent = await transaction.one(_LOCK, id=parse_id("agent", identifier), organization=call.organization_id)
     if agent is None:
@@ -328,11 +254,10 @@ async def _lock(transaction: Transaction, call: Call, identifier: str) -> Agent:
     return agent
 
 
-async def _changed(transaction: Transaction, call: Call | None, agent: Agent, **values: Any) -> Agent:
-    if call is not None:
-        if call.if_match and call.if_match != agent.version:
-            raise VersionMismatch(call.if_match, agent.version)
-        await idempotency.mark(transaction, call, agent.id)
+async def _changed(transaction: Transaction, call: Call, agent: Agent, **values: Any) -> Agent:
+    if call.if_match and call.if_match != agent.version:
+        raise VersionMismatch(call.if_match, agent.version)
+    await idempotency.mark(transaction, call, agent.id)
     return await transaction.update(agent, **values, updated_at=transaction.now, version=agent.version + 1)
 
 
@@ -341,20 +266,3 @@ async def _insert(transaction: Transaction, call: Call, agent: Agent) -> None:
     await learn(transaction, agent)
     await idempotency.mark(transaction, call, agent.id)
     transaction.emit("agent.created", agent)
-
-
-async def _plan_installation(transaction: Transaction, agent: Agent) -> None:
-    task = Task.new(
-        id=new_id(),
-        organization_id=agent.organization_id,
-        kind=TaskKind.INSTALLATION.value,
-        runtime=INSTALLATION,
-        agent_id=agent.id,
-        input=agent.requirements,
-        timeout_seconds=float(INSTALL_SECONDS),
-        ready_at=transaction.now,
-        rank=transaction.now,
-        created_at=transaction.now,
-        updated_at=transaction.now,
-    )
-    await transaction.insert(task)

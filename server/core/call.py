@@ -17,6 +17,8 @@ class Caller:
     key_id: str
     scopes: frozenset[str]
     hourly_limit: int | None = None
+    # The agent that the credential is good for alone, where it is an agent's.
+    agent_id: str | None = None
 
     def may(self, scope: str) -> bool:
         """Whether the credential holds `scope`, such as `sessions:read`."""

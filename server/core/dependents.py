@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import bindparam, select, text, update
+from sqlalchemy import ARRAY, String, bindparam, func, select, text, update
 
 from server.core.ending import end, failure
+from server.core.parts import part_ended
 from server.core.routing import admit
 from server.model import Dependency, Task, TaskStatus
 from server.store.database import Database
@@ -29,14 +30,19 @@ _ENDED = Statement[Task](
     .with_for_update(key_share=True, skip_locked=True),
     Task,
 )
-_WAITING = Statement[Task](
-    select(Task.table())
+# In one order for everybody who tells: of two who wait for the same tasks, none has what the other one needs.
+_waiting = (
+    select(*Task.table().c, _dependencies.depends_on)
     .join(Dependency.table(), _dependencies.task_id == _tasks.id)
-    .where(_dependencies.depends_on == bindparam("task"), ~_dependencies.told)
+    .where(~_dependencies.told)
     .order_by(_tasks.id)
-    .limit(bindparam("limit"))
-    .with_for_update(key_share=True, of=Task.table()),
-    Task,
+    .limit(TOLD_AT_ONCE)
+)
+_WAITING = Statement[Any](
+    _waiting.where(_dependencies.depends_on == func.any(bindparam("ids", type_=ARRAY(String)))).with_for_update(
+        key_share=True, of=Task.table()
+    ),
+    on_sqlite=_waiting.where(_dependencies.depends_on.in_(text("SELECT value FROM json_each(:ids)"))),
 )
 _TELL = Statement[Any](
     update(Dependency.table())
@@ -57,29 +63,35 @@ class Dependents:
             return 0
 
         async def body(transaction: Transaction) -> int:
-            told = 0
-            for ended in await transaction.all(_ENDED):
-                room = TOLD_AT_ONCE - told
-                waiting = await transaction.all(_WAITING, task=ended.id, limit=room) if room else []
-                for task in waiting:
-                    await transaction.run(_TELL, waiting=task.id, task=ended.id)
-                    if task.status == TaskStatus.PENDING and task.waiting_for > 0:
-                        await _told(transaction, task, ended)
-                told += len(waiting)
-                if len(waiting) < room:
-                    await transaction.update(ended, has_dependents=False)
-                    told = max(told, 1)
-            return told
+            ended = {task.id: task for task in await transaction.all(_ENDED)}
+            if not ended:
+                return 0
+            waiting = await transaction.all(_WAITING, ids=list(ended))
+            known: dict[str, Task] = {}
+            for *columns, depends_on in waiting:
+                task = Task.load(columns)
+                task = known.get(task.id, task)
+                await transaction.run(_TELL, waiting=task.id, task=depends_on)
+                known[task.id] = await _told(transaction, task, ended[depends_on])
+            if len(waiting) < TOLD_AT_ONCE:
+                for task in ended.values():
+                    await transaction.update(task, has_dependents=False)
+            return len(waiting) or len(ended)
 
         return await self._database.write(body)
 
 
-async def _told(transaction: Transaction, task: Task, ended: Task) -> None:
+async def _told(transaction: Transaction, task: Task, ended: Task) -> Task:
+    """The waiting task, as it is once it knows."""
+    if task.subtasks:
+        return await part_ended(transaction, task)
+    if task.status != TaskStatus.PENDING or task.waiting_for <= 0:
+        return task
     if ended.status != TaskStatus.COMPLETED:
         message = f"task_{ended.id}, which it depends on, is {ended.status}"
-        await end(transaction, task, failure("DependencyFailed", message))
-        return
+        return await end(transaction, task, failure("DependencyFailed", message))
     nearer = await transaction.update(task, waiting_for=task.waiting_for - 1)
     admitted = await admit(transaction, nearer)
     if admitted.rank is not None:
         transaction.emit("task.ready", admitted)
+    return admitted

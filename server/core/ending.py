@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import bindparam, func, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
 
 from server.core import runs
+from server.core.metrics import MINUTE, ROLL_UP
 from server.core.retries import RetryPolicy, policy_from
 from server.core.routing import admit
-from server.model import AGEING, Agent, Attempt, Rollup, Task, TaskKind, TaskStatus
+from server.core.session_counts import count_in_session
+from server.model import AGEING, Agent, Attempt, Task, TaskKind, TaskStatus
 from server.store.statement import Statement
 from server.store.transaction import Transaction
 
-MINUTE = 60_000_000
 # How many open tasks are read together.
 PAGE = 500
 # How long the holder of a task that is to be cancelled may take to end it itself.
@@ -26,7 +26,6 @@ CANCEL_GRACE = 10_000_000
 
 _tasks = Task.table().c
 _agents = Agent.table().c
-_rollups = Rollup.table().c
 _POLICY = Statement[Any](select(_agents.retry_attempts).where(_agents.id == bindparam("agent")))
 _COUNT = Statement[Any](
     update(Agent.table())
@@ -35,15 +34,6 @@ _COUNT = Statement[Any](
         tasks_completed=_agents.tasks_completed + bindparam("completed"),
         tasks_failed=_agents.tasks_failed + bindparam("failed"),
         busy_ms=_agents.busy_ms + bindparam("busy_ms"),
-    )
-)
-_insertion = upsert(Rollup.table()).values({name: bindparam(name) for name in Rollup.columns})
-_ROLL_UP = Statement[Any](
-    _insertion.on_conflict_do_update(
-        index_elements=["organization_id", "seconds", "began_at"],
-        set_={
-            name: _rollups[name] + _insertion.excluded[name] for name in ("completed", "failed", "cancelled", "busy_ms")
-        },
     )
 )
 COUNT_RUNNING = Statement[Any](
@@ -65,7 +55,7 @@ _OPEN_OF = {
         .with_for_update(key_share=True),
         Task,
     )
-    for name in ("session_id", "agent_id")
+    for name in ("session_id", "agent_id", "parent_id")
 }
 _HOLD = Statement[Any](
     update(Task.table())
@@ -84,6 +74,7 @@ _ADMIT_OF_AGENT = Statement[Any](
         _tasks.status == "pending",
         _tasks.rank.is_(None),
         ~_tasks.held,
+        ~_tasks.paused,
         _tasks.waiting_for == 0,
         _tasks.ready_at <= bindparam("now"),
     )
@@ -111,6 +102,8 @@ class Result:
     retryable: bool = True
     # What the history of attempts calls it, where that is not its status.
     outcome: str = ""
+    # Tokens of a model that it took, where whoever did it says.
+    tokens_used: int | None = None
 
 
 def failure(type: str, message: str, *, retryable: bool = True, outcome: str = "") -> Result:
@@ -128,6 +121,8 @@ async def conclude(transaction: Transaction, task: Task, result: Result) -> Task
     policy = await _policy(transaction, task)
     if not result.retryable or task.failures >= policy.max_retries:
         return await end(transaction, task, result)
+    if result.tokens_used and task.session_id is not None:
+        count_in_session(transaction, task.session_id, tokens=result.tokens_used)
     delay = int(policy.delay(task.failures + 1) * 1_000_000)
     await record_attempt(transaction, task, result.outcome or "failed", result.error)
     return await back_to_queue(
@@ -136,6 +131,7 @@ async def conclude(transaction: Transaction, task: Task, result: Result) -> Task
         "task.retrying",
         ready_at=transaction.now + delay,
         failures=task.failures + 1,
+        tokens_used=_together(task, result),
         error=result.error,
         stdout=result.stdout,
         stderr=result.stderr,
@@ -185,6 +181,7 @@ async def end(transaction: Transaction, task: Task, result: Result) -> Task:
         stdout=result.stdout,
         stderr=result.stderr,
         duration_ms=duration,
+        tokens_used=_together(task, result),
         progress=100.0 if result.status == TaskStatus.COMPLETED else task.progress,
         rank=None,
         ready_at=None,
@@ -201,23 +198,31 @@ async def end(transaction: Transaction, task: Task, result: Result) -> Task:
         return ended
     if running and (result.status == TaskStatus.FAILED or task.attempt > 1):
         await record_attempt(transaction, task, result.outcome or result.status.value, result.error)
-    _count(transaction, ended, duration or 0.0)
+    _count(transaction, ended, duration or 0.0, result.tokens_used or 0)
     transaction.emit(f"task.{result.status.value}", ended)
     if task.workflow_run_id is not None:
         await runs.advance(transaction, ended)
     return ended
 
 
-def _count(transaction: Transaction, task: Task, duration_ms: float) -> None:
+def _together(task: Task, result: Result) -> int | None:
+    """The tokens of all attempts; None where nobody has said."""
+    said = [each for each in (task.tokens_used, result.tokens_used) if each is not None]
+    return sum(said) if said else None
+
+
+def _count(transaction: Transaction, task: Task, duration_ms: float, tokens: int) -> None:
     completed, failed, cancelled = (
         int(task.status == status) for status in (TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED)
     )
     busy = duration_ms if completed else 0.0
+    if task.session_id is not None:
+        count_in_session(transaction, task.session_id, completed=completed, failed=failed, tokens=tokens)
     if task.agent_id is not None and not cancelled:
         transaction.tally(_COUNT, {"agent": task.agent_id}, completed=completed, failed=failed, busy_ms=busy)
     minute = transaction.now - transaction.now % MINUTE
     key = {"organization_id": task.organization_id, "seconds": 60, "began_at": minute}
-    transaction.tally(_ROLL_UP, key, completed=completed, failed=failed, cancelled=cancelled, busy_ms=busy)
+    transaction.tally(ROLL_UP, key, completed=completed, failed=failed, cancelled=cancelled, busy_ms=busy)
 
 
 async def record_attempt(transaction: Transaction, task: Task, outcome: str, error: str | None) -> None:
@@ -249,6 +254,10 @@ async def request_cancel(transaction: Transaction, task: Task) -> Task:
         return await end(transaction, task, Result(status=TaskStatus.CANCELLED))
     if task.status != TaskStatus.RUNNING or task.cancel_requested_at is not None:
         return task
+    if task.subtasks:
+        # It ends with the last of them, or when their holders have had their time.
+        async for part in _each_open(transaction, "parent_id", task.id):
+            await request_cancel(transaction, part)
     until = transaction.now + CANCEL_GRACE
     asked = await transaction.update(
         task,

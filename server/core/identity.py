@@ -6,9 +6,9 @@ import secrets
 from collections import OrderedDict
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, update
 
-from server.core.call import Caller
+from server.core.call import Call, Caller
 from server.core.ids import parse_id
 from server.core.tokens import Tokens, digest_of, looks_like_token
 from server.errors import InvalidRequest, NotFound, Unauthorized
@@ -19,9 +19,11 @@ from server.store.transaction import Transaction
 
 SCOPES = frozenset(
     f"{resource}:{action}"
-    for resource in ("sessions", "agents", "tasks", "events", "workflows", "workers", "system")
+    for resource in ("sessions", "agents", "tasks", "events", "workflows", "workers", "heartbeats", "system")
     for action in ("read", "write", "*")
 ) | {"*"}
+# What the token of an agent holds.
+AGENT_SCOPE = "heartbeats:write"
 # How long a revoked key or client may go on working in a process that has just seen it.
 CACHE_MICROSECONDS = 1_000_000
 CACHED = 10_000
@@ -31,7 +33,13 @@ _BY_DIGEST = Statement[ApiKey](select(ApiKey.table()).where(_keys.digest == bind
 _BY_ID = Statement[ApiKey](
     select(ApiKey.table()).where(_keys.id == bindparam("id")).with_for_update(key_share=True), ApiKey
 )
-_ALL = Statement[ApiKey](select(ApiKey.table()).order_by(_keys.id).limit(1000), ApiKey)
+# Agents get theirs and lose them by themselves: among the keys that people make they would be many.
+_ALL = Statement[ApiKey](select(ApiKey.table()).where(_keys.agent_id.is_(None)).order_by(_keys.id).limit(1000), ApiKey)
+_REVOKE_AGENT = Statement[Any](
+    update(ApiKey.table())
+    .where(_keys.agent_id == bindparam("agent"), _keys.revoked_at.is_(None))
+    .values(revoked_at=bindparam("now"))
+)
 _clients = OAuthClient.table().c
 _CLIENT = Statement[OAuthClient](select(OAuthClient.table()).where(_clients.id == bindparam("id")), OAuthClient)
 _organizations = Organization.table().c
@@ -96,6 +104,7 @@ class Identity:
             key_id=stored.id,
             scopes=frozenset(stored.scopes.split()),
             hourly_limit=stored.hourly_limit,
+            agent_id=stored.agent_id,
         )
         return caller, stored.expires_at
 
@@ -149,7 +158,7 @@ async def ensure_key(database: Database, secret: str, *, organization: str, name
 
 
 async def list_keys(database: Database) -> list[ApiKey]:
-    """Every key, oldest first, at most a thousand."""
+    """Every key that is not an agent's, oldest first, at most a thousand."""
     return await database.all(_ALL)
 
 
@@ -164,6 +173,29 @@ async def revoke_key(database: Database, identifier: str) -> ApiKey:
         return key if key.revoked_at is not None else await transaction.update(key, revoked_at=transaction.now)
 
     return await database.write(body)
+
+
+async def issue_agent_token(transaction: Transaction, call: Call, agent_id: str) -> str:
+    """A new credential of an agent, good for its heartbeats and results alone; shown once."""
+    secret = f"agt_{secrets.token_urlsafe(32)}"
+    token = ApiKey.new(
+        id=new_id(),
+        organization_id=call.caller.organization_id,
+        user_id=call.caller.user_id,
+        name=f"agent {agent_id}",
+        prefix=secret[:10],
+        digest=digest_of(secret),
+        scopes=AGENT_SCOPE,
+        agent_id=agent_id,
+        created_at=transaction.now,
+    )
+    await transaction.insert(token)
+    return secret
+
+
+async def revoke_agent_tokens(transaction: Transaction, agent_id: str, now: int) -> None:
+    """Ends whatever credentials an agent has; running servers notice within a second."""
+    await transaction.run(_REVOKE_AGENT, agent=agent_id, now=now)
 
 
 def check_scopes(scopes: str) -> None:

@@ -13,6 +13,7 @@ from server.core import schedule
 from server.core.json_values import problem_in
 from server.core.retries import RetryPolicy
 from server.core.routing import admission, anybody, anybody_of_type
+from server.core.session_counts import count_in_session
 from server.errors import Conflict, InvalidRequest, NotFound
 from server.model import Agent, AgentRuntime, AgentStatus, Dependency, Priority, Task, TaskKind, TaskStatus, new_id
 from server.store.statement import Statement
@@ -57,12 +58,23 @@ class NewTask:
     key: str = ""
     workflow_run_id: str | None = None
     step_id: str = ""
+    # For people: what it is called, what is to be done, how hard that is and how long it takes.
+    title: str = ""
+    description: str = ""
+    complexity: str = ""
+    estimated_minutes: int | None = None
+    # The task that it is a part of, as digits.
+    parent_id: str | None = None
+    # Whether it waits until somebody names the agent.
+    by_hand: bool = False
+    # Whether there must be an agent for it now, or it may wait for one that comes.
+    agent_must_exist: bool = True
     # The field that callers of this API know the input by.
     input_field: str = field(default="input")
 
     def check(self) -> str:
         """Raises InvalidRequest where it could never be; returns the input as JSON."""
-        if not (self.agent_id or self.agent_type or self.type):
+        if not (self.agent_id or self.agent_type or self.type or self.by_hand):
             raise InvalidRequest("agent_id", "name an agent, or the type of task or agent to find one by")
         if self.timeout_seconds is not None and not 0 < self.timeout_seconds <= MAX_TIMEOUT_SECONDS:
             raise InvalidRequest("timeout_seconds", f"must be more than 0 and at most {MAX_TIMEOUT_SECONDS:g}")
@@ -93,8 +105,13 @@ async def make(
     agent: Agent | None,
     session_id: str | None = None,
     depends_on: Sequence[str] = (),
+    paused: bool = False,
+    has_dependents: bool = False,
 ) -> Task:
-    """Inserts the task and its event; `depends_on` are digits. Raises Conflict, InvalidRequest, NotFound."""
+    """Inserts the task and its event; `depends_on` are digits. Raises Conflict, InvalidRequest, NotFound.
+
+    `paused` where its session does not run now, `has_dependents` where the caller makes some wait for it.
+    """
     now = transaction.now
     plan = schedule.parse(new.schedule, now)
     task = Task.new(
@@ -105,8 +122,13 @@ async def make(
         runtime=agent.runtime if agent is not None else None,
         agent_type=new.agent_type,
         capabilities=json.dumps(sorted(set(new.capabilities)), separators=(",", ":")),
-        route="" if agent is not None else new.agent_type or new.type,
+        route="" if agent is not None or new.by_hand else new.agent_type or new.type,
         session_id=session_id,
+        parent_id=new.parent_id,
+        title=new.title,
+        description=new.description,
+        complexity=new.complexity,
+        estimated_minutes=new.estimated_minutes,
         workflow_run_id=new.workflow_run_id,
         step_id=new.step_id,
         priority=int(new.priority),
@@ -115,12 +137,14 @@ async def make(
         retry=new.retry.text() if new.retry is not None else None,
         schedule=json.dumps(plan.written, separators=(",", ":")) if plan.written is not None else None,
         held=agent is not None and check_agent(agent),
-        ready_at=plan.ready_at,
+        paused=paused,
+        has_dependents=has_dependents,
+        ready_at=None if new.by_hand and agent is None else plan.ready_at,
         next_run_at=plan.next_run_at,
         created_at=now,
         updated_at=now,
     )
-    if agent is None:
+    if agent is None and new.agent_must_exist and not new.by_hand:
         await _check_route(transaction, task)
     waited_for = [await _dependency(transaction, organization, digits) for digits in dict.fromkeys(depends_on)]
     still_open = [other for other in waited_for if other is not None]
@@ -134,6 +158,8 @@ async def make(
         if not other.has_dependents:
             await transaction.update(other, has_dependents=True)
     transaction.emit("task.created", task)
+    if session_id is not None:
+        count_in_session(transaction, session_id, total=1)
     return task
 
 

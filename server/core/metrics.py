@@ -56,7 +56,7 @@ _TAKE = Statement[Rollup](
     Rollup,
 )
 _insertion = upsert(Rollup.table()).values({name: bindparam(name) for name in Rollup.columns})
-_ADD = Statement[Any](
+ROLL_UP = Statement[Any](
     _insertion.on_conflict_do_update(
         index_elements=["organization_id", "seconds", "began_at"],
         set_={name: _rollups[name] + _insertion.excluded[name] for name in _SUMS},
@@ -146,7 +146,7 @@ class Metrics:
                 for name in _SUMS:
                     sums[name] += row.values()[name]
             for began, sums in sorted(hours.items()):
-                await transaction.run(_ADD, organization_id=organization, seconds=3600, began_at=began, **sums)
+                await transaction.run(ROLL_UP, organization_id=organization, seconds=3600, began_at=began, **sums)
             return len(taken) + forgotten
 
         return await self._database.write(body)

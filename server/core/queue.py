@@ -40,7 +40,7 @@ _EXPIRED = Statement[Task](
     select(Task.table()).where(*_expired).limit(SWEEP).with_for_update(key_share=True, skip_locked=True), Task
 )
 _ANY_EXPIRED = Statement[Any](select(_tasks.id).where(*_expired).limit(1))
-_HELD = Statement[Task](
+LOCK_HELD = Statement[Task](
     select(Task.table())
     .where(_tasks.status == "running", _tasks.lease_holder == bindparam("holder"))
     .order_by(_tasks.id)
@@ -137,7 +137,7 @@ class Queue(Claims):
 
         async def body(transaction: Transaction) -> list[Task]:
             expired = await transaction.all(_EXPIRED, now=transaction.now)
-            return [await self._expire(transaction, task) for task in expired]
+            return [await self.lose(transaction, task) for task in expired]
 
         try:
             return await self._database.write(body)
@@ -155,7 +155,7 @@ class Queue(Claims):
             async def body(transaction: Transaction, task_id: str = found.id) -> Task | None:
                 task = await transaction.one(LOCK, id=task_id)
                 gone = task is None or task.lease_expires_at is None or task.lease_expires_at >= transaction.now
-                return None if gone or task is None else await self._expire(transaction, task)
+                return None if gone or task is None else await self.lose(transaction, task)
 
             try:
                 task = await self._database.write(body)
@@ -169,12 +169,13 @@ class Queue(Claims):
         """Returns everything that `holder` holds to the queue, because it stops. That is no lost lease."""
 
         async def body(transaction: Transaction) -> None:
-            for task in await transaction.all(_HELD, holder=holder):
+            for task in await transaction.all(LOCK_HELD, holder=holder):
                 await release(transaction, task)
 
         await self._database.write(body)
 
-    async def _expire(self, transaction: Transaction, task: Task) -> Task:
+    async def lose(self, transaction: Transaction, task: Task) -> Task:
+        """Returns a running task, which is locked and whose holder is gone, to the queue, or ends it."""
         task = await runs.fresh(transaction, task)
         if task.status != TaskStatus.RUNNING:
             return task

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, select, text
 
-from server.core.agent_presence import LIVE, has_come
+from server.core.agent_presence import LIVE, LOCK_AGENT, has_come
 from server.core.ending import cancel_open, let_go, unbind
 from server.model import Agent, Task, Worker
 from server.store.database import Database
@@ -69,9 +69,6 @@ _PRESENT = Statement[Any](
     )
     .limit(BATCH)
 )
-_LOCK = Statement[Agent](
-    select(Agent.table()).where(_agents.id == bindparam("agent")).with_for_update(key_share=True), Agent
-)
 
 
 class Repairs:
@@ -99,7 +96,7 @@ class Repairs:
 
         async def body(transaction: Transaction) -> None:
             for agent_id in sorted(present):
-                agent = await transaction.one(_LOCK, agent=agent_id)
+                agent = await transaction.one(LOCK_AGENT, agent=agent_id)
                 if agent is not None:
                     await has_come(transaction, agent)
             for agent_id in sorted(held):

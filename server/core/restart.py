@@ -10,9 +10,11 @@ from sqlalchemy import bindparam, select, update
 from server.core import agents, sessions
 from server.core.call import Call
 from server.core.making import check_agent
+from server.core.parts import part_tried_again
 from server.core.schedule import next_runs
+from server.core.session_counts import count_in_session
 from server.errors import Conflict
-from server.model import Dependency, SessionStatus, Task, TaskStatus
+from server.model import Dependency, Task, TaskStatus
 from server.store.statement import Statement
 from server.store.transaction import Transaction
 
@@ -38,17 +40,25 @@ async def begin_again(transaction: Transaction, call: Call, task: Task) -> dict[
     changes: dict[str, Any] = {"ready_at": transaction.now, "next_run_at": None}
     if task.session_id is not None:
         session = await sessions.lock(transaction, call, task.session_id)
-        if session.status not in (SessionStatus.CREATED, SessionStatus.RUNNING):
+        if session.ended:
             raise Conflict("its session has ended", reason="SESSION_ENDED", details={"session_status": session.status})
+        changes["paused"] = sessions.waits(session)
+        if task.status == TaskStatus.FAILED:
+            count_in_session(transaction, session.id, failed=-1)
     if task.routed:
         # Whoever was best for it then need not be now.
         changes.update(agent_id=None, routed=False, runtime=None)
     elif task.agent_id is not None:
         changes["held"] = check_agent(await agents.find(transaction, call, task.agent_id))
+    elif not task.route:
+        # Somebody has to name the agent, as before.
+        changes["ready_at"] = None
     written = json.loads(task.schedule) if task.schedule is not None else {}
     if written.get("type") == "cron":
         changes.update(ready_at=None, next_run_at=next_runs(written, transaction.now, 1)[0])
     changes["waiting_for"] = await _waits_for(transaction, task)
+    if await part_tried_again(transaction, task):
+        changes["has_dependents"] = True
     return changes
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
+from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select, tuple_
+from sqlalchemy import ARRAY, Integer, String, bindparam, delete, func, select, text, tuple_
 
-from server.model import AGEING, Agent, Skill, Task, TaskKind
+from server.model import AGEING, Agent, AgentRuntime, Skill, Task, TaskKind
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Reader, Transaction
@@ -26,6 +28,9 @@ PLACES = 1 << 31
 MAX_COUNTED = 100
 # How many tasks without an agent are looked at together when somebody may have got room for them.
 REROUTED = 100
+# In one sweep, so often, with so much time for others in between.
+ROUNDS = 40
+PAUSE_SECONDS = 0.01
 
 _tasks = Task.table().c
 _agents = Agent.table().c
@@ -63,6 +68,34 @@ _CANDIDATES = Statement[Any](
     )
     .order_by(_skills.place)
     .limit(SAMPLE)
+)
+# For a task that asks for nothing: whoever works elsewhere.
+_ANYBODY = Statement[Any](
+    select(_running.label("running"), _queued.label("queued"), *Agent.table().c)
+    .where(
+        _agents.organization_id == bindparam("organization"),
+        _agents.status == "active",
+        _agents.runtime == AgentRuntime.EXTERNAL.value,
+        _agents.deleted_at.is_(None),
+    )
+    .order_by(_agents.id.desc())
+    .limit(2 * SAMPLE)
+)
+# Some who are there and know all of these words, with or without room; one of the words may be their type.
+_able = (
+    select(func.min(_agents.capabilities))
+    .join(Agent.table(), _agents.id == _skills.agent_id)
+    .where(_skills.organization_id == bindparam("organization"), _agents.status == "active")
+)
+_ABLE = Statement[Any](
+    _able.where(_skills.word == func.any(bindparam("words", type_=ARRAY(String))))
+    .group_by(_skills.agent_id)
+    .having(func.count() == bindparam("number", type_=Integer))
+    .limit(SAMPLE),
+    on_sqlite=_able.where(_skills.word.in_(text("SELECT value FROM json_each(:words)")))
+    .group_by(_skills.agent_id)
+    .having(func.count() == bindparam("number", type_=Integer))
+    .limit(SAMPLE),
 )
 _ANY_OF_TYPE = Statement[Any](
     select(_agents.id)
@@ -117,7 +150,7 @@ async def admit(transaction: Transaction, task: Task) -> Task:
 
 async def admission(transaction: Transaction, task: Task) -> dict[str, Any]:
     """What changes in a pending task that becomes claimable now; nothing where it has to wait."""
-    if task.ready_at is None or task.held or task.waiting_for or task.ready_at > transaction.now:
+    if task.ready_at is None or task.held or task.paused or task.waiting_for or task.ready_at > transaction.now:
         return {}
     changes: dict[str, Any] = {"rank": task.ready_at - task.priority * AGEING}
     if task.agent_id is None and task.kind == TaskKind.EXECUTION:
@@ -135,13 +168,16 @@ def binding(task: Task, agent: Agent | None) -> dict[str, Any]:
 
 async def choose(transaction: Transaction, task: Task) -> Agent | None:
     """The least loaded, and among those the most successful, of a few agents that can do the task now; None if none."""
-    place = random.randrange(PLACES)  # noqa: S311
-    # Few agents may have all that is asked for, and they are found by any word of it.
-    word = random.choice([task.route, *json.loads(task.capabilities)])  # noqa: S311
-    given = {"organization": task.organization_id, "word": word}
-    rows = await transaction.all(_CANDIDATES, place=place, **given)
-    if len(rows) < SAMPLE:
-        rows += await transaction.all(_CANDIDATES, place=0, **given)
+    if not task.route:
+        rows = await transaction.all(_ANYBODY, organization=task.organization_id)
+    else:
+        place = random.randrange(PLACES)  # noqa: S311
+        # Few agents may have all that is asked for, and they are found by any word of it.
+        word = random.choice([task.route, *json.loads(task.capabilities)])  # noqa: S311
+        given = {"organization": task.organization_id, "word": word}
+        rows = await transaction.all(_CANDIDATES, place=place, **given)
+        if len(rows) < SAMPLE:
+            rows += await transaction.all(_CANDIDATES, place=0, **given)
     best: tuple[float, float] | None = None
     chosen = None
     for running, queued, *columns in rows:
@@ -157,8 +193,9 @@ async def choose(transaction: Transaction, task: Task) -> Agent | None:
 
 def fits(agent: Agent, task: Task) -> bool:
     """Whether the agent is what the task asks for."""
-    able = {agent.type, *json.loads(agent.capabilities)}
-    if (agent.type != task.agent_type) if task.agent_type else (task.route not in able):
+    if not task.route:
+        return True
+    if (agent.type != task.agent_type) if task.agent_type else (task.route not in words(agent)):
         return False
     needed = task.capabilities
     return needed == "[]" or set(json.loads(needed)) <= set(json.loads(agent.capabilities))
@@ -174,7 +211,7 @@ async def pull(transaction: Transaction, agent: Agent, limit: int, before: int =
         waiting += await _waiting(transaction, agent, word, limit, before)
     waiting = sorted(waiting, key=lambda task: task.rank or 0)[:limit]
     for task in waiting:
-        await transaction.update(task, **binding(task, agent))
+        transaction.emit("task.routed", await transaction.update(task, **binding(task, agent)))
     return len(waiting)
 
 
@@ -199,6 +236,15 @@ class Rerouting:
         self._database = database
         self._cursor = START
 
+    async def sweep(self) -> None:
+        """Looks at all of them, or at as many as one sweep should."""
+        for _ in range(ROUNDS):
+            await self.advance()
+            if self._cursor == START:
+                return
+            # Whoever else is there has a turn.
+            await asyncio.sleep(PAUSE_SECONDS)
+
     async def advance(self) -> int:
         """Looks at the next few; returns how many have got an agent."""
         if await self._database.one(_ANY_UNROUTED) is None:
@@ -208,9 +254,9 @@ class Rerouting:
             organization, word, after, last = self._cursor
             waiting = await transaction.all(_ALL_UNROUTED, organization=organization, word=word, after=after, last=last)
             found = 0
-            nobody: set[tuple[str, str, str]] = set()
+            nobody: set[tuple[str, str, str, str]] = set()
             for task in waiting:
-                asked = (task.organization_id, task.route, task.capabilities)
+                asked = (task.organization_id, task.agent_type, task.route, task.capabilities)
                 agent = await choose(transaction, task) if asked not in nobody else None
                 if agent is None:
                     nobody.add(asked)
@@ -243,6 +289,13 @@ async def learn(transaction: Transaction, agent: Agent) -> None:
 async def forget(transaction: Transaction, agent: Agent) -> None:
     """Makes an agent findable no more."""
     await transaction.run(_FORGET, agent=agent.id)
+
+
+async def anybody_up(reader: Reader, organization: str, capabilities: Collection[str]) -> bool:
+    """Whether an organization has an agent that is there and has all these capabilities."""
+    asked = set(capabilities)
+    able = await reader.all(_ABLE, organization=organization, words=list(asked), number=len(asked))
+    return any(asked <= set(json.loads(row[0])) for row in able)
 
 
 async def anybody_of_type(reader: Reader, organization: str, type: str) -> bool:

@@ -199,8 +199,8 @@ async def cancel_orphans(database: Database) -> int:
 
 
 async def fresh(transaction: Transaction, task: Task) -> Task:
-    """The task as it is now: where it is a step, ending another one in this transaction may have ended it too."""
-    if task.workflow_run_id is None:
+    """The task as it is now: ending another one in this transaction may have ended a step, or a part, too."""
+    if task.workflow_run_id is None and task.parent_id is None:
         return task
     return await transaction.one(_TASK, id=task.id) or task
 

@@ -13,7 +13,7 @@ from server.core.ids import parse_id
 from server.core.listing import Listing, Page
 from server.core.totals import Totals
 from server.errors import Conflict, NotFound, TooMany, VersionMismatch
-from server.model import Organization, Session, SessionStatus, new_id
+from server.model import BY_HAND, MOVES, Organization, Session, SessionStatus, new_id
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
@@ -31,10 +31,11 @@ _this = (
 )
 GET = Statement[Session](select(Session.table()).where(*_this), Session)
 LOCK = Statement[Session](select(Session.table()).where(*_this).with_for_update(key_share=True), Session)
+# Those that are started by hand have bounds of their own.
 _COUNT_OPEN = Statement[Any](
     select(func.count())
     .select_from(Session.table())
-    .where(_sessions.organization_id == bindparam("organization"), _open, _live)
+    .where(_sessions.organization_id == bindparam("organization"), _open, _live, _sessions.type == "")
 )
 _DUE = Statement[Session](
     select(Session.table())
@@ -45,10 +46,21 @@ _DUE = Statement[Session](
 )
 _ANY_DUE = Statement[Any](select(_sessions.id).where(_open, _live, _sessions.expires_at <= bindparam("now")).limit(1))
 _organizations = Organization.table().c
-_LOCK_ACCOUNT = Statement[Any](
+LOCK_ACCOUNT = Statement[Any](
     select(_organizations.id).where(_organizations.id == bindparam("organization")).with_for_update(key_share=True)
 )
-_LIST = Listing(Session, [_live], ["status"])
+_LIST = Listing(
+    Session,
+    [_live],
+    ["status"],
+    spans={
+        # For those who know fewer states: with the ones that are the same to them.
+        "waiting": _sessions.status.in_(("created", "queued")),
+        "begun": _sessions.status.in_(("running", "paused")),
+        "unfinished": _sessions.status.in_(("failed", "cancelled")),
+    },
+    indexed=["status"],
+)
 
 
 class Sessions:
@@ -91,7 +103,7 @@ class Sessions:
         if self._open_sessions is None:
             return
         # Two creates at once must not both see one place left.
-        await transaction.one(_LOCK_ACCOUNT, organization=call.organization_id)
+        await transaction.one(LOCK_ACCOUNT, organization=call.organization_id)
         row = await transaction.one(_COUNT_OPEN, organization=call.organization_id)
         if row is not None and row[0] >= self._open_sessions:
             raise TooMany(
@@ -110,10 +122,10 @@ class Sessions:
         """Sessions newest first, by page token."""
         return await _LIST.page(self._database, call.organization_id, size=size, token=token, status=status)
 
-    async def slice(self, call: Call, *, limit: int, offset: int, status: str | None) -> Page[Session]:
-        """Sessions newest first, from an offset, with their number."""
+    async def slice(self, call: Call, *, limit: int, offset: int, **filters: str | None) -> Page[Session]:
+        """Sessions newest first, from an offset, with their number; filters: status, waiting, begun, unfinished."""
         return await _LIST.slice(
-            self._database, self._totals, call.organization_id, limit=limit, offset=offset, status=status
+            self._database, self._totals, call.organization_id, limit=limit, offset=offset, **filters
         )
 
     async def update(self, call: Call, identifier: str, *, name: str | None, description: str | None) -> Session:
@@ -125,9 +137,9 @@ class Sessions:
             session = await lock(transaction, call, identifier)
             if (await idempotency.done(transaction, call)) is not None:
                 return session
-            changed = await _changed(transaction, call, session, **changes)
-            transaction.emit("session.updated", changed)
-            return changed
+            updated = await changed(transaction, call, session, **changes)
+            transaction.emit("session.updated", updated)
+            return updated
 
         return await self._database.write(body)
 
@@ -138,8 +150,8 @@ class Sessions:
             session = await lock(transaction, call, identifier)
             if (await idempotency.done(transaction, call)) is not None:
                 return session
-            session.check_move(status)
-            return await _ended(transaction, call, session, status, error)
+            session.check_move(status, BY_HAND if session.type else MOVES)
+            return await ended(transaction, call, session, status, error=error)
 
         return await self._database.write(body)
 
@@ -149,7 +161,7 @@ class Sessions:
         async def body(transaction: Transaction) -> Session:
             session = await lock(transaction, call, identifier)
             await cancel_open(transaction, organization=session.organization_id, session_id=session.id)
-            deleted = await _changed(transaction, call, session, deleted_at=transaction.now)
+            deleted = await changed(transaction, call, session, deleted_at=transaction.now)
             transaction.emit("session.deleted", deleted)
             return deleted
 
@@ -163,7 +175,7 @@ class Sessions:
         async def body(transaction: Transaction) -> int:
             due = await transaction.all(_DUE, now=transaction.now)
             for session in due:
-                await _ended(transaction, None, session, SessionStatus.EXPIRED)
+                await ended(transaction, None, session, SessionStatus.EXPIRED)
             return len(due)
 
         return await self._database.write(body)
@@ -186,17 +198,39 @@ async def lock(transaction: Transaction, call: Call, identifier: str) -> Session
     return session
 
 
-async def begin_iteration(transaction: Transaction, call: Call, identifier: str) -> Session:
-    """Counts one more task in a session. Raises Conflict where it has ended, is due, or has no iteration left."""
+async def lock_open(transaction: Transaction, call: Call, identifier: str) -> Session:
+    """One session that takes tasks, locked. Raises NotFound, and Conflict where it has ended or is due."""
     session = await lock(transaction, call, identifier)
-    if session.status not in (SessionStatus.CREATED, SessionStatus.RUNNING):
+    if session.ended:
         raise Conflict(
             f"the session is {session.status} and takes no more work",
             reason="SESSION_ENDED",
             details={"session_status": session.status},
         )
-    if session.expires_at <= transaction.now:
+    if session.expires_at is not None and session.expires_at <= transaction.now:
         raise Conflict("the session has expired", reason="SESSION_ENDED", details={"session_status": "expired"})
+    return session
+
+
+def waits(session: Session) -> bool:
+    """Whether tasks of an open session wait for it to run."""
+    if session.status == SessionStatus.RUNNING:
+        return False
+    return session.type != "" or session.status != SessionStatus.CREATED
+
+
+async def begin_iteration(transaction: Transaction, call: Call, identifier: str) -> Session:
+    """Counts one more task in a session, which its first one starts.
+
+    Raises Conflict where it has ended, is due, has no iteration left, or waits to be started by hand.
+    """
+    session = await lock_open(transaction, call, identifier)
+    if waits(session):
+        raise Conflict(
+            f"the session is {session.status}: it must be running",
+            reason="SESSION_NOT_RUNNING",
+            details={"session_status": session.status},
+        )
     if session.iterations >= session.max_iterations:
         raise Conflict(
             f"the session has used its {session.max_iterations} iterations",
@@ -217,16 +251,27 @@ async def begin_iteration(transaction: Transaction, call: Call, identifier: str)
     return running
 
 
-async def _ended(
-    transaction: Transaction, call: Call | None, session: Session, status: SessionStatus, error: str = ""
+def stopped(session: Session, now: int) -> dict[str, Any]:
+    """What changes in a session whose time passes no longer."""
+    if session.resumed_at is None:
+        return {}
+    return {"ran": session.ran + now - session.resumed_at, "resumed_at": None}
+
+
+async def ended(
+    transaction: Transaction, call: Call | None, session: Session, status: SessionStatus, **values: Any
 ) -> Session:
-    ended = await _changed(transaction, call, session, status=status.value, error=error, completed_at=transaction.now)
-    transaction.emit(f"session.{status.value}", ended)
+    """Ends a session, which is locked, with these values, and cancels its open tasks."""
+    now = transaction.now
+    values = {"status": status.value, **values, **stopped(session, now), "completed_at": now}
+    over = await changed(transaction, call, session, **values)
+    transaction.emit(f"session.{status.value}", over)
     await cancel_open(transaction, organization=session.organization_id, session_id=session.id)
-    return ended
+    return over
 
 
-async def _changed(transaction: Transaction, call: Call | None, session: Session, **values: Any) -> Session:
+async def changed(transaction: Transaction, call: Call | None, session: Session, **values: Any) -> Session:
+    """A session with these values. Raises VersionMismatch."""
     if call is not None:
         if call.if_match and call.if_match != session.version:
             raise VersionMismatch(call.if_match, session.version)

@@ -6,32 +6,45 @@ import asyncio
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import psutil
 from redis.asyncio import Redis
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 
 from server.core.call import Call
 from server.core.workers import Workers
 from server.core.workload import Work, count
-from server.model import Agent, AgentRuntime, AgentStatus, Organization
+from server.model import Agent, AgentRuntime, AgentStatus, Organization, Task
 from server.store.database import Database
+from server.store.migrations import is_present
 from server.store.statement import Statement
 
 CHECK_SECONDS = 1.0
 COUNT_SECONDS = 5.0
 # How long figures are good for, and of how many organizations they are kept.
 WORK_MICROSECONDS = 1_000_000
+LOOK_MICROSECONDS = 1_000_000
 MACHINE_MICROSECONDS = 2_000_000
 KEPT = 1000
+# Of how many claimable tasks it is found out how long they have waited, for everybody together.
+LOOKED_AT = 10_000
 SILENT = 30_000_000
 
 _PROBE = Statement[Any](select(Organization.table().c.id).where(Organization.table().c.id == bindparam("organization")))
+_claimable = (
+    select(Task.table().c.ready_at)
+    .where(Task.table().c.status == "pending", Task.table().c.rank.is_not(None))
+    .limit(LOOKED_AT)
+    .subquery()
+)
+_WAITING = Statement[Any](
+    select(func.count()).select_from(_claimable).where(_claimable.c.ready_at < bindparam("before"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +78,16 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """How everybody's system is, for whoever asks: healthy, degraded or unhealthy, with a word for each component."""
+
+    status: str
+    # Seconds that this process has been up.
+    uptime: float
+    components: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class AgentHealth:
     """How an agent is, and for how many seconds it has been active."""
 
@@ -73,6 +96,29 @@ class AgentHealth:
     uptime: float
     memory_usage: float | None = None
     cpu_usage: float | None = None
+
+
+T = TypeVar("T")
+
+
+class Shared(Generic[T]):
+    """What is found out once for all who ask within a second, and by one at a time: anybody may ask for it."""
+
+    def __init__(self, ask: Callable[[], Awaitable[T]], database: Database) -> None:
+        self._ask, self._database = ask, database
+        self._until = 0
+        self._asked: asyncio.Task[T] | None = None
+
+    async def get(self) -> T:
+        """What was found."""
+        if self._asked is None or (self._asked.done() and self._until <= self._database.clock()):
+            self._asked = asyncio.create_task(self._look())
+        return await asyncio.shield(self._asked)
+
+    async def _look(self) -> T:
+        found = await self._ask()
+        self._until = self._database.clock() + LOOK_MICROSECONDS
+        return found
 
 
 class System:
@@ -87,6 +133,7 @@ class System:
         data_dir: Path = Path(),
         queue_length: int = 100,
         queue_seconds: float = 60.0,
+        no_sandbox: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._database = database
         self._workers = workers
@@ -95,13 +142,74 @@ class System:
         self._queue_length, self._queue_seconds = queue_length, queue_seconds
         self._work: OrderedDict[str, tuple[int, asyncio.Task[Work | None]]] = OrderedDict()
         self._machine: tuple[int, Machine] | None = None
+        self._no_sandbox = no_sandbox
+        self._began = time.monotonic()
+        self._migrated = False
+        self._condition = Shared(self._look, database)
+        self._readiness = Shared(self._check, database)
+
+    async def condition(self) -> Condition:
+        """How the system is, without anybody's figures; looked at once for all who ask within a second."""
+        return await self._condition.get()
+
+    async def readiness(self) -> Mapping[str, bool]:
+        """Which of the checks are passed that must be before requests are served; looked at as `condition` is."""
+        return await self._readiness.get()
+
+    async def _look(self) -> Condition:
+        database, cache, queue = await asyncio.gather(self._database_answers(), self._cache_answers(), self._queue())
+        sandbox = "healthy" if self._no_sandbox() is None else "unhealthy"
+        status = "healthy"
+        if database.status != "healthy":
+            status = "unhealthy"
+        elif cache.status == "unhealthy" or queue != "healthy" or sandbox != "healthy":
+            status = "degraded"
+        components = {"database": database.status, "queue": queue, "cache": cache.status, "sandbox": sandbox}
+        return Condition(status, round(time.monotonic() - self._began, 3), components)
+
+    async def _check(self) -> Mapping[str, bool]:
+        database, cache, migrated = await asyncio.gather(
+            self._database_answers(), self._cache_answers(), self._is_migrated()
+        )
+        return {
+            "database": database.status == "healthy",
+            "migrations": migrated,
+            "cache": cache.status != "unhealthy",
+        }
+
+    async def _is_migrated(self) -> bool:
+        """Whether the schema is this server's; nobody takes it back, so it is asked until it is."""
+        if not self._migrated:
+            try:
+                async with asyncio.timeout(CHECK_SECONDS):
+                    self._migrated = await is_present(self._database)
+            except Exception:
+                # Whatever is wrong with the database, that is the finding.
+                return False
+        return self._migrated
+
+    async def _queue(self) -> str:
+        before = self._database.clock() - int(self._queue_seconds * 1_000_000)
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                waiting = (await self._database.scan(_WAITING, before=before))[0][0]
+        except Exception:
+            # Whatever is wrong with the database, that is the finding.
+            return "unhealthy"
+        return "degraded" if waiting > self._queue_length else "healthy"
+
+    async def _database_answers(self, organization: str = "") -> Service:
+        return await _checked(partial(self._database.one, _PROBE, organization=organization))
+
+    async def _cache_answers(self) -> Service:
+        return await _checked(self._redis.ping) if self._redis is not None else Service("not_configured")
 
     async def health(self, call: Call) -> Health:
         """How everything is, with the figures of the caller's organization."""
         organization = call.organization_id
         database, redis, work, machine = await asyncio.gather(
-            _checked(partial(self._database.one, _PROBE, organization=organization)),
-            _checked(self._redis.ping) if self._redis is not None else _not_configured(),
+            self._database_answers(organization),
+            self._cache_answers(),
             self._counted(organization),
             self.machine(),
         )
@@ -188,10 +296,6 @@ async def _checked(ask: Callable[[], Awaitable[Any]]) -> Service:
         # Whatever is wrong with it, that is the finding.
         return Service("unhealthy")
     return Service("healthy", round((time.perf_counter() - began) * 1000, 3))
-
-
-async def _not_configured() -> Service:
-    return Service("not_configured")
 
 
 def _machine(folder: Path) -> Machine:

@@ -1,88 +1,38 @@
-"""Tasks: give agents work, read it, wait for it, cancel it, try it again."""
+"""Tasks: give agents work, cancel it, try it again."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
-
-from sqlalchemy import bindparam, select
 
 from server.core import agents, idempotency
-from server.core.agents import Agents, entry_of
+from server.core.agents import Agents
 from server.core.call import Call
 from server.core.code import bind_problem
+from server.core.deployment import entry_of
 from server.core.ending import request_cancel
 from server.core.ids import parse_filter, parse_id
-from server.core.listing import Listing, Page
 from server.core.making import NewTask, make
 from server.core.queue import LOCK
 from server.core.restart import begin_again
 from server.core.routing import admit
 from server.core.sessions import begin_iteration
+from server.core.task_queries import GET, TaskQueries
 from server.core.totals import Totals
-from server.errors import Conflict, InvalidRequest, NotFound, Unavailable
-from server.model import ENDED, Agent, AgentRuntime, Attempt, Task, TaskKind, TaskLog, TaskStatus
+from server.errors import Conflict, InvalidRequest, NotFound
+from server.model import Agent, AgentRuntime, Task, TaskKind, TaskStatus
 from server.store.database import Database
 from server.store.feed import Feeds
-from server.store.statement import Statement
 from server.store.transaction import Transaction
 
-LOOK_SECONDS = 0.5
 MAX_BATCH = 500
-SHOWN_LOGS = 100
-
-_tasks = Task.table().c
-_shown = _tasks.kind == TaskKind.EXECUTION.value
-GET = Statement[Task](
-    select(Task.table()).where(
-        _tasks.id == bindparam("id"), _tasks.organization_id == bindparam("organization"), _shown
-    ),
-    Task,
-)
 
 
-def _listing(light: Sequence[str], short: Sequence[str] = ()) -> Listing[Task]:
-    return Listing(
-        Task,
-        [_shown],
-        ["status", "agent_id", "session_id", "priority", "type", "workflow_run_id", "parent_id"],
-        light=light,
-        short=short,
-        spans={
-            "created_after": _tasks.created_at > bindparam("created_after"),
-            "created_before": _tasks.created_at < bindparam("created_before"),
-        },
-        indexed=["agent_id", "session_id", "workflow_run_id", "parent_id"],
-    )
-
-
-_LIST = _listing(["input", "output", "stdout", "stderr"])
-_LIST_WITH_RESULTS = _listing(["input", "stdout", "stderr"], short=["output"])
-_LOGS = Statement[TaskLog](
-    select(TaskLog.table())
-    .where(TaskLog.table().c.task_id == bindparam("task"))
-    .order_by(TaskLog.table().c.number.desc())
-    .limit(bindparam("limit")),
-    TaskLog,
-)
-_ATTEMPTS = Statement[Attempt](
-    select(Attempt.table())
-    .where(Attempt.table().c.task_id == bindparam("task"))
-    .order_by(Attempt.table().c.number)
-    .limit(1000),
-    Attempt,
-)
-
-
-class Tasks:
+class Tasks(TaskQueries):
     """The tasks of every organization; each call sees its own."""
 
     def __init__(self, database: Database, totals: Totals, feeds: Feeds, agents: Agents) -> None:
-        self._database = database
-        self._totals = totals
-        self._feeds = feeds
+        super().__init__(database, totals, feeds)
         self._agents = agents
 
     async def create(self, call: Call, new: NewTask) -> Task:
@@ -151,66 +101,6 @@ class Tasks:
             depends_on=waits,
         )
 
-    async def get(self, call: Call, identifier: str) -> Task:
-        """One task. Raises NotFound."""
-        return await self._get(call, parse_id("task", identifier), identifier)
-
-    async def _get(self, call: Call, task_id: str, shown: str) -> Task:
-        task = await self._database.one(GET, id=task_id, organization=call.organization_id)
-        if task is None:
-            raise NotFound("task", shown)
-        return task
-
-    async def page(self, call: Call, *, size: int, token: str, **filters: Any) -> Page[Task]:
-        """Tasks newest first and without long texts, by page token; filters that are None or empty do not count."""
-        return await _LIST.page(self._database, call.organization_id, size=size, token=token, **_digits(filters))
-
-    async def slice(self, call: Call, *, limit: int, offset: int, results: bool = False, **filters: Any) -> Page[Task]:
-        """Tasks newest first and without long texts, from an offset, with their number; `results` for short outputs."""
-        listing = _LIST_WITH_RESULTS if results else _LIST
-        return await listing.slice(
-            self._database, self._totals, call.organization_id, limit=limit, offset=offset, **_digits(filters)
-        )
-
-    async def logs(self, task: Task, limit: int = SHOWN_LOGS) -> list[TaskLog]:
-        """The newest lines about a task that `get` has given, oldest first."""
-        return (await self._database.all(_LOGS, task=task.id, limit=limit))[::-1]
-
-    async def attempts(self, task: Task) -> list[Attempt]:
-        """The attempts at a task that `get` has given, as far as they have ended and did not complete it at once."""
-        return await self._database.all(_ATTEMPTS, task=task.id)
-
-    async def watch(self, call: Call, identifier: str) -> AsyncIterator[Task]:
-        """The task as it is, then as it is after each change, up to its final status. Raises NotFound, Unavailable."""
-        task_id = parse_id("task", identifier)
-        with self._feeds.watching(call.organization_id, task_id) as changed:
-            seen = 0
-            while True:
-                changed.clear()
-                task = await self._get(call, task_id, identifier)
-                if task.version > seen:
-                    seen = task.version
-                    yield task
-                if task.status in ENDED:
-                    return
-                if self._feeds.closed:
-                    raise Unavailable("the server is stopping; reconnect")
-                await _or_a_moment(changed)
-
-    async def wait(self, call: Call, task: Task, seconds: float) -> Task:
-        """The task once it has ended, or as it is after `seconds`."""
-        with self._feeds.watching(call.organization_id, task.id) as changed:
-            try:
-                async with asyncio.timeout(seconds):
-                    while task.status not in ENDED and not self._feeds.patience_is_over:
-                        changed.clear()
-                        task = await self._get(call, task.id, task.id)
-                        if task.status not in ENDED:
-                            await _or_a_moment(changed)
-            except TimeoutError:
-                return await self._get(call, task.id, task.id)
-        return task
-
     async def cancel(self, call: Call, identifier: str) -> Task:
         """Cancels a pending task, asks the holder of a running one to, and leaves an ended one as it is."""
 
@@ -230,8 +120,11 @@ class Tasks:
             task = await _lock(transaction, call, identifier)
             if (await idempotency.done(transaction, call)) is not None:
                 return task
-            if task.status not in (TaskStatus.FAILED, TaskStatus.CANCELLED) or task.workflow_run_id is not None:
-                what = "retry its run instead" if task.workflow_run_id else "only failed and cancelled ones are retried"
+            ended_badly = task.status in (TaskStatus.FAILED, TaskStatus.CANCELLED)
+            if not ended_badly or task.workflow_run_id is not None or task.subtasks:
+                what = "only failed and cancelled ones are retried"
+                if task.workflow_run_id or task.subtasks:
+                    what = "retry its run instead" if task.workflow_run_id else "its parts are retried, while it runs"
                 raise Conflict(
                     f"the task is {task.status}, and {what}",
                     reason="NOT_RETRYABLE",
@@ -261,15 +154,6 @@ class Tasks:
         return await self._database.write(body)
 
 
-async def _or_a_moment(changed: asyncio.Event) -> None:
-    """Waits for a change, and looks again after a moment whatever happens: a server that stops sets no event."""
-    try:
-        async with asyncio.timeout(LOOK_SECONDS):
-            await changed.wait()
-    except TimeoutError:
-        return
-
-
 async def _find(transaction: Transaction, call: Call, task_id: str) -> Task:
     task = await transaction.one(GET, id=task_id, organization=call.organization_id)
     if task is None:
@@ -282,15 +166,6 @@ async def _lock(transaction: Transaction, call: Call, identifier: str) -> Task:
     if task is None or task.organization_id != call.organization_id or task.kind != TaskKind.EXECUTION:
         raise NotFound("task", identifier)
     return task
-
-
-def _digits(filters: dict[str, Any]) -> dict[str, Any]:
-    """The filters that are given, with ids as digits. Raises InvalidRequest."""
-    given = {name: value for name, value in filters.items() if value is not None and value != ""}
-    for name, resource in (("agent_id", "agent"), ("session_id", "session"), ("workflow_run_id", "workflow run")):
-        if name in given:
-            given[name] = parse_filter(name, resource, given[name])
-    return given
 
 
 def _in_order(news: Sequence[NewTask]) -> list[int]:

@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, func, select, text
 
 from server.core.routing import admit
 from server.core.schedule import next_runs
+from server.core.session_counts import count_in_session
 from server.model import Task, new_id
 from server.store.database import Database
 from server.store.statement import Statement
@@ -22,6 +23,7 @@ _waits = (
     _tasks.rank.is_(None),
     # In the words of the index, because SQLite only then knows it for the same.
     text("NOT tasks.held"),
+    text("NOT tasks.paused"),
     _tasks.waiting_for == 0,
     _tasks.ready_at.is_not(None),
 )
@@ -57,6 +59,7 @@ _INHERITED = (
     "timeout_seconds",
     "retry",
     "held",
+    "paused",
 )
 
 
@@ -97,5 +100,7 @@ async def _tick(transaction: Transaction, recurring: Task) -> None:
     )
     await transaction.insert(task)
     transaction.emit("task.created", await admit(transaction, task))
+    if task.session_id is not None:
+        count_in_session(transaction, task.session_id, total=1)
     planned = next_runs(json.loads(recurring.schedule or "{}"), now, 1)
     await transaction.update(recurring, next_run_at=planned[0])

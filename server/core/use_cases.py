@@ -6,10 +6,14 @@ from dataclasses import dataclass
 
 from server.core.agents import Agents
 from server.core.clients import Clients
+from server.core.coding_sessions import CodingSessions
+from server.core.coding_tasks import CodingTasks
 from server.core.connected_workers import ConnectedWorkers
 from server.core.events import Events
+from server.core.heartbeats import Heartbeats
 from server.core.metrics import Metrics
 from server.core.sessions import Sessions
+from server.core.standing import Standings
 from server.core.system import System
 from server.core.tasks import Tasks
 from server.core.workers import Workers
@@ -32,3 +36,7 @@ class UseCases:
     runs: Runs
     system: System
     metrics: Metrics
+    coding_sessions: CodingSessions
+    coding_tasks: CodingTasks
+    heartbeats: Heartbeats
+    standings: Standings

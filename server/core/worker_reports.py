@@ -29,13 +29,6 @@ LEVELS = ("debug", "info", "warning", "error")
 _tasks = Task.table().c
 _logs = TaskLog.table().c
 _READ = Statement[Task](select(Task.table()).where(_tasks.id == bindparam("id")), Task)
-LOCK_HELD = Statement[Task](
-    select(Task.table())
-    .where(_tasks.status == "running", _tasks.lease_holder == bindparam("holder"))
-    .order_by(_tasks.id)
-    .with_for_update(key_share=True),
-    Task,
-)
 _LAST_LOG = Statement[Any](select(func.max(_logs.number)).where(_logs.task_id == bindparam("task")))
 _TRIM_LOGS = Statement[Any](
     delete(TaskLog.table()).where(_logs.task_id == bindparam("task"), _logs.number <= bindparam("number"))
@@ -71,7 +64,7 @@ class Note:
     lines: list[LogLine] = field(default_factory=list)
 
 
-def completed(output: Any) -> Result:
+def completed(output: Any, *, tokens_used: int | None = None) -> Result:
     """The result of a worker that has one; where that cannot be kept, the failure that this is."""
     problem = problem_in(output, "output")
     if problem is not None:
@@ -79,10 +72,12 @@ def completed(output: Any) -> Result:
     text = json.dumps(output, separators=(",", ":"))
     if len(text) > MAX_OUTPUT_BYTES:
         return failure("OutputTooLarge", f"the output is larger than {MAX_OUTPUT_BYTES} bytes", retryable=False)
-    return Result(status=TaskStatus.COMPLETED, output=text)
+    return Result(status=TaskStatus.COMPLETED, output=text, tokens_used=tokens_used)
 
 
-def failed(type: str, message: str, traceback: str, *, retryable: bool) -> Result:
+def failed(
+    type: str, message: str, traceback: str, *, retryable: bool = True, tokens_used: int | None = None
+) -> Result:
     """The result of a worker that has none."""
     error = {
         "type": (type or "Error")[:MAX_TYPE_CHARACTERS],
@@ -90,7 +85,7 @@ def failed(type: str, message: str, traceback: str, *, retryable: bool) -> Resul
         # The end of a traceback says more than its beginning.
         "traceback": traceback[-MAX_TRACEBACK_CHARACTERS:],
     }
-    return Result(status=TaskStatus.FAILED, error=json.dumps(error), retryable=retryable)
+    return Result(status=TaskStatus.FAILED, error=json.dumps(error), retryable=retryable, tokens_used=tokens_used)
 
 
 CANCELLED = Result(status=TaskStatus.CANCELLED)

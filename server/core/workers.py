@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,8 +15,8 @@ from server.core.call import Call
 from server.core.ids import parse_filter, parse_id
 from server.core.leases import Lease
 from server.core.listing import Listing, Page
-from server.core.queue import Queue, release
-from server.core.worker_reports import LOCK_HELD, Reports
+from server.core.queue import LOCK_HELD, Queue, release
+from server.core.worker_reports import Reports
 from server.errors import Conflict, InvalidRequest, NotFound
 from server.model import Agent, AgentRuntime, Task, Worker, WorkerStatus, new_id
 from server.store.database import Database
@@ -22,7 +24,10 @@ from server.store.statement import Statement
 from server.store.transaction import Transaction
 
 MAX_CAPACITY = 1000
-SWEEP = 100
+# How many silent workers are looked at together, and how often in one sweep.
+SWEEP = 10
+ROUNDS = 1000
+PAUSE_SECONDS = 0.01
 # A worker that says something all the time is not written down all the time.
 TOUCH_MICROSECONDS = 3_000_000
 
@@ -51,9 +56,9 @@ _HELD = Statement[Task](
 _TOUCH = Statement[Any](
     update(Worker.table())
     .where(_workers.id == bindparam("worker"), _workers.status.in_(LIVE), _workers.last_seen_at <= bindparam("before"))
-    .values(last_seen_at=bindparam("now"))
+    .values(last_seen_at=bindparam("now"), silent_at=bindparam("silent_at"))
 )
-_silent = (_workers.status.in_(LIVE), _workers.last_seen_at < bindparam("before"))
+_silent = (_workers.status.in_(LIVE), _workers.silent_at < bindparam("now"))
 _ANY_SILENT = Statement[Any](select(_workers.id).where(*_silent).limit(1))
 _SILENT = Statement[Worker](
     select(Worker.table())
@@ -107,6 +112,7 @@ class Workers(Reports):
                     connection=known.connection + 1,
                     name=name or known.name,
                     last_seen_at=now,
+                    silent_at=now + self._silent,
                     ended_at=None,
                 )
             else:
@@ -118,6 +124,7 @@ class Workers(Reports):
                     capacity=capacity,
                     created_at=now,
                     last_seen_at=now,
+                    silent_at=now + self._silent,
                 )
                 await transaction.insert(worker)
             await has_come(transaction, agent)
@@ -194,7 +201,8 @@ class Workers(Reports):
                 raise NotFound("agent", f"agent_{known.agent_id}")
             if lost and there:
                 changes.update(status=WorkerStatus.ACTIVE.value, ended_at=None)
-            await transaction.update(known, last_seen_at=transaction.now, **changes)
+            now = transaction.now
+            await transaction.update(known, last_seen_at=now, silent_at=now + self._silent, **changes)
             if lost and there and agent is not None:
                 await has_come(transaction, agent)
 
@@ -210,7 +218,8 @@ class Workers(Reports):
             return
 
         async def body(transaction: Transaction) -> None:
-            await transaction.run(_TOUCH, worker=worker.id, before=before, now=transaction.now)
+            now = transaction.now
+            await transaction.run(_TOUCH, worker=worker.id, before=before, now=now, silent_at=now + self._silent)
 
         await self._database.write(body)
 
@@ -230,12 +239,22 @@ class Workers(Reports):
 
     async def find_lost(self) -> int:
         """Marks workers that have gone silent, and agents whose last worker that was; returns how many workers."""
-        if await self._database.one(_ANY_SILENT, before=self._database.clock() - self._silent) is None:
-            return 0
+        lost = 0
+        for _ in range(ROUNDS):
+            if await self._database.one(_ANY_SILENT, now=self._database.clock()) is None:
+                break
+            began = time.perf_counter()
+            lost += await self._lose_some()
+            # Many may go silent at once. A request takes several turns of the loop, and all of them have room here.
+            await asyncio.sleep(min(time.perf_counter() - began, PAUSE_SECONDS))
+        return lost
 
+    async def _lose_some(self) -> int:
         async def body(transaction: Transaction) -> int:
-            silent = await transaction.all(_SILENT, before=transaction.now - self._silent)
+            silent = await transaction.all(_SILENT, now=transaction.now)
             for worker in silent:
+                for task in await transaction.all(LOCK_HELD, holder=worker.holder):
+                    await self._queue.lose(transaction, task)
                 await transaction.update(worker, status=WorkerStatus.LOST.value, ended_at=transaction.now)
             for agent_id in dict.fromkeys(worker.agent_id for worker in silent):
                 await has_gone(transaction, agent_id, "", lost=True)
@@ -247,7 +266,13 @@ class Workers(Reports):
         async def body(transaction: Transaction) -> Worker:
             known = await _locked(transaction, call, worker.id)
             ended = transaction.now if status == WorkerStatus.GONE else None
-            moved = await transaction.update(known, status=status.value, ended_at=ended, last_seen_at=transaction.now)
+            moved = await transaction.update(
+                known,
+                status=status.value,
+                ended_at=ended,
+                last_seen_at=transaction.now,
+                silent_at=transaction.now + self._silent,
+            )
             if status == WorkerStatus.GONE:
                 await has_gone(transaction, known.agent_id, known.id, lost=False)
             return moved

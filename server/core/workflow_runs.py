@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +13,14 @@ from server.core import idempotency, runs
 from server.core.call import Call
 from server.core.ids import parse_filter, parse_id
 from server.core.listing import Listing, Page
+from server.core.routing import anybody_of_type
 from server.core.steps import Step
 from server.core.totals import Totals
 from server.errors import Conflict, InvalidRequest, NotFound, Unavailable
-from server.model import Agent, RunStatus, Task, Workflow, WorkflowRun
+from server.model import RunStatus, Task, Workflow, WorkflowRun
 from server.store.database import Database
 from server.store.feed import Feeds
+from server.store.forever import set_within
 from server.store.statement import Statement
 from server.store.transaction import Transaction
 
@@ -29,7 +29,6 @@ LOOK_SECONDS = 0.5
 _workflows = Workflow.table().c
 _runs = WorkflowRun.table().c
 _tasks = Task.table().c
-_agents = Agent.table().c
 _this = select(WorkflowRun.table()).where(
     _runs.id == bindparam("id"), _runs.organization_id == bindparam("organization")
 )
@@ -63,12 +62,6 @@ _WORKFLOW = Statement[Any](
     select(_workflows.id)
     .where(_workflows.id == bindparam("id"), _workflows.deleted_at.is_(None))
     .with_for_update(read=True)
-)
-_ANY_OF_TYPE = Statement[Any](
-    select(_agents.id)
-    .where(_agents.organization_id == bindparam("organization"), _agents.type == bindparam("type"))
-    .where(_agents.deleted_at.is_(None))
-    .limit(1)
 )
 
 
@@ -152,9 +145,7 @@ class Runs:
                 if self._feeds.closed:
                     raise Unavailable("the server is stopping; reconnect")
                 # Changes of steps set no event here: they are found by looking.
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_SECONDS):
-                        await changed.wait()
+                await set_within(changed, LOOK_SECONDS)
 
     async def cancel(self, call: Call, identifier: str, workflow_id: str = "") -> WorkflowRun:
         """Cancels a run and its open steps; leaves one that has ended as it is. Raises NotFound."""
@@ -241,6 +232,6 @@ async def _check_retry(transaction: Transaction, call: Call, run: WorkflowRun) -
 async def check_agents(transaction: Transaction, call: Call, steps: Sequence[Step]) -> None:
     """Raises InvalidRequest where no agent has the type that a step asks for."""
     for type in dict.fromkeys(step["agent_type"] for step in steps):
-        if await transaction.one(_ANY_OF_TYPE, organization=call.organization_id, type=type) is None:
+        if not await anybody_of_type(transaction, call.organization_id, type):
             step = next(step for step in steps if step["agent_type"] == type)
             raise InvalidRequest("agent_type", f"there is no agent of type {type!r}, which step {step['id']} needs")

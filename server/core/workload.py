@@ -50,7 +50,13 @@ _UNROUTED = _count_and_oldest(
     )
 )
 # In the very words of the index: SQLite takes `held = 0` for something else.
-_due = (_tasks.rank.is_(None), text("NOT tasks.held"), _tasks.waiting_for == 0, _tasks.ready_at.is_not(None))
+_due = (
+    _tasks.rank.is_(None),
+    text("NOT tasks.held"),
+    text("NOT tasks.paused"),
+    _tasks.waiting_for == 0,
+    _tasks.ready_at.is_not(None),
+)
 _LATER = _count_and_oldest(
     select(_tasks.ready_at).where(
         _tasks.status == "pending",

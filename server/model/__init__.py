@@ -7,7 +7,7 @@ from server.model.events import Event, Feed
 from server.model.idempotency import IdempotencyKey
 from server.model.identity import ApiKey, OAuthClient, Organization, User
 from server.model.record import Record, new_id
-from server.model.sessions import Session, SessionStatus
+from server.model.sessions import BY_HAND, MOVES, Checkpoint, Session, SessionCount, SessionStatus
 from server.model.system import Alert, Rollup
 from server.model.tasks import (
     AGEING,
@@ -26,13 +26,16 @@ configure_mappers()
 
 __all__ = [
     "AGEING",
+    "BY_HAND",
     "ENDED",
+    "MOVES",
     "Agent",
     "AgentRuntime",
     "AgentStatus",
     "Alert",
     "ApiKey",
     "Attempt",
+    "Checkpoint",
     "Dependency",
     "Event",
     "Feed",
@@ -44,6 +47,7 @@ __all__ = [
     "Rollup",
     "RunStatus",
     "Session",
+    "SessionCount",
     "SessionStatus",
     "Skill",
     "Task",

@@ -40,6 +40,7 @@ class Agent(Record, table=True):
     __table_args__ = (
         Index("agents_by_organization", "organization_id", "id"),
         Index("agents_by_type", "organization_id", "type", "status"),
+        Index("agents_by_name", "organization_id", "name"),
         Index(
             "agents_deleted",
             "deleted_at",
@@ -111,12 +112,15 @@ class WorkerStatus(StrEnum):
 
 
 class Worker(Record, table=True):
-    """A program that takes tasks for one agent. It holds leases as `worker/<id>`, whichever connection it has."""
+    """A program that takes tasks for one agent. It holds leases as `worker/<id>`, whichever connection it has.
+
+    An agent that only sends heartbeats is its own worker, with the same id.
+    """
 
     __tablename__ = "workers"
     __table_args__ = (
         Index("workers_by_agent", "agent_id", "status"),
-        Index("workers_by_sign_of_life", "status", "last_seen_at"),
+        Index("workers_by_silence", "status", "silent_at"),
     )
 
     id: str = Field(primary_key=True)
@@ -131,8 +135,12 @@ class Worker(Record, table=True):
     # Per cent of its machine, as it says.
     cpu_usage: float | None = Field(default=None, sa_type=Float)
     memory_usage: float | None = Field(default=None, sa_type=Float)
+    # Per cent of what it can do, as it says.
+    current_load: float | None = Field(default=None, sa_type=Float)
     created_at: int = Field(sa_type=BigInteger)
     last_seen_at: int = Field(sa_type=BigInteger)
+    # When it counts as lost unless it says something before.
+    silent_at: int = Field(sa_type=BigInteger)
     ended_at: int | None = Field(default=None, sa_type=BigInteger)
 
     @property

@@ -45,6 +45,8 @@ class ApiKey(Record, table=True):
     digest: str = Field(unique=True)
     # Space-separated, as in `sessions:read tasks:write`; `*` stands for all.
     scopes: str = Field(default="*", sa_column=Column(Text, nullable=False))
+    # The agent that it is the token of, where it is one's; good for that agent alone.
+    agent_id: str | None = Field(default=None, index=True)
     # Requests an hour; the setting's value where it is null.
     hourly_limit: int | None = None
     created_at: int = Field(sa_type=BigInteger)

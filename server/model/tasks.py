@@ -55,7 +55,10 @@ class Task(Record, table=True):
     """One piece of work. Whoever holds its lease gives `attempt` back as the fencing token.
 
     A pending task is claimable exactly when it has a rank. Without one it waits: for its time (`ready_at`), for tasks
-    it depends on (`waiting_for`), for its next run (`next_run_at`), or for whoever holds it back (`held`).
+    it depends on (`waiting_for`), for its next run (`next_run_at`), for whoever holds it back (`held`), for its session
+    (`paused`), or, with none of these times, for somebody to assign it.
+
+    One with subtasks is done by nobody. It runs without a holder and ends with the last of them.
     """
 
     __tablename__ = "tasks"
@@ -80,7 +83,8 @@ class Task(Record, table=True):
         _index(
             "tasks_due",
             "ready_at",
-            where="status = 'pending' AND rank IS NULL AND NOT held AND waiting_for = 0 AND ready_at IS NOT NULL",
+            where="status = 'pending' AND rank IS NULL AND NOT held AND NOT paused AND waiting_for = 0 "
+            "AND ready_at IS NOT NULL",
         ),
         # What has ended, and those who wait for it have yet to be told.
         _index(
@@ -93,14 +97,19 @@ class Task(Record, table=True):
         _index("tasks_held_by", "lease_holder", where="status = 'running'"),
     )
 
-    unrecorded: ClassVar[frozenset[str]] = frozenset({"lease_expires_at", "rank", "route", "held", "last_holder"})
-    bulky: ClassVar[frozenset[str]] = frozenset({"input", "output", "stdout", "stderr", "error"})
+    unrecorded: ClassVar[frozenset[str]] = frozenset({"lease_expires_at", "rank", "held", "last_holder"})
+    bulky: ClassVar[frozenset[str]] = frozenset({"input", "output", "stdout", "stderr", "error", "description"})
 
     id: str = Field(primary_key=True)
     organization_id: str = Field(foreign_key="organizations.id")
     kind: str = TaskKind.EXECUTION.value
     # The caller's own word for this sort of work.
     type: str = ""
+    # What people call it, what is to be done, and how hard that is, in their words.
+    title: str = ""
+    description: str = Field(default="", sa_column=Column(Text, nullable=False))
+    complexity: str = ""
+    estimated_minutes: int | None = None
     # Null until somebody is found who does it.
     agent_id: str | None = Field(default=None, foreign_key="agents.id")
     # Whether dispatch chose the agent, and so may choose another one.
@@ -116,8 +125,10 @@ class Task(Record, table=True):
     # The run it is a step of, and which one.
     workflow_run_id: str | None = Field(default=None, foreign_key="workflow_runs.id")
     step_id: str = ""
-    # The recurring task that made it.
+    # The recurring task that made it, or the one that it is a part of.
     parent_id: str | None = None
+    # How many parts it has been taken apart into.
+    subtasks: int = 0
     status: str = TaskStatus.PENDING.value
     priority: int = Priority.MEDIUM.value
     # JSON texts.
@@ -146,6 +157,8 @@ class Task(Record, table=True):
     has_dependents: bool = False
     # Whether it is held back whatever its time, because its agent cannot work now.
     held: bool = False
+    # Whether its session does not run now, which keeps it from being claimed.
+    paused: bool = False
     # When it may be claimed, as far as its schedule goes; null where it recurs.
     ready_at: int | None = Field(default=None, sa_type=BigInteger)
     # Its place among the claimable, lowest first: `ready_at`, less what its priority is worth.
@@ -161,6 +174,8 @@ class Task(Record, table=True):
     cancel_requested_at: int | None = Field(default=None, sa_type=BigInteger)
     cancel_acknowledged_at: int | None = Field(default=None, sa_type=BigInteger)
     duration_ms: float | None = Field(default=None, sa_type=Float)
+    # How many tokens of a model it took, as far as whoever did it says.
+    tokens_used: int | None = Field(default=None, sa_type=BigInteger)
     version: int = 1
     created_at: int = Field(sa_type=BigInteger)
     updated_at: int = Field(sa_type=BigInteger)

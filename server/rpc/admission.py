@@ -11,6 +11,7 @@ from server.core.call import Call, Caller
 from server.core.identity import Identity
 from server.errors import Forbidden, InvalidRequest
 from server.rpc.credentials import credential, gives_credential
+from server.rpc.guests import Guests
 from server.rpc.method import Method
 from server.rpc.quotas import Quotas
 from server.rpc.validation import Validation
@@ -21,9 +22,10 @@ NOBODY = Caller("", "", "", frozenset())
 class Admission:
     """Lets calls in, or raises what keeps them out."""
 
-    def __init__(self, identity: Identity, quotas: Quotas | None) -> None:
+    def __init__(self, identity: Identity, quotas: Quotas | None, guests: Guests | None = None) -> None:
         self._identity = identity
         self._quotas = quotas
+        self._guests = guests or Guests()
         self._validation = Validation()
         self._asked: dict[str, asyncio.Task[Caller]] = {}
 
@@ -51,10 +53,16 @@ class Admission:
             raise
 
     async def _let_in(self, call: Call, method: Method) -> None:
+        if method.guests:
+            key = self._guests.key_of(call, method)
+            if key:
+                # From here on the call is that of the key's owner, also where a stream asks again.
+                call.headers = {**call.headers, "authorization": f"Bearer {key}"}
         key = credential(call.headers)
         call.caller = caller = self._identity.known(key) or await self._ask(key)
         if self._quotas is not None and not method.unmetered:
-            call.beside = (await self._quotas.take(caller, method.burst)).headers()
+            standing = await self._quotas.take(caller, method.burst, api=method.api, hourly=method.hourly)
+            call.beside = standing.headers()
         if method.scope and not caller.may(method.scope):
             raise Forbidden(f"this key lacks the scope {method.scope}", details={"scope": method.scope})
 

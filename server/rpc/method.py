@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from server.apis.api import Api
+from server.core.origins import Origins
 from server.errors import InvalidRequest
 from server.rpc.direct import Direct
 
@@ -36,8 +37,13 @@ class Method:
     # Whether it may be called without a credential, and whether calls are left out of the quotas.
     open: bool
     unmetered: bool
-    # Requests a minute that its API lets a key make, beside the hourly figure.
+    # Of its API: the name, how many requests a minute it lets a key make, whether the hourly figure counts, whether
+    # callers without a credential are let in, and which web pages may be among them.
+    api: str
     burst: int | None
+    hourly: bool
+    guests: bool
+    origins: Origins | None
     # Whether the server goes on answering, and whether the client goes on asking.
     streams: bool
     client_streams: bool
@@ -67,7 +73,7 @@ class Method:
                 raise InvalidRequest(field, "is in the path and must not be in the query")
 
 
-def method_of(descriptor: MethodDescriptor, burst: int | None) -> Method:
+def method_of(descriptor: MethodDescriptor, api: Api) -> Method:
     """Reads a method's proto. Raises where it carries no rule: what nobody allowed is denied."""
     rule = next((value for option, value in descriptor.GetOptions().ListFields() if option.full_name == RULE), None)
     if rule is None or not (rule.scope or rule.open):
@@ -82,7 +88,11 @@ def method_of(descriptor: MethodDescriptor, burst: int | None) -> Method:
         idempotency=rule.idempotency,
         open=rule.open,
         unmetered=rule.unmetered,
-        burst=burst,
+        api=api.name,
+        burst=api.burst_per_minute,
+        hourly=api.hourly,
+        guests=api.guests,
+        origins=api.origins,
         streams=descriptor.server_streaming,
         client_streams=descriptor.client_streaming,
         request=GetMessageClass(descriptor.input_type),
@@ -133,7 +143,7 @@ class Methods(grpc.GenericRpcHandler):
 
     def _add(self, api: Api, descriptor: MethodDescriptor, servicer: object, pipeline: Pipeline) -> None:
         """Raises where the servicer lacks the method: no RPC is left unimplemented."""
-        method = method_of(descriptor, api.burst_per_minute)
+        method = method_of(descriptor, api)
         behaviour = getattr(servicer, descriptor.name)
         handle: Any
         make: Any

@@ -21,6 +21,7 @@ from server.model import new_id
 from server.rpc.admission import NOBODY, Admission
 from server.rpc.direct import Direct
 from server.rpc.errors import CODES, MAX_MESSAGE, gateway_headers, status_details
+from server.rpc.guests import HOST, ORIGIN, PEER, SITE, Guests
 from server.rpc.log import CallLog
 from server.rpc.method import Method
 from server.rpc.quotas import Exhausted, Quotas
@@ -30,11 +31,16 @@ KEPT_HEADERS = frozenset(
     {
         "authorization",
         "x-api-key",
+        "x-agent-token",
         "x-request-id",
         "x-envoy-original-path",
         "if-match",
         "idempotency-key",
         "last-event-id",
+        HOST,
+        PEER,
+        ORIGIN,
+        SITE,
     }
 )
 log = structlog.get_logger()
@@ -50,13 +56,27 @@ class UpgradeRequired(ServiceError):
         super().__init__("this path is a WebSocket: send Upgrade: websocket")
 
 
+def rendered(api: Api, error: ServiceError, request_id: str) -> Rendered:
+    """An error as the API shapes it."""
+    shaped = api.render_error(error, request_id)
+    # No API documents this one, and HTTP has a status for it.
+    return replace(shaped, http_status=426) if isinstance(error, UpgradeRequired) else shaped
+
+
 class Pipeline:
     """Wraps servicer methods, once, when the server is built; nothing is looked up per call."""
 
-    def __init__(self, database: Database, identity: Identity, quotas: Quotas | None, calls: CallLog) -> None:
+    def __init__(
+        self,
+        database: Database,
+        identity: Identity,
+        quotas: Quotas | None,
+        calls: CallLog,
+        guests: Guests | None = None,
+    ) -> None:
         self._calls = calls
         self._database = database
-        self._admission = Admission(identity, quotas)
+        self._admission = Admission(identity, quotas, guests)
 
     def unary(
         self, api: Api, method: Method, behaviour: Callable[[Any, Call], Awaitable[Message]]
@@ -176,7 +196,7 @@ class Pipeline:
             raise known from None
         trailing: list[tuple[str, str | bytes]] = [*headers]
         if call.through_gateway:
-            trailing.extend(gateway_headers(_rendered(api, known, call)))
+            trailing.extend(gateway_headers(rendered(api, known, call.request_id)))
         else:
             trailing.append(status_details(known, code))
         await context.abort(code, known.message[:MAX_MESSAGE], tuple(trailing))
@@ -200,12 +220,6 @@ def _known(error: BaseException) -> ServiceError | None:
     if isinstance(error, BaseExceptionGroup):
         return next(filter(None, map(_known, error.exceptions)), None)
     return error if isinstance(error, ServiceError) else None
-
-
-def _rendered(api: Api, error: ServiceError, call: Call) -> Rendered:
-    rendered = api.render_error(error, call.request_id)
-    # No API documents this one, and HTTP has a status for it.
-    return replace(rendered, http_status=426) if isinstance(error, UpgradeRequired) else rendered
 
 
 def _beside(call: Call) -> tuple[tuple[str, str], ...]:

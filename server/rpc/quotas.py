@@ -48,38 +48,48 @@ class Quotas:
         self._alone = FixedWindowRateLimiter(MemoryStorage())
         self._requests_per_hour = requests_per_hour
 
-    async def take(self, caller: Caller, burst: int | None = None) -> Standing:
+    async def take(self, caller: Caller, burst: int | None = None, *, api: str = "", hourly: bool = True) -> Standing:
         """Counts one request, of `burst` a minute where that is given. Raises Exhausted when none is left.
 
-        Returns where the key stands in its hour.
+        The minutes of each `api` are its own; the hour is all APIs' together, but for those where `hourly` is false: it
+        counts there only for a key with a figure of its own. Returns where the key stands in its hour, or there in its
+        minute.
         """
-        limit = _hour(caller.hourly_limit or self._requests_per_hour)
+        figure = caller.hourly_limit or (self._requests_per_hour if hourly or burst is None else None)
+        limit = None if figure is None else _hour(figure)
+        minute = None if burst is None else _minute(burst, api)
         try:
-            allowed, standing = await self._count(self._limiter, limit, burst, caller.key_id)
+            allowed, standing = await self._count(self._limiter, limit, minute, caller.key_id, hourly=hourly)
         except (OSError, RedisError) as error:
             # Who cannot count together counts alone: quotas must not take the service down.
             log.warning("Redis does not answer, so this process counts by itself", error=str(error))
-            allowed, standing = await self._count(self._alone, limit, burst, caller.key_id)
+            allowed, standing = await self._count(self._alone, limit, minute, caller.key_id, hourly=hourly)
         if not allowed:
             raise Exhausted(standing)
         return standing
 
     @staticmethod
     async def _count(
-        limiter: FixedWindowRateLimiter, limit: RateLimitItemPerHour, burst: int | None, key: str
+        limiter: FixedWindowRateLimiter,
+        hour: RateLimitItemPerHour | None,
+        minute: RateLimitItemPerMinute | None,
+        key: str,
+        *,
+        hourly: bool,
     ) -> tuple[bool, Standing]:
-        """Whether a request is allowed, and where its key stands in the window that decides."""
-        minute = None if burst is None else _minute(burst)
-        decides: RateLimitItem = limit
+        """Whether a request is allowed, and where its key stands in the window that decides, or that counts here."""
+        shown: RateLimitItem | None = hour if hourly or minute is None else minute
+        allowed = True
         if minute is not None and not await limiter.hit(minute, key):
-            decides, allowed = minute, False
-        else:
-            allowed = await limiter.hit(limit, key)
-            if minute is not None and not allowed:
+            shown, allowed = minute, False
+        elif hour is not None and not await limiter.hit(hour, key):
+            shown, allowed = hour, False
+            if minute is not None:
                 # What the hour refuses is given back to the minute.
                 await limiter.hit(minute, key, cost=-1)
-        reset, remaining = await limiter.get_window_stats(decides, key)
-        return allowed, Standing(decides.amount, remaining, int(reset), "hour" if decides is limit else "minute")
+        assert shown is not None
+        reset, remaining = await limiter.get_window_stats(shown, key)
+        return allowed, Standing(shown.amount, remaining, int(reset), "minute" if shown is minute else "hour")
 
 
 class Exhausted(TooMany):
@@ -105,5 +115,5 @@ def _hour(amount: int) -> RateLimitItemPerHour:
 
 
 @lru_cache(maxsize=64)
-def _minute(amount: int) -> RateLimitItemPerMinute:
-    return RateLimitItemPerMinute(amount)
+def _minute(amount: int, api: str) -> RateLimitItemPerMinute:
+    return RateLimitItemPerMinute(amount, namespace=f"LIMITER/{api}" if api else "LIMITER")

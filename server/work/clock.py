@@ -9,13 +9,13 @@ from server.core.timetable import BATCH, Timetable
 from server.model import Event, Task
 from server.store.database import Database
 from server.store.feed import Feeds
-from server.store.forever import forever
+from server.store.forever import forever, set_within
 
 # Looking without having been told is only the safety net.
 POLL_SECONDS = 1.0
 # New plans are looked at together.
 GATHER_SECONDS = 0.005
-PLANNING = frozenset({"task.created", "task.retrying", "agent.active", "agent.updated"})
+PLANNING = frozenset({"task.created", "task.retrying", "agent.active", "agent.updated", "session.running"})
 ENDING = frozenset({"task.completed", "task.failed", "task.cancelled"})
 
 
@@ -58,12 +58,8 @@ class QueueClock:
                     await asyncio.sleep(GATHER_SECONDS)
                 continue
             seconds = POLL_SECONDS if next_time is None else min(POLL_SECONDS, (next_time - now) / 1_000_000)
-            try:
-                async with asyncio.timeout(seconds):
-                    await self._wake.wait()
+            if await set_within(self._wake, seconds):
                 await asyncio.sleep(GATHER_SECONDS)
-            except TimeoutError:
-                continue
 
 
 def _plans(event: Event) -> bool:

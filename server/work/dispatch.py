@@ -19,7 +19,7 @@ from server.core.queue import Queue
 from server.errors import ServiceError
 from server.model import Agent, AgentRuntime, Event, Task, TaskStatus, new_id
 from server.store.feed import Feeds
-from server.store.forever import forever
+from server.store.forever import forever, set_within
 
 # Work is announced; looking without having been told is only the safety net.
 POLL_SECONDS = 1.0
@@ -29,7 +29,7 @@ REMOTE_CANCEL_SECONDS = 0.2
 REMOTE_SECONDS = 0.01
 FINISH_TRIES = 5
 # After which events there may be something to claim: a task, or room for one.
-CLAIMABLE = frozenset({"task.created", "task.routed", "task.ready", "task.released", "task.retrying"})
+CLAIMABLE = frozenset({"task.created", "task.assigned", "task.routed", "task.ready", "task.released", "task.retrying"})
 ROOM = frozenset({"task.completed", "task.failed", "task.cancelled", "agent.active", "agent.updated"})
 UNROUTED = frozenset({"agent.deleted", "agent.inactive", "agent.lost"})
 INSTALLABLE = frozenset({"agent.created", "agent.updated"})
@@ -152,7 +152,7 @@ class Dispatcher:
                 work.add_done_callback(active.discard)
                 work.add_done_callback(lambda _: wake.set())
             if len(claimed) < free or free <= 0:
-                await _set_within(wake, POLL_SECONDS)
+                await set_within(wake, POLL_SECONDS)
 
     async def _look(self, runner: Runner, free: int) -> list[Task]:
         roomy: dict[str, None] = {}
@@ -244,11 +244,3 @@ class Dispatcher:
                     # One that fails again and again must not keep the others from being done.
                     log.exception("bug", sweep=getattr(sweep, "__qualname__", str(sweep)))
             await asyncio.sleep(SWEEP_SECONDS)
-
-
-async def _set_within(event: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return

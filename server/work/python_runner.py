@@ -6,8 +6,9 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from server.core.agents import Agents, entry_of
+from server.core.agents import Agents
 from server.core.code import arguments
+from server.core.deployment import entry_of
 from server.core.ending import Result, failure
 from server.core.json_values import problem_in
 from server.model import Agent, AgentRuntime, Task, TaskStatus

@@ -291,6 +291,22 @@ async def test_a_task_waits_without_an_agent_until_one_has_room(world: World) ->
     assert [task.id for task in await world.workers.claim(first_worker, 5)] == [third.id]
 
 
+async def test_a_task_that_only_a_busy_type_can_do_holds_up_no_other(world: World) -> None:
+    _, typed_worker = await world.agent("ocr", max_concurrent_tasks=1)
+    able, able_worker = await world.agent("vision", capabilities=["ocr"], max_concurrent_tasks=1)
+    for _ in range(2):
+        await world.task(type="ocr")
+    await world.workers.claim(typed_worker, 1)
+    (running,) = await world.workers.claim(able_worker, 1)
+    by_agent_type = await world.task(agent_type="ocr")
+    by_type = await world.task(type="ocr")
+    assert by_agent_type.agent_id is None and by_type.agent_id is None
+    await world.end(running)
+    assert await world.rerouting.advance() == 1
+    assert (await world.get(by_agent_type)).agent_id is None
+    assert (await world.get(by_type)).agent_id == able.id
+
+
 async def test_what_was_routed_to_an_agent_that_leaves_goes_to_another(world: World) -> None:
     first, first_worker = await world.agent("ocr")
     routed = await world.task(type="ocr")

@@ -39,7 +39,7 @@ class Front:
         route = manager["route_config"]["virtual_hosts"][0]["routes"]
         route[0]["request_headers_to_add"][0]["header"]["value"] = PACKAGE
         route.append({"match": {"prefix": "/t/"}, "route": {"cluster": "server"}})
-        transcoder = manager["http_filters"][1]["typed_config"]
+        transcoder = next(each for each in manager["http_filters"] if "transcoder" in each["name"])["typed_config"]
         transcoder["services"] = [f"{PACKAGE}.TalkService"]
         descriptors = FileDescriptorSet.FromString(DESCRIPTORS.read_bytes())
         descriptors.file.append(_file())

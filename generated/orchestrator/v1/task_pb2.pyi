@@ -114,7 +114,7 @@ class TaskError(_message.Message):
     def __init__(self, type: _Optional[str] = ..., message: _Optional[str] = ..., traceback: _Optional[str] = ...) -> None: ...
 
 class Task(_message.Message):
-    __slots__ = ("id", "agent_id", "session_id", "status", "input", "output", "stdout", "stderr", "error", "timeout_seconds", "attempt", "cancel_requested", "created_at", "started_at", "completed_at", "duration_ms", "version", "type", "priority", "agent_type", "capabilities", "schedule", "retry", "failures", "lost", "waiting_for", "progress", "progress_message", "ready_at", "parent_id", "workflow_run_id", "step_id", "cancel_acknowledged", "lease_holder")
+    __slots__ = ("id", "agent_id", "session_id", "status", "input", "output", "stdout", "stderr", "error", "timeout_seconds", "attempt", "cancel_requested", "created_at", "started_at", "completed_at", "duration_ms", "version", "type", "priority", "agent_type", "capabilities", "schedule", "retry", "failures", "lost", "waiting_for", "progress", "progress_message", "ready_at", "parent_id", "workflow_run_id", "step_id", "cancel_acknowledged", "lease_holder", "title", "description", "complexity", "subtasks", "paused", "tokens_used")
     ID_FIELD_NUMBER: _ClassVar[int]
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -149,6 +149,12 @@ class Task(_message.Message):
     STEP_ID_FIELD_NUMBER: _ClassVar[int]
     CANCEL_ACKNOWLEDGED_FIELD_NUMBER: _ClassVar[int]
     LEASE_HOLDER_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    COMPLEXITY_FIELD_NUMBER: _ClassVar[int]
+    SUBTASKS_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_USED_FIELD_NUMBER: _ClassVar[int]
     id: str
     agent_id: str
     session_id: str
@@ -183,4 +189,10 @@ class Task(_message.Message):
     step_id: str
     cancel_acknowledged: bool
     lease_holder: str
-    def __init__(self, id: _Optional[str] = ..., agent_id: _Optional[str] = ..., session_id: _Optional[str] = ..., status: _Optional[_Union[TaskStatus, str]] = ..., input: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., output: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., stdout: _Optional[str] = ..., stderr: _Optional[str] = ..., error: _Optional[_Union[TaskError, _Mapping]] = ..., timeout_seconds: _Optional[float] = ..., attempt: _Optional[int] = ..., cancel_requested: _Optional[bool] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., completed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duration_ms: _Optional[float] = ..., version: _Optional[int] = ..., type: _Optional[str] = ..., priority: _Optional[_Union[TaskPriority, str]] = ..., agent_type: _Optional[str] = ..., capabilities: _Optional[_Iterable[str]] = ..., schedule: _Optional[_Union[Schedule, _Mapping]] = ..., retry: _Optional[_Union[RetryPolicy, _Mapping]] = ..., failures: _Optional[int] = ..., lost: _Optional[int] = ..., waiting_for: _Optional[int] = ..., progress: _Optional[float] = ..., progress_message: _Optional[str] = ..., ready_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., parent_id: _Optional[str] = ..., workflow_run_id: _Optional[str] = ..., step_id: _Optional[str] = ..., cancel_acknowledged: _Optional[bool] = ..., lease_holder: _Optional[str] = ...) -> None: ...
+    title: str
+    description: str
+    complexity: str
+    subtasks: int
+    paused: bool
+    tokens_used: int
+    def __init__(self, id: _Optional[str] = ..., agent_id: _Optional[str] = ..., session_id: _Optional[str] = ..., status: _Optional[_Union[TaskStatus, str]] = ..., input: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., output: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., stdout: _Optional[str] = ..., stderr: _Optional[str] = ..., error: _Optional[_Union[TaskError, _Mapping]] = ..., timeout_seconds: _Optional[float] = ..., attempt: _Optional[int] = ..., cancel_requested: _Optional[bool] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., completed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duration_ms: _Optional[float] = ..., version: _Optional[int] = ..., type: _Optional[str] = ..., priority: _Optional[_Union[TaskPriority, str]] = ..., agent_type: _Optional[str] = ..., capabilities: _Optional[_Iterable[str]] = ..., schedule: _Optional[_Union[Schedule, _Mapping]] = ..., retry: _Optional[_Union[RetryPolicy, _Mapping]] = ..., failures: _Optional[int] = ..., lost: _Optional[int] = ..., waiting_for: _Optional[int] = ..., progress: _Optional[float] = ..., progress_message: _Optional[str] = ..., ready_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., parent_id: _Optional[str] = ..., workflow_run_id: _Optional[str] = ..., step_id: _Optional[str] = ..., cancel_acknowledged: _Optional[bool] = ..., lease_holder: _Optional[str] = ..., title: _Optional[str] = ..., description: _Optional[str] = ..., complexity: _Optional[str] = ..., subtasks: _Optional[int] = ..., paused: _Optional[bool] = ..., tokens_used: _Optional[int] = ...) -> None: ...

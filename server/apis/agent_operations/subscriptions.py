@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from orchestrator.agent_operations.v1.event_service_pb2 import SocketRequest
 
-from server.core.events import EventFilter
+from server.apis.conversation import Wanted
 from server.core.ids import parse_filter
 from server.errors import InvalidRequest
 from server.model import Event
@@ -52,22 +52,15 @@ class Topic:
         )
 
 
-class Subscriptions(EventFilter):
-    """What a socket wants, each topic from a number on. An event counts once, however many topics it is in."""
+class Subscriptions(Wanted):
+    """What a socket wants, each topic from a number on."""
 
-    def __init__(self, seen: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        # The last event that was looked at, wanted or not.
-        self.seen = seen
         self.topics: dict[Topic, int] = {}
 
-    def takes(self, event: Event) -> bool:
-        """Whether the socket wants an event."""
-        self.seen = event.number
-        return self.has(event)
-
     def has(self, event: Event) -> bool:
-        """The same, without noting it."""
+        """Whether an event is in a topic."""
         return any(event.number > after and topic.takes(event) for topic, after in self.topics.items())
 
 

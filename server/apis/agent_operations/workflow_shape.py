@@ -16,9 +16,6 @@ from server.core.steps import Step
 from server.core.workflow_runs import RunStep
 from server.model import Priority, Workflow, WorkflowRun
 
-# Longer outputs of steps are left to their tasks: a hundred of them must fit into one answer.
-MAX_STEP_OUTPUT = 32 << 10
-
 
 def workflow_message(workflow: Workflow) -> WorkflowMessage:
     """A workflow; without its steps where an event left them out."""
@@ -81,7 +78,7 @@ def _run_step_message(each: RunStep) -> WorkflowRunStep:
         return message
     message.task_id = f"task_{task.id}"
     message.attempts = task.attempt
-    if task.output is not None and len(task.output) <= MAX_STEP_OUTPUT:
+    if task.output is not None:
         message.output.CopyFrom(to_value(json.loads(task.output)))
     if task.error:
         error = json.loads(task.error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from orchestrator.agent_orchestration.v1 import session_service_pb2 as pb
 from orchestrator.agent_orchestration.v1.session_pb2 import Session as SessionMessage
 
-from server.apis.agent_orchestration.shape import LIMIT, session_message
+from server.apis.agent_orchestration.shape import LIMIT, SESSION_FILTERS, session_message
 from server.core.call import Call
 from server.core.sessions import Sessions
 from server.model import Session, SessionStatus
@@ -32,7 +32,11 @@ class SessionServicer:
 
     async def ListSessions(self, request: pb.ListSessionsRequest, call: Call) -> pb.ListSessionsResponse:
         limit = request.limit or LIMIT
-        page = await self._sessions.slice(call, limit=limit, offset=request.offset, status=request.status or None)
+        filters: dict[str, str] = {}
+        if request.status:
+            name = SESSION_FILTERS.get(request.status)
+            filters = {name: "yes"} if name is not None else {"status": request.status}
+        page = await self._sessions.slice(call, limit=limit, offset=request.offset, **filters)
         return pb.ListSessionsResponse(
             sessions=[session_message(session) for session in page.rows],
             total=page.total,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from orchestrator.agent_orchestration.v1.agent_pb2 import Agent as AgentMessage
 from orchestrator.agent_orchestration.v1.execution_pb2 import Execution, ExecutionError
@@ -11,19 +12,33 @@ from orchestrator.agent_orchestration.v1.session_pb2 import SessionConfig
 
 from server.apis.api import HTTP_STATUS, Rendered
 from server.apis.messages import project, remembered, value_of
-from server.core.agents import entry_of
 from server.core.code import signature
+from server.core.deployment import entry_of
 from server.errors import ServiceError
-from server.model import Agent, Session, Task
+from server.model import Agent, Session, SessionStatus, Task
 
 LIMIT = 10
+# What this API calls the states of a session, and by which filter those of that name are found.
+SESSION_WORDS: Mapping[str, str] = {
+    SessionStatus.CREATED: "created",
+    SessionStatus.QUEUED: "created",
+    SessionStatus.RUNNING: "running",
+    SessionStatus.PAUSED: "running",
+    SessionStatus.COMPLETED: "completed",
+    SessionStatus.FAILED: "failed",
+    SessionStatus.CANCELLED: "failed",
+    SessionStatus.EXPIRED: "expired",
+}
+SESSION_FILTERS = {"created": "waiting", "running": "begun", "failed": "unfinished"}
 
 
 @remembered
 def session_message(session: Session) -> SessionMessage:
     """A session."""
     config = SessionConfig(timeout=session.timeout_seconds, max_iterations=session.max_iterations)
-    return project(session, SessionMessage, id=f"session_{session.id}", config=config)
+    return project(
+        session, SessionMessage, id=f"session_{session.id}", status=SESSION_WORDS[session.status], config=config
+    )
 
 
 def agent_message(agent: Agent) -> AgentMessage:

@@ -25,8 +25,8 @@ from orchestrator.v1.task_pb2 import Task as TaskMessage
 
 from server.apis.messages import project, remembered, timestamp, to_value, value_of
 from server.apis.native.workflow_resources import run_message, workflow_message
-from server.core.agents import entry_of
 from server.core.code import signature
+from server.core.deployment import entry_of
 from server.core.schedule import next_runs
 from server.model import Agent, Attempt, Event, Session, Task, TaskLog, Workflow, WorkflowRun
 
@@ -42,7 +42,15 @@ TASK_WORDS = {number: word for word, number in TASK_STATUS.items()}
 @remembered
 def session_message(session: Session) -> SessionMessage:
     """A session."""
-    return project(session, SessionMessage, id=f"session_{session.id}", status=SESSION_STATUS[session.status])
+    return project(
+        session,
+        SessionMessage,
+        id=f"session_{session.id}",
+        status=SESSION_STATUS[session.status],
+        priority=session.priority + 1,
+        parent_id=f"session_{session.parent_id}" if session.parent_id else "",
+        result=value_of(session.result),
+    )
 
 
 def agent_message(agent: Agent) -> AgentMessage:

@@ -22,9 +22,6 @@ from server.core.steps import Step
 from server.core.workflow_runs import RunStep
 from server.model import Workflow, WorkflowRun
 
-# Longer outputs of steps are left to their tasks: a hundred of them must fit into one message.
-MAX_STEP_OUTPUT = 32 << 10
-
 STATUS = {name.removeprefix("WORKFLOW_STATUS_").lower(): number for name, number in WorkflowStatus.items()}
 RUN_STATUS = {name.removeprefix("WORKFLOW_RUN_STATUS_").lower(): number for name, number in WorkflowRunStatus.items()}
 STEP_STATUS = {
@@ -94,7 +91,7 @@ def _run_step_message(each: RunStep) -> WorkflowRunStep:
         return message
     message.task_id = f"task_{task.id}"
     message.attempts = task.attempt
-    if task.output is not None and len(task.output) <= MAX_STEP_OUTPUT:
+    if task.output is not None:
         message.output.CopyFrom(to_value(json.loads(task.output)))
     if task.error:
         message.error.CopyFrom(TaskError(**json.loads(task.error)))

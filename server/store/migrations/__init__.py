@@ -8,12 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+from sqlalchemy import column, select, table
 
 from server.errors import Unavailable
 from server.settings import Settings
+from server.store.database import Database
+from server.store.statement import Statement
 
 FOLDER = Path(__file__).parent
 HEAD = max(path.name.partition("_")[0] for path in (FOLDER / "versions").glob("[0-9]*.py"))
+
+_VERSION = Statement[Any](select(column("version_num")).select_from(table("alembic_version")))
 
 
 def migrate(settings: Settings) -> None:
@@ -26,6 +31,12 @@ def migrate(settings: Settings) -> None:
     from alembic import command  # noqa: PLC0415
 
     command.upgrade(configuration(settings.alembic_url), "head")
+
+
+async def is_present(database: Database) -> bool:
+    """Whether the schema of an open database is the present one."""
+    row = await database.one(_VERSION)
+    return row is not None and row[0] == HEAD
 
 
 def configuration(url: str) -> Any:

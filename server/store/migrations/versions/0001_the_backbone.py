@@ -52,17 +52,17 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    with op.batch_alter_table("agents", schema=None) as batch_op:
-        batch_op.create_index("agents_by_organization", ["organization_id", "id"], unique=False)
-        batch_op.create_index("agents_by_type", ["organization_id", "type", "status"], unique=False)
-        batch_op.create_index(
-            "agents_deleted",
-            ["deleted_at"],
-            unique=False,
-            postgresql_where=sa.text("deleted_at IS NOT NULL"),
-            sqlite_where=sa.text("deleted_at IS NOT NULL"),
-        )
-
+    op.create_index("agents_by_name", "agents", ["organization_id", "name"], unique=False)
+    op.create_index("agents_by_organization", "agents", ["organization_id", "id"], unique=False)
+    op.create_index("agents_by_type", "agents", ["organization_id", "type", "status"], unique=False)
+    op.create_index(
+        "agents_deleted",
+        "agents",
+        ["deleted_at"],
+        unique=False,
+        postgresql_where=sa.text("deleted_at IS NOT NULL"),
+        sqlite_where=sa.text("deleted_at IS NOT NULL"),
+    )
     op.create_table(
         "alerts",
         sa.Column("id", sa.String(), nullable=False),
@@ -80,15 +80,14 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    with op.batch_alter_table("alerts", schema=None) as batch_op:
-        batch_op.create_index(
-            "alerts_open",
-            ["organization_id", "kind", "subject"],
-            unique=True,
-            postgresql_where=sa.text("resolved_at IS NULL"),
-            sqlite_where=sa.text("resolved_at IS NULL"),
-        )
-
+    op.create_index(
+        "alerts_open",
+        "alerts",
+        ["organization_id", "kind", "subject"],
+        unique=True,
+        postgresql_where=sa.text("resolved_at IS NULL"),
+        sqlite_where=sa.text("resolved_at IS NULL"),
+    )
     op.create_table(
         "events",
         sa.Column("organization_id", sa.String(), nullable=False),
@@ -105,9 +104,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("organization_id", "number"),
     )
-    with op.batch_alter_table("events", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_events_created_at"), ["created_at"], unique=False)
-
+    op.create_index(op.f("ix_events_created_at"), "events", ["created_at"], unique=False)
     op.create_table(
         "feeds",
         sa.Column("organization_id", sa.String(), nullable=False),
@@ -135,9 +132,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("organization_id", "key"),
     )
-    with op.batch_alter_table("idempotency_keys", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_idempotency_keys_created_at"), ["created_at"], unique=False)
-
+    op.create_index(op.f("ix_idempotency_keys_created_at"), "idempotency_keys", ["created_at"], unique=False)
     op.create_table(
         "rollups",
         sa.Column("organization_id", sa.String(), nullable=False),
@@ -159,17 +154,26 @@ def upgrade() -> None:
         sa.Column("organization_id", sa.String(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("type", sa.String(), nullable=False),
         sa.Column("status", sa.String(), nullable=False),
+        sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("prompt", sa.Text(), nullable=False),
+        sa.Column("parent_id", sa.String(), nullable=True),
+        sa.Column("result", sa.Text(), nullable=True),
         sa.Column("timeout_seconds", sa.Integer(), nullable=False),
         sa.Column("max_iterations", sa.Integer(), nullable=False),
         sa.Column("iterations", sa.Integer(), nullable=False),
+        sa.Column("retries", sa.Integer(), nullable=False),
+        sa.Column("checkpoints", sa.Integer(), nullable=False),
         sa.Column("error", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=True),
         sa.Column("completed_at", sa.BigInteger(), nullable=True),
-        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("ran", sa.BigInteger(), nullable=False),
+        sa.Column("resumed_at", sa.BigInteger(), nullable=True),
+        sa.Column("expires_at", sa.BigInteger(), nullable=True),
         sa.Column("deleted_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["organization_id"],
@@ -177,23 +181,32 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    with op.batch_alter_table("sessions", schema=None) as batch_op:
-        batch_op.create_index("sessions_by_organization", ["organization_id", "id"], unique=False)
-        batch_op.create_index(
-            "sessions_due",
-            ["expires_at"],
-            unique=False,
-            postgresql_where=sa.text("status IN ('created', 'running') AND deleted_at IS NULL"),
-            sqlite_where=sa.text("status IN ('created', 'running') AND deleted_at IS NULL"),
-        )
-        batch_op.create_index(
-            "sessions_open",
-            ["organization_id", "expires_at"],
-            unique=False,
-            postgresql_where=sa.text("status IN ('created', 'running') AND deleted_at IS NULL"),
-            sqlite_where=sa.text("status IN ('created', 'running') AND deleted_at IS NULL"),
-        )
-
+    op.create_index("sessions_by_organization", "sessions", ["organization_id", "id"], unique=False)
+    op.create_index("sessions_by_status", "sessions", ["organization_id", "status", "id"], unique=False)
+    op.create_index(
+        "sessions_due",
+        "sessions",
+        ["expires_at"],
+        unique=False,
+        postgresql_where=sa.text("status IN ('created', 'running') AND deleted_at IS NULL"),
+        sqlite_where=sa.text("status IN ('created', 'running') AND deleted_at IS NULL"),
+    )
+    op.create_index(
+        "sessions_open",
+        "sessions",
+        ["organization_id", "expires_at"],
+        unique=False,
+        postgresql_where=sa.text("status IN ('created', 'running') AND deleted_at IS NULL"),
+        sqlite_where=sa.text("status IN ('created', 'running') AND deleted_at IS NULL"),
+    )
+    op.create_index(
+        "sessions_queued",
+        "sessions",
+        ["organization_id", "priority", "id"],
+        unique=False,
+        postgresql_where=sa.text("status = 'queued' AND deleted_at IS NULL"),
+        sqlite_where=sa.text("status = 'queued' AND deleted_at IS NULL"),
+    )
     op.create_table(
         "users",
         sa.Column("id", sa.String(), nullable=False),
@@ -208,9 +221,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("email"),
     )
-    with op.batch_alter_table("users", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_users_organization_id"), ["organization_id"], unique=False)
-
+    op.create_index(op.f("ix_users_organization_id"), "users", ["organization_id"], unique=False)
     op.create_table(
         "workflows",
         sa.Column("id", sa.String(), nullable=False),
@@ -229,9 +240,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    with op.batch_alter_table("workflows", schema=None) as batch_op:
-        batch_op.create_index("workflows_by_organization", ["organization_id", "id"], unique=False)
-
+    op.create_index("workflows_by_organization", "workflows", ["organization_id", "id"], unique=False)
     op.create_table(
         "api_keys",
         sa.Column("id", sa.String(), nullable=False),
@@ -241,6 +250,7 @@ def upgrade() -> None:
         sa.Column("prefix", sa.String(), nullable=False),
         sa.Column("digest", sa.String(), nullable=False),
         sa.Column("scopes", sa.Text(), nullable=False),
+        sa.Column("agent_id", sa.String(), nullable=True),
         sa.Column("hourly_limit", sa.Integer(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=True),
@@ -256,9 +266,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("digest"),
     )
-    with op.batch_alter_table("api_keys", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_api_keys_organization_id"), ["organization_id"], unique=False)
-
+    op.create_index(op.f("ix_api_keys_agent_id"), "api_keys", ["agent_id"], unique=False)
+    op.create_index(op.f("ix_api_keys_organization_id"), "api_keys", ["organization_id"], unique=False)
+    op.create_table(
+        "checkpoints",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("organization_id", sa.String(), nullable=False),
+        sa.Column("session_id", sa.String(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("data", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["organizations.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["session_id"],
+            ["sessions.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("checkpoints_by_session", "checkpoints", ["session_id", "number"], unique=False)
     op.create_table(
         "oauth_clients",
         sa.Column("id", sa.String(), nullable=False),
@@ -280,9 +309,20 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    with op.batch_alter_table("oauth_clients", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_oauth_clients_organization_id"), ["organization_id"], unique=False)
-
+    op.create_index(op.f("ix_oauth_clients_organization_id"), "oauth_clients", ["organization_id"], unique=False)
+    op.create_table(
+        "session_counts",
+        sa.Column("session_id", sa.String(), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("completed", sa.Integer(), nullable=False),
+        sa.Column("failed", sa.Integer(), nullable=False),
+        sa.Column("tokens", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["session_id"],
+            ["sessions.id"],
+        ),
+        sa.PrimaryKeyConstraint("session_id"),
+    )
     op.create_table(
         "skills",
         sa.Column("organization_id", sa.String(), nullable=False),
@@ -299,9 +339,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("organization_id", "word", "place", "agent_id"),
     )
-    with op.batch_alter_table("skills", schema=None) as batch_op:
-        batch_op.create_index("skills_by_agent", ["agent_id"], unique=False)
-
+    op.create_index("skills_by_agent", "skills", ["agent_id"], unique=False)
     op.create_table(
         "workers",
         sa.Column("id", sa.String(), nullable=False),
@@ -313,8 +351,10 @@ def upgrade() -> None:
         sa.Column("connection", sa.Integer(), nullable=False),
         sa.Column("cpu_usage", sa.Float(), nullable=True),
         sa.Column("memory_usage", sa.Float(), nullable=True),
+        sa.Column("current_load", sa.Float(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("last_seen_at", sa.BigInteger(), nullable=False),
+        sa.Column("silent_at", sa.BigInteger(), nullable=False),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["agent_id"],
@@ -326,10 +366,8 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    with op.batch_alter_table("workers", schema=None) as batch_op:
-        batch_op.create_index("workers_by_agent", ["agent_id", "status"], unique=False)
-        batch_op.create_index("workers_by_sign_of_life", ["status", "last_seen_at"], unique=False)
-
+    op.create_index("workers_by_agent", "workers", ["agent_id", "status"], unique=False)
+    op.create_index("workers_by_silence", "workers", ["status", "silent_at"], unique=False)
     op.create_table(
         "workflow_runs",
         sa.Column("id", sa.String(), nullable=False),
@@ -357,30 +395,34 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    with op.batch_alter_table("workflow_runs", schema=None) as batch_op:
-        batch_op.create_index("workflow_runs_by_organization", ["organization_id", "id"], unique=False)
-        batch_op.create_index("workflow_runs_by_workflow", ["workflow_id", "id"], unique=False)
-        batch_op.create_index(
-            "workflow_runs_open",
-            ["workflow_id"],
-            unique=False,
-            postgresql_where=sa.text("status = 'running'"),
-            sqlite_where=sa.text("status = 'running'"),
-        )
-        batch_op.create_index(
-            "workflow_runs_stopping",
-            ["id"],
-            unique=False,
-            postgresql_where=sa.text("stopping"),
-            sqlite_where=sa.text("stopping"),
-        )
-
+    op.create_index("workflow_runs_by_organization", "workflow_runs", ["organization_id", "id"], unique=False)
+    op.create_index("workflow_runs_by_workflow", "workflow_runs", ["workflow_id", "id"], unique=False)
+    op.create_index(
+        "workflow_runs_open",
+        "workflow_runs",
+        ["workflow_id"],
+        unique=False,
+        postgresql_where=sa.text("status = 'running'"),
+        sqlite_where=sa.text("status = 'running'"),
+    )
+    op.create_index(
+        "workflow_runs_stopping",
+        "workflow_runs",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("stopping"),
+        sqlite_where=sa.text("stopping"),
+    )
     op.create_table(
         "tasks",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("organization_id", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("type", sa.String(), nullable=False),
+        sa.Column("title", sa.String(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("complexity", sa.String(), nullable=False),
+        sa.Column("estimated_minutes", sa.Integer(), nullable=True),
         sa.Column("agent_id", sa.String(), nullable=True),
         sa.Column("routed", sa.Boolean(), nullable=False),
         sa.Column("agent_type", sa.String(), nullable=False),
@@ -391,6 +433,7 @@ def upgrade() -> None:
         sa.Column("workflow_run_id", sa.String(), nullable=True),
         sa.Column("step_id", sa.String(), nullable=False),
         sa.Column("parent_id", sa.String(), nullable=True),
+        sa.Column("subtasks", sa.Integer(), nullable=False),
         sa.Column("status", sa.String(), nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("input", sa.Text(), nullable=True),
@@ -410,6 +453,7 @@ def upgrade() -> None:
         sa.Column("waiting_for", sa.Integer(), nullable=False),
         sa.Column("has_dependents", sa.Boolean(), nullable=False),
         sa.Column("held", sa.Boolean(), nullable=False),
+        sa.Column("paused", sa.Boolean(), nullable=False),
         sa.Column("ready_at", sa.BigInteger(), nullable=True),
         sa.Column("rank", sa.BigInteger(), nullable=True),
         sa.Column("next_run_at", sa.BigInteger(), nullable=True),
@@ -420,6 +464,7 @@ def upgrade() -> None:
         sa.Column("cancel_requested_at", sa.BigInteger(), nullable=True),
         sa.Column("cancel_acknowledged_at", sa.BigInteger(), nullable=True),
         sa.Column("duration_ms", sa.Float(), nullable=True),
+        sa.Column("tokens_used", sa.BigInteger(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
@@ -443,105 +488,116 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    with op.batch_alter_table("tasks", schema=None) as batch_op:
-        batch_op.create_index("tasks_by_agent", ["agent_id", "id"], unique=False)
-        batch_op.create_index("tasks_by_organization", ["organization_id", "kind", "id"], unique=False)
-        batch_op.create_index(
-            "tasks_by_parent",
-            ["parent_id", "id"],
-            unique=False,
-            postgresql_where=sa.text("parent_id IS NOT NULL"),
-            sqlite_where=sa.text("parent_id IS NOT NULL"),
-        )
-        batch_op.create_index(
-            "tasks_by_run",
-            ["workflow_run_id", "id"],
-            unique=False,
-            postgresql_where=sa.text("workflow_run_id IS NOT NULL"),
-            sqlite_where=sa.text("workflow_run_id IS NOT NULL"),
-        )
-        batch_op.create_index(
-            "tasks_by_session",
-            ["session_id", "id"],
-            unique=False,
-            postgresql_where=sa.text("session_id IS NOT NULL"),
-            sqlite_where=sa.text("session_id IS NOT NULL"),
-        )
-        batch_op.create_index(
-            "tasks_claimable",
-            ["runtime", "rank"],
-            unique=False,
-            postgresql_where=sa.text("status = 'pending' AND rank IS NOT NULL"),
-            sqlite_where=sa.text("status = 'pending' AND rank IS NOT NULL"),
-        )
-        batch_op.create_index(
-            "tasks_claimable_by_agent",
-            ["runtime", "agent_id", "rank"],
-            unique=False,
-            postgresql_where=sa.text("status = 'pending' AND rank IS NOT NULL"),
-            sqlite_where=sa.text("status = 'pending' AND rank IS NOT NULL"),
-        )
-        batch_op.create_index(
-            "tasks_due",
-            ["ready_at"],
-            unique=False,
-            postgresql_where=sa.text(
-                "status = 'pending' AND rank IS NULL AND NOT held AND waiting_for = 0 AND ready_at IS NOT NULL"
-            ),
-            sqlite_where=sa.text(
-                "status = 'pending' AND rank IS NULL AND NOT held AND waiting_for = 0 AND ready_at IS NOT NULL"
-            ),
-        )
-        batch_op.create_index(
-            "tasks_held_back",
-            ["agent_id"],
-            unique=False,
-            postgresql_where=sa.text("status = 'pending' AND held"),
-            sqlite_where=sa.text("status = 'pending' AND held"),
-        )
-        batch_op.create_index(
-            "tasks_held_by",
-            ["lease_holder"],
-            unique=False,
-            postgresql_where=sa.text("status = 'running'"),
-            sqlite_where=sa.text("status = 'running'"),
-        )
-        batch_op.create_index(
-            "tasks_leased",
-            ["lease_expires_at"],
-            unique=False,
-            postgresql_where=sa.text("status = 'running'"),
-            sqlite_where=sa.text("status = 'running'"),
-        )
-        batch_op.create_index(
-            "tasks_recurring",
-            ["next_run_at"],
-            unique=False,
-            postgresql_where=sa.text("status = 'pending' AND next_run_at IS NOT NULL"),
-            sqlite_where=sa.text("status = 'pending' AND next_run_at IS NOT NULL"),
-        )
-        batch_op.create_index(
-            "tasks_running_by_agent",
-            ["agent_id"],
-            unique=False,
-            postgresql_where=sa.text("status = 'running'"),
-            sqlite_where=sa.text("status = 'running'"),
-        )
-        batch_op.create_index(
-            "tasks_to_tell",
-            ["completed_at"],
-            unique=False,
-            postgresql_where=sa.text("has_dependents AND status IN ('completed', 'failed', 'cancelled')"),
-            sqlite_where=sa.text("has_dependents AND status IN ('completed', 'failed', 'cancelled')"),
-        )
-        batch_op.create_index(
-            "tasks_unrouted",
-            ["organization_id", "route", "rank"],
-            unique=False,
-            postgresql_where=sa.text("status = 'pending' AND rank IS NOT NULL AND agent_id IS NULL"),
-            sqlite_where=sa.text("status = 'pending' AND rank IS NOT NULL AND agent_id IS NULL"),
-        )
-
+    op.create_index("tasks_by_agent", "tasks", ["agent_id", "id"], unique=False)
+    op.create_index("tasks_by_organization", "tasks", ["organization_id", "kind", "id"], unique=False)
+    op.create_index(
+        "tasks_by_parent",
+        "tasks",
+        ["parent_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("parent_id IS NOT NULL"),
+        sqlite_where=sa.text("parent_id IS NOT NULL"),
+    )
+    op.create_index(
+        "tasks_by_run",
+        "tasks",
+        ["workflow_run_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("workflow_run_id IS NOT NULL"),
+        sqlite_where=sa.text("workflow_run_id IS NOT NULL"),
+    )
+    op.create_index(
+        "tasks_by_session",
+        "tasks",
+        ["session_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("session_id IS NOT NULL"),
+        sqlite_where=sa.text("session_id IS NOT NULL"),
+    )
+    op.create_index(
+        "tasks_claimable",
+        "tasks",
+        ["runtime", "rank"],
+        unique=False,
+        postgresql_where=sa.text("status = 'pending' AND rank IS NOT NULL"),
+        sqlite_where=sa.text("status = 'pending' AND rank IS NOT NULL"),
+    )
+    op.create_index(
+        "tasks_claimable_by_agent",
+        "tasks",
+        ["runtime", "agent_id", "rank"],
+        unique=False,
+        postgresql_where=sa.text("status = 'pending' AND rank IS NOT NULL"),
+        sqlite_where=sa.text("status = 'pending' AND rank IS NOT NULL"),
+    )
+    op.create_index(
+        "tasks_due",
+        "tasks",
+        ["ready_at"],
+        unique=False,
+        postgresql_where=sa.text(
+            "status = 'pending' AND rank IS NULL AND NOT held AND NOT paused AND waiting_for = 0 AND ready_at IS NOT NULL"
+        ),
+        sqlite_where=sa.text(
+            "status = 'pending' AND rank IS NULL AND NOT held AND NOT paused AND waiting_for = 0 AND ready_at IS NOT NULL"
+        ),
+    )
+    op.create_index(
+        "tasks_held_back",
+        "tasks",
+        ["agent_id"],
+        unique=False,
+        postgresql_where=sa.text("status = 'pending' AND held"),
+        sqlite_where=sa.text("status = 'pending' AND held"),
+    )
+    op.create_index(
+        "tasks_held_by",
+        "tasks",
+        ["lease_holder"],
+        unique=False,
+        postgresql_where=sa.text("status = 'running'"),
+        sqlite_where=sa.text("status = 'running'"),
+    )
+    op.create_index(
+        "tasks_leased",
+        "tasks",
+        ["lease_expires_at"],
+        unique=False,
+        postgresql_where=sa.text("status = 'running'"),
+        sqlite_where=sa.text("status = 'running'"),
+    )
+    op.create_index(
+        "tasks_recurring",
+        "tasks",
+        ["next_run_at"],
+        unique=False,
+        postgresql_where=sa.text("status = 'pending' AND next_run_at IS NOT NULL"),
+        sqlite_where=sa.text("status = 'pending' AND next_run_at IS NOT NULL"),
+    )
+    op.create_index(
+        "tasks_running_by_agent",
+        "tasks",
+        ["agent_id"],
+        unique=False,
+        postgresql_where=sa.text("status = 'running'"),
+        sqlite_where=sa.text("status = 'running'"),
+    )
+    op.create_index(
+        "tasks_to_tell",
+        "tasks",
+        ["completed_at"],
+        unique=False,
+        postgresql_where=sa.text("has_dependents AND status IN ('completed', 'failed', 'cancelled')"),
+        sqlite_where=sa.text("has_dependents AND status IN ('completed', 'failed', 'cancelled')"),
+    )
+    op.create_index(
+        "tasks_unrouted",
+        "tasks",
+        ["organization_id", "route", "rank"],
+        unique=False,
+        postgresql_where=sa.text("status = 'pending' AND rank IS NOT NULL AND agent_id IS NULL"),
+        sqlite_where=sa.text("status = 'pending' AND rank IS NOT NULL AND agent_id IS NULL"),
+    )
     op.create_table(
         "attempts",
         sa.Column("task_id", sa.String(), nullable=False),
@@ -573,9 +629,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("task_id", "depends_on"),
     )
-    with op.batch_alter_table("dependencies", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_dependencies_depends_on"), ["depends_on"], unique=False)
-
+    op.create_index(op.f("ix_dependencies_depends_on"), "dependencies", ["depends_on"], unique=False)
     op.create_table(
         "task_logs",
         sa.Column("task_id", sa.String(), nullable=False),

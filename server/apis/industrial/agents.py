@@ -1,0 +1,135 @@
+"""Industrial: agents that send heartbeats."""
+
+from __future__ import annotations
+
+import time
+
+from orchestrator.industrial.v1 import agent_service_pb2 as pb
+from orchestrator.industrial.v1.agent_pb2 import Agent as AgentMessage
+from orchestrator.industrial.v1.task_pb2 import Task as TaskMessage
+
+from server.apis.industrial.shape import agent_message, agent_status, shown_id, task_message
+from server.apis.messages import from_struct, from_value
+from server.core.call import Call
+from server.core.coding_tasks import CodingTasks, achieved
+from server.core.heartbeats import Heartbeats
+from server.core.ids import parse_id
+from server.core.profile import Profile
+from server.core.standing import Standings
+from server.core.worker_reports import failed
+from server.errors import Forbidden, InvalidRequest
+
+HEARTBEAT_SECONDS = 30
+MAX_TASKS = 5
+AVAILABLE = frozenset({"ACTIVE", "IDLE"})
+
+
+class AgentServicer:
+    """Decodes, calls the use case, encodes."""
+
+    def __init__(self, heartbeats: Heartbeats, standings: Standings, tasks: CodingTasks) -> None:
+        self._heartbeats = heartbeats
+        self._standings = standings
+        self._tasks = tasks
+
+    async def ListAgents(self, request: pb.ListAgentsRequest, call: Call) -> pb.ListAgentsResponse:
+        found, total = await self._standings.list(call, request.capability)
+        if request.available_only:
+            now = time.time_ns() // 1000
+            found = [each for each in found if agent_status(each, now) in AVAILABLE]
+            total = len(found)
+        return pb.ListAgentsResponse(items=[agent_message(each) for each in found], total=total)
+
+    async def RegisterAgent(self, request: pb.RegisterAgentRequest, call: Call) -> AgentMessage:
+        agent = await self._heartbeats.register(
+            call,
+            name=request.name,
+            profile=Profile(
+                type=request.type,
+                capabilities=list(request.capabilities),
+                max_concurrent_tasks=request.max_concurrent_tasks or MAX_TASKS,
+            ),
+        )
+        return await self._answer(call, agent.id)
+
+    async def GetAgentPerformance(
+        self, _request: pb.GetAgentPerformanceRequest, call: Call
+    ) -> pb.GetAgentPerformanceResponse:
+        figures = await self._standings.performance(call)
+        return pb.GetAgentPerformanceResponse(
+            total_agents=figures.agents,
+            active_agents=figures.there,
+            avg_success_rate=figures.success_rate,
+            total_tasks_completed=figures.tasks_completed,
+            by_tier=figures.by_tier,
+        )
+
+    async def GetAgent(self, request: pb.GetAgentRequest, call: Call) -> AgentMessage:
+        return await self._answer(call, request.agent_id)
+
+    async def SendHeartbeat(self, request: pb.SendHeartbeatRequest, call: Call) -> AgentMessage:
+        _check_own(call, request.agent_id)
+        load = request.current_load if request.HasField("current_load") else None
+        await self._heartbeats.beat(call, request.agent_id, load)
+        return await self._answer(call, request.agent_id)
+
+    async def DeregisterAgent(self, request: pb.DeregisterAgentRequest, call: Call) -> pb.DeregisterAgentResponse:
+        agent = await self._heartbeats.deregister(call, request.agent_id)
+        return pb.DeregisterAgentResponse(agent_id=shown_id(agent.id), status="deregistered")
+
+    async def RegisterExternalAgent(
+        self, request: pb.RegisterExternalAgentRequest, call: Call
+    ) -> pb.RegisterExternalAgentResponse:
+        told = {
+            "protocol_version": request.protocol_version or "1.0",
+            "version": request.version,
+            "endpoint_url": request.endpoint_url,
+            "metadata": from_struct(request.metadata),
+        }
+        profile = Profile(
+            type=request.agent_type,
+            capabilities=list(request.capabilities),
+            configuration={name: value for name, value in told.items() if value},
+            max_concurrent_tasks=request.max_concurrent_tasks or 1,
+        )
+        try:
+            agent, token = await self._heartbeats.register_external(call, name=request.name, profile=profile)
+        except InvalidRequest as error:
+            # What core calls these fields by, and this API.
+            field = str(error.details["field"])
+            known = {"configuration": "metadata", "type": "agent_type"}.get(field, field)
+            raise InvalidRequest(known, str(error.details["issue"])) from None
+        return pb.RegisterExternalAgentResponse(
+            agent_id=shown_id(agent.id),
+            status="registered",
+            auth_token=token,
+            heartbeat_interval_seconds=HEARTBEAT_SECONDS,
+        )
+
+    async def ListAssignedTasks(self, request: pb.ListAssignedTasksRequest, call: Call) -> pb.ListAssignedTasksResponse:
+        _check_own(call, request.agent_id)
+        tasks = await self._tasks.assigned(call, request.agent_id)
+        return pb.ListAssignedTasksResponse(items=[task_message(task) for task in tasks], total=len(tasks))
+
+    async def BeginTask(self, request: pb.BeginTaskRequest, call: Call) -> TaskMessage:
+        _check_own(call, request.agent_id)
+        return task_message(await self._tasks.begin(call, request.task_id, request.agent_id))
+
+    async def SendResult(self, request: pb.SendResultRequest, call: Call) -> TaskMessage:
+        _check_own(call, request.agent_id)
+        attempt = request.attempt if request.HasField("attempt") else None
+        tokens = request.tokens_used if request.HasField("tokens_used") else None
+        if request.status.upper() == "FAILED" or (not request.status and request.error):
+            result = failed("AgentError", request.error or "the agent gave no reason", "", tokens_used=tokens)
+        else:
+            result = achieved(from_value(request.result), tokens_used=tokens)
+        return task_message(await self._tasks.result(call, request.agent_id, request.task_id, result, attempt=attempt))
+
+    async def _answer(self, call: Call, agent_id: str) -> AgentMessage:
+        return agent_message(await self._standings.get(call, agent_id))
+
+
+def _check_own(call: Call, agent_id: str) -> None:
+    """Raises Forbidden where the caller is another agent."""
+    if call.caller.agent_id is not None and call.caller.agent_id != parse_id("agent", agent_id):
+        raise Forbidden("this token is another agent's")

@@ -1,0 +1,109 @@
+"""Industrial: coding sessions."""
+
+from __future__ import annotations
+
+from orchestrator.industrial.v1 import session_service_pb2 as pb
+from orchestrator.industrial.v1.session_pb2 import Checkpoint as CheckpointMessage
+from orchestrator.industrial.v1.session_pb2 import Session as SessionMessage
+
+from server.apis.industrial.shape import (
+    SESSION_STATUSES,
+    SESSION_WORDS,
+    checkpoint_message,
+    page_of,
+    paged,
+    session_message,
+    task_message,
+)
+from server.apis.messages import from_struct, from_value
+from server.core.call import Call
+from server.core.coding_sessions import CodingSessions
+from server.core.sessions import Sessions
+from server.core.tasks import Tasks
+from server.model import Priority, Session
+
+
+class SessionServicer:
+    """Decodes, calls the use case, encodes."""
+
+    def __init__(self, sessions: Sessions, coding: CodingSessions, tasks: Tasks) -> None:
+        self._sessions = sessions
+        self._coding = coding
+        self._tasks = tasks
+
+    async def ListSessions(self, request: pb.ListSessionsRequest, call: Call) -> pb.ListSessionsResponse:
+        number, size, offset = page_of(request)
+        status = SESSION_STATUSES[request.status].value if request.status else None
+        page = await self._sessions.slice(call, limit=size, offset=offset, status=status)
+        return pb.ListSessionsResponse(
+            items=list(map(session_message, page.rows, await self._coding.counts(page.rows))),
+            **paged(number, size, page.total),
+        )
+
+    async def CreateSession(self, request: pb.CreateSessionRequest, call: Call) -> SessionMessage:
+        session = await self._coding.create(
+            call,
+            title=request.title,
+            type=request.type or "CODING",
+            priority=Priority[request.priority or "MEDIUM"],
+            prompt=request.initial_prompt,
+            parent_id=request.parent_session_id,
+            max_seconds=request.max_duration_seconds or 3600,
+        )
+        return await self._answer(session, call)
+
+    async def GetSessionStatistics(
+        self, _request: pb.GetSessionStatisticsRequest, call: Call
+    ) -> pb.GetSessionStatisticsResponse:
+        figures = await self._coding.statistics(call)
+        return pb.GetSessionStatisticsResponse(
+            total=figures.total,
+            by_status={SESSION_WORDS[status]: count for status, count in figures.by_status.items()},
+            avg_completion_time_ms=round(figures.completion_time / 1000, 3) if figures.completion_time else None,
+            success_rate=round(figures.success_rate, 4) if figures.success_rate is not None else None,
+        )
+
+    async def GetSession(self, request: pb.GetSessionRequest, call: Call) -> SessionMessage:
+        return await self._answer(await self._sessions.get(call, request.session_id), call)
+
+    async def ListSessionTasks(self, request: pb.ListSessionTasksRequest, call: Call) -> pb.ListSessionTasksResponse:
+        number, size, offset = page_of(request)
+        session = await self._sessions.get(call, request.session_id)
+        page = await self._tasks.slice(call, limit=size, offset=offset, results=True, session_id=session.id)
+        return pb.ListSessionTasksResponse(
+            items=[task_message(task) for task in page.rows], **paged(number, size, page.total)
+        )
+
+    async def StartSession(self, request: pb.StartSessionRequest, call: Call) -> SessionMessage:
+        return await self._answer(await self._coding.start(call, request.session_id), call)
+
+    async def PauseSession(self, request: pb.PauseSessionRequest, call: Call) -> SessionMessage:
+        return await self._answer(await self._coding.pause(call, request.session_id), call)
+
+    async def ResumeSession(self, request: pb.ResumeSessionRequest, call: Call) -> SessionMessage:
+        return await self._answer(await self._coding.resume(call, request.session_id), call)
+
+    async def CancelSession(self, request: pb.CancelSessionRequest, call: Call) -> SessionMessage:
+        return await self._answer(await self._coding.cancel(call, request.session_id, request.reason), call)
+
+    async def CompleteSession(self, request: pb.CompleteSessionRequest, call: Call) -> SessionMessage:
+        result = from_value(request.result) if request.HasField("result") else None
+        return await self._answer(await self._coding.complete(call, request.session_id, result), call)
+
+    async def FailSession(self, request: pb.FailSessionRequest, call: Call) -> SessionMessage:
+        return await self._answer(await self._coding.fail(call, request.session_id, request.error), call)
+
+    async def RetrySession(self, request: pb.RetrySessionRequest, call: Call) -> SessionMessage:
+        return await self._answer(await self._coding.retry(call, request.session_id), call)
+
+    async def CreateCheckpoint(self, request: pb.CreateCheckpointRequest, call: Call) -> CheckpointMessage:
+        data = from_struct(request.data)
+        return checkpoint_message(await self._coding.keep(call, request.session_id, request.name, data))
+
+    async def ListCheckpoints(self, request: pb.ListCheckpointsRequest, call: Call) -> pb.ListCheckpointsResponse:
+        kept = await self._coding.checkpoints(call, request.session_id)
+        return pb.ListCheckpointsResponse(items=[checkpoint_message(each) for each in kept], total=len(kept))
+
+    async def _answer(self, session: Session, call: Call) -> SessionMessage:
+        call.etag = session.version
+        return session_message(session, (await self._coding.counts([session]))[0])

@@ -1,0 +1,251 @@
+"""The Industrial API's shapes: bare UUIDs, its words for states, pages, and `{error: {code, message, request_id}}`."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from orchestrator.industrial.v1.agent_pb2 import Agent as AgentMessage
+from orchestrator.industrial.v1.session_pb2 import Checkpoint as CheckpointMessage
+from orchestrator.industrial.v1.session_pb2 import Session as SessionMessage
+from orchestrator.industrial.v1.session_pb2 import SessionMetrics
+from orchestrator.industrial.v1.task_pb2 import Task as TaskMessage
+
+from server.apis.api import HTTP_STATUS, Rendered
+from server.apis.messages import project, timestamp, to_value, value_of
+from server.core.assignments import NoMove
+from server.core.checkpoints import KEPT_CHECKPOINTS
+from server.core.standing import Standing, success_rate, tier
+from server.errors import NotFound, ServiceError
+from server.model import AgentStatus, Checkpoint, Priority, Session, SessionCount, SessionStatus, Task, TaskStatus
+
+PAGE_SIZE = 20
+# What this API calls the states of a session, and of a task that is not pending.
+SESSION_WORDS: Mapping[str, str] = {
+    SessionStatus.CREATED: "PENDING",
+    SessionStatus.QUEUED: "QUEUED",
+    SessionStatus.RUNNING: "RUNNING",
+    SessionStatus.PAUSED: "PAUSED",
+    SessionStatus.COMPLETED: "COMPLETED",
+    SessionStatus.FAILED: "FAILED",
+    SessionStatus.CANCELLED: "CANCELLED",
+    SessionStatus.EXPIRED: "TIMEOUT",
+}
+SESSION_STATUSES: Mapping[str, SessionStatus] = {word: SessionStatus(status) for status, word in SESSION_WORDS.items()}
+_TASK_WORDS: Mapping[str, str] = {
+    TaskStatus.RUNNING: "IN_PROGRESS",
+    TaskStatus.COMPLETED: "COMPLETED",
+    TaskStatus.FAILED: "FAILED",
+    TaskStatus.CANCELLED: "CANCELLED",
+}
+# From which figures on an agent is what.
+OVERLOADED, LOADED = 95.0, 80.0
+# Two heartbeats that did not come, and the time that one may take.
+MISSED = 65_000_000
+# Moves of sessions and tasks that there are not, which this API's document answers with 400.
+INVALID_TRANSITION = "INVALID_TRANSITION"
+# Where a task may go by hand.
+TASK_MOVES: Mapping[str, Sequence[str]] = {
+    "PENDING": ("CANCELLED",),
+    "QUEUED": ("CANCELLED", "IN_PROGRESS"),
+    "BLOCKED": ("CANCELLED",),
+    "IN_PROGRESS": ("CANCELLED", "COMPLETED", "FAILED", "QUEUED"),
+}
+
+
+def render_error(error: ServiceError, request_id: str) -> Rendered:
+    """As the document says: a code, a message and the id of the request; with details where there are any."""
+    status, code, message = HTTP_STATUS[error.kind], error.reason, error.message
+    details = {name: value for name, value in error.details.items() if name not in ("resource", "id")}
+    if isinstance(error, NotFound):
+        code = f"{error.resource.upper().replace(' ', '_')}_NOT_FOUND"
+        message = f"{error.resource.capitalize()} with ID {_spelled(str(error.details['id']))} not found"
+    elif code == INVALID_TRANSITION:
+        status = 400
+        move = _move(error)
+        allowed = ", ".join(move["allowed"]) or "nothing, it has ended"
+        message = f"{move['resource']} is {move['from']} and cannot become {move['to']}; allowed: {allowed}"
+        details = dict(move)
+    elif "tasks" in details:
+        details["tasks"] = [_spelled(each) for each in error.details["tasks"]]  # type: ignore[attr-defined]
+    elif "agent_id" in details:
+        details["agent_id"] = _spelled(str(details["agent_id"]))
+    body: dict[str, Any] = {"code": code, "message": message, "request_id": request_id}
+    return Rendered(status, {"error": {**body, "details": details} if details else body})
+
+
+def _move(error: ServiceError) -> dict[str, Any]:
+    """What cannot move, from where to where, and where it could go, in the words of this API."""
+    if isinstance(error, NoMove):
+        now = task_status(error.task)
+        to = "QUEUED" if error.to == "queued" else _TASK_WORDS.get(error.to, error.to)
+        return {"resource": "task", "from": now, "to": to, "allowed": list(TASK_MOVES.get(now, ()))}
+    words = error.details
+    allowed = [SESSION_WORDS[each] for each in words["allowed"]]  # type: ignore[attr-defined]
+    return {
+        "resource": "session",
+        "from": SESSION_WORDS[str(words["from"])],
+        "to": SESSION_WORDS[str(words["to"])],
+        "allowed": sorted(allowed),
+    }
+
+
+def _spelled(identifier: str) -> str:
+    """An id out of an error as this API prints it, whatever precedes its digits; anything else as it is."""
+    digits = identifier.rpartition("_")[2]
+    return shown_id(digits) if len(digits) == 32 and digits.isalnum() else identifier
+
+
+class Paged(Protocol):
+    """A request for a page; 0 stands for absent."""
+
+    page: int
+    page_size: int
+
+
+def page_of(request: Paged) -> tuple[int, int, int]:
+    """The page and its size that are meant, and how many rows to skip."""
+    page, size = request.page or 1, request.page_size or PAGE_SIZE
+    return page, size, (page - 1) * size
+
+
+def paged(page: int, size: int, total: int) -> dict[str, Any]:
+    """What goes beside the items of a page."""
+    return {"total": total, "page": page, "page_size": size, "has_more": page * size < total}
+
+
+def shown_id(digits: str) -> str:
+    """A UUID as this API prints it."""
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def _id(digits: str | None) -> str | None:
+    return shown_id(digits) if digits else None
+
+
+def session_message(session: Session, count: SessionCount, now: int | None = None) -> SessionMessage:
+    """A session as it is now, in microseconds since 1970, and what it counts of its tasks."""
+    return project(
+        session,
+        SessionMessage,
+        id=shown_id(session.id),
+        title=session.name,
+        status=SESSION_WORDS[session.status],
+        type=session.type or "CODING",
+        priority=Priority(session.priority).name,
+        initial_prompt=session.prompt,
+        parent_session_id=_id(session.parent_id),
+        max_duration_seconds=session.timeout_seconds,
+        result=value_of(session.result),
+        retry_count=session.retries,
+        checkpoint_count=min(session.checkpoints, KEPT_CHECKPOINTS),
+        metrics=SessionMetrics(
+            total_tasks=count.total,
+            completed_tasks=count.completed,
+            failed_tasks=count.failed,
+            execution_time_ms=execution_time(session, now) / 1000,
+            tokens_used=count.tokens,
+        ),
+    )
+
+
+def execution_time(session: Session, now: int | None = None) -> int:
+    """How long a session has run, in microseconds, pauses not counted."""
+    if session.resumed_at is not None:
+        return session.ran + max(0, (now or time.time_ns() // 1000) - session.resumed_at)
+    if not session.type and session.started_at is not None and not session.ran:
+        # One that nobody has paused runs from its first task to its end.
+        return (session.completed_at or now or time.time_ns() // 1000) - session.started_at
+    return session.ran
+
+
+def checkpoint_message(checkpoint: Checkpoint) -> CheckpointMessage:
+    """A checkpoint."""
+    return project(
+        checkpoint,
+        CheckpointMessage,
+        id=shown_id(checkpoint.id),
+        session_id=shown_id(checkpoint.session_id),
+        sequence=checkpoint.number,
+        data=to_value(json.loads(checkpoint.data)).struct_value,
+    )
+
+
+def task_status(task: Task) -> str:
+    """What this API calls the state of a task."""
+    if task.status != TaskStatus.PENDING:
+        return _TASK_WORDS[task.status]
+    if task.waiting_for:
+        return "BLOCKED"
+    if task.paused or task.ready_at is None or task.ready_at > time.time_ns() // 1000:
+        return "PENDING"
+    return "QUEUED" if task.agent_id or task.route else "PENDING"
+
+
+def task_message(
+    task: Task, *, dependencies: Sequence[str] = (), completed: int | None = None, failed: int | None = None
+) -> TaskMessage:
+    """A task; dependencies as digits, and how many of its parts have ended so, where somebody has asked for them."""
+    return project(
+        task,
+        TaskMessage,
+        id=shown_id(task.id),
+        session_id=_id(task.session_id),
+        parent_task_id=_id(task.parent_id),
+        title=task.title or task.type or "Untitled",
+        status=task_status(task),
+        complexity=task.complexity or "MEDIUM",
+        priority=Priority(task.priority).name,
+        required_capabilities=json.loads(task.capabilities),
+        assigned_agent_id=_id(task.agent_id),
+        progress=task.progress or 0.0,
+        subtask_count=task.subtasks,
+        completed_subtasks=completed,
+        failed_subtasks=failed,
+        dependencies=[shown_id(each) for each in dependencies],
+        result=value_of(task.output),
+        error=json.loads(task.error)["message"] if task.error else "",
+        started_at=timestamp(task.started_at) if task.started_at and task.status != TaskStatus.PENDING else None,
+        cancel_requested=task.cancel_requested_at is not None and task.completed_at is None,
+    )
+
+
+def agent_status(standing: Standing, now: int) -> str:
+    """What this API calls the state of an agent, from its heartbeats and its load."""
+    agent = standing.agent
+    if agent.status != AgentStatus.ACTIVE or agent.deleted_at is not None:
+        return "OFFLINE"
+    load = current_load(standing)
+    silent = standing.last_seen_at is not None and standing.last_seen_at < now - MISSED
+    if silent or (standing.load is not None and load >= OVERLOADED):
+        return "DEGRADED"
+    if load >= LOADED or standing.running >= agent.max_concurrent_tasks:
+        return "BUSY"
+    return "ACTIVE" if standing.running or load else "IDLE"
+
+
+def current_load(standing: Standing) -> float:
+    """0 to 100: what the agent says, or else how much of its room is taken."""
+    if standing.load is not None:
+        return standing.load
+    return min(100.0, round(100 * standing.running / standing.agent.max_concurrent_tasks, 2))
+
+
+def agent_message(standing: Standing, now: int | None = None) -> AgentMessage:
+    """An agent as it is now, in microseconds since 1970."""
+    agent = standing.agent
+    return project(
+        agent,
+        AgentMessage,
+        id=shown_id(agent.id),
+        status=agent_status(standing, now or time.time_ns() // 1000),
+        capabilities=json.loads(agent.capabilities),
+        tier=tier(agent),
+        current_load=current_load(standing),
+        current_tasks=standing.running,
+        success_rate=success_rate(agent),
+        registered_at=timestamp(agent.created_at),
+        last_heartbeat=timestamp(standing.last_seen_at) if standing.last_seen_at is not None else None,
+    )

@@ -1,0 +1,211 @@
+"""Industrial: events as frames, each made once for all the sockets of this process that send it.
+
+A frame shows a resource as it was. What its event does not know, such as how much an agent does, is read when the frame
+is made; one reading is good for every event that was there before it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import structlog
+from google.api.httpbody_pb2 import HttpBody
+
+from server.apis.frames import alert_payload, event_frame, plain, time_text
+from server.apis.industrial.rooms import AGENTS, SESSIONS, Rooms, word_for_agent
+from server.apis.industrial.shape import (
+    agent_message,
+    agent_status,
+    checkpoint_message,
+    current_load,
+    session_message,
+    shown_id,
+    task_message,
+)
+from server.core.call import Call
+from server.core.standing import Standing, Standings
+from server.errors import NotFound, Unavailable
+from server.model import Agent, Alert, Checkpoint, Event, Session, SessionCount, Task, Worker
+
+Payload = dict[str, Any]
+T = TypeVar("T")
+MADE = 4096
+READ = 1024
+METRICS = "metrics"
+# Events after which a session counts its tasks anew.
+COUNTED = frozenset({"task.created", "task.completed", "task.failed", "task.cancelled", "task.retrying"})
+OFFLINE = "OFFLINE"
+log = structlog.get_logger()
+
+
+class Showing:
+    """Makes frames."""
+
+    def __init__(
+        self, counted: Callable[[Call, str], Awaitable[tuple[Session, SessionCount]]], standings: Standings
+    ) -> None:
+        self._counted = counted
+        self._standings = standings
+        self._made: OrderedDict[tuple[str, int, str], asyncio.Task[HttpBody | None]] = OrderedDict()
+        # By organization and id: the newest event that was there before, and what was read then.
+        self._read: OrderedDict[tuple[str, str], tuple[int, asyncio.Task[Any]]] = OrderedDict()
+
+    async def frames(self, call: Call, events: Sequence[Event], rooms: Rooms) -> list[HttpBody]:
+        """The frames of events, in order, as far as they are in `rooms`."""
+        newest = events[-1].number if events else 0
+        # Metrics are those of now, so one frame after the last event that counts says it all.
+        last = {event.session_id: event.number for event in events if event.type in COUNTED}
+        frames = []
+        for event in events:
+            sides = list(rooms.sides(event))
+            if SESSIONS in sides and event.type in COUNTED and last[event.session_id] == event.number:
+                sides.append(METRICS)
+            for side in sides:
+                frame = await self._frame(call, event, side, newest)
+                if frame is not None:
+                    frames.append(frame)
+        return frames
+
+    async def _frame(self, call: Call, event: Event, side: str, newest: int) -> HttpBody | None:
+        key = (event.organization_id, event.number, side)
+        making = self._made.get(key)
+        if making is None:
+            making = self._made[key] = asyncio.create_task(self._make(call, event, side, newest))
+            if len(self._made) > MADE:
+                self._made.popitem(last=False)
+        try:
+            # Whoever made it first may go away meanwhile.
+            return making.result() if making.done() else await asyncio.shield(making)
+        except Unavailable:
+            # The store is not there: the stream ends, and whoever comes again is shown the event.
+            self._made.pop(key, None)
+            raise
+
+    async def _make(self, call: Call, event: Event, side: str, newest: int) -> HttpBody | None:
+        try:
+            found = await self._shown(call, event, side, newest)
+        except Unavailable:
+            raise
+        except Exception:
+            # One event that cannot be shown must not end the stream for all that follow it.
+            log.exception("bug", event_type=event.type, number=event.number, side=side)
+            return None
+        return event_frame(event, *found) if found is not None else None
+
+    async def _shown(self, call: Call, event: Event, side: str, newest: int) -> tuple[str, Payload] | None:
+        """The type and the payload of an event's frame; None where there is none."""
+        if side == METRICS:
+            return await self._metrics(call, event, newest)
+        row = json.loads(event.payload)
+        kind = event.type.partition(".")[0]
+        if kind == "session":
+            return await self._session_of(call, event, Session.new(**row), newest)
+        if kind == "checkpoint":
+            checkpoint = plain(checkpoint_message(Checkpoint.new(**row)))
+            return "session.checkpoint_created", {"session_id": checkpoint["session_id"], "checkpoint": checkpoint}
+        if kind == "task":
+            task = Task.new(**row)
+            return _task_of_agent(event, task) if side == AGENTS else _task_of_session(event, task)
+        if kind == "agent":
+            return await self._agent(call, event, Agent.new(**row), newest)
+        if kind == "worker":
+            return await self._heartbeat(call, event, Worker.new(**row), newest)
+        return event.type, _alert(Alert.new(**row))
+
+    async def _metrics(self, call: Call, event: Event, newest: int) -> tuple[str, Payload] | None:
+        identifier = event.session_id or ""
+        counted = await self._known(call, event, identifier, newest, self._counted)
+        if counted is None:
+            return None
+        metrics = plain(session_message(*counted))["metrics"]
+        return "session.metrics_updated", {"session_id": shown_id(identifier), "metrics": metrics}
+
+    async def _session_of(self, call: Call, event: Event, session: Session, newest: int) -> tuple[str, Payload]:
+        counted = await self._known(call, event, session.id, newest, self._counted)
+        count = counted[1] if counted is not None else SessionCount.new(session_id=session.id)
+        shown = plain(session_message(session, count, event.created_at))
+        own = event.type in ("session.created", "session.updated", "session.deleted")
+        payload = {"session_id": shown["id"], "status": shown["status"], "session": shown}
+        return event.type if own else "session.status_changed", payload
+
+    async def _agent(self, call: Call, event: Event, agent: Agent, newest: int) -> tuple[str, Payload]:
+        standing = None
+        if event.type != "agent.deleted":
+            standing = await self._known(call, event, agent.id, newest, self._standings.get)
+        figures = replace(standing, agent=agent) if standing is not None else Standing(agent)
+        shown = plain(agent_message(figures, event.created_at))
+        if standing is None:
+            shown["status"] = OFFLINE
+        words = {"agent.created": "agent.registered", "agent.deleted": "agent.deregistered"}
+        payload = {"agent_id": shown["id"], "status": shown["status"], "agent": shown}
+        return words.get(event.type, "agent.status_changed"), payload
+
+    async def _heartbeat(self, call: Call, event: Event, worker: Worker, newest: int) -> tuple[str, Payload]:
+        standing = await self._known(call, event, worker.agent_id, newest, self._standings.get)
+        status, load = OFFLINE, worker.current_load or 0.0
+        if standing is not None:
+            then = replace(standing, load=worker.current_load, last_seen_at=worker.last_seen_at)
+            status, load = agent_status(then, event.created_at), current_load(then)
+        return "agent.heartbeat", {
+            "agent_id": shown_id(worker.agent_id),
+            "status": status,
+            "current_load": int(load) if load.is_integer() else load,
+            "last_heartbeat": time_text(worker.last_seen_at),
+        }
+
+    async def _known(
+        self, call: Call, event: Event, identifier: str, newest: int, read: Callable[[Call, str], Awaitable[T]]
+    ) -> T | None:
+        """What `read` gives for an id, as it was after `event` or later; None where it is gone."""
+        key = (event.organization_id, identifier)
+        before, reading = self._read.get(key, (0, None))
+        if reading is None or before < event.number:
+            reading = asyncio.create_task(_found(read, call, identifier))
+            self._read[key] = (newest, reading)
+            self._read.move_to_end(key)
+            if len(self._read) > READ:
+                self._read.popitem(last=False)
+        try:
+            found: T | None = await asyncio.shield(reading)
+        except Exception:
+            self._read.pop(key, None)
+            raise
+        return found
+
+
+async def _found(read: Callable[[Call, str], Awaitable[T]], call: Call, identifier: str) -> T | None:
+    try:
+        return await read(call, identifier)
+    except NotFound:
+        return None
+
+
+def _task_of_session(event: Event, task: Task) -> tuple[str, Payload]:
+    shown = plain(task_message(task))
+    payload: Payload = {"session_id": shown["session_id"], "task_id": shown["id"]}
+    if event.type == "task.created":
+        return "session.task_added", {**payload, "task": shown}
+    if event.type == "task.progress":
+        return "task.progress", {**payload, "progress": shown["progress"], "message": task.progress_message}
+    return "task.status_changed", {**payload, "status": shown["status"], "task": shown}
+
+
+def _task_of_agent(event: Event, task: Task) -> tuple[str, Payload]:
+    shown = plain(task_message(task))
+    return word_for_agent(event) or event.type, {
+        "agent_id": shown["assigned_agent_id"],
+        "task_id": shown["id"],
+        "session_id": shown.get("session_id"),
+        "status": shown["status"],
+        "task": shown,
+    }
+
+
+def _alert(alert: Alert) -> Payload:
+    shown = alert_payload(alert, shown_id(alert.id))
+    return {**shown, "agent_id": shown_id(alert.subject)} if alert.kind == "agent_lost" else shown

@@ -1,0 +1,40 @@
+"""Industrial: health and readiness."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+from orchestrator.industrial.v1 import system_service_pb2 as pb
+
+from server.core.call import Call
+from server.core.system import System
+
+VERSION = version("orchestrator")
+
+
+class SystemServicer:
+    """Decodes, calls the use case, encodes."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+
+    async def health(self) -> dict[str, Any]:
+        """The same as JSON has it, for those who hear it without asking."""
+        found = await self._system.condition()
+        return {
+            "status": found.status,
+            "version": VERSION,
+            "uptime": found.uptime,
+            "components": dict(found.components),
+        }
+
+    async def GetHealth(self, _request: pb.GetHealthRequest, _call: Call) -> pb.GetHealthResponse:
+        return pb.GetHealthResponse(**await self.health())
+
+    async def GetReadiness(self, _request: pb.GetReadinessRequest, call: Call) -> pb.GetReadinessResponse:
+        checks = await self._system.readiness()
+        if not all(checks.values()):
+            # Probes look at the status, and people at what it is about.
+            call.http_status = 503
+        return pb.GetReadinessResponse(ready=all(checks.values()), checks=checks)
