@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import psutil
-from redis.asyncio import Redis
 from sqlalchemy import bindparam, func, select
 
 from server.core.call import Call
@@ -137,7 +136,7 @@ class System:
     ) -> None:
         self._database = database
         self._workers = workers
-        self._redis = Redis.from_url(redis_url, socket_timeout=CHECK_SECONDS) if redis_url else None
+        self._redis = _redis(redis_url) if redis_url else None
         self._data_dir = data_dir
         self._queue_length, self._queue_seconds = queue_length, queue_seconds
         self._work: OrderedDict[str, tuple[int, asyncio.Task[Work | None]]] = OrderedDict()
@@ -285,6 +284,13 @@ async def _counted(database: Database, organization: str) -> Work | None:
     except Exception:
         # Whatever is wrong with the database, that is the finding.
         return None
+
+
+def _redis(url: str) -> Any:
+    # It takes almost half a second to import, and few have one.
+    from redis.asyncio import Redis  # noqa: PLC0415
+
+    return Redis.from_url(url, socket_timeout=CHECK_SECONDS)
 
 
 async def _checked(ask: Callable[[], Awaitable[Any]]) -> Service:

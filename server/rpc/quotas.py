@@ -11,7 +11,6 @@ import structlog
 from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage, Storage
 from limits.aio.strategies import FixedWindowRateLimiter
-from redis.exceptions import RedisError
 
 from server.core.call import Caller
 from server.errors import TooMany
@@ -41,9 +40,15 @@ class Quotas:
     """Counts requests. `requests_per_hour` is what a key gets that carries no figure of its own."""
 
     def __init__(self, *, redis_url: str, requests_per_hour: int) -> None:
-        storage: Storage = (
-            RedisStorage(f"async+{redis_url}", implementation="redispy") if redis_url else MemoryStorage()
-        )
+        storage: Storage = MemoryStorage()
+        # What says that those who count together cannot be reached.
+        self._away: tuple[type[Exception], ...] = (OSError,)
+        if redis_url:
+            # It takes almost half a second to import, and few have one.
+            from redis.exceptions import RedisError  # noqa: PLC0415
+
+            storage = RedisStorage(f"async+{redis_url}", implementation="redispy")
+            self._away = (OSError, RedisError)
         self._limiter = FixedWindowRateLimiter(storage)
         self._alone = FixedWindowRateLimiter(MemoryStorage())
         self._requests_per_hour = requests_per_hour
@@ -60,7 +65,7 @@ class Quotas:
         minute = None if burst is None else _minute(burst, api)
         try:
             allowed, standing = await self._count(self._limiter, limit, minute, caller.key_id, hourly=hourly)
-        except (OSError, RedisError) as error:
+        except self._away as error:
             # Who cannot count together counts alone: quotas must not take the service down.
             log.warning("Redis does not answer, so this process counts by itself", error=str(error))
             allowed, standing = await self._count(self._alone, limit, minute, caller.key_id, hourly=hourly)
