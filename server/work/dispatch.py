@@ -34,6 +34,7 @@ ROOM = frozenset({"task.completed", "task.failed", "task.cancelled", "agent.acti
 UNROUTED = frozenset({"agent.deleted", "agent.inactive", "agent.lost"})
 INSTALLABLE = frozenset({"agent.created", "agent.updated"})
 MAX_ROOMY = 100
+MAX_ASKED = 1000
 log = structlog.get_logger()
 
 
@@ -53,6 +54,8 @@ class _Running:
     work: asyncio.Task[None]
     cancelled: bool = False
     lost: bool = False
+    # Whether it has got its first turn: what is cancelled before that would never end.
+    begun: bool = False
 
 
 class Dispatcher:
@@ -69,6 +72,8 @@ class Dispatcher:
         # Agents that may have room since something of theirs ended.
         self._roomy: dict[str, None] = {}
         self._remote_cancel = asyncio.Event()
+        # Attempts that were to be cancelled before we knew that we have them: a claim is announced before it returns.
+        self._asked: dict[tuple[str, int], None] = {}
         self._remote: asyncio.TimerHandle | None = None
         self._loops: list[asyncio.Task[None]] = []
         # What else each sweep does; each returns when it has done a bounded piece.
@@ -125,8 +130,11 @@ class Dispatcher:
                 self._wake[PYTHON].set()
             if kind in INSTALLABLE:
                 self._wake[INSTALLATION].set()
-            if kind == "task.cancel_requested":
-                self._cancel(event.resource_id)
+            if kind == "task.cancel_requested" and isinstance(record, Task):
+                self._cancel(record.id)
+                self._asked[record.id, record.attempt] = None
+                if len(self._asked) > MAX_ASKED:
+                    del self._asked[next(iter(self._asked))]
 
     def _look_for_others(self) -> None:
         self._remote = None
@@ -137,7 +145,8 @@ class Dispatcher:
         running = self._running.get(task_id)
         if running is not None and not running.cancelled:
             running.cancelled = True
-            running.work.cancel()
+            if running.begun:
+                running.work.cancel()
 
     async def _claim(self, runner: Runner, active: set[asyncio.Task[None]]) -> None:
         wake = self._wake[runner.runtime]
@@ -147,7 +156,8 @@ class Dispatcher:
             claimed = await self._look(runner, free) if free > 0 else []
             for task in claimed:
                 work = asyncio.create_task(self._do(runner, task))
-                self._running[task.id] = _Running(task.attempt, work)
+                asked = (task.id, task.attempt) in self._asked
+                self._running[task.id] = _Running(task.attempt, work, cancelled=asked)
                 active.add(work)
                 work.add_done_callback(active.discard)
                 work.add_done_callback(lambda _: wake.set())
@@ -174,15 +184,16 @@ class Dispatcher:
 
     async def _run(self, runner: Runner, task: Task) -> Result | None:
         """The task's result, or None where its lease is no longer ours."""
-        if task.cancel_requested_at is not None:
+        running = self._running[task.id]
+        running.begun = True
+        if task.cancel_requested_at is not None or running.cancelled:
             return Result(status=TaskStatus.CANCELLED)
         try:
             return await runner.run(task)
         except asyncio.CancelledError:
-            running = self._running[task.id]
             if not running.cancelled or running.lost:
                 raise
-            asyncio.current_task().uncancel()  # type: ignore[union-attr]
+            asyncio.current_task().uncancel()
             return Result(status=TaskStatus.CANCELLED)
         except ServiceError as error:
             # Not the task's fault. Nobody keeps its lease any more, so it runs out and the task is done again.
