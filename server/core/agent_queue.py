@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, func, select
 
 from server.core.ending import COUNT_RUNNING
+from server.core.routing import words
 from server.errors import ServiceError
 from server.model import Agent, AgentStatus, Task, Worker
 from server.store.forever import forever, set_within
@@ -26,7 +26,7 @@ AT_ONCE = 16
 _tasks = Task.table().c
 _agents = Agent.table().c
 _claimable = (_tasks.status == "pending", _tasks.rank.is_not(None))
-_AGENT = Statement[Agent](
+AGENT = Statement[Agent](
     select(Agent.table()).where(_agents.id == bindparam("agent"), _agents.deleted_at.is_(None)), Agent
 )
 _WAITING = Statement[Any](
@@ -152,7 +152,7 @@ class AgentQueue:
     async def _waiting(self, limit: int) -> tuple[int, int]:
         """How many tasks could be claimed now, and how many the agent has room for: reads, and locks nothing."""
         database = self._connected_workers.database
-        agent = await database.one(_AGENT, agent=self.agent_id)
+        agent = await database.one(AGENT, agent=self.agent_id)
         if agent is None or agent.status != AgentStatus.ACTIVE:
             self.more = False
             return 0, 0
@@ -164,7 +164,7 @@ class AgentQueue:
         row = await database.one(_WAITING, agent=self.agent_id, runtime=agent.runtime, limit=limit)
         waiting = int(row[0]) if row is not None else 0
         if waiting < limit and await database.one(_ANY_UNROUTED, organization=agent.organization_id) is not None:
-            for word in sorted({agent.type, *json.loads(agent.capabilities)}):
+            for word in words(agent):
                 if waiting < limit:
                     row = await database.one(_UNROUTED, organization=agent.organization_id, word=word, limit=limit)
                     waiting += int(row[0]) if row is not None else 0

@@ -19,6 +19,8 @@ from server.store.transaction import Transaction
 WINDOW = 64
 ROUND = 32
 INSTALLATION = "installation"
+# After which events there may be something to claim.
+CLAIMABLE = frozenset({"task.created", "task.assigned", "task.routed", "task.ready", "task.released", "task.retrying"})
 # What an attempt may take beyond its timeout before it is over: the way there and back, and making a sandbox ready.
 LATE = 5_000_000
 

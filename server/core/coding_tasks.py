@@ -41,14 +41,6 @@ _PARENT = Statement[Any](select(_tasks.parent_id).where(_tasks.id == bindparam("
 class CodingTasks(Assignments):
     """The coding tasks of every organization; each call sees its own."""
 
-    async def session(self, call: Call, identifier: str) -> Session:
-        """The session that a task is to be in. Raises NotFound."""
-        digits = parse_id("session", identifier)
-        found = await self._database.one(sessions.GET, id=digits, organization=call.organization_id)
-        if found is None:
-            raise NotFound("session", identifier)
-        return found
-
     async def create(self, call: Call, new: NewTask) -> Task:
         """A new task in a session; without capabilities it waits to be assigned, begun or taken apart by hand.
 

@@ -6,21 +6,21 @@ import asyncio
 import json
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 
 from server.core.agent_presence import is_current
-from server.core.agent_queue import AgentQueue, Consumer
+from server.core.agent_queue import AGENT, AgentQueue, Consumer
+from server.core.claims import CLAIMABLE
 from server.core.queue import Queue
 from server.core.workers import Workers
 from server.errors import NotFound, Unavailable
-from server.model import Agent, Event, Task
+from server.model import Event, Task
 from server.store.database import Database
 from server.store.feed import Feeds
 from server.store.forever import forever
 from server.store.statement import Statement
 
-# After which events there is something to claim, which end a lease, and which may make room.
-CLAIMABLE = frozenset({"task.created", "task.assigned", "task.routed", "task.ready", "task.released", "task.retrying"})
+# Which events end a lease, and so may make room.
 LEASE_ENDS = frozenset({"task.completed", "task.failed", "task.cancelled", "task.released", "task.retrying"})
 # What another process has committed is looked for at most so often, and less often where there are many agents.
 REMOTE_SECONDS = 0.005
@@ -32,9 +32,6 @@ _TO_CANCEL = Statement[Any](
     select(_tasks.id).where(
         _tasks.status == "running", _tasks.cancel_requested_at.is_not(None), _tasks.lease_holder.like("worker/%")
     )
-)
-_AGENT = Statement[Agent](
-    select(Agent.table()).where(Agent.table().c.id == bindparam("agent"), Agent.table().c.deleted_at.is_(None)), Agent
 )
 
 
@@ -70,7 +67,7 @@ class ConnectedWorkers:
 
         Raises Unavailable, and NotFound where the agent is gone.
         """
-        agent = await self.database.one(_AGENT, agent=consumer.worker.agent_id)
+        agent = await self.database.one(AGENT, agent=consumer.worker.agent_id)
         if agent is None:
             raise NotFound("agent", consumer.worker.agent_id)
         if self._feeds.closed:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, select, update
 
 from server.core.ending import Result, end, failure
+from server.core.queue import LOCK
 from server.model import Dependency, Task, TaskStatus
 from server.store.statement import Statement
 from server.store.transaction import Reader, Transaction
@@ -15,10 +16,6 @@ _tasks = Task.table().c
 _dependencies = Dependency.table().c
 _COUNTS = Statement[Any](
     select(_tasks.status, func.count()).where(_tasks.parent_id == bindparam("parent")).group_by(_tasks.status)
-)
-_LOCK = Statement[Task](
-    select(Task.table()).where(_tasks.id == bindparam("id")).with_for_update(key_share=True),
-    Task,
 )
 _TELL_AGAIN = Statement[Any](
     update(Dependency.table())
@@ -65,7 +62,7 @@ async def part_tried_again(transaction: Transaction, part: Task) -> bool:
     """Where a part that had ended is put back: whether the task that it is of waits for it once more."""
     if part.parent_id is None:
         return False
-    parent = await transaction.one(_LOCK, id=part.parent_id)
+    parent = await transaction.one(LOCK, id=part.parent_id)
     if parent is None or not parent.subtasks or parent.status != TaskStatus.RUNNING:
         return False
     if await transaction.run(_TELL_AGAIN, parent=parent.id, part=part.id):

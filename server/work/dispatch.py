@@ -12,7 +12,7 @@ from typing import Protocol
 
 import structlog
 
-from server.core.claims import INSTALLATION, PYTHON
+from server.core.claims import CLAIMABLE, INSTALLATION, PYTHON
 from server.core.ending import Result, failure
 from server.core.leases import StaleLease
 from server.core.queue import Queue
@@ -28,8 +28,7 @@ REMOTE_CANCEL_SECONDS = 0.2
 # What another process has committed is looked for at most so often.
 REMOTE_SECONDS = 0.01
 FINISH_TRIES = 5
-# After which events there may be something to claim: a task, or room for one.
-CLAIMABLE = frozenset({"task.created", "task.assigned", "task.routed", "task.ready", "task.released", "task.retrying"})
+# After which events there may be room for a task.
 ROOM = frozenset({"task.completed", "task.failed", "task.cancelled", "agent.active", "agent.updated"})
 UNROUTED = frozenset({"agent.deleted", "agent.inactive", "agent.lost"})
 INSTALLABLE = frozenset({"agent.created", "agent.updated"})

@@ -29,7 +29,7 @@ def industrial_api(
     system = SystemServicer(use_cases.system)
     sessions = SessionServicer(use_cases.sessions, use_cases.coding_sessions, use_cases.tasks)
     agents = AgentServicer(use_cases.heartbeats, use_cases.standings, use_cases.coding_tasks)
-    tasks = TaskServicer(use_cases.tasks, use_cases.coding_tasks)
+    tasks = TaskServicer(use_cases.tasks, use_cases.coding_tasks, use_cases.sessions)
     events = EventServicer(
         use_cases.events,
         use_cases.coding_sessions.counted,

@@ -16,6 +16,7 @@ from server.core.coding_tasks import CodingTasks, achieved
 from server.core.decomposition import Part, Template, templates
 from server.core.ids import parse_filter
 from server.core.making import NewTask
+from server.core.sessions import Sessions
 from server.core.tasks import Tasks
 from server.core.worker_reports import failed
 from server.errors import InvalidRequest
@@ -38,8 +39,9 @@ _FILTERS: dict[str, dict[str, str]] = {
 class TaskServicer:
     """Decodes, calls the use case, encodes."""
 
-    def __init__(self, tasks: Tasks, coding: CodingTasks) -> None:
+    def __init__(self, tasks: Tasks, coding: CodingTasks, sessions: Sessions) -> None:
         self._tasks = tasks
+        self._sessions = sessions
         self._coding = coding
 
     async def ListTasks(self, request: pb.ListTasksRequest, call: Call) -> pb.ListTasksResponse:
@@ -63,7 +65,7 @@ class TaskServicer:
             raise InvalidRequest("title", "must not be blank")
         if not all(word.strip() for word in request.required_capabilities):
             raise InvalidRequest("required_capabilities", "must not be blank")
-        session = await self._coding.session(call, request.session_id)
+        session = await self._sessions.get(call, request.session_id)
         new = NewTask(
             session_id=session.id,
             title=request.title,
