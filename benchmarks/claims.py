@@ -14,20 +14,19 @@ from pathlib import Path
 from benchmarks.load import Failed
 from benchmarks.postgres import new_database
 from benchmarks.report import ms, percentile, table
-from server.core import identity
-from server.core.agents import Agents
-from server.core.call import Call, Caller
-from server.core.making import NewTask
-from server.core.profile import Profile
-from server.core.queue import Queue
-from server.core.tasks import Tasks
-from server.core.totals import Totals
-from server.core.workers import Workers
+from server.core.agents.profile import AgentProfile
+from server.core.agents.registry import AgentRegistry
+from server.core.identity import api_keys
+from server.core.queue.claims import Claims
+from server.core.queue.creation import NewTask
+from server.core.queue.lease_service import LeaseService
+from server.core.shared.call_context import Call, Caller
+from server.core.shared.count_cache import CountCache
+from server.core.tasks.commands import TaskCommands
+from server.core.workers.registry import WorkerRegistry
 from server.model import Agent, Worker
 from server.settings import Settings
-from server.store.bus import SocketBus
 from server.store.database import Database
-from server.store.feed import Feeds
 from server.store.migrations import migrate
 from server.store.opened import open_database
 
@@ -58,7 +57,7 @@ async def _measure(settings: Settings, sizes: tuple[int, ...]) -> list[list[str]
     database = open_database(settings)
     await database.open()
     try:
-        backlog = await _Backlog.make(database, settings)
+        backlog = await _Backlog.make(database)
         rows = []
         for size in sizes:
             await backlog.fill(size)
@@ -78,29 +77,30 @@ def _figures(seconds: list[float]) -> list[str]:
 class _Backlog:
     """A thousand agents, half of them with code and half with a worker, and tasks that wait for them."""
 
-    def __init__(self, database: Database, settings: Settings, call: Call) -> None:
+    def __init__(self, database: Database, call: Call) -> None:
         self._call = call
-        totals = Totals(database)
-        self._agents = Agents(database, totals, no_sandbox=lambda: None)
-        self._tasks = Tasks(database, totals, Feeds(database, SocketBus(settings.run_dir)), self._agents)
-        self._queue = Queue(database, lease_seconds=600, max_attempts=3)
-        self._workers = Workers(database, self._queue, silent_seconds=600)
+        totals = CountCache(database)
+        self._agents = AgentRegistry(database, totals, no_sandbox=lambda: None)
+        self._tasks = TaskCommands(database, self._agents)
+        self._claims = Claims(database, lease_seconds=600)
+        leases = LeaseService(database, lease_seconds=600, max_attempts=3)
+        self._workers = WorkerRegistry(database, leases, silent_seconds=600)
         self._everybody: list[Agent] = []
         self._connected: list[Worker] = []
         self._waiting = 0
 
     @classmethod
-    async def make(cls, database: Database, settings: Settings) -> _Backlog:
-        key, _ = await identity.create_key(database, organization=uuid.uuid4().hex, name="benchmark")
-        backlog = cls(database, settings, Call(Caller(key.organization_id, key.user_id, key.id, frozenset("*")), ""))
-        profile = Profile(type="external", max_concurrent_tasks=10_000)
+    async def make(cls, database: Database) -> _Backlog:
+        key, _ = await api_keys.create_key(database, organization=uuid.uuid4().hex, name="benchmark")
+        backlog = cls(database, Call(Caller(key.organization_id, key.user_id, key.id, frozenset("*")), ""))
+        profile = AgentProfile(type="external", max_concurrent_tasks=10_000)
         for index in range(AGENTS):
             if index % 2:
                 agent = await backlog._agents.register(backlog._call, name=f"agent {index}", profile=profile)
                 worker, _ = await backlog._workers.connect(backlog._call, agent_id=agent.id, capacity=1000)
                 backlog._connected.append(worker)
             else:
-                wide = Profile(max_concurrent_tasks=10_000)
+                wide = AgentProfile(max_concurrent_tasks=10_000)
                 agent = await backlog._agents.create(backlog._call, name=f"agent {index}", code=CODE, profile=wide)
             backlog._everybody.append(agent)
         return backlog
@@ -119,7 +119,7 @@ class _Backlog:
         times = []
         for worker in random.sample(self._connected, CLAIMS):
             began = time.perf_counter()
-            claimed = await self._workers.claim(worker, 1)
+            claimed = await self._claims.claim_of(worker.agent_id, worker.holder, 1)
             times.append(time.perf_counter() - began)
             self._count(claimed)
         return times
@@ -129,7 +129,7 @@ class _Backlog:
         times = []
         for _ in range(CLAIMS):
             began = time.perf_counter()
-            claimed = await self._queue.claim("python", "benchmark", 1)
+            claimed = await self._claims.claim("python", "benchmark", 1)
             times.append(time.perf_counter() - began)
             self._count(claimed)
         return times

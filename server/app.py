@@ -14,42 +14,49 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from gateway.websocket import Bridge
+from server.apikit.api import Api
+from server.apikit.cors import Origins
 from server.apis.agent_operations import agent_operations_api
 from server.apis.agent_orchestration import agent_orchestration_api
-from server.apis.api import Api
 from server.apis.industrial import industrial_api
 from server.apis.native import native_api
-from server.core import idempotency
-from server.core.agents import Agents
-from server.core.clients import Clients
-from server.core.coding_sessions import CodingSessions
-from server.core.coding_tasks import CodingTasks
-from server.core.connected_workers import ConnectedWorkers
-from server.core.dependents import Dependents
-from server.core.events import Events
-from server.core.heartbeats import Heartbeats
-from server.core.identity import Identity
-from server.core.metrics import Metrics
-from server.core.origins import Origins
-from server.core.queue import Queue
-from server.core.repairs import Repairs
-from server.core.routing import Rerouting
-from server.core.sessions import Sessions
-from server.core.standing import Standings
-from server.core.system import System
-from server.core.tasks import Tasks
-from server.core.timetable import Timetable
-from server.core.tokens import Tokens, signing_secret
-from server.core.totals import Totals
+from server.core.agents.health import AgentHealthChecks
+from server.core.agents.performance import AgentPerformance
+from server.core.agents.registry import AgentRegistry
+from server.core.coding.assignments import Assignments
+from server.core.coding.checkpoints import Checkpoints
+from server.core.coding.sessions import CodingSessions
+from server.core.coding.tasks import CodingTasks
+from server.core.events.stream import EventStreams
+from server.core.identity.access_tokens import AccessTokens, signing_secret
+from server.core.identity.authentication import Authenticator
+from server.core.identity.oauth_clients import OAuthClients
+from server.core.monitoring.alert_rules import AlertRules, AlertThresholds
+from server.core.monitoring.health import HealthChecks
+from server.core.monitoring.task_metrics import TaskMetrics
+from server.core.queue.claims import Claims
+from server.core.queue.dependencies import Dependencies
+from server.core.queue.due_tasks import DueTasks
+from server.core.queue.lease_service import LeaseService
+from server.core.queue.rerouting import Rerouting
+from server.core.sessions.lifecycle import Sessions
+from server.core.sessions.statistics import SessionStatistics
+from server.core.shared import idempotency
+from server.core.shared.count_cache import CountCache
+from server.core.tasks.commands import TaskCommands
+from server.core.tasks.queries import TaskQueries
 from server.core.use_cases import UseCases
-from server.core.watch import Thresholds, Watch
-from server.core.workers import Workers
-from server.core.workflow_runs import Runs
-from server.core.workflows import Workflows
+from server.core.workers.agent_heartbeats import AgentHeartbeats
+from server.core.workers.hub import WorkerHub
+from server.core.workers.reconciliation import Reconciliation
+from server.core.workers.registry import WorkerRegistry
+from server.core.workers.reports import WorkerReports
+from server.core.workflows import progression
+from server.core.workflows.definitions import WorkflowDefinitions
+from server.core.workflows.runs import WorkflowRuns
 from server.rpc.guests import Guests
+from server.rpc.handlers import Handlers
 from server.rpc.log import CallLog
-from server.rpc.method import Methods
 from server.rpc.pipeline import Pipeline
 from server.rpc.quotas import Quotas
 from server.settings import Settings
@@ -58,6 +65,7 @@ from server.store.database import Database
 from server.store.feed import Feeds
 from server.store.forever import forever
 from server.store.opened import open_database
+from server.websocket import Bridge
 from server.work.clock import QueueClock
 from server.work.dispatch import Dispatcher
 from server.work.environments import Environments
@@ -88,59 +96,67 @@ class Application:
             concurrency=settings.sandbox_concurrency,
             unsandboxed=settings.allow_unsandboxed,
         )
-        self.queue = Queue(self.database, lease_seconds=settings.lease_seconds, max_attempts=settings.max_attempts)
-        self.tokens = Tokens(signing_secret(settings))
+        # The end of a task is a step of its workflow run.
+        self.database.hooks.task_ended.append(progression.advance)
+        self.claims = Claims(self.database, lease_seconds=settings.lease_seconds)
+        self.leases = LeaseService(
+            self.database, lease_seconds=settings.lease_seconds, max_attempts=settings.max_attempts
+        )
+        self.tokens = AccessTokens(signing_secret(settings))
         self.use_cases = self._use_cases()
         self.dispatcher = self._dispatcher()
-        self.clock = QueueClock(self.database, Timetable(self.database), Dependents(self.database), self.feeds)
+        self.clock = QueueClock(self.database, DueTasks(self.database), Dependencies(self.database), self.feeds)
         self.health = health.aio.HealthServicer()
         self.server = self._server()
         self._trimmed = time.monotonic()
 
     def _use_cases(self) -> UseCases:
         settings, database = self.settings, self.database
-        totals = Totals(database)
-        agents = Agents(database, totals, no_sandbox=lambda: self.sandboxes.unavailable)
-        open_sessions = None if settings.no_quotas else settings.open_sessions
-        workers = Workers(database, self.queue, silent_seconds=settings.worker_silent_seconds)
+        counts = CountCache(database)
+        agents = AgentRegistry(database, counts, no_sandbox=lambda: self.sandboxes.unavailable)
+        reports = WorkerReports(database, self.leases)
+        quotas = not settings.no_quotas
         return UseCases(
-            sessions=Sessions(database, totals, open_sessions=open_sessions),
             agents=agents,
-            tasks=Tasks(database, totals, self.feeds, agents),
-            workers=workers,
-            connected_workers=ConnectedWorkers(
-                database, self.queue, workers, self.feeds, lease_seconds=settings.lease_seconds
-            ),
-            events=Events(database, self.feeds, heartbeat_seconds=settings.heartbeat_seconds),
-            clients=Clients(database, self.tokens),
-            workflows=Workflows(database, totals),
-            runs=Runs(database, totals, self.feeds),
-            system=System(
+            agent_health=AgentHealthChecks(database),
+            agent_heartbeats=AgentHeartbeats(database, silent_seconds=settings.agent_silent_seconds),
+            agent_performance=AgentPerformance(database),
+            assignments=Assignments(database, lease_seconds=settings.agent_silent_seconds),
+            checkpoints=Checkpoints(database),
+            coding_sessions=CodingSessions(database, running=settings.running_sessions if quotas else None),
+            coding_tasks=CodingTasks(database),
+            events=EventStreams(database, self.feeds, heartbeat_seconds=settings.heartbeat_seconds),
+            health=HealthChecks(
                 database,
-                workers,
                 redis_url=settings.redis_url,
                 data_dir=settings.data_dir,
                 queue_length=settings.queue_alert_tasks,
                 queue_seconds=settings.queue_alert_seconds,
                 no_sandbox=lambda: self.sandboxes.unavailable,
             ),
-            metrics=Metrics(database),
-            coding_sessions=CodingSessions(database, running=None if settings.no_quotas else settings.running_sessions),
-            coding_tasks=CodingTasks(database, lease_seconds=settings.agent_silent_seconds),
-            heartbeats=Heartbeats(database, silent_seconds=settings.agent_silent_seconds),
-            standings=Standings(database),
+            oauth_clients=OAuthClients(database, self.tokens),
+            sessions=Sessions(database, counts, open_sessions=settings.open_sessions if quotas else None),
+            session_statistics=SessionStatistics(database),
+            tasks=TaskCommands(database, agents),
+            task_metrics=TaskMetrics(database),
+            task_queries=TaskQueries(database, counts, self.feeds),
+            workers=WorkerRegistry(database, self.leases, silent_seconds=settings.worker_silent_seconds),
+            worker_hub=WorkerHub(database, self.claims, reports, self.feeds, lease_seconds=settings.lease_seconds),
+            worker_reports=reports,
+            workflows=WorkflowDefinitions(database, counts),
+            workflow_runs=WorkflowRuns(database, counts, self.feeds),
         )
 
-    def _watch(self) -> Watch:
+    def _alert_rules(self) -> AlertRules:
         settings = self.settings
-        thresholds = Thresholds(
+        thresholds = AlertThresholds(
             queue_length=settings.queue_alert_tasks,
             queue_seconds=settings.queue_alert_seconds,
             error_percent=settings.error_alert_percent,
             error_tasks=settings.error_alert_tasks,
             disk_percent=settings.disk_alert_percent,
         )
-        return Watch(self.database, self.use_cases.system.disk_percent, thresholds)
+        return AlertRules(self.database, self.use_cases.health.disk_percent, thresholds)
 
     def _dispatcher(self) -> Dispatcher:
         settings, agents = self.settings, self.use_cases.agents
@@ -151,18 +167,20 @@ class Application:
         )
         self.installer = Installer(agents, environments)
         runner = PythonRunner(agents, self.sandboxes, environments, limits, settings.sandbox_concurrency)
-        dispatcher = Dispatcher(self.queue, self.feeds, [runner, self.installer], lease_seconds=settings.lease_seconds)
+        dispatcher = Dispatcher(
+            self.claims, self.leases, self.feeds, [runner, self.installer], lease_seconds=settings.lease_seconds
+        )
         cases = self.use_cases
         dispatcher.sweeps = [
             cases.sessions.expire,
             cases.coding_sessions.start_queued,
             cases.workers.find_lost,
             Rerouting(self.database).sweep,
-            Repairs(self.database).sweep,
-            cases.runs.cancel_orphans,
+            Reconciliation(self.database).sweep,
+            cases.workflow_runs.cancel_orphans,
             self._forget_old,
-            cases.metrics.compact,
-            self._watch().sweep,
+            cases.task_metrics.compact,
+            self._alert_rules().sweep,
         ]
         return dispatcher
 
@@ -192,7 +210,7 @@ class Application:
         )
         self.calls = CallLog(self.settings.log_level)
         guests = Guests(self.settings.guest_key_path)
-        pipeline = Pipeline(self.database, Identity(self.database, self.tokens), quotas, self.calls, guests)
+        pipeline = Pipeline(self.database, Authenticator(self.database, self.tokens), quotas, self.calls, guests)
         apis: Sequence[Api] = (
             native_api(self.use_cases),
             agent_orchestration_api(self.use_cases, wait_seconds=self.settings.execute_wait_seconds),
@@ -211,9 +229,9 @@ class Application:
             ),
         )
         self.services = [service.full_name for api in apis for service, _ in api.services]
-        methods = Methods(apis, pipeline)
-        server.add_generic_rpc_handlers((methods,))
-        self.sockets = Bridge(methods.dialogues, connections=self.settings.socket_connections)
+        handlers = Handlers(apis, pipeline)
+        server.add_generic_rpc_handlers((handlers,))
+        self.sockets = Bridge(handlers.bidi, connections=self.settings.socket_connections)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
         names = [*self.services, health.SERVICE_NAME, reflection.SERVICE_NAME]
         reflection.enable_server_reflection(names, server)
@@ -252,7 +270,7 @@ class Application:
         await self.sandboxes.close()
         self._polling.cancel()
         await asyncio.gather(self._polling, return_exceptions=True)
-        await self.use_cases.system.close()
+        await self.use_cases.health.close()
         await self.bus.close()
         await self.database.close()
         self.calls.flush()

@@ -6,8 +6,8 @@ import asyncio
 import fcntl
 import os
 
-from server.core import identity
-from server.core.tokens import signing_secret
+from server.core.identity import api_keys
+from server.core.identity.access_tokens import signing_secret
 from server.settings import Settings
 from server.store.migrations import migrate
 from server.store.opened import open_database
@@ -32,7 +32,7 @@ async def _development_key(settings: Settings) -> None:
     await database.open()
     try:
         known = settings.key_path.read_text().strip() if settings.key_path.exists() else ""
-        secret = await identity.ensure_key(database, known, organization="Development", name="development")
+        secret = await api_keys.ensure_key(database, known, organization="Development", name="development")
     finally:
         await database.close()
     if known:

@@ -15,8 +15,8 @@ import asyncpg
 import pytest
 
 from server.app import Application
-from server.core import identity
-from server.core.call import Call, Caller
+from server.core.identity import api_keys
+from server.core.shared.call_context import Call, Caller
 from server.rpc import log
 from server.settings import Settings
 from server.store.opened import open_database
@@ -120,7 +120,7 @@ class Tenant:
 
 
 async def make_tenant(database: Database, **options: Any) -> Tenant:
-    key, secret = await identity.create_key(database, organization=f"Org {uuid.uuid4().hex}", name="test", **options)
+    key, secret = await api_keys.create_key(database, organization=f"Org {uuid.uuid4().hex}", name="test", **options)
     caller = Caller(key.organization_id, key.user_id, key.id, frozenset(key.scopes.split()), key.hourly_limit)
     return Tenant(caller, secret)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from server.core.identity import Identity
+from server.core.identity.authentication import Authenticator
 from server.prepare import prepare
 from server.settings import Settings
 from server.store.opened import open_database
@@ -63,7 +63,7 @@ def test_the_development_key_works_in_another_database_too(tmp_path: Path) -> No
         database = open_database(other)
         await database.open()
         try:
-            return (await Identity(database).caller(other.key_path.read_text().strip())).organization_id
+            return (await Authenticator(database).caller(other.key_path.read_text().strip())).organization_id
         finally:
             await database.close()
 

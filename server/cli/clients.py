@@ -25,7 +25,7 @@ def create(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Create a client and print its secret, this once."""
-    from server.core import clients as core
+    from server.core.identity import oauth_clients as core
 
     async def work(database: Database) -> tuple[str, str]:
         client, secret = await core.create_client(
@@ -43,7 +43,7 @@ def list_(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from server.core import clients as core
+    from server.core.identity import oauth_clients as core
 
     table = Table("id", "name", "scopes", "tokens live", "created", "state")
     for client in run(core.list_clients, data_dir=data_dir, database_url=database_url):
@@ -60,7 +60,7 @@ def revoke(
     database_url: DatabaseUrl = None,
 ) -> None:
     """End a client and its tokens for good; running servers notice within a second."""
-    from server.core import clients as core
+    from server.core.identity import oauth_clients as core
 
     run(lambda database: core.revoke_client(database, identifier), data_dir=data_dir, database_url=database_url)
     typer.echo("revoked")

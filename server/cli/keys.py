@@ -31,12 +31,12 @@ def create(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Create a key and print it, this once."""
-    from server.core import identity
+    from server.core.identity import api_keys
 
     until = datetime.now(UTC) + timedelta(days=expires_in_days) if expires_in_days is not None else None
 
     async def work(database: Database) -> tuple[str, str]:
-        key, secret = await identity.create_key(
+        key, secret = await api_keys.create_key(
             database,
             organization=organization,
             name=name,
@@ -56,10 +56,10 @@ def list_(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from server.core import identity
+    from server.core.identity import api_keys
 
     table = Table("id", "name", "begins", "scopes", "created", "state")
-    for key in run(identity.list_keys, data_dir=data_dir, database_url=database_url):
+    for key in run(api_keys.list_keys, data_dir=data_dir, database_url=database_url):
         table.add_row(f"key_{key.id}", key.name, f"{key.prefix}…", key.scopes, day(key.created_at), _state(key))
     Console(width=None if Console().is_terminal else 160).print(table)
 
@@ -71,9 +71,9 @@ def revoke(
     database_url: DatabaseUrl = None,
 ) -> None:
     """End a key for good; running servers notice within a second."""
-    from server.core import identity
+    from server.core.identity import api_keys
 
-    run(lambda database: identity.revoke_key(database, identifier), data_dir=data_dir, database_url=database_url)
+    run(lambda database: api_keys.revoke_key(database, identifier), data_dir=data_dir, database_url=database_url)
     typer.echo("revoked")
 
 

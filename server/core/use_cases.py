@@ -4,39 +4,51 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from server.core.agents import Agents
-from server.core.clients import Clients
-from server.core.coding_sessions import CodingSessions
-from server.core.coding_tasks import CodingTasks
-from server.core.connected_workers import ConnectedWorkers
-from server.core.events import Events
-from server.core.heartbeats import Heartbeats
-from server.core.metrics import Metrics
-from server.core.sessions import Sessions
-from server.core.standing import Standings
-from server.core.system import System
-from server.core.tasks import Tasks
-from server.core.workers import Workers
-from server.core.workflow_runs import Runs
-from server.core.workflows import Workflows
+from server.core.agents.health import AgentHealthChecks
+from server.core.agents.performance import AgentPerformance
+from server.core.agents.registry import AgentRegistry
+from server.core.coding.assignments import Assignments
+from server.core.coding.checkpoints import Checkpoints
+from server.core.coding.sessions import CodingSessions
+from server.core.coding.tasks import CodingTasks
+from server.core.events.stream import EventStreams
+from server.core.identity.oauth_clients import OAuthClients
+from server.core.monitoring.health import HealthChecks
+from server.core.monitoring.task_metrics import TaskMetrics
+from server.core.sessions.lifecycle import Sessions
+from server.core.sessions.statistics import SessionStatistics
+from server.core.tasks.commands import TaskCommands
+from server.core.tasks.queries import TaskQueries
+from server.core.workers.agent_heartbeats import AgentHeartbeats
+from server.core.workers.hub import WorkerHub
+from server.core.workers.registry import WorkerRegistry
+from server.core.workers.reports import WorkerReports
+from server.core.workflows.definitions import WorkflowDefinitions
+from server.core.workflows.runs import WorkflowRuns
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UseCases:
     """One of each."""
 
-    sessions: Sessions
-    agents: Agents
-    tasks: Tasks
-    workers: Workers
-    connected_workers: ConnectedWorkers
-    events: Events
-    clients: Clients
-    workflows: Workflows
-    runs: Runs
-    system: System
-    metrics: Metrics
+    agents: AgentRegistry
+    agent_health: AgentHealthChecks
+    agent_heartbeats: AgentHeartbeats
+    agent_performance: AgentPerformance
+    assignments: Assignments
+    checkpoints: Checkpoints
     coding_sessions: CodingSessions
     coding_tasks: CodingTasks
-    heartbeats: Heartbeats
-    standings: Standings
+    events: EventStreams
+    health: HealthChecks
+    oauth_clients: OAuthClients
+    sessions: Sessions
+    session_statistics: SessionStatistics
+    tasks: TaskCommands
+    task_metrics: TaskMetrics
+    task_queries: TaskQueries
+    workers: WorkerRegistry
+    worker_hub: WorkerHub
+    worker_reports: WorkerReports
+    workflows: WorkflowDefinitions
+    workflow_runs: WorkflowRuns

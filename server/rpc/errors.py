@@ -11,7 +11,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
-from server.apis.api import Rendered
+from server.apikit.api import Rendered
 from server.errors import InvalidRequest, ServiceError, TooMany
 
 DOMAIN = "orchestrator"

@@ -10,7 +10,7 @@ import ipaddress
 import re
 from pathlib import Path
 
-from server.core.call import Call
+from server.core.shared.call_context import Call
 from server.errors import Forbidden
 from server.rpc.credentials import says_nothing
 from server.rpc.method import Method

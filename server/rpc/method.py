@@ -1,25 +1,20 @@
-"""Methods as the protos describe them, turned into gRPC handlers when the server is built."""
+"""Methods as the protos describe them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote_plus
 
-import grpc
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from server.apis.api import Api
-from server.core.origins import Origins
+from server.apikit.api import Api
+from server.apikit.cors import Origins
 from server.errors import InvalidRequest
-from server.rpc.direct import Direct
-
-if TYPE_CHECKING:
-    from server.rpc.pipeline import Pipeline
 
 RULE = "orchestrator.options.v1.rule"
 HTTP = "google.api.http"
@@ -119,44 +114,3 @@ def _paths(descriptor: MethodDescriptor) -> tuple[tuple[re.Pattern[str], Mapping
             literals = [re.escape(each) for each in _VARIABLE.sub("\0", template).split("\0")]
             paths.append((re.compile("[^/]+".join(literals)), spelled))
     return tuple(paths)
-
-
-@dataclass(frozen=True, slots=True)
-class Dialogue:
-    """A bidirectional method as whoever is in this process calls it, without a channel."""
-
-    api: Api
-    descriptor: MethodDescriptor
-    handle: Callable[[AsyncIterator[Message], Direct], AsyncIterator[Message]]
-
-
-class Methods(grpc.GenericRpcHandler):
-    """Every method of every API, found by its path in one look."""
-
-    def __init__(self, apis: Sequence[Api], pipeline: Pipeline) -> None:
-        self._by_path: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
-        self.dialogues: list[Dialogue] = []
-        for api in apis:
-            for service, servicer in api.services:
-                for descriptor in service.methods:
-                    self._add(api, descriptor, servicer, pipeline)
-
-    def _add(self, api: Api, descriptor: MethodDescriptor, servicer: object, pipeline: Pipeline) -> None:
-        """Raises where the servicer lacks the method: no RPC is left unimplemented."""
-        method = method_of(descriptor, api)
-        behaviour = getattr(servicer, descriptor.name)
-        handle: Any
-        make: Any
-        if method.client_streams:
-            make, handle = grpc.stream_stream_rpc_method_handler, pipeline.bidi(api, method, behaviour)
-            self.dialogues.append(Dialogue(api, descriptor, handle))
-        elif method.streams:
-            make, handle = grpc.unary_stream_rpc_method_handler, pipeline.stream(api, method, behaviour)
-        else:
-            make, handle = grpc.unary_unary_rpc_method_handler, pipeline.unary(api, method, behaviour)
-        # Requests are parsed in the pipeline, which refuses a malformed one like any other.
-        self._by_path[f"/{method.name}"] = make(handle, response_serializer=method.answer.SerializeToString)
-
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
-        """The handler of a method, or None for one that is not ours."""
-        return self._by_path.get(handler_call_details.method)

@@ -12,16 +12,16 @@ from typing import Any
 import structlog
 from google.protobuf.message import Message
 
-from server.apis.api import Api, Rendered
-from server.core import idempotency
-from server.core.call import Call
-from server.core.identity import Identity
+from server.apikit.api import Api, Rendered
+from server.core.identity.authentication import Authenticator
+from server.core.shared import idempotency
+from server.core.shared.call_context import Call
 from server.errors import InvalidRequest, ServiceError
 from server.model import new_id
-from server.rpc.admission import NOBODY, Admission
-from server.rpc.direct import Direct
+from server.rpc.access import NOBODY, AccessControl
 from server.rpc.errors import CODES, MAX_MESSAGE, gateway_headers, status_details
 from server.rpc.guests import HOST, ORIGIN, PEER, SITE, Guests
+from server.rpc.in_process import InProcessContext
 from server.rpc.log import CallLog
 from server.rpc.method import Method
 from server.rpc.quotas import Exhausted, Quotas
@@ -69,14 +69,14 @@ class Pipeline:
     def __init__(
         self,
         database: Database,
-        identity: Identity,
+        identity: Authenticator,
         quotas: Quotas | None,
         calls: CallLog,
         guests: Guests | None = None,
     ) -> None:
         self._calls = calls
         self._database = database
-        self._admission = Admission(identity, quotas, guests)
+        self._access = AccessControl(identity, quotas, guests)
 
     def unary(
         self, api: Api, method: Method, behaviour: Callable[[Any, Call], Awaitable[Message]]
@@ -87,8 +87,8 @@ class Pipeline:
             began = time.perf_counter()
             call = _call(method, context)
             try:
-                await self._admission.enter(call, method)
-                message = self._admission.message(method, request)
+                await self._access.enter(call, method)
+                message = self._access.message(method, request)
                 if method.idempotency and "idempotency-key" in call.headers and call.caller is not NOBODY:
                     answer = await self._once(call, method, message, behaviour)
                 else:
@@ -112,7 +112,7 @@ class Pipeline:
         """The handler of a method that goes on answering. `behaviour` checks first, then returns what to send."""
 
         def begin(request: bytes, call: Call) -> Awaitable[AsyncIterator[Message]]:
-            return behaviour(self._admission.message(method, request), call)
+            return behaviour(self._access.message(method, request), call)
 
         return self._answering(api, method, begin)
 
@@ -129,7 +129,7 @@ class Pipeline:
         """
 
         def begin(requests: AsyncIterator[bytes | Message], call: Call) -> Awaitable[AsyncIterator[Message]]:
-            return behaviour(self._admission.messages(method, requests), call)
+            return behaviour(self._access.messages(method, requests), call)
 
         return self._answering(api, method, begin)
 
@@ -141,15 +141,15 @@ class Pipeline:
             call = _call(method, context)
             code = "CANCELLED"
             try:
-                if method.client_streams and call.through_gateway and not isinstance(context, Direct):
+                if method.client_streams and call.through_gateway and not isinstance(context, InProcessContext):
                     raise UpgradeRequired
-                await self._admission.enter(call, method)
+                await self._access.enter(call, method)
                 answers = await begin(request, call)
                 await context.send_initial_metadata(_beside(call))
                 async for answer in answers:
                     # A stream ends with its key: heartbeats pass here too.
-                    if not self._admission.still_in(call):
-                        await self._admission.stay(call)
+                    if not self._access.still_in(call):
+                        await self._access.stay(call)
                     yield answer
                 code = "OK"
             except Exception as error:
@@ -186,13 +186,13 @@ class Pipeline:
         code = CODES[known.kind]
         headers = [("x-request-id", call.request_id)]
         if isinstance(known, Exhausted):
-            call.beside = known.standing.headers()
+            call.response_headers = known.quota.headers()
             headers.append(("retry-after", str(known.retry_after)))
         elif known.kind == "unavailable":
             headers.append(("retry-after", "1"))
-        headers.extend(call.beside)
+        headers.extend(call.response_headers)
         self._note(call, code.name, began, reason=known.reason)
-        if isinstance(context, Direct):
+        if isinstance(context, InProcessContext):
             raise known from None
         trailing: list[tuple[str, str | bytes]] = [*headers]
         if call.through_gateway:
@@ -224,7 +224,7 @@ def _known(error: BaseException) -> ServiceError | None:
 
 def _beside(call: Call) -> tuple[tuple[str, str], ...]:
     """What goes beside an answer's body."""
-    headers = [("x-request-id", call.request_id), *call.beside]
+    headers = [("x-request-id", call.request_id), *call.response_headers]
     if call.etag:
         headers.append(("etag", f'"{call.etag}"'))
     if call.through_gateway and call.http_status != 200:

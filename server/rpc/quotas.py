@@ -12,14 +12,14 @@ from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage, Storage
 from limits.aio.strategies import FixedWindowRateLimiter
 
-from server.core.call import Caller
+from server.core.shared.call_context import Caller
 from server.errors import TooMany
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class QuotaWindow:
     """Where a key stands in its window; `reset` is in seconds since 1970."""
 
     limit: int
@@ -53,7 +53,9 @@ class Quotas:
         self._alone = FixedWindowRateLimiter(MemoryStorage())
         self._requests_per_hour = requests_per_hour
 
-    async def take(self, caller: Caller, burst: int | None = None, *, api: str = "", hourly: bool = True) -> Standing:
+    async def take(
+        self, caller: Caller, burst: int | None = None, *, api: str = "", hourly: bool = True
+    ) -> QuotaWindow:
         """Counts one request, of `burst` a minute where that is given. Raises Exhausted when none is left.
 
         The minutes of each `api` are its own; the hour is all APIs' together, but for those where `hourly` is false: it
@@ -64,14 +66,14 @@ class Quotas:
         limit = None if figure is None else _hour(figure)
         minute = None if burst is None else _minute(burst, api)
         try:
-            allowed, standing = await self._count(self._limiter, limit, minute, caller.key_id, hourly=hourly)
+            allowed, quota = await self._count(self._limiter, limit, minute, caller.key_id, hourly=hourly)
         except self._away as error:
             # Who cannot count together counts alone: quotas must not take the service down.
             log.warning("Redis does not answer, so this process counts by itself", error=str(error))
-            allowed, standing = await self._count(self._alone, limit, minute, caller.key_id, hourly=hourly)
+            allowed, quota = await self._count(self._alone, limit, minute, caller.key_id, hourly=hourly)
         if not allowed:
-            raise Exhausted(standing)
-        return standing
+            raise Exhausted(quota)
+        return quota
 
     @staticmethod
     async def _count(
@@ -81,7 +83,7 @@ class Quotas:
         key: str,
         *,
         hourly: bool,
-    ) -> tuple[bool, Standing]:
+    ) -> tuple[bool, QuotaWindow]:
         """Whether a request is allowed, and where its key stands in the window that decides, or that counts here."""
         shown: RateLimitItem | None = hour if hourly or minute is None else minute
         allowed = True
@@ -94,21 +96,21 @@ class Quotas:
                 await limiter.hit(minute, key, cost=-1)
         assert shown is not None
         reset, remaining = await limiter.get_window_stats(shown, key)
-        return allowed, Standing(shown.amount, remaining, int(reset), "minute" if shown is minute else "hour")
+        return allowed, QuotaWindow(shown.amount, remaining, int(reset), "minute" if shown is minute else "hour")
 
 
 class Exhausted(TooMany):
     """The window's requests are used up."""
 
-    def __init__(self, standing: Standing) -> None:
-        wait = max(1, standing.reset - math.floor(time.time()))
+    def __init__(self, quota: QuotaWindow) -> None:
+        wait = max(1, quota.reset - math.floor(time.time()))
         super().__init__(
-            f"{standing.limit} requests {_A_WINDOW[standing.window]} are the limit of this key; "
+            f"{quota.limit} requests {_A_WINDOW[quota.window]} are the limit of this key; "
             f"it is free again in {wait} seconds",
-            details={"limit": standing.limit, "window": standing.window, "retry_after": wait},
+            details={"limit": quota.limit, "window": quota.window, "retry_after": wait},
             retry_after=wait,
         )
-        self.standing = standing
+        self.quota = quota
 
 
 _A_WINDOW = {"hour": "an hour", "minute": "a minute"}

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
 from server.model import Event
+from server.store.hooks import Hooks
 from server.store.statement import Statement
 from server.store.transaction import Reader, Transaction
 
@@ -31,6 +32,7 @@ class Database(Reader, Protocol):
 
     dialect: str
     clock: Clock
+    hooks: Hooks
     # Told of the events of each commit of this process, in order.
     committed: Committed
 

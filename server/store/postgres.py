@@ -17,6 +17,7 @@ import asyncpg
 from server.errors import StorageFull, Unavailable
 from server.model import Event, Record
 from server.store.database import Body, Clock, Committed, nobody_listens, system_clock
+from server.store.hooks import Hooks
 from server.store.statement import Statement, change, insertion
 from server.store.transaction import Again, Row, TransactionBase, settle
 
@@ -107,9 +108,9 @@ class PostgresTransaction(_Statements, TransactionBase):
     statement writes, it is a transaction by itself.
     """
 
-    def __init__(self, connection: Any, now: int, begin: Callable[[], Awaitable[object]]) -> None:
+    def __init__(self, connection: Any, now: int, hooks: Hooks, begin: Callable[[], Awaitable[object]]) -> None:
         _Statements.__init__(self, connection)
-        TransactionBase.__init__(self, now)
+        TransactionBase.__init__(self, now, hooks)
         self._begin = begin
         self._begun = False
         self._waiting: list[tuple[Statement[Any], dict[str, Any]]] = []
@@ -187,6 +188,7 @@ class Postgres:
     def __init__(self, url: str, clock: Clock = system_clock, *, connections: int = 16) -> None:
         self.url = url
         self.clock = clock
+        self.hooks = Hooks()
         self.committed: Committed = nobody_listens
         self._connections = connections
 
@@ -244,7 +246,7 @@ class Postgres:
         async with self.pool.acquire(timeout=LOCK_PATIENCE_SECONDS) as connection:
             async with AsyncExitStack() as stack:
                 transaction = PostgresTransaction(
-                    connection, self.clock(), lambda: stack.enter_async_context(connection.transaction())
+                    connection, self.clock(), self.hooks, lambda: stack.enter_async_context(connection.transaction())
                 )
                 result = await body(transaction)
                 await transaction.settle()

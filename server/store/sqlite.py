@@ -19,6 +19,7 @@ import structlog
 from server.errors import ServiceError, StorageFull, Unavailable
 from server.model import Event
 from server.store.database import Body, Clock, Committed, nobody_listens, system_clock
+from server.store.hooks import Hooks
 from server.store.statement import Statement
 from server.store.transaction import TransactionBase, settle
 
@@ -36,8 +37,8 @@ log = structlog.get_logger()
 class SQLiteTransaction(TransactionBase):
     """One body's share of a batch."""
 
-    def __init__(self, connection: sqlite3.Connection, now: int) -> None:
-        super().__init__(now)
+    def __init__(self, connection: sqlite3.Connection, now: int, hooks: Hooks) -> None:
+        super().__init__(now, hooks)
         self._connection = connection
 
     async def one(self, statement: Statement[R], **parameters: Any) -> R | None:
@@ -74,6 +75,7 @@ class SQLite:
     def __init__(self, path: Path, clock: Clock = system_clock) -> None:
         self.path = path
         self.clock = clock
+        self.hooks = Hooks()
         self.committed: Committed = nobody_listens
         self._queue: list[_Waiting] = []
         self._wake = asyncio.Event()
@@ -193,7 +195,7 @@ class SQLite:
             pause = min(pause * 2, 0.02)
 
     async def _run(self, waiting: _Waiting, *, alone: bool) -> None:
-        transaction = SQLiteTransaction(self._writer, self.clock())
+        transaction = SQLiteTransaction(self._writer, self.clock(), self.hooks)
         if not alone:
             self._writer.execute("SAVEPOINT body")
         try:

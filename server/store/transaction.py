@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import bindparam, insert, update
 
 from server.model import Event, Feed, Record, Session
+from server.store.hooks import Hooks
 from server.store.statement import Statement, change, insertion
 
 R = TypeVar("R")
@@ -37,6 +38,7 @@ class Transaction(Reader, Protocol):
 
     now: int
     events: list[Event]
+    hooks: Hooks
 
     async def run(self, statement: Statement[Any], **parameters: Any) -> int:
         """Runs a change and returns how many rows it touched."""
@@ -70,8 +72,9 @@ class TransactionBase:
 
     now: int
 
-    def __init__(self, now: int) -> None:
+    def __init__(self, now: int, hooks: Hooks) -> None:
         self.now = now
+        self.hooks = hooks
         self.events: list[Event] = []
         self.tallies: dict[tuple[str, ...], tuple[Statement[Any], dict[str, Any], dict[str, float]]] = {}
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from server.core.dependents import Dependents
-from server.core.timetable import BATCH, Timetable
+from server.core.queue.dependencies import Dependencies
+from server.core.queue.due_tasks import BATCH, DueTasks
 from server.model import Event, Task
 from server.store.database import Database
 from server.store.feed import Feeds
@@ -22,7 +22,7 @@ ENDING = frozenset({"task.completed", "task.failed", "task.cancelled"})
 class QueueClock:
     """One process's share. Several may run: each time is taken by whoever comes first."""
 
-    def __init__(self, database: Database, timetable: Timetable, dependents: Dependents, feeds: Feeds) -> None:
+    def __init__(self, database: Database, timetable: DueTasks, dependents: Dependencies, feeds: Feeds) -> None:
         self._database = database
         self._timetable = timetable
         self._dependents = dependents

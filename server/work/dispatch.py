@@ -12,10 +12,10 @@ from typing import Protocol
 
 import structlog
 
-from server.core.claims import CLAIMABLE, INSTALLATION, PYTHON
-from server.core.ending import Result, failure
-from server.core.leases import StaleLease
-from server.core.queue import Queue
+from server.core.queue.claims import CLAIMABLE, INSTALLATION, PYTHON, Claims
+from server.core.queue.completion import Result, failure
+from server.core.queue.fencing import StaleLease
+from server.core.queue.lease_service import LeaseService
 from server.errors import ServiceError
 from server.model import Agent, AgentRuntime, Event, Task, TaskStatus, new_id
 from server.store.feed import Feeds
@@ -60,8 +60,11 @@ class _Running:
 class Dispatcher:
     """The work of one server process."""
 
-    def __init__(self, queue: Queue, feeds: Feeds, runners: list[Runner], *, lease_seconds: float) -> None:
-        self._queue = queue
+    def __init__(
+        self, claims: Claims, leases: LeaseService, feeds: Feeds, runners: list[Runner], *, lease_seconds: float
+    ) -> None:
+        self._claims = claims
+        self._leases = leases
         self._feeds = feeds
         self._runners = runners
         self._lease_seconds = lease_seconds
@@ -105,7 +108,7 @@ class Dispatcher:
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
-        await self._queue.give_back(self.holder)
+        await self._leases.give_back(self.holder)
 
     def _changed(self, events: list[Event] | None) -> None:
         if events is None:
@@ -167,9 +170,9 @@ class Dispatcher:
         roomy: dict[str, None] = {}
         if runner.runtime == PYTHON:
             roomy, self._roomy = self._roomy, {}
-        if not roomy and not await self._queue.any_waiting(runner.runtime):
+        if not roomy and not await self._claims.any_waiting(runner.runtime):
             return []
-        return await self._queue.claim(runner.runtime, self.holder, free, roomy)
+        return await self._claims.claim(runner.runtime, self.holder, free, roomy)
 
     async def _do(self, runner: Runner, task: Task) -> None:
         try:
@@ -205,7 +208,7 @@ class Dispatcher:
     async def _finish(self, task: Task, result: Result) -> None:
         for attempt in range(FINISH_TRIES):
             try:
-                await self._queue.finish(task.id, task.attempt, result)
+                await self._leases.finish(task.id, task.attempt, result)
                 return
             except StaleLease as error:
                 log.warning("result came too late", task=task.id, **error.details)
@@ -223,7 +226,7 @@ class Dispatcher:
             if not asked:
                 continue
             leases = [(task_id, running.attempt) for task_id, running in asked.items()]
-            held = {(lease.task_id, lease.attempt): lease for lease in await self._queue.keep(self.holder, leases)}
+            held = {(lease.task_id, lease.attempt): lease for lease in await self._leases.keep(self.holder, leases)}
             for task_id, running in asked.items():
                 lease = held.get((task_id, running.attempt))
                 if lease is None and not running.work.done():
@@ -239,13 +242,13 @@ class Dispatcher:
             await self._remote_cancel.wait()
             self._remote_cancel.clear()
             if self._running:
-                for lease in await self._queue.cancelled(self.holder):
+                for lease in await self._leases.cancelled(self.holder):
                     self._cancel(lease.task_id)
             await asyncio.sleep(REMOTE_CANCEL_SECONDS)
 
     async def _sweep(self) -> None:
         while True:
-            for sweep in (self._queue.release_expired, *self.sweeps):
+            for sweep in (self._leases.release_expired, *self.sweeps):
                 try:
                     await sweep()
                 except ServiceError as error:

@@ -24,7 +24,7 @@ from urllib.parse import unquote, urlsplit
 
 from uv import find_uv_bin
 
-from server.core.requirements import check_requirements
+from server.core.agents.requirements import check_requirements
 
 MAX_MESSAGE_BYTES = 4096
 _UNFINISHED = ".unfinished-"

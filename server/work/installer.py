@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from server.core.agents import Agents
-from server.core.claims import INSTALLATION
-from server.core.ending import Result, failure
-from server.core.requirements import RequirementError
+from server.core.agents.registry import AgentRegistry
+from server.core.agents.requirements import RequirementError
+from server.core.queue.claims import INSTALLATION
+from server.core.queue.completion import Result, failure
 from server.model import Task, TaskStatus
 from server.work.environments import Environments, InstallFailed
 
@@ -19,7 +19,7 @@ class Installer:
     runtime = INSTALLATION
     concurrency = 2
 
-    def __init__(self, agents: Agents, environments: Environments) -> None:
+    def __init__(self, agents: AgentRegistry, environments: Environments) -> None:
         self._agents = agents
         self._environments = environments
 

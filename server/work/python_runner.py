@@ -6,11 +6,11 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from server.core.agents import Agents
-from server.core.code import arguments
-from server.core.deployment import entry_of
-from server.core.ending import Result, failure
-from server.core.json_values import problem_in
+from server.core.agents.deployment import entry_of
+from server.core.agents.entry_point import arguments
+from server.core.agents.registry import AgentRegistry
+from server.core.queue.completion import Result, failure
+from server.core.shared.json_limits import problem_in
 from server.model import Agent, AgentRuntime, Task, TaskStatus
 from server.work.environments import Environments, InstallFailed
 from server.work.sandbox import Failure, Job, Limits, Sandboxes, SandboxUnavailable
@@ -25,7 +25,7 @@ class PythonRunner:
     runtime = AgentRuntime.PYTHON.value
 
     def __init__(
-        self, agents: Agents, sandboxes: Sandboxes, environments: Environments, limits: Limits, concurrency: int
+        self, agents: AgentRegistry, sandboxes: Sandboxes, environments: Environments, limits: Limits, concurrency: int
     ) -> None:
         self._agents = agents
         self._sandboxes = sandboxes

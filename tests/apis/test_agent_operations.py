@@ -22,10 +22,10 @@ from orchestrator.agent_operations.v1 import (
 )
 
 from server.app import Application
-from server.core import alerts
-from server.core.ending import Result, failure
-from server.core.leases import Finish
-from server.core.worker_reports import LogLine, Reports
+from server.core.monitoring import alerts
+from server.core.queue.completion import Result, failure
+from server.core.queue.fencing import Finish
+from server.core.workers.reports import LogLine, WorkerReports
 from server.model import TaskStatus
 from tests.conftest import Tenant, make_tenant
 
@@ -33,8 +33,8 @@ from tests.conftest import Tenant, make_tenant
 class Client:
     def __init__(self, application: Application, channel: grpc.aio.Channel, tenant: Tenant) -> None:
         self.cases, self.tenant, self.metadata = application.use_cases, tenant, tenant.metadata
-        self.queue = application.queue
-        self.reports = Reports(application.database, application.queue)
+        self.leases = application.leases
+        self.reports = WorkerReports(application.database, application.leases)
         self.database = application.database
         self.agents = agent_service_pb2_grpc.AgentServiceStub(channel)
         self.tasks = task_service_pb2_grpc.TaskServiceStub(channel)
@@ -104,9 +104,9 @@ async def test_a_task_that_is_tried_again_shows_no_figures_of_the_attempt_before
     agent = await client.agent()
     worker = await client.worker(agent)
     made = await client.task(agent, retry={"max_retries": 3, "initial_delay": 60})
-    (task,) = await client.cases.workers.claim(worker, 1)
+    (task,) = await client.cases.worker_hub.claim_at_once(worker, 1)
     assert "started_at" in await client.read(made)
-    await client.queue.finish_all([Finish(task.id, 1, failure("ValueError", "no"))], worker.holder, worker.organization_id)
+    await client.leases.finish_all([Finish(task.id, 1, failure("ValueError", "no"))], worker.holder, worker.organization_id)
     waiting = await client.read(made)
     assert waiting["status"] == "pending" and not {"started_at", "duration"} & waiting.keys(), waiting
 
@@ -170,7 +170,7 @@ async def test_a_task_shows_how_it_goes(client: Client) -> None:
     agent = await client.agent(configuration={"retry_attempts": 0})
     worker = await client.worker(agent)
     made = await client.task(agent, payload={"a": [1, None]})
-    (task,) = await client.cases.workers.claim(worker, 1)
+    (task,) = await client.cases.worker_hub.claim_at_once(worker, 1)
     running = await client.read(made)
     assert running["status"] == "running" and running["attempt"] == 1 and running["payload"] == {"a": [1, None]}
     assert "estimated_completion" not in running, "nobody knows"
@@ -187,13 +187,13 @@ async def test_a_task_shows_how_it_goes(client: Client) -> None:
     assert shown["status"] == "active" and shown["health"]["status"] == "healthy"
     assert shown["metrics"] == {"tasks_completed": 0, "tasks_failed": 0, "cpu_usage": 20, "memory_usage": 60}
     done = Result(status=TaskStatus.COMPLETED, output='{"rows": 1000}')
-    await client.queue.finish_all([Finish(task.id, 1, done)], worker.holder, worker.organization_id)
+    await client.leases.finish_all([Finish(task.id, 1, done)], worker.holder, worker.organization_id)
     ended = await client.read(made)
     assert ended["result"] == {"rows": 1000} and ended["progress"] == 100 and ended["duration"] >= 0.1
     second = await client.task(agent)
-    (task,) = await client.cases.workers.claim(worker, 1)
+    (task,) = await client.cases.worker_hub.claim_at_once(worker, 1)
     assert (await client.read(second))["estimated_completion"], "from how long the first one took"
-    await client.queue.finish_all([Finish(task.id, 1, failure("ValueError", "no"))], worker.holder, worker.organization_id)
+    await client.leases.finish_all([Finish(task.id, 1, failure("ValueError", "no"))], worker.holder, worker.organization_id)
     failed = await client.read(second)
     assert failed["error"] == {"type": "ValueError", "message": "no"} and failed["attempts"][0]["outcome"] == "failed"
     metrics = (await client.read_agent(agent))["metrics"]
@@ -207,9 +207,9 @@ async def test_a_list_has_short_results_and_no_long_ones(client: Client) -> None
     worker = await client.worker(agent)
     for output in ('"short"', json.dumps("x" * 10_000)):
         await client.task(agent)
-        (task,) = await client.cases.workers.claim(worker, 1)
+        (task,) = await client.cases.worker_hub.claim_at_once(worker, 1)
         result = Result(status=TaskStatus.COMPLETED, output=output)
-        await client.queue.finish_all([Finish(task.id, 1, result)], worker.holder, worker.organization_id)
+        await client.leases.finish_all([Finish(task.id, 1, result)], worker.holder, worker.organization_id)
     listed = await client.ask(client.tasks.ListTasks, task_service_pb2.ListTasksRequest())
     assert [each.get("result") for each in listed["data"]] == [None, "short"]
     assert listed["pagination"] == {"page": 1, "limit": 20, "total": 2, "pages": 1}

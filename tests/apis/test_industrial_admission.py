@@ -23,11 +23,12 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from server.apis.industrial.system import SystemServicer
 from server.app import Application
-from server.core import identity
-from server.core.call import Call, Caller
-from server.core.identity import Identity, issue_agent_token, revoke_agent_tokens
-from server.core.origins import Origins
-from server.core.system import System
+from server.core.identity import api_keys
+from server.core.shared.call_context import Call, Caller
+from server.core.identity.api_keys import issue_agent_token, revoke_agent_tokens
+from server.core.identity.authentication import Authenticator
+from server.apikit.cors import Origins
+from server.core.monitoring.health import HealthChecks
 from server.errors import Forbidden, Unauthorized
 from server.rpc.guests import Guests
 from server.rpc.quotas import Exhausted, Quotas
@@ -49,7 +50,7 @@ HERE = (
 @pytest.fixture
 async def development(database: Database, settings: Settings) -> str:
     """The development organization's key, in its file."""
-    secret = await identity.ensure_key(database, "", organization="Development", name="development")
+    secret = await api_keys.ensure_key(database, "", organization="Development", name="development")
     settings.key_path.write_text(secret + "\n")
     return secret
 
@@ -89,14 +90,14 @@ async def ask(industry: Industry, method: str = "SessionService/ListSessions", m
 
 
 async def owner(database: Database, key: str) -> str:
-    return (await Identity(database).caller(key)).organization_id
+    return (await Authenticator(database).caller(key)).organization_id
 
 
 async def test_a_call_without_a_credential_is_that_of_the_development_key(
     industry: Industry, development: str, database: Database
 ) -> None:
     await ask(industry, metadata=HERE)
-    known = await Identity(database).caller(development)
+    known = await Authenticator(database).caller(development)
     assert industry.calls[-1].caller == known and known.key_id
 
 
@@ -169,13 +170,13 @@ async def test_outside_development_a_credential_is_needed(
 
 async def test_without_the_key_there_are_no_guests(industry: Industry, database: Database, settings: Settings) -> None:
     assert await ask(industry, metadata=HERE) == (401, "UNAUTHORIZED")
-    key, secret = await identity.create_key(database, organization="Development", name="development")
+    key, secret = await api_keys.create_key(database, organization="Development", name="development")
     settings.key_path.write_text(secret)
     await ask(industry, metadata=HERE)
     assert len(industry.calls) == 1
-    await identity.revoke_key(database, f"key_{key.id}")
+    await api_keys.revoke_key(database, f"key_{key.id}")
     with pytest.raises(Unauthorized):
-        await Identity(database).caller(secret)
+        await Authenticator(database).caller(secret)
 
 
 async def test_apis_without_guests_have_none(database: Database, settings: Settings, development: str) -> None:
@@ -291,7 +292,7 @@ async def test_the_token_of_an_agent_is_for_its_heartbeats_alone(
     assert industry.calls[-1].caller.agent_id is None
     weak = await make_tenant(database, scopes="agents:*")
     assert await ask(industry, heartbeat, (*HERE, *weak.metadata), agent_id="a") == (403, "FORBIDDEN")
-    assert (await identity.create_key(database, organization="o", name="n", scopes="heartbeats:*"))[1]
+    assert (await api_keys.create_key(database, organization="o", name="n", scopes="heartbeats:*"))[1]
 
 
 async def test_tokens_of_agents_end_with_their_agents(database: Database, someone: Tenant) -> None:
@@ -300,13 +301,13 @@ async def test_tokens_of_agents_end_with_their_agents(database: Database, someon
     await database.write(lambda transaction: revoke_agent_tokens(transaction, agent, transaction.now))
     for token in tokens[:2]:
         with pytest.raises(Unauthorized, match="revoked"):
-            await Identity(database).caller(token)
-    assert (await Identity(database).caller(tokens[2])).agent_id == other
+            await Authenticator(database).caller(token)
+    assert (await Authenticator(database).caller(tokens[2])).agent_id == other
 
 
 async def test_tokens_of_agents_are_not_among_the_keys(database: Database, someone: Tenant) -> None:
     await token_of(database, someone, uuid.uuid4().hex)
-    listed = await identity.list_keys(database)
+    listed = await api_keys.list_keys(database)
     assert someone.caller.key_id in [key.id for key in listed] and all(key.agent_id is None for key in listed)
 
 
@@ -352,7 +353,7 @@ async def well(servicer: SystemServicer) -> GetHealthResponse:
 
 
 async def test_the_probes_say_how_the_system_is(database: Database) -> None:
-    found = await well(SystemServicer(System(database, None)))
+    found = await well(SystemServicer(HealthChecks(database)))
     assert found.status == "healthy" and found.version and 0 <= found.uptime < 60
     assert dict(found.components) == {
         "database": "healthy",
@@ -360,9 +361,9 @@ async def test_the_probes_say_how_the_system_is(database: Database) -> None:
         "cache": "not_configured",
         "sandbox": "healthy",
     }
-    found = await well(SystemServicer(System(database, None, no_sandbox=lambda: "no user namespaces")))
+    found = await well(SystemServicer(HealthChecks(database, no_sandbox=lambda: "no user namespaces")))
     assert (found.status, found.components["sandbox"]) == ("degraded", "unhealthy")
-    assert await probe(SystemServicer(System(database, None))) == (
+    assert await probe(SystemServicer(HealthChecks(database))) == (
         200,
         True,
         {"database": True, "migrations": True, "cache": True},
@@ -370,7 +371,7 @@ async def test_the_probes_say_how_the_system_is(database: Database) -> None:
 
 
 async def test_a_redis_that_does_not_answer_is_found_out(database: Database) -> None:
-    servicer = SystemServicer(System(database, None, redis_url="redis://127.0.0.1:1"))
+    servicer = SystemServicer(HealthChecks(database, redis_url="redis://127.0.0.1:1"))
     found = await well(servicer)
     assert (found.status, found.components["cache"]) == ("degraded", "unhealthy")
     assert await probe(servicer) == (503, False, {"database": True, "migrations": True, "cache": False})
@@ -378,7 +379,7 @@ async def test_a_redis_that_does_not_answer_is_found_out(database: Database) -> 
 
 async def test_another_schema_is_not_ready(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(migrations, "HEAD", "9999")
-    servicer = SystemServicer(System(database, None))
+    servicer = SystemServicer(HealthChecks(database))
     assert await probe(servicer) == (503, False, {"database": True, "migrations": False, "cache": True})
 
 
@@ -388,7 +389,7 @@ async def test_a_database_that_does_not_answer_is_found_out_in_time(
     async def never(*_, **__):
         await asyncio.Event().wait()
 
-    system = System(database, None)
+    system = HealthChecks(database)
     monkeypatch.setattr(database, "one", never)
     monkeypatch.setattr(database, "scan", never)
     servicer = SystemServicer(system)
@@ -399,7 +400,7 @@ async def test_a_database_that_does_not_answer_is_found_out_in_time(
 
 
 async def test_many_probes_look_once(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    system, asked, scan = System(database, None), [], database.scan
+    system, asked, scan = HealthChecks(database), [], database.scan
 
     async def counted(*arguments, **parameters):
         asked.append(arguments)
@@ -414,7 +415,7 @@ async def test_many_probes_look_once(database: Database, monkeypatch: pytest.Mon
 async def test_probes_ask_for_no_credential_and_answer_through_the_gateway(
     database: Database, settings: Settings
 ) -> None:
-    system = System(database, None, redis_url="redis://127.0.0.1:1")
+    system = HealthChecks(database, redis_url="redis://127.0.0.1:1")
     running = Industry(settings, database, SystemService=SystemServicer(system))
     await running.start()
     gateway = (("x-envoy-original-path", "/ready"), ("x-requested-host", "10.0.0.1"))
@@ -425,7 +426,7 @@ async def test_probes_ask_for_no_credential_and_answer_through_the_gateway(
 
 async def test_the_server_takes_guests_and_answers_probes(application: Application, settings: Settings) -> None:
     address, calls = f"127.0.0.1:{application.port}", []
-    secret = await identity.ensure_key(application.database, "", organization="Development", name="development")
+    secret = await api_keys.ensure_key(application.database, "", organization="Development", name="development")
     settings.key_path.write_text(secret)
     for method in ("SessionService/ListSessions", "SystemService/GetReadiness", "SystemService/GetHealth"):
         answer = await answered(address, method, HERE)

@@ -12,7 +12,7 @@ from orchestrator.agent_operations.v1 import agent_service_pb2_grpc as operation
 from orchestrator.v1 import agent_service_pb2, agent_service_pb2_grpc, task_service_pb2, task_service_pb2_grpc
 from orchestrator.v1.task_pb2 import TASK_STATUS_PENDING, TASK_STATUS_RUNNING
 
-from server.apis.messages import to_value
+from server.apikit.projection import to_value
 from tests.apis.test_industrial_sessions import (  # noqa: F401
     Industrial,
     api,

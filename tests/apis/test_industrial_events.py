@@ -16,12 +16,12 @@ from server.apis.industrial.rooms import Rooms, room_of
 from server.apis.industrial.shape import shown_id
 from server.apis.industrial.showing import Showing
 from server.app import Application
-from server.core import alerts
-from server.core.call import Call, Caller
-from server.core.making import NewTask
-from server.core.profile import Profile
-from server.core.standing import Standing
-from server.core.worker_reports import completed, failed
+from server.core.monitoring import alerts
+from server.core.shared.call_context import Call, Caller
+from server.core.queue.creation import NewTask
+from server.core.agents.profile import AgentProfile
+from server.core.agents.performance import AgentSnapshot
+from server.core.workers.reports import completed, failed
 from server.errors import CursorGone, Forbidden, InvalidRequest, NotFound, TooMany, Unavailable
 from server.model import Agent, Alert, Checkpoint, Event, Priority, Session, SessionCount, Task, Worker, new_id
 from tests.conftest import Tenant, make_tenant
@@ -73,7 +73,7 @@ class Industry:
 
         cases = self.cases
         options = {"sockets_per_client": 5, "health": health, **options}
-        return EventServicer(cases.events, cases.coding_sessions.counted, cases.agents.get, cases.standings, **options)
+        return EventServicer(cases.events, cases.session_statistics.counted, cases.agents.get, cases.agent_performance, **options)
 
     @asynccontextmanager
     async def listen(self, method: str = "WatchSessions", *, call: Call | None = None, servicer=None, **first):
@@ -102,8 +102,8 @@ class Industry:
         return await self.cases.coding_sessions.create(self.call, **given)
 
     async def agent(self, name: str = "a", *capabilities: str) -> Agent:
-        profile = Profile(type="BACKEND", capabilities=list(capabilities), max_concurrent_tasks=2)
-        return await self.cases.heartbeats.register(self.call, name=name, profile=profile)
+        profile = AgentProfile(type="BACKEND", capabilities=list(capabilities), max_concurrent_tasks=2)
+        return await self.cases.agent_heartbeats.register(self.call, name=name, profile=profile)
 
     async def task(self, session: Session, **more) -> Task:
         new = NewTask(session_id=session.id, title="t", **more)
@@ -153,11 +153,11 @@ class Standings:
     def __init__(self, agent: Agent | None) -> None:
         self.agent, self.asked = agent, 0
 
-    async def get(self, call: Call, identifier: str) -> Standing:
+    async def get(self, call: Call, identifier: str) -> AgentSnapshot:
         self.asked += 1
         if self.agent is None:
             raise NotFound("agent", identifier)
-        return Standing(self.agent, running=1)
+        return AgentSnapshot(self.agent, running=1)
 
 
 async def frames(event: Event, *rooms: str, agent: Agent | None = None, tasks: bool = True, showing=None) -> list[dict]:
@@ -339,7 +339,7 @@ async def test_frames_are_made_once_and_agents_asked_once_for_many_events() -> N
 
 async def test_a_store_that_is_away_ends_the_stream_and_the_event_is_shown_to_who_comes_again() -> None:
     class Away(Standings):
-        async def get(self, call: Call, identifier: str) -> Standing:
+        async def get(self, call: Call, identifier: str) -> AgentSnapshot:
             if not self.asked:
                 self.asked += 1
                 raise Unavailable("away")
@@ -359,14 +359,14 @@ async def test_a_day_of_work_as_its_rooms_hear_it(industry: Industry) -> None:
         await cases.coding_sessions.start(call, session.id)
         first, second = await industry.task(session), await industry.task(session)
         for task in (first, second):
-            await cases.coding_tasks.assign(call, task.id, agent.id)
-            await cases.coding_tasks.begin(call, task.id, agent.id)
+            await cases.assignments.assign(call, task.id, agent.id)
+            await cases.assignments.begin(call, task.id, agent.id)
         await cases.coding_tasks.end(call, first.id, completed({"a": 1}))
         await cases.coding_tasks.end(call, second.id, failed("E", "no", "", retryable=False))
-        await cases.heartbeats.beat(call, agent.id, 85.0)
-        await cases.coding_sessions.keep(call, session.id, "c", {"b": 2})
+        await cases.agent_heartbeats.beat(call, agent.id, 85.0)
+        await cases.checkpoints.keep(call, session.id, "c", {"b": 2})
         await cases.coding_sessions.pause(call, session.id)
-        await cases.heartbeats.deregister(call, agent.id)
+        await cases.agent_heartbeats.deregister(call, agent.id)
         await cases.coding_sessions.cancel(call, session.id, "enough")
         heard, metrics, numbers = [], {}, []
         while not heard or heard[-1] != ("session.status_changed", "CANCELLED"):
@@ -430,7 +430,7 @@ async def test_rooms_are_joined_and_left(industry: Industry) -> None:
         await industry.cases.coding_sessions.pause(industry.call, session.id)
         heard = [await ears.next() for _ in range(2)]
         assert [each["payload"]["session_id"] for each in heard] == [shown_id(other.id), shown_id(session.id)]
-        await industry.cases.heartbeats.beat(industry.call, agent.id, 50.0)
+        await industry.cases.agent_heartbeats.beat(industry.call, agent.id, 50.0)
         assert (await ears.next())["payload"]["current_load"] == 50
         for room in ("sessions", f"session:{session.id}", f"agents/{agent.id}"):
             await ears.say(type="leave_room", room=room, id="8")

@@ -22,7 +22,7 @@ from orchestrator.v1 import session_service_pb2_grpc as native_grpc
 from orchestrator.v1 import task_service_pb2 as native_task
 from orchestrator.v1 import task_service_pb2_grpc as native_task_grpc
 
-from server.apis.messages import from_struct, from_value, to_value
+from server.apikit.projection import from_struct, from_value, to_value
 from server.app import Application
 from tests.apis.test_workers import Client as Workers
 from tests.apis.test_workers import Raw

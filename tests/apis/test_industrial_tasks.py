@@ -20,8 +20,8 @@ from orchestrator.v1.task_pb2 import (
     TASK_STATUS_RUNNING,
 )
 
-from server.apis.messages import from_value, to_value
-from server.core.decomposition import templates
+from server.apikit.projection import from_value, to_value
+from server.core.coding.decomposition import templates
 from tests.apis.test_industrial_sessions import (  # noqa: F401
     Industrial,
     Refused,

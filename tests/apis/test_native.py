@@ -21,7 +21,7 @@ from orchestrator.v1 import (
 from orchestrator.v1.session_pb2 import SESSION_STATUS_COMPLETED, SESSION_STATUS_CREATED, SESSION_STATUS_FAILED
 from orchestrator.v1.task_pb2 import TASK_STATUS_CANCELLED, TASK_STATUS_COMPLETED, TASK_STATUS_FAILED
 
-from server.apis.messages import from_value, to_value
+from server.apikit.projection import from_value, to_value
 from server.app import Application
 from tests.conftest import Tenant, eventually, make_tenant
 

@@ -15,7 +15,7 @@ from orchestrator.agent_operations.v1 import agent_service_pb2, agent_service_pb
 from orchestrator.v1 import session_service_pb2, session_service_pb2_grpc
 
 from server.app import Application
-from server.core import clients
+from server.core.identity import oauth_clients
 from server.errors import Unavailable
 from tests.conftest import make_tenant
 
@@ -64,7 +64,7 @@ async def channel(application: Application):
 @pytest.fixture
 async def endpoint(application: Application, channel) -> Endpoint:
     organization = f"Org {uuid.uuid4().hex}"
-    client, secret = await clients.create_client(
+    client, secret = await oauth_clients.create_client(
         application.database, organization=organization, name="ci", scopes="sessions:*", token_seconds=120
     )
     return Endpoint(channel, f"client_{client.id}", secret)
@@ -144,7 +144,7 @@ async def test_a_token_ends_with_its_time_and_with_its_client(application, endpo
     assert "expired" in await outcome()
     database.clock = clock
     await sessions.ListSessions(request, metadata=metadata)
-    await clients.revoke_client(database, endpoint.id)
+    await oauth_clients.revoke_client(database, endpoint.id)
     database.clock = lambda: clock() + 1_000_001
     assert "revoked" in await outcome()
     refused(await endpoint.json(), 401, "invalid_client")
@@ -246,7 +246,7 @@ async def test_a_database_that_is_away_is_said_in_the_words_of_oauth(application
     async def away(*_: object) -> None:
         raise Unavailable("the database cannot be reached")
 
-    monkeypatch.setattr(clients, "find_client", away)
+    monkeypatch.setattr(oauth_clients, "find_client", away)
     answer = await endpoint.json()
     refused(answer, 503, "temporarily_unavailable")
     assert answer.headers["retry-after"] == "1"
@@ -257,7 +257,7 @@ async def test_this_api_allows_so_many_requests_a_minute_and_others_do_not_count
     port = (await application.start(["127.0.0.1:0"]))[0]
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            client, secret = await clients.create_client(application.database, organization=uuid.uuid4().hex, name="c")
+            client, secret = await oauth_clients.create_client(application.database, organization=uuid.uuid4().hex, name="c")
             endpoint = Endpoint(channel, f"client_{client.id}", secret)
             tenant = await make_tenant(application.database)
             sessions = session_service_pb2_grpc.SessionServiceStub(channel)

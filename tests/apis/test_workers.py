@@ -29,9 +29,9 @@ from orchestrator.v1.task_pb2 import (
     TASK_STATUS_RUNNING,
 )
 
-from server.apis.messages import from_value, to_value
+from server.apikit.projection import from_value, to_value
 from server.app import Application
-from server.core import ending
+from server.core.queue import cancellation
 from server.worker import Permanent, Worker
 from tests.conftest import Tenant, eventually, make_tenant
 from tests.end_to_end.stack import Stack
@@ -401,7 +401,7 @@ async def test_a_cancellation_is_told_acknowledged_and_done(client: Client) -> N
 
 
 async def test_who_ignores_a_cancellation_is_cut_off(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ending, "CANCEL_GRACE", 500_000)
+    monkeypatch.setattr(cancellation, "CANCEL_GRACE", 500_000)
     agent = await client.agent()
     task = await client.task(agent)
     async with Raw(client, agent) as worker:

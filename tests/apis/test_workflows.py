@@ -30,7 +30,7 @@ from orchestrator.v1.workflow_pb2 import (
     WorkflowStep,
 )
 
-from server.apis.messages import from_value, to_value
+from server.apikit.projection import from_value, to_value
 from server.app import Application
 from tests.apis.test_native import reason, refused
 from tests.conftest import Tenant, eventually, make_tenant

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from server.core.ending import Result
+from server.core.queue.completion import Result
 from server.model import TaskStatus
 from server.settings import Settings
 from server.store.database import Database
@@ -15,7 +15,7 @@ async def world(database: Database, settings: Settings) -> World:
     database.clock = Clock()
     world = World(database, settings, await make_tenant(database))
     # Other tests of the session may have left claimable tasks in a shared database.
-    while left := await world.queue.claim("python", "before", 100):
+    while left := await world.claims.claim("python", "before", 100):
         for task in left:
-            await world.queue.finish(task.id, task.attempt, Result(status=TaskStatus.CANCELLED))
+            await world.leases.finish(task.id, task.attempt, Result(status=TaskStatus.CANCELLED))
     return world

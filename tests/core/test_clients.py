@@ -14,10 +14,11 @@ from pathlib import Path
 import jwt
 import pytest
 
-from server.core import clients
-from server.core.clients import FAILURES_PER_MINUTE, Clients
-from server.core.identity import CACHE_MICROSECONDS, Identity, create_key
-from server.core.tokens import Tokens, signing_secret
+from server.core.identity import oauth_clients
+from server.core.identity.oauth_clients import FAILURES_PER_MINUTE, OAuthClients
+from server.core.identity.api_keys import create_key
+from server.core.identity.authentication import CACHE_MICROSECONDS, Authenticator
+from server.core.identity.access_tokens import AccessTokens, signing_secret
 from server.errors import Forbidden, InvalidRequest, NotFound, TooMany, Unauthorized
 from server.model import OAuthClient
 from server.settings import Settings
@@ -28,30 +29,30 @@ SECOND = 1_000_000
 
 
 @pytest.fixture
-def tokens() -> Tokens:
-    return Tokens("secret")
+def tokens() -> AccessTokens:
+    return AccessTokens("secret")
 
 
 @pytest.fixture
-def issuer(database: Database, tokens: Tokens) -> Clients:
-    return Clients(database, tokens)
+def issuer(database: Database, tokens: AccessTokens) -> OAuthClients:
+    return OAuthClients(database, tokens)
 
 
 @pytest.fixture
-def identity(database: Database, tokens: Tokens) -> Identity:
-    return Identity(database, tokens)
+def identity(database: Database, tokens: AccessTokens) -> Authenticator:
+    return Authenticator(database, tokens)
 
 
 async def make_client(database: Database, **options) -> tuple[OAuthClient, str]:
     organization = f"Org {uuid.uuid4().hex}"
-    return await clients.create_client(database, organization=organization, name="ci", **options)
+    return await oauth_clients.create_client(database, organization=organization, name="ci", **options)
 
 
 def claims_of(token: str) -> dict:
     return jwt.decode(token, options={"verify_signature": False})
 
 
-def forged(tokens: Tokens, algorithm: str = "HS256", **changes) -> str:
+def forged(tokens: AccessTokens, algorithm: str = "HS256", **changes) -> str:
     now = changes.pop("now")
     claims = {"iss": "orchestrator", "sub": "client_x", "org": "org_x", "scope": "*", "jti": "x"}
     claims |= {"iat": now // SECOND, "exp": now // SECOND + 60, **changes}
@@ -77,7 +78,7 @@ async def test_a_client_gets_a_token_that_stands_for_it(database, issuer, identi
 async def test_a_client_of_an_organization_acts_for_its_user_like_a_key(database) -> None:
     organization = f"Org {uuid.uuid4().hex}"
     key, _ = await create_key(database, organization=organization, name="k")
-    client, _ = await clients.create_client(database, organization=organization, name="c")
+    client, _ = await oauth_clients.create_client(database, organization=organization, name="c")
     assert (client.organization_id, client.user_id) == (key.organization_id, key.user_id)
 
 
@@ -99,7 +100,7 @@ async def test_unknown_clients_wrong_secrets_and_revoked_clients_are_told_the_sa
     client, secret = await make_client(database)
     _, other = await make_client(database)
     revoked, its_secret = await make_client(database)
-    await clients.revoke_client(database, f"client_{revoked.id}")
+    await oauth_clients.revoke_client(database, f"client_{revoked.id}")
     words = set()
     attempts = [
         (uuid.uuid4().hex, secret),
@@ -143,7 +144,7 @@ async def test_good_attempts_are_not_counted(database, issuer) -> None:
 
 
 async def test_failures_of_many_ids_do_not_fill_the_memory(database, issuer, monkeypatch) -> None:
-    monkeypatch.setattr(clients, "COUNTED", 5)
+    monkeypatch.setattr(oauth_clients, "COUNTED", 5)
     for _ in range(20):
         with pytest.raises(Unauthorized):
             await issuer.grant(uuid.uuid4().hex, "guess", None)
@@ -169,15 +170,15 @@ async def test_the_tokens_of_a_revoked_client_end_within_a_second(database, issu
     now = database.clock()
     database.clock = lambda: now
     await identity.caller(token)
-    await clients.revoke_client(database, f"client_{client.id}")
+    await oauth_clients.revoke_client(database, f"client_{client.id}")
     database.clock = lambda: now + CACHE_MICROSECONDS
     assert identity.known(token) is None
     with pytest.raises(Unauthorized, match="revoked"):
         await identity.caller(token)
-    again = await clients.revoke_client(database, client.id)
-    assert again.revoked_at == (await clients.list_clients(database))[-1].revoked_at
+    again = await oauth_clients.revoke_client(database, client.id)
+    assert again.revoked_at == (await oauth_clients.list_clients(database))[-1].revoked_at
     with pytest.raises(NotFound):
-        await clients.revoke_client(database, "client_nonsense")
+        await oauth_clients.revoke_client(database, "client_nonsense")
 
 
 @pytest.mark.filterwarnings("ignore:The HMAC key is")
@@ -204,7 +205,7 @@ async def test_what_is_not_exactly_our_token_is_refused(database, issuer, identi
         "a.b.c",
         "é.é.é",
         "\ud800..",
-        Tokens("another secret").sign(client, "*", now),
+        AccessTokens("another secret").sign(client, "*", now),
         jwt.encode(claims, "secret" * 8, "HS256"),
         forged(tokens, "HS384", **ours),
         forged(tokens, **ours | {"iss": "somebody"}),
@@ -233,15 +234,15 @@ async def test_keys_go_on_as_before_and_tokens_need_somebody_who_reads_them(data
         with pytest.raises(Unauthorized, match="API key"):
             await identity.caller(credential)
     with pytest.raises(Unauthorized):
-        await Identity(database).caller(token)
+        await Authenticator(database).caller(token)
 
 
 @pytest.mark.parametrize("options", [{"scopes": "all"}, {"scopes": " "}, {"token_seconds": 0}, {"token_seconds": 86_401}])
 async def test_clients_that_make_no_sense_are_not_created(database, options) -> None:
-    before = len(await clients.list_clients(database))
+    before = len(await oauth_clients.list_clients(database))
     with pytest.raises(InvalidRequest):
         await make_client(database, **options)
-    assert len(await clients.list_clients(database)) == before
+    assert len(await oauth_clients.list_clients(database)) == before
 
 
 def test_processes_that_share_a_data_folder_share_the_secret_and_only_its_owner_reads_it(tmp_path: Path) -> None:

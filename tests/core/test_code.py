@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 
-from server.core.code import CodeError, Entry, arguments, bind_problem, find_entry, signature
+from server.core.agents.entry_point import CodeError, Entry, arguments, bind_problem, find_entry, signature
 
 
 def refusal(code: str, name: str | None = None) -> CodeError:

@@ -10,18 +10,21 @@ import asyncpg
 import pytest
 
 from server.apis.industrial.shape import agent_status, execution_time
-from server.core.coding_sessions import CodingSessions
-from server.core.coding_tasks import CodingTasks
-from server.core.decomposition import templates
-from server.core.dependents import Dependents
-from server.core.ending import conclude, failure
-from server.core.heartbeats import Heartbeats
-from server.core.leases import StaleLease
-from server.core.making import NewTask
-from server.core.profile import Profile
-from server.core.queue import LOCK
-from server.core.standing import Standing, Standings, success_rate, tier
-from server.core.worker_reports import completed
+from server.core.coding.assignments import Assignments
+from server.core.coding.checkpoints import Checkpoints
+from server.core.sessions.statistics import SessionStatistics
+from server.core.coding.sessions import CodingSessions
+from server.core.coding.tasks import CodingTasks
+from server.core.coding.decomposition import templates
+from server.core.queue.dependencies import Dependencies
+from server.core.queue.completion import conclude, failure
+from server.core.workers.agent_heartbeats import AgentHeartbeats
+from server.core.queue.fencing import StaleLease
+from server.core.queue.creation import NewTask
+from server.core.agents.profile import AgentProfile
+from server.core.queue.rows import LOCK
+from server.core.agents.performance import AgentSnapshot, AgentPerformance, success_rate, tier
+from server.core.workers.reports import completed
 from server.errors import Conflict, NotFound, ServiceError, Unavailable
 from server.model import Agent, AgentStatus, Priority, SessionStatus, TaskStatus
 from tests.conftest import eventually, make_tenant
@@ -36,9 +39,12 @@ class Coding:
     def __init__(self, world: World, *, running: int | None = None) -> None:
         self.world = world
         self.sessions = CodingSessions(world.database, running=running)
-        self.tasks = CodingTasks(world.database, lease_seconds=300)
-        self.agents = Heartbeats(world.database, silent_seconds=300)
-        self.standings = Standings(world.database)
+        self.statistics = SessionStatistics(world.database)
+        self.checkpoints = Checkpoints(world.database)
+        self.tasks = CodingTasks(world.database)
+        self.assignments = Assignments(world.database, lease_seconds=300)
+        self.agents = AgentHeartbeats(world.database, silent_seconds=300)
+        self.standings = AgentPerformance(world.database)
 
     def call(self, **more):
         return self.world.tenant.call(**more)
@@ -52,11 +58,11 @@ class Coding:
 
     async def count(self, session):
         """How many tasks a session counts: in all, completed and failed."""
-        _, count = await self.sessions.counted(self.call(), session.id)
+        _, count = await self.statistics.counted(self.call(), session.id)
         return count.total, count.completed, count.failed
 
     async def agent(self, *capabilities, name="", **more):
-        profile = Profile(type="BACKEND", capabilities=list(capabilities), **{"max_concurrent_tasks": 1000, **more})
+        profile = AgentProfile(type="BACKEND", capabilities=list(capabilities), **{"max_concurrent_tasks": 1000, **more})
         return await self.agents.register(self.call(), name=name or f"a{random.random()}", profile=profile)
 
     async def task(self, session, *capabilities, **more):
@@ -64,7 +70,7 @@ class Coding:
         return await self.tasks.create(self.call(), new)
 
     async def result(self, agent, task, said=None):
-        return await self.tasks.result(self.call(), agent.id, task.id, said or completed(None))
+        return await self.assignments.result(self.call(), agent.id, task.id, said or completed(None))
 
     async def apart(self, session, template="CRUD"):
         task = await self.task(session)
@@ -83,7 +89,7 @@ def coding(world: World) -> Coding:
     return Coding(world)
 
 
-async def standing(coding: Coding, agent) -> Standing:
+async def standing(coding: Coding, agent) -> AgentSnapshot:
     return await coding.standings.get(coding.call(), agent.id)
 
 
@@ -117,7 +123,7 @@ async def test_the_duration_of_a_session_is_the_time_that_it_runs(coding: Coding
 
 async def test_a_session_that_was_retried_has_all_its_time_again(coding: Coding, world: World) -> None:
     session = await coding.session(max_seconds=100)
-    await coding.sessions.keep(coding.call(), session.id, "c", {})
+    await coding.checkpoints.keep(coding.call(), session.id, "c", {})
     world.wait(101)
     assert await world.sessions.expire() == 1
     again = await coding.sessions.retry(coding.call(), session.id)
@@ -235,7 +241,7 @@ def test_the_status_of_an_agent_follows_from_its_heartbeats_its_load_and_its_roo
     def shown(**more) -> str:
         agent = {"status": "active", "max_concurrent_tasks": 2, **more.pop("agent", {})}
         made = Agent.new(id="a", organization_id="o", name="n", created_at=0, updated_at=0, **agent)
-        return agent_status(Standing(made, **more), 100 * SECOND)
+        return agent_status(AgentSnapshot(made, **more), 100 * SECOND)
 
     fresh = {"last_seen_at": 36 * SECOND}
     assert shown(**fresh) == shown(load=0, **fresh) == shown() == "IDLE"
@@ -253,7 +259,7 @@ async def test_many_agents_that_go_silent_are_offline_and_their_leases_return(co
     silent = [await coding.agent("X", max_concurrent_tasks=2) for _ in range(40)]
     session = await coding.session()
     tasks = [await coding.task(session, "X") for _ in range(60)]
-    begun = [await coding.tasks.begin(coding.call(), task.id, task.agent_id) for task in tasks]
+    begun = [await coding.assignments.begin(coding.call(), task.id, task.agent_id) for task in tasks]
     assert {task.status for task in begun} == {TaskStatus.RUNNING}
     world.wait(299)
     await coding.agents.beat(coding.call(), silent[0].id, 1)
@@ -275,7 +281,7 @@ async def test_many_agents_that_go_silent_are_offline_and_their_leases_return(co
         assert seen.agent_id in (alive.id, silent[0].id)
         if task.id not in kept and seen.agent_id == alive.id:
             with pytest.raises(StaleLease):
-                await coding.tasks.result(coding.call(), task.agent_id, task.id, completed(None))
+                await coding.assignments.result(coding.call(), task.agent_id, task.id, completed(None))
             await coding.result(alive, seen)
     for agent in silent[1:]:
         assert agent_status(await standing(coding, agent), world.database.clock()) == "OFFLINE"
@@ -311,12 +317,12 @@ async def test_an_agent_that_was_deleted_through_another_api_is_gone_here_too(co
     agent = await coding.agent("X")
     session = await coding.session()
     task = await coding.task(session, "X")
-    await coding.tasks.begin(coding.call(), task.id, agent.id)
+    await coding.assignments.begin(coding.call(), task.id, agent.id)
     await world.agents.delete(coding.call(), agent.id)
     for action in (
         coding.agents.beat(coding.call(), agent.id, 1),
         coding.agents.deregister(coding.call(), agent.id),
-        coding.tasks.assigned(coding.call(), agent.id),
+        coding.assignments.assigned(coding.call(), agent.id),
     ):
         with pytest.raises(NotFound):
             await action
@@ -370,7 +376,7 @@ async def test_who_dies_after_a_part_has_ended_leaves_its_whole_to_others(coding
         await coding.result(agent, part)
         assert (await world.get(task)).waiting_for == 4 - number
         # Another process looks.
-        await Dependents(world.database).tell()
+        await Dependencies(world.database).tell()
         while await world.dependents.tell():
             pass
         assert (await world.get(task)).waiting_for == 3 - number
@@ -386,10 +392,10 @@ async def test_parts_that_end_together_are_each_counted_once(coding: Coding, wor
         await coding.result(agent, parts[0])
         await world.tell()
         await asyncio.gather(*(coding.result(agent, part) for part in parts[1:5]))
-        await asyncio.gather(*(Dependents(world.database).tell() for _ in range(4)))
+        await asyncio.gather(*(Dependencies(world.database).tell() for _ in range(4)))
         await world.tell()
         await coding.result(agent, parts[5])
-        await asyncio.gather(*(Dependents(world.database).tell() for _ in range(4)))
+        await asyncio.gather(*(Dependencies(world.database).tell() for _ in range(4)))
         await world.tell()
         done = await world.get(task)
         assert (done.status, done.waiting_for, done.progress) == (TaskStatus.COMPLETED, 0, 100)
@@ -417,7 +423,7 @@ async def test_tasks_that_a_recurring_one_makes_count_in_its_session(coding: Cod
     for _ in range(3):
         world.wait(60)
         await world.timetable.advance()
-        for task in await world.workers.claim(worker, 10):
+        for task in await world.claim(worker, 10):
             await world.end(task, DONE)
     total, completed_tasks, _ = await coding.count(session)
     assert completed_tasks == 3 and total >= 3
@@ -440,7 +446,7 @@ async def test_pausing_while_tasks_are_claimed_and_ended_loses_none(coding: Codi
             paused = True
             for _ in range(3):
                 # Nothing is begun while it is paused.
-                assert not await world.workers.claim(worker, 5)
+                assert not await world.claim(worker, 5)
             paused = False
             await coding.sessions.resume(coding.call(), session.id)
             while await world.timetable.advance():
@@ -450,12 +456,12 @@ async def test_pausing_while_tasks_are_claimed_and_ended_loses_none(coding: Codi
     async def work() -> None:
         done = 0
         while done < 30:
-            for task in await world.workers.claim(worker, 2):
+            for task in await world.claim(worker, 2):
                 if random.random() < 0.3:
-                    await world.queue.give_back(worker.holder)
+                    await world.leases.give_back(worker.holder)
                     break
                 try:
-                    await world.queue.finish(task.id, task.attempt, DONE)
+                    await world.leases.finish(task.id, task.attempt, DONE)
                     done += 1
                 except StaleLease:
                     continue
@@ -475,8 +481,8 @@ async def test_who_pauses_a_session_and_who_ends_a_task_of_it_do_not_wait_for_ea
     agent = await coding.agent()
     session = await coding.session()
     task = await coding.task(session)
-    await coding.tasks.assign(coding.call(), task.id, agent.id)
-    begun = await coding.tasks.begin(coding.call(), task.id, agent.id)
+    await coding.assignments.assign(coding.call(), task.id, agent.id)
+    begun = await coding.assignments.begin(coding.call(), task.id, agent.id)
     look = await asyncpg.connect(world.database.url)
     pausing: list[asyncio.Task] = []
     began = asyncio.get_running_loop().time()
@@ -518,7 +524,7 @@ async def test_everything_at_once_ends_consistently(coding: Coding, world: World
             problems.append(error)
 
     async def some_task(session):
-        page = await world.tasks.slice(coding.call(), limit=100, offset=0, session_id=session.id)
+        page = await world.queries.slice(coding.call(), limit=100, offset=0, session_id=session.id)
         return chance.choice(page.rows) if page.rows else None
 
     async def user() -> None:
@@ -533,15 +539,15 @@ async def test_everything_at_once_ends_consistently(coding: Coding, world: World
                 lambda: coding.sessions.pause(call, session.id),
                 lambda: coding.sessions.resume(call, session.id),
                 lambda: coding.agents.beat(call, agent.id, chance.randrange(100)),
-                lambda: coding.sessions.keep(call, session.id, "k", {}),
+                lambda: coding.checkpoints.keep(call, session.id, "k", {}),
             ]
             if task is not None:
                 actions += [
-                    lambda: coding.tasks.assign(call, task.id, agent.id),
+                    lambda: coding.assignments.assign(call, task.id, agent.id),
                     lambda: coding.tasks.decompose(call, task.id, "UI"),
-                    lambda: coding.tasks.begin(call, task.id, task.agent_id or agent.id),
-                    lambda: coding.tasks.result(call, task.agent_id or agent.id, task.id, completed(1, tokens_used=1)),
-                    lambda: coding.tasks.result(call, task.agent_id or agent.id, task.id, BOOM),
+                    lambda: coding.assignments.begin(call, task.id, task.agent_id or agent.id),
+                    lambda: coding.assignments.result(call, task.agent_id or agent.id, task.id, completed(1, tokens_used=1)),
+                    lambda: coding.assignments.result(call, task.agent_id or agent.id, task.id, BOOM),
                     lambda: coding.tasks.cancel(call, task.id),
                     lambda: coding.tasks.put_back(call, task.id),
                     lambda: world.tasks.retry(call, task.id),
@@ -579,11 +585,11 @@ async def test_everything_at_once_ends_consistently(coding: Coding, world: World
         await coding.sessions.cancel(coding.call(), session.id, "")
         world.wait(20)
         await world.tell()
-        while await world.queue.release_expired():
+        while await world.leases.release_expired():
             await world.tell()
         rows, offset = [], 0
         while True:
-            page = await world.tasks.slice(coding.call(), limit=100, offset=offset, session_id=session.id)
+            page = await world.queries.slice(coding.call(), limit=100, offset=offset, session_id=session.id)
             rows += page.rows
             offset += 100
             if len(page.rows) < 100:

@@ -7,13 +7,13 @@ import json
 
 import pytest
 
-from server.core.profile import Profile
-from server.core.ending import failure
-from server.core.making import NewTask
-from server.core.leases import StaleLease
-from server.core.queue import Queue
-from server.core.retries import RetryPolicy
-from server.core.timetable import Timetable
+from server.core.agents.profile import AgentProfile
+from server.core.queue.completion import failure
+from server.core.queue.creation import NewTask
+from server.core.queue.fencing import StaleLease
+from server.core.queue.lease_service import LeaseService
+from server.core.queue.retry_policy import RetryPolicy
+from server.core.queue.due_tasks import DueTasks
 from server.errors import Conflict, InvalidRequest, NotFound
 from server.model import AgentStatus, Priority, TaskStatus
 from tests.conftest import make_tenant
@@ -27,12 +27,12 @@ async def test_urgent_tasks_go_first_and_low_ones_never_starve(world: World) -> 
     low = await world.task(agent_id=agent.id, priority=Priority.LOW)
     world.wait(1)
     others = {each: await world.task(agent_id=agent.id, priority=each) for each in reversed(Priority) if each}
-    first = [(await world.workers.claim(worker, 1))[0].id for _ in range(2)]
+    first = [(await world.claim(worker, 1))[0].id for _ in range(2)]
     assert first == [others[Priority.CRITICAL].id, others[Priority.HIGH].id]
     # A quarter of an hour later, what has waited stands before the most urgent that comes now.
     world.wait(15 * 60)
     critical = await world.task(agent_id=agent.id, priority=Priority.CRITICAL)
-    order = [(await world.workers.claim(worker, 1))[0].id for _ in range(3)]
+    order = [(await world.claim(worker, 1))[0].id for _ in range(3)]
     assert order == [others[Priority.MEDIUM].id, low.id, critical.id]
 
 
@@ -40,25 +40,25 @@ async def test_an_agent_never_has_more_tasks_than_it_may(world: World) -> None:
     agent, worker = await world.agent(max_concurrent_tasks=3)
     for _ in range(10):
         await world.task(agent_id=agent.id)
-    claims = await asyncio.gather(*(world.workers.claim(worker, 2) for _ in range(6)))
+    claims = await asyncio.gather(*(world.claim(worker, 2) for _ in range(6)))
     held = [task for claim in claims for task in claim]
     assert len(held) == 3
-    assert await world.workers.claim(worker, 5) == []
+    assert await world.claim(worker, 5) == []
     await world.end(held[0])
     await world.end(held[1], BOOM)
-    assert len(await world.workers.claim(worker, 5)) == 2
+    assert len(await world.claim(worker, 5)) == 2
 
 
 async def test_one_busy_agents_backlog_keeps_no_other_agent_waiting(world: World) -> None:
     busy = await world.agents.create(
-        world.tenant.call(), name="busy", code=UPPER, profile=Profile(max_concurrent_tasks=1)
+        world.tenant.call(), name="busy", code=UPPER, profile=AgentProfile(max_concurrent_tasks=1)
     )
     for _ in range(3):
         await world.tasks.create_all(world.tenant.call(), [NewTask(agent_id=busy.id, input={"x": "a"})] * 30)
-    assert len(await world.queue.claim("python", "h", 8)) == 1
+    assert len(await world.claims.claim("python", "h", 8)) == 1
     free = await world.agents.create(world.tenant.call(), name="free", code=UPPER)
     task = await world.task(agent_id=free.id, input={"x": "a"})
-    (claimed,) = await world.queue.claim("python", "h", 8)
+    (claimed,) = await world.claims.claim("python", "h", 8)
     assert claimed.id == task.id
 
 
@@ -67,26 +67,26 @@ async def test_failed_attempts_are_followed_by_others_later_and_later(world: Wor
     policy = RetryPolicy(max_retries=2, initial_delay=10, multiplier=3, jitter=0)
     task = await world.task(agent_id=agent.id, retry=policy)
     for delay in (10, 30):
-        (claimed,) = await world.workers.claim(worker, 1)
+        (claimed,) = await world.claim(worker, 1)
         again = await world.end(claimed, BOOM)
         assert again.status == TaskStatus.PENDING and json.loads(again.error)["type"] == "Boom"
         world.wait(delay - 1)
         await world.timetable.advance()
-        assert await world.workers.claim(worker, 1) == []
+        assert await world.claim(worker, 1) == []
         world.wait(2)
         assert await world.timetable.advance() == 1
-    (claimed,) = await world.workers.claim(worker, 1)
+    (claimed,) = await world.claim(worker, 1)
     dead = await world.end(claimed, BOOM)
     assert dead.status == TaskStatus.FAILED
-    attempts = await world.tasks.attempts(dead)
+    attempts = await world.queries.attempts(dead)
     assert [(each.number, each.outcome) for each in attempts] == [(1, "failed"), (2, "failed"), (3, "failed")]
     retries = ["started", "retrying", "ready"] * 2
     assert await world.history(task) == ["created", *retries, "started", "failed"]
     # An operator may put it back, and it may succeed.
     assert (await world.tasks.retry(world.tenant.call(), task.id)).status == TaskStatus.PENDING
-    (claimed,) = await world.workers.claim(worker, 1)
+    (claimed,) = await world.claim(worker, 1)
     assert claimed.attempt == 4 and (await world.end(claimed)).status == TaskStatus.COMPLETED
-    assert [each.outcome for each in await world.tasks.attempts(dead)] == ["failed"] * 3 + ["completed"]
+    assert [each.outcome for each in await world.queries.attempts(dead)] == ["failed"] * 3 + ["completed"]
     with pytest.raises(Conflict):
         await world.tasks.retry(world.tenant.call(), task.id)
 
@@ -94,61 +94,61 @@ async def test_failed_attempts_are_followed_by_others_later_and_later(world: Wor
 async def test_the_agents_figure_counts_where_the_task_has_no_policy(world: World) -> None:
     agent, worker = await world.agent(retry_attempts=1)
     await world.task(agent_id=agent.id)
-    (claimed,) = await world.workers.claim(worker, 1)
+    (claimed,) = await world.claim(worker, 1)
     assert (await world.end(claimed, BOOM)).status == TaskStatus.PENDING
     world.wait(5)
     await world.timetable.advance()
-    (claimed,) = await world.workers.claim(worker, 1)
+    (claimed,) = await world.claim(worker, 1)
     assert (await world.end(claimed, BOOM)).status == TaskStatus.FAILED
     await world.task(agent_id=agent.id)
-    (claimed,) = await world.workers.claim(worker, 1)
+    (claimed,) = await world.claim(worker, 1)
     assert (await world.end(claimed, failure("Bad", "for good", retryable=False))).status == TaskStatus.FAILED
 
 
 async def test_an_attempt_that_takes_longer_than_its_timeout_is_over_however_well_it_is_kept(world: World) -> None:
     agent, worker = await world.agent()
     task = await world.task(agent_id=agent.id, timeout_seconds=20, retry=RetryPolicy(max_retries=1, initial_delay=0))
-    (claimed,) = await world.workers.claim(worker, 1)
+    (claimed,) = await world.claim(worker, 1)
     for _ in range(5):
         world.wait(6)
         await world.workers.beat(world.tenant.call(), worker, [(claimed.id, claimed.attempt)])
-        await world.queue.release_expired()
+        await world.leases.release_expired()
     again = await world.get(task)
     assert again.status == TaskStatus.PENDING and again.failures == 1
     with pytest.raises(StaleLease):
         await world.end(claimed)
-    assert [each.outcome for each in await world.tasks.attempts(task)] == ["timed_out"]
+    assert [each.outcome for each in await world.queries.attempts(task)] == ["timed_out"]
 
 
 @pytest.mark.parametrize("schedule", [{"type": "delay", "seconds": 30}, {"type": "at", "at": "2027-01-15T08:00:31Z"}])
 async def test_a_task_waits_for_its_time(world: World, schedule: dict) -> None:
     agent, worker = await world.agent()
     task = await world.task(agent_id=agent.id, schedule=schedule)
-    assert await world.workers.claim(worker, 1) == [] and await world.timetable.advance() == 0
+    assert await world.claim(worker, 1) == [] and await world.timetable.advance() == 0
     due = await world.timetable.next_time()
     assert due is not None and due == task.ready_at
     world.wait(32)
     assert await world.timetable.advance() == 1
-    assert [each.id for each in await world.workers.claim(worker, 1)] == [task.id]
+    assert [each.id for each in await world.claim(worker, 1)] == [task.id]
 
 
 async def test_a_recurring_task_makes_one_task_each_time_whoever_looks(world: World) -> None:
     agent, worker = await world.agent()
     every = {"type": "cron", "expression": "*/10 * * * *", "timezone": "Europe/Berlin"}
     recurring = await world.task(agent_id=agent.id, schedule=every, input={"n": 1}, priority=Priority.HIGH)
-    assert await world.workers.claim(worker, 1) == []
+    assert await world.claim(worker, 1) == []
     for _ in range(3):
         world.wait(600)
-        await asyncio.gather(*(Timetable(world.database).advance() for _ in range(4)))
-    made = await world.tasks.slice(world.tenant.call(), limit=50, offset=0, parent_id=recurring.id)
+        await asyncio.gather(*(DueTasks(world.database).advance() for _ in range(4)))
+    made = await world.queries.slice(world.tenant.call(), limit=50, offset=0, parent_id=recurring.id)
     assert made.total == 3
-    (first, *_) = await world.workers.claim(worker, 10)
+    (first, *_) = await world.claim(worker, 10)
     assert (first.input, first.priority, first.parent_id) == ('{"n":1}', Priority.HIGH, recurring.id)
     # Times that nobody was there for are not made up for one by one.
     world.wait(6 * 3600)
     await world.timetable.advance()
     await world.timetable.advance()
-    assert (await world.tasks.slice(world.tenant.call(), limit=50, offset=0, parent_id=recurring.id)).total == 4
+    assert (await world.queries.slice(world.tenant.call(), limit=50, offset=0, parent_id=recurring.id)).total == 4
     await world.tasks.cancel(world.tenant.call(), recurring.id)
     world.wait(3600)
     assert await world.timetable.advance() == 0
@@ -190,7 +190,7 @@ async def test_tasks_wait_for_those_they_depend_on(world: World) -> None:
     load, check, read = await world.tasks.create_all(call, news)
     assert (load.waiting_for, check.waiting_for, read.waiting_for) == (2, 1, 0)
     for expected in (read, check, load):
-        (claimed,) = await world.workers.claim(worker, 10)
+        (claimed,) = await world.claim(worker, 10)
         assert claimed.id == expected.id
         await world.end(claimed)
     assert await world.history(load) == ["created", "ready", "started", "completed"]
@@ -204,7 +204,7 @@ async def test_a_task_fails_with_what_it_depends_on(world: World) -> None:
     first = await world.task(agent_id=agent.id)
     second = await world.task(agent_id=agent.id, depends_on=[first.id])
     third = await world.task(agent_id=agent.id, depends_on=[f"task_{second.id}"])
-    (claimed,) = await world.workers.claim(worker, 1)
+    (claimed,) = await world.claim(worker, 1)
     await world.end(claimed, BOOM)
     for task in (second, third):
         ended = await world.get(task)
@@ -231,11 +231,11 @@ async def test_dependencies_that_cannot_be_are_refused(world: World, database) -
     with pytest.raises(InvalidRequest):
         await world.task(agent_id=agent.id, depends_on=["nonsense"])
     stranger = await make_tenant(database)
-    foreign = await world.agents.register(stranger.call(), name="x", profile=Profile(type="t"))
+    foreign = await world.agents.register(stranger.call(), name="x", profile=AgentProfile(type="t"))
     theirs = await world.tasks.create(stranger.call(), NewTask(agent_id=foreign.id))
     with pytest.raises(NotFound):
         await world.task(agent_id=agent.id, depends_on=[theirs.id])
-    assert (await world.tasks.slice(call, limit=1, offset=0)).total == 0
+    assert (await world.queries.slice(call, limit=1, offset=0)).total == 0
 
 
 async def test_a_task_without_an_agent_goes_to_the_least_loaded_that_can_do_it(world: World) -> None:
@@ -244,7 +244,7 @@ async def test_a_task_without_an_agent_goes_to_the_least_loaded_that_can_do_it(w
     await world.agent("other")
     for _ in range(4):
         await world.task(agent_id=busy.id)
-    await world.workers.claim(busy_worker, 2)
+    await world.claim(busy_worker, 2)
     routed = [await world.task(type="ocr") for _ in range(6)]
     assert [task.agent_id for task in routed[:4]] == [idle.id] * 4
     assert {task.agent_id for task in routed} == {busy.id, idle.id}
@@ -255,7 +255,7 @@ async def test_among_equally_loaded_agents_the_more_successful_one_is_taken(worl
     bad, bad_worker = await world.agent("ocr")
     for agent, worker, result in ((good, good_worker, DONE), (bad, bad_worker, BOOM)):
         await world.task(agent_id=agent.id)
-        (claimed,) = await world.workers.claim(worker, 1)
+        (claimed,) = await world.claim(worker, 1)
         await world.end(claimed, result)
     for _ in range(5):
         task = await world.task(type="ocr")
@@ -280,15 +280,15 @@ async def test_capabilities_and_agent_type_decide_who_can_do_a_task(world: World
 async def test_a_task_waits_without_an_agent_until_one_has_room(world: World) -> None:
     first, first_worker = await world.agent("ocr", max_concurrent_tasks=1)
     await world.task(type="ocr")
-    (running,) = await world.workers.claim(first_worker, 5)
+    (running,) = await world.claim(first_worker, 5)
     waiting = await world.task(type="ocr")
-    assert waiting.agent_id is None and await world.workers.claim(first_worker, 5) == []
+    assert waiting.agent_id is None and await world.claim(first_worker, 5) == []
     _, second_worker = await world.agent("ocr", max_concurrent_tasks=1)
-    (claimed,) = await world.workers.claim(second_worker, 5)
+    (claimed,) = await world.claim(second_worker, 5)
     assert claimed.id == waiting.id
     third = await world.task(type="ocr")
     await world.end(running)
-    assert [task.id for task in await world.workers.claim(first_worker, 5)] == [third.id]
+    assert [task.id for task in await world.claim(first_worker, 5)] == [third.id]
 
 
 async def test_a_task_that_only_a_busy_type_can_do_holds_up_no_other(world: World) -> None:
@@ -296,8 +296,8 @@ async def test_a_task_that_only_a_busy_type_can_do_holds_up_no_other(world: Worl
     able, able_worker = await world.agent("vision", capabilities=["ocr"], max_concurrent_tasks=1)
     for _ in range(2):
         await world.task(type="ocr")
-    await world.workers.claim(typed_worker, 1)
-    (running,) = await world.workers.claim(able_worker, 1)
+    await world.claim(typed_worker, 1)
+    (running,) = await world.claim(able_worker, 1)
     by_agent_type = await world.task(agent_type="ocr")
     by_type = await world.task(type="ocr")
     assert by_agent_type.agent_id is None and by_type.agent_id is None
@@ -315,19 +315,19 @@ async def test_what_was_routed_to_an_agent_that_leaves_goes_to_another(world: Wo
     _, second_worker = await world.agent("ocr")
     await world.workers.leave(world.tenant.call(), first_worker)
     assert (await world.agents.get(world.tenant.call(), first.id)).status == AgentStatus.INACTIVE
-    assert [task.id for task in await world.workers.claim(second_worker, 5)] == [routed.id]
+    assert [task.id for task in await world.claim(second_worker, 5)] == [routed.id]
     # What names its agent waits for it.
     assert (await world.get(named)).status == TaskStatus.PENDING
     back, _ = await world.workers.connect(world.tenant.call(), agent_id=first.id, capacity=1)
-    assert [task.id for task in await world.workers.claim(back, 5)] == [named.id]
+    assert [task.id for task in await world.claim(back, 5)] == [named.id]
 
 
 async def test_a_worker_that_goes_silent_loses_its_agent_and_its_tasks(world: World) -> None:
     agent, worker = await world.agent("ocr")
     task = await world.task(agent_id=agent.id)
-    await world.workers.claim(worker, 1)
+    await world.claim(worker, 1)
     world.wait(31)
-    await world.queue.release_expired()
+    await world.leases.release_expired()
     assert await world.workers.find_lost() == 1
     lost = await world.agents.get(world.tenant.call(), agent.id)
     assert lost.status == AgentStatus.ERROR and "silent" in lost.status_message
@@ -350,36 +350,36 @@ async def test_a_disabled_agents_tasks_wait_until_it_is_enabled(world: World) ->
     call = world.tenant.call()
     task = await world.task(agent_id=agent.id)
     await world.agents.update(call, agent.id, disabled=True)
-    assert await world.workers.claim(worker, 1) == [] and await world.timetable.advance() == 0
+    assert await world.claim(worker, 1) == [] and await world.timetable.advance() == 0
     with pytest.raises(Conflict):
         await world.task(agent_id=agent.id)
     enabled = await world.agents.update(call, agent.id, disabled=False)
     assert enabled.status == AgentStatus.ACTIVE
-    assert [each.id for each in await world.workers.claim(worker, 1)] == [task.id]
+    assert [each.id for each in await world.claim(worker, 1)] == [task.id]
 
 
 async def test_a_holder_that_ignores_a_cancellation_is_cut_off_after_the_grace(world: World) -> None:
     agent, worker = await world.agent()
     task = await world.task(agent_id=agent.id, timeout_seconds=1000)
-    (claimed,) = await world.workers.claim(worker, 1)
+    (claimed,) = await world.claim(worker, 1)
     await world.tasks.cancel(world.tenant.call(), task.id)
-    acknowledged = await world.workers.acknowledge_cancel(worker, claimed.id, claimed.attempt)
+    acknowledged = await world.reports.acknowledge_cancel(worker, claimed.id, claimed.attempt)
     assert acknowledged.cancel_acknowledged_at
     for _ in range(3):
         world.wait(4)
         await world.workers.beat(world.tenant.call(), worker, [(claimed.id, claimed.attempt)])
-        await world.queue.release_expired()
+        await world.leases.release_expired()
     assert (await world.get(task)).status == TaskStatus.CANCELLED
-    (refused,) = await world.workers.finish(worker, [finish(claimed)])
+    (refused,) = await world.reports.finish(worker, [finish(claimed)])
     assert isinstance(refused, StaleLease) and refused.details["status"] == "cancelled"
 
 
 async def test_a_result_that_is_told_twice_counts_once(world: World) -> None:
     agent, worker = await world.agent()
     task = await world.task(agent_id=agent.id)
-    (claimed,) = await world.workers.claim(worker, 1)
+    (claimed,) = await world.claim(worker, 1)
     for _ in range(2):
-        (done,) = await world.workers.finish(worker, [finish(claimed)])
+        (done,) = await world.reports.finish(worker, [finish(claimed)])
         assert not isinstance(done, StaleLease) and done.status == TaskStatus.COMPLETED
     assert await world.history(task) == ["created", "started", "completed"]
     assert (await world.agents.get(world.tenant.call(), agent.id)).tasks_completed == 1
@@ -389,22 +389,22 @@ async def test_holders_that_stop_cost_a_task_nothing(world: World) -> None:
     agent, worker = await world.agent()
     await world.task(agent_id=agent.id)
     for _ in range(5):
-        (claimed,) = await world.workers.claim(worker, 1)
-        await world.queue.give_back(worker.holder)
-    (claimed,) = await world.workers.claim(worker, 1)
+        (claimed,) = await world.claim(worker, 1)
+        await world.leases.give_back(worker.holder)
+    (claimed,) = await world.claim(worker, 1)
     assert (claimed.attempt, claimed.lost) == (6, 0)
-    assert [each.outcome for each in await world.tasks.attempts(claimed)] == ["released"] * 5
+    assert [each.outcome for each in await world.queries.attempts(claimed)] == ["released"] * 5
 
 
 async def test_counts_are_those_of_what_ended_however_much_ends_at_once(world: World) -> None:
     agents = [await world.agent(f"t{n}", max_concurrent_tasks=100) for n in range(3)]
     for agent, _ in agents:
         await world.tasks.create_all(world.tenant.call(), [NewTask(agent_id=agent.id)] * 20)
-    queue = Queue(world.database, lease_seconds=10, max_attempts=2)
+    queue = LeaseService(world.database, lease_seconds=10, max_attempts=2)
 
     async def work(worker) -> None:
         for _ in range(5):
-            claimed = await world.workers.claim(worker, 2)
+            claimed = await world.claim(worker, 2)
             half = len(claimed) // 2
             for index, task in enumerate(claimed):
                 await queue.finish(task.id, task.attempt, DONE if index >= half else BOOM)
@@ -423,12 +423,12 @@ async def test_a_batch_whose_answer_was_lost_is_answered_with_the_same_tasks(wor
     again = await world.tasks.create_all(world.tenant.call(key="once"), news)
     assert [task.id for task in again] == [task.id for task in first]
     assert [task.input for task in again] == [str(n) for n in range(10)]
-    assert (await world.tasks.page(world.tenant.call(), size=100, token="")).rows[10:] == []
+    assert (await world.queries.page(world.tenant.call(), size=100, token="")).rows[10:] == []
     with pytest.raises(Conflict):
         await world.tasks.create_all(world.tenant.call(key="once", digest="another"), news)
 
 
 def finish(task):
-    from server.core.leases import Finish
+    from server.core.queue.fencing import Finish
 
     return Finish(task.id, task.attempt, DONE)

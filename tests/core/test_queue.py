@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from server.core.leases import StaleLease
-from server.core.sessions import Sessions
-from server.core.totals import Totals
-from server.core.ending import Result
-from server.core.making import NewTask
+from server.core.queue.fencing import StaleLease
+from server.core.sessions.lifecycle import Sessions
+from server.core.shared.count_cache import CountCache
+from server.core.queue.completion import Result
+from server.core.queue.creation import NewTask
 from server.model import SessionStatus, TaskStatus
 from server.settings import Settings
 from server.store.database import Database
@@ -21,7 +21,7 @@ from tests.core.world import SECOND, UPPER, WIDE, Clock, World
 async def test_many_holders_never_claim_the_same_task_nor_more_than_they_asked_for(world: World) -> None:
     made = await world.make(60)
     claims = await asyncio.gather(
-        *(world.queue.claim("python", f"holder {n % 8}", 4) for n in range(24))
+        *(world.claims.claim("python", f"holder {n % 8}", 4) for n in range(24))
     )
     assert max(map(len, claims)) <= 4
     claimed = [task.id for claim in claims for task in claim]
@@ -31,65 +31,65 @@ async def test_many_holders_never_claim_the_same_task_nor_more_than_they_asked_f
 
 async def test_tasks_are_claimed_oldest_first(world: World) -> None:
     made = await world.make(5)
-    first = await world.queue.claim("python", "h", 2)
-    rest = await world.queue.claim("python", "h", 10)
+    first = await world.claims.claim("python", "h", 2)
+    rest = await world.claims.claim("python", "h", 10)
     assert [task.id for task in first + rest] == made
 
 
 async def test_a_result_is_taken_once_and_only_from_the_present_holder(world: World) -> None:
     (made,) = await world.make(1)
-    (slow,) = await world.queue.claim("python", "slow", 1)
+    (slow,) = await world.claims.claim("python", "slow", 1)
     world.database.clock.now += 11 * SECOND
-    (released,) = await world.queue.release_expired()
+    (released,) = await world.leases.release_expired()
     assert released.status == TaskStatus.PENDING
-    (quick,) = await world.queue.claim("python", "quick", 1)
+    (quick,) = await world.claims.claim("python", "quick", 1)
     assert quick.attempt == 2
     with pytest.raises(StaleLease) as stale:
-        await world.queue.finish(made, slow.attempt, Result(status=TaskStatus.COMPLETED, output='"slow"'))
+        await world.leases.finish(made, slow.attempt, Result(status=TaskStatus.COMPLETED, output='"slow"'))
     assert stale.value.details == {"attempt": 1, "current_attempt": 2, "held_by": "quick", "status": "running"}
-    done = await world.queue.finish(made, quick.attempt, Result(status=TaskStatus.COMPLETED, output='"quick"'))
+    done = await world.leases.finish(made, quick.attempt, Result(status=TaskStatus.COMPLETED, output='"quick"'))
     assert done.output == '"quick"'
     with pytest.raises(StaleLease):
-        await world.queue.finish(made, quick.attempt, Result(status=TaskStatus.FAILED))
+        await world.leases.finish(made, quick.attempt, Result(status=TaskStatus.FAILED))
     assert await world.history(made) == ["created", "started", "released", "started", "completed"]
 
 
 async def test_a_lease_that_is_kept_does_not_run_out(world: World) -> None:
     await world.make(1)
-    (task,) = await world.queue.claim("python", "h", 1)
+    (task,) = await world.claims.claim("python", "h", 1)
     for _ in range(3):
         world.database.clock.now += 8 * SECOND
-        (lease,) = await world.queue.keep("h", [(task.id, 1)])
+        (lease,) = await world.leases.keep("h", [(task.id, 1)])
         assert (lease.task_id, lease.attempt, lease.cancel_requested) == (task.id, 1, False)
-        assert await world.queue.release_expired() == []
+        assert await world.leases.release_expired() == []
 
 
 async def test_a_task_that_keeps_killing_its_holders_fails_in_the_end(world: World) -> None:
     (made,) = await world.make(1)
     for _ in range(2):
-        assert await world.queue.claim("python", "h", 1)
+        assert await world.claims.claim("python", "h", 1)
         world.database.clock.now += 11 * SECOND
-        (task,) = await world.queue.release_expired()
+        (task,) = await world.leases.release_expired()
     assert task.status == TaskStatus.FAILED and "LeaseExpired" in task.error
     assert (await world.history(made))[-1] == "failed"
 
 
 async def test_a_holder_that_stops_gives_its_tasks_back(world: World) -> None:
     made = await world.make(3)
-    await world.queue.claim("python", "h", 3)
-    await world.queue.give_back("h")
-    assert [task.id for task in await world.queue.claim("python", "next", 9)] == made
+    await world.claims.claim("python", "h", 3)
+    await world.leases.give_back("h")
+    assert [task.id for task in await world.claims.claim("python", "next", 9)] == made
 
 
 async def test_a_holder_learns_of_a_cancellation_and_a_dead_holders_task_ends_cancelled(world: World) -> None:
     (made,) = await world.make(1)
-    await world.queue.claim("python", "h", 1)
+    await world.claims.claim("python", "h", 1)
     asked = await world.tasks.cancel(world.tenant.call(), made)
     assert asked.status == TaskStatus.RUNNING and asked.cancel_requested_at
-    assert [lease.task_id for lease in await world.queue.cancelled("h")] == [made]
-    assert (await world.queue.keep("h", [(made, 1)]))[0].cancel_requested
+    assert [lease.task_id for lease in await world.leases.cancelled("h")] == [made]
+    assert (await world.leases.keep("h", [(made, 1)]))[0].cancel_requested
     world.database.clock.now += 11 * SECOND
-    (task,) = await world.queue.release_expired()
+    (task,) = await world.leases.release_expired()
     assert task.status == TaskStatus.CANCELLED
     assert await world.history(made) == ["created", "started", "cancel_requested", "cancelled"]
 
@@ -103,21 +103,21 @@ async def test_expiring_a_session_cancels_its_open_tasks(world: World) -> None:
     world.database.clock.now += 6 * SECOND
     assert await world.sessions.expire() == 1
     assert (await world.sessions.get(call, session.id)).status == "expired"
-    assert (await world.tasks.get(call, task.id)).status == TaskStatus.CANCELLED
+    assert (await world.queries.get(call, task.id)).status == TaskStatus.CANCELLED
 
 
 async def test_changes_of_one_account_at_once_neither_deadlock_nor_fail(world: World) -> None:
     """On PostgreSQL: session creates lock the account, and events refer to it by foreign key."""
-    sessions = Sessions(world.database, Totals(world.database), open_sessions=10_000)
+    sessions = Sessions(world.database, CountCache(world.database), open_sessions=10_000)
     call = world.tenant.call()
     agent = await world.agents.create(call, name="a", code=UPPER, profile=WIDE)
 
     async def work(n: int) -> None:
         session = await sessions.create(call, name=f"s{n}")
         task = await world.tasks.create(call, NewTask(agent_id=agent.id, session_id=session.id, input={"x": "a"}))
-        claimed = await world.queue.claim("python", f"h{n}", 1)
+        claimed = await world.claims.claim("python", f"h{n}", 1)
         for each in claimed:
-            await world.queue.finish(each.id, each.attempt, Result(status=TaskStatus.COMPLETED, output="1"))
+            await world.leases.finish(each.id, each.attempt, Result(status=TaskStatus.COMPLETED, output="1"))
         await sessions.end(call, session.id, SessionStatus.COMPLETED)
         await world.tasks.cancel(call, task.id)
 

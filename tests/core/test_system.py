@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from server.core import metrics as metrics_module
-from server.core.ending import failure
-from server.core.metrics import DAY, HOUR, MINUTE, Metrics
-from server.core.system import System
-from server.core.watch import Thresholds, Watch
+from server.core.monitoring import task_metrics as metrics_module
+from server.core.agents.health import AgentHealthChecks
+from server.core.queue.completion import failure
+from server.core.monitoring.task_metrics import DAY, HOUR, MINUTE, TaskMetrics
+from server.core.monitoring.health import HealthChecks
+from server.core.monitoring.alert_rules import AlertThresholds, AlertRules
 from server.errors import InvalidRequest
 from server.model import Alert, Rollup
 from server.store.statement import Statement
@@ -25,13 +26,13 @@ ROLLUPS = Statement(select(Rollup.table()).order_by(Rollup.table().c.began_at), 
 ALERTS = Statement(select(Alert.table()).order_by(Alert.table().c.id), Alert)
 
 
-def system_of(world: World, **options) -> System:
-    return System(world.database, world.workers, data_dir=Path("."), **options)
+def system_of(world: World, **options) -> HealthChecks:
+    return HealthChecks(world.database, data_dir=Path("."), **options)
 
 
 async def done(world: World, count: int, result=DONE) -> None:
     await world.make(count)
-    for task in await world.queue.claim("python", "h", count):
+    for task in await world.claims.claim("python", "h", count):
         await world.end(task, result)
 
 
@@ -58,7 +59,7 @@ async def test_health_counts_what_waits_and_what_runs(world: World) -> None:
     _, nobody = await world.agent("u", worker=False)
     assert nobody is None
     first = await world.task(agent_id=agent.id)
-    assert (await world.workers.claim(worker, 1))[0].id == first.id
+    assert (await world.claim(worker, 1))[0].id == first.id
     await world.task(agent_id=agent.id)
     await world.task(type="u")
     await world.task(agent_id=agent.id, schedule={"type": "delay", "seconds": 100})
@@ -81,14 +82,14 @@ async def test_counts_are_found_by_index_and_once_a_second(world: World) -> None
     answers = await asyncio.gather(*(system.health(world.tenant.call()) for _ in range(50)))
     assert {answer.work.pending for answer in answers} == {1}
     if world.database.dialect == "sqlite":
-        from server.core import workload
+        from server.core.monitoring import backlog
 
         for statement, index in [
-            (workload._RUNNING, "tasks_running_by_agent"),
-            (workload._ROUTED, "tasks_claimable_by_agent"),
-            (workload._UNROUTED, "tasks_unrouted"),
-            (workload._LATER, "tasks_due"),
-            (workload._HELD_BACK, "tasks_by_organization"),
+            (backlog._RUNNING, "tasks_running_by_agent"),
+            (backlog._ROUTED, "tasks_claimable_by_agent"),
+            (backlog._UNROUTED, "tasks_unrouted"),
+            (backlog._LATER, "tasks_due"),
+            (backlog._HELD_BACK, "tasks_by_organization"),
         ]:
             explained = Statement(select())
             explained.sqlite = "EXPLAIN QUERY PLAN " + statement.sqlite
@@ -148,24 +149,24 @@ async def test_an_agent_is_as_well_as_its_workers(world: World) -> None:
     second, _ = await world.workers.connect(call, agent_id=agent.id, capacity=1)
     await world.workers.beat(call, second, [], cpu_usage=40)
     world.wait(20)
-    health = await system.agent_health(await world.agents.get(call, agent.id))
+    health = await AgentHealthChecks(world.database).of(await world.agents.get(call, agent.id))
     assert (health.status, health.cpu_usage, health.memory_usage) == ("healthy", 30, 40)
     assert health.uptime == pytest.approx(20, abs=1)
     world.wait(10)
     await world.workers.beat(call, second, [])
-    assert (await system.agent_health(await world.agents.get(call, agent.id))).status == "degraded"
+    assert (await AgentHealthChecks(world.database).of(await world.agents.get(call, agent.id))).status == "degraded"
     world.wait(31)
     await world.workers.find_lost()
-    lost = await system.agent_health(await world.agents.get(call, agent.id))
+    lost = await AgentHealthChecks(world.database).of(await world.agents.get(call, agent.id))
     assert (lost.status, lost.uptime, lost.cpu_usage) == ("unhealthy", 0, None)
     waiting, _ = await world.agent("u", worker=False)
-    assert (await system.agent_health(waiting)).status == "unknown"
+    assert (await AgentHealthChecks(world.database).of(waiting)).status == "unknown"
     deployed = await world.agents.create(call, name="a", code=UPPER)
-    assert (await system.agent_health(deployed)).status == "healthy"
+    assert (await AgentHealthChecks(world.database).of(deployed)).status == "healthy"
 
 
 async def test_metrics_are_what_ended_and_nothing_is_made_up(world: World) -> None:
-    metrics = Metrics(world.database)
+    metrics = TaskMetrics(world.database)
     call = world.tenant.call()
     empty = await metrics.series(call, "24h")
     assert list(empty) == ["task_completion_rate", "response_time", "error_rate", "throughput"]
@@ -192,7 +193,7 @@ async def test_metrics_are_what_ended_and_nothing_is_made_up(world: World) -> No
 async def test_ended_tasks_are_counted_in_their_minute(world: World) -> None:
     await done(world, 3)
     await done(world, 1, failure("ValueError", "no"))
-    series = await Metrics(world.database).series(world.tenant.call(), "1h")
+    series = await TaskMetrics(world.database).series(world.tenant.call(), "1h")
     assert [value for _, value in series["task_completion_rate"]] == [75]
     assert sum(value for _, value in series["throughput"]) == 4
 
@@ -204,9 +205,9 @@ async def test_compaction_changes_no_sum_however_many_do_it(world: World, monkey
             await rollup(world, days * DAY + minute * MINUTE, completed=minute + 1, failed=1, busy_ms=10.0)
     await rollup(world, 40 * DAY, 3600, completed=100)
     call = world.tenant.call()
-    metrics = Metrics(world.database)
+    metrics = TaskMetrics(world.database)
     before = {period: await metrics.series(call, period) for period in ("7d", "30d")}
-    await asyncio.gather(*(Metrics(world.database).compact() for _ in range(4)))
+    await asyncio.gather(*(TaskMetrics(world.database).compact() for _ in range(4)))
     assert await metrics.compact() == 0
     after = {period: await metrics.series(call, period) for period in ("7d", "30d")}
     rows = await world.database.all(ROLLUPS)
@@ -229,7 +230,7 @@ async def test_a_queue_that_grows_raises_one_alert_and_is_resolved(world: World)
     async def percent():
         return disk[0]
 
-    first, second = (Watch(world.database, percent, Thresholds(queue_length=10)) for _ in range(2))
+    first, second = (AlertRules(world.database, percent, AlertThresholds(queue_length=10)) for _ in range(2))
     await world.make(11)
     await first.look()
     await second.look()
@@ -244,11 +245,11 @@ async def test_a_queue_that_grows_raises_one_alert_and_is_resolved(world: World)
     assert await alerts_of(world) == ["queue_growing"]
     (alert,) = await world.database.all(ALERTS)
     assert json.loads(alert.details)["pending"] == 16
-    await world.queue.claim("python", "h", 7)
+    await world.claims.claim("python", "h", 7)
     world.wait(61)
     await first.look()
     assert await alerts_of(world) == ["queue_growing"], "a little less is not over yet"
-    await world.queue.claim("python", "h", 5)
+    await world.claims.claim("python", "h", 5)
     await first.look()
     assert await alerts_of(world, resolved=True) == ["queue_growing"]
     events = [event.type for event in await world.feeds.page(world.tenant.caller.organization_id, 0)]
@@ -262,7 +263,7 @@ async def test_errors_and_a_full_disk_raise_alerts_for_those_who_work(world: Wor
     async def percent():
         return disk[0]
 
-    watch = Watch(world.database, percent, Thresholds(error_tasks=4))
+    watch = AlertRules(world.database, percent, AlertThresholds(error_tasks=4))
     await watch.look()
     assert await alerts_of(world) == []
     await done(world, 2, failure("ValueError", "no"))

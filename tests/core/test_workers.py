@@ -7,13 +7,13 @@ import asyncio
 import pytest
 
 from server.app import Application
-from server.core.agents import Profile
-from server.core.leases import Finish, StaleLease
-from server.core.making import NewTask
-from server.core.report_buffer import ALL_LINES, LINES, ReportBuffer
-from server.core.agent_queue import Consumer
-from server.core.worker_reports import CANCELLED, LogLine, NotCancelled, Note, completed, failed
-from server.core.connected_workers import ConnectedWorkers
+from server.core.agents.profile import AgentProfile
+from server.core.queue.fencing import Finish, StaleLease
+from server.core.queue.creation import NewTask
+from server.core.workers.report_buffer import ALL_LINES, LINES, ReportBuffer
+from server.core.workers.claim_loop import Consumer
+from server.core.workers.reports import CANCELLED, LogLine, NotCancelled, Note, completed, failed
+from server.core.workers.hub import WorkerHub
 from server.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from server.model import Task, TaskStatus, WorkerStatus
 from tests.conftest import Tenant, eventually
@@ -43,7 +43,8 @@ class Desk(Consumer):
 class Floor:
     def __init__(self, application: Application, tenant: Tenant) -> None:
         self.cases, self.call = application.use_cases, tenant.call()
-        self.connected_workers, self.workers, self.queue = self.cases.connected_workers, self.cases.workers, application.queue
+        self.hub, self.workers, self.queue = self.cases.worker_hub, self.cases.workers, application.claims
+        self.reports = self.cases.worker_reports
         self.claims = 0
         claim = self.queue.claim_of
 
@@ -54,13 +55,13 @@ class Floor:
         self.queue.claim_of = counted  # type: ignore[method-assign]
 
     async def agent(self, **more):
-        profile = Profile(**{"type": "x", "max_concurrent_tasks": 1000, **more})
+        profile = AgentProfile(**{"type": "x", "max_concurrent_tasks": 1000, **more})
         return await self.cases.agents.register(self.call, name="a", profile=profile)
 
     async def desk(self, agent, capacity=1) -> Desk:
         worker, _ = await self.workers.connect(self.call, agent_id=agent.id, capacity=capacity)
         desk = Desk(worker, capacity)
-        await self.connected_workers.join(desk, connected=True)
+        await self.hub.join(desk, connected=True)
         return desk
 
     async def tasks(self, agent, count=1, **more):
@@ -98,9 +99,9 @@ async def test_what_another_process_commits_wakes_without_writing(floor: Floor, 
     assert floor.claims == 0
     (task,) = await floor.tasks(agent)
     await eventually(lambda: desk.given)
-    application.feeds.on_change.remove(floor.connected_workers._changed)
+    application.feeds.on_change.remove(floor.hub._changed)
     await floor.cases.tasks.cancel(floor.call, task.id)
-    application.feeds.on_change.append(floor.connected_workers._changed)
+    application.feeds.on_change.append(floor.hub._changed)
     application.feeds._announced("somebody", 8)
     await eventually(lambda: desk.cancelled == [task.id], 0.5)
 
@@ -110,24 +111,24 @@ async def test_what_is_claimed_for_somebody_who_has_left_goes_back(floor: Floor)
     desk = await floor.desk(agent)
     (task,) = await floor.tasks(agent)
     await eventually(lambda: desk.given)
-    floor.connected_workers.leave(desk)
+    floor.hub.leave(desk)
     (claimed,) = await floor.tasks(agent)
     (taken,) = await floor.queue.claim_of(agent.id, desk.worker.holder, 1)
-    await floor.connected_workers.hand_over(desk, [taken])
-    assert (await floor.cases.tasks.get(floor.call, claimed.id)).status == TaskStatus.PENDING
-    assert (await floor.cases.tasks.get(floor.call, task.id)).status == TaskStatus.RUNNING
+    await floor.hub.hand_over(desk, [taken])
+    assert (await floor.cases.task_queries.get(floor.call, claimed.id)).status == TaskStatus.PENDING
+    assert (await floor.cases.task_queries.get(floor.call, task.id)).status == TaskStatus.RUNNING
 
 
 async def test_a_deleted_agent_and_a_second_connection_end_the_first(floor: Floor) -> None:
     agent = await floor.agent()
     desk = await floor.desk(agent)
     second = Desk(desk.worker)
-    await floor.connected_workers.join(second, connected=True)
+    await floor.hub.join(second, connected=True)
     assert desk.error is not None and desk.closed and not second.closed
     await floor.cases.agents.delete(floor.call, agent.id)
     assert isinstance(second.error, NotFound)
     with pytest.raises(NotFound):
-        await floor.connected_workers.join(Desk(desk.worker))
+        await floor.hub.join(Desk(desk.worker))
 
 
 async def test_what_is_left_of_a_connection_claims_nothing_once_another_process_has_the_worker(
@@ -136,7 +137,7 @@ async def test_what_is_left_of_a_connection_claims_nothing_once_another_process_
     agent = await floor.agent()
     half_open = await floor.desk(agent, 100)
     # Another process over the same database.
-    elsewhere = ConnectedWorkers(application.database, floor.queue, floor.workers, application.feeds, lease_seconds=2)
+    elsewhere = WorkerHub(application.database, floor.queue, floor.reports, application.feeds, lease_seconds=2)
     worker, _ = await floor.workers.connect(
         floor.call, agent_id=agent.id, capacity=5, worker_id=half_open.worker.id
     )
@@ -181,14 +182,14 @@ async def test_results_are_taken_once_and_in_any_company(floor: Floor) -> None:
         Finish(d.id, 2, completed(1)),
         Finish("0" * 32, 1, completed(1)),
     ]
-    one, two, three, four, five = await floor.workers.finish(worker, said)
+    one, two, three, four, five = await floor.reports.finish(worker, said)
     assert isinstance(one, Task) and one.status == TaskStatus.COMPLETED and one.output == '{"x":[1,2.5,null]}'
     assert isinstance(two, Task) and two.status == TaskStatus.FAILED and len(two.error) < 9000
     assert isinstance(three, NotCancelled) and isinstance(four, StaleLease) and isinstance(five, StaleLease)
     assert four.details["held_by"] == f"worker_{worker.id}" and five.details["status"] == "unknown"
-    again = await floor.workers.finish(worker, said[:2])
+    again = await floor.reports.finish(worker, said[:2])
     assert [task.version for task in again] == [one.version, two.version]
-    back = await floor.workers.give_back(worker, [(c.id, 1), (d.id, 9)])
+    back = await floor.reports.give_back(worker, [(c.id, 1), (d.id, 9)])
     assert isinstance(back[0], Task) and isinstance(back[1], StaleLease)
     assert completed(float("nan")).status == TaskStatus.FAILED and "OutputNotJSON" in completed(2**60).error
     assert "OutputTooLarge" in completed("x" * (1 << 20)).error and not completed("x" * (1 << 20)).retryable
@@ -199,7 +200,7 @@ async def test_notes_are_gathered_and_bounded(floor: Floor) -> None:
     desk = await floor.desk(agent, 10)
     tasks = await floor.tasks(agent, 10)
     await eventually(lambda: len(desk.given) == 10)
-    book = ReportBuffer(floor.workers, desk.worker)
+    book = ReportBuffer(floor.reports, desk.worker)
     for n in range(1000):
         for task in tasks:
             book.log(task.id, 1, "info", f"{n}")
@@ -207,13 +208,13 @@ async def test_notes_are_gathered_and_bounded(floor: Floor) -> None:
     assert book._lines == ALL_LINES and all(len(note.lines) == 50 <= LINES for note in book._notes.values())
     await book.flush()
     assert book._lines == 0 and not book._notes
-    lines = await floor.cases.tasks.logs(tasks[0], 1000)
+    lines = await floor.cases.task_queries.logs(tasks[0], 1000)
     assert len(lines) == 51 and lines[-1].message.startswith("950 lines were left out")
-    assert (await floor.cases.tasks.get(floor.call, tasks[9].id)).progress == 99.9
+    assert (await floor.cases.task_queries.get(floor.call, tasks[9].id)).progress == 99.9
     stale = [Note(tasks[0].id, 2, 5.0), Note(tasks[1].id, 1, 6.0), Note("0" * 32, 1, 1.0)]
-    assert {note.task_id for note in await floor.workers.note(desk.worker, stale)} == {tasks[0].id, "0" * 32}
+    assert {note.task_id for note in await floor.reports.note(desk.worker, stale)} == {tasks[0].id, "0" * 32}
     with pytest.raises(InvalidRequest):
-        await floor.workers.report(desk.worker, tasks[0].id, 1, lines=[LogLine("shout", "x")])
+        await floor.reports.report(desk.worker, tasks[0].id, 1, lines=[LogLine("shout", "x")])
 
 
 async def test_workers_are_listed_page_by_page(floor: Floor) -> None:

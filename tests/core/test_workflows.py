@@ -7,20 +7,22 @@ import json
 
 import pytest
 
-from server.core.ending import Result, failure
-from server.core.queue import LOCK as LOCK_TASK
-from server.core.queue import Queue
-from server.core.runs import MAX_OUTPUT, MAX_READ
-from server.core.steps import checked_steps
-from server.core.templates import MAX_FILLED, FilledTooLarge, filled, references
-from server.core.workflow_runs import Runs
-from server.core.workflows import Workflows
+from server.core.shared.count_cache import CountCache
+from server.core.queue.completion import Result, failure
+from server.core.queue.rows import LOCK as LOCK_TASK
+from server.core.queue.claims import Claims
+from server.core.queue.lease_service import LeaseService
+from server.core.workflows.progression import MAX_OUTPUT, MAX_READ
+from server.core.workflows.step_spec import checked_steps
+from server.core.workflows.expressions import MAX_FILLED, FilledTooLarge, filled, references
+from server.core.workflows.runs import WorkflowRuns
+from server.core.workflows.definitions import WorkflowDefinitions
 from server.errors import Conflict, InvalidRequest, NotFound, ServiceError, VersionMismatch
 from server.model import Priority, TaskStatus, WorkflowStatus
 from server.settings import Settings
 from server.store.opened import open_database
 from tests.conftest import make_tenant
-from tests.core.world import World
+from tests.core.world import World, wired
 
 BOOM = failure("Boom", "it broke")
 
@@ -34,9 +36,9 @@ class Office:
 
     def __init__(self, world: World) -> None:
         self.world, self.database = world, world.database
-        totals = world.tasks._totals
-        self.workflows = Workflows(world.database, totals)
-        self.runs = Runs(world.database, totals, world.feeds)
+        totals = CountCache(world.database)
+        self.workflows = WorkflowDefinitions(world.database, totals)
+        self.runs = WorkflowRuns(world.database, totals, world.feeds)
         self.agents: dict[str, str] = {}
 
     async def open(self) -> Office:
@@ -61,10 +63,10 @@ class Office:
     async def statuses(self, run):
         return {step.step["id"]: step.status for step in await self.runs.steps_of(await self.run(run))}
 
-    async def claim(self, queue=None):
+    async def claim(self, claims=None):
         """Every task that can be claimed now, by step."""
-        queue = queue or self.world.queue
-        claimed = [task for agent in self.agents.values() for task in await queue.claim_of(agent, "h", 1000)]
+        claims = claims or self.world.claims
+        claimed = [task for agent in self.agents.values() for task in await claims.claim_of(agent, "h", 1000)]
         return {task.step_id: task for task in claimed}
 
     async def do(self, **results):
@@ -76,7 +78,7 @@ class Office:
         return claimed
 
     async def tasks_of(self, run):
-        page = await self.world.tasks.page(self.call(), size=1000, token="", workflow_run_id=run.id)
+        page = await self.world.queries.page(self.call(), size=1000, token="", workflow_run_id=run.id)
         return sorted(task.step_id for task in page.rows)
 
     async def history(self, row):
@@ -163,8 +165,8 @@ async def test_a_step_is_tried_again_before_its_run_fails(office: Office) -> Non
 
 async def test_a_failed_step_fails_its_run_and_cancels_what_is_left(office: Office) -> None:
     run = await office.start(step("a", order=1), step("b", "load", order=1), step("c", "load", order=1), step("d", order=2))
-    a = (await office.world.queue.claim_of(office.agents["extract"], "h", 1))[0]
-    (b,) = await office.world.queue.claim_of(office.agents["load"], "h", 1)
+    a = (await office.world.claims.claim_of(office.agents["extract"], "h", 1))[0]
+    (b,) = await office.world.claims.claim_of(office.agents["load"], "h", 1)
     await office.world.end(a, BOOM)
     run = await office.run(run)
     assert run.status == "failed" and run.error == "step a failed: it broke" and not run.stopping
@@ -181,7 +183,7 @@ async def test_a_failed_step_fails_its_run_and_cancels_what_is_left(office: Offi
 
 async def test_cancelling_a_run_cancels_its_steps(office: Office) -> None:
     run = await office.start(step("a", order=1), step("b", "load", order=1), step("c", order=2))
-    (a,) = await office.world.queue.claim_of(office.agents["extract"], "h", 1)
+    (a,) = await office.world.claims.claim_of(office.agents["extract"], "h", 1)
     cancelled = await office.runs.cancel(office.call(), run.id)
     assert cancelled.status == "cancelled" and cancelled.completed_at
     assert await office.statuses(run) == {"a": "running", "b": "cancelled", "c": "cancelled"}
@@ -189,7 +191,7 @@ async def test_cancelling_a_run_cancels_its_steps(office: Office) -> None:
     again = await office.runs.cancel(office.call(), run.id)
     assert again.version == cancelled.version
     office.world.wait(11)
-    await office.world.queue.release_expired()
+    await office.world.leases.release_expired()
     assert (await office.statuses(run))["a"] == "cancelled"
     assert await office.history(run) == ["workflow_run.started", "workflow_run.cancelled"]
 
@@ -219,11 +221,11 @@ async def test_leases_of_one_run_that_are_lost_for_the_last_time_in_one_sweep_en
     for _ in range(3):
         await office.claim()
         office.world.wait(11)
-        await office.world.queue.release_expired()
+        await office.world.leases.release_expired()
     run = await office.run(run)
     assert run.status == "failed" and await office.claim() == {}
     office.world.wait(11)
-    await office.world.queue.release_expired()
+    await office.world.leases.release_expired()
     steps = await office.runs.steps_of(run)
     assert sorted(each.status for each in steps) == ["cancelled"] * 4 + ["failed"]
     for each in steps:
@@ -235,7 +237,7 @@ async def test_a_holder_that_stops_gives_back_no_step_of_a_run_that_this_ends(of
     run = await office.start(*(step(f"s{n}", order=1) for n in range(4)))
     claimed = await office.claim()
     await office.world.tasks.cancel(office.call(), claimed["s0"].id)
-    await office.world.queue.give_back("h")
+    await office.world.leases.give_back("h")
     assert (await office.run(run)).status == "cancelled" and await office.claim() == {}
     statuses = await office.statuses(run)
     assert set(statuses.values()) <= {"cancelled", "running"}
@@ -293,10 +295,10 @@ async def test_a_retried_run_may_fail_again_and_be_retried_again(office: Office)
 async def test_steps_that_end_at_once_in_two_processes_begin_the_next_exactly_once(
     office: Office, settings: Settings, width: int
 ) -> None:
-    other = open_database(settings)
+    other = wired(open_database(settings))
     await other.open()
     other.clock = office.database.clock
-    queues = [office.world.queue, Queue(other, lease_seconds=10, max_attempts=2)]
+    queues = [office.world.leases, LeaseService(other, lease_seconds=10, max_attempts=2)]
     try:
         for _ in range(3 if width > 2 else 10):
             run = await office.start(*(step(f"s{n}", order=1) for n in range(width)), step("x", order=2), step("y", order=2))
@@ -320,10 +322,10 @@ async def test_steps_that_end_at_once_in_two_processes_begin_the_next_exactly_on
 async def test_failures_completions_cancels_and_retries_at_once_leave_nothing_open(
     office: Office, settings: Settings
 ) -> None:
-    other = open_database(settings)
+    other = wired(open_database(settings))
     await other.open()
     other.clock = office.database.clock
-    queues = [office.world.queue, Queue(other, lease_seconds=10, max_attempts=2)]
+    queues = [office.world.leases, LeaseService(other, lease_seconds=10, max_attempts=2)]
     policy = {"max_retries": 5, "initial_delay": 0}
     try:
         for round in range(4):
@@ -340,7 +342,7 @@ async def test_failures_completions_cancels_and_retries_at_once_leave_nothing_op
             await asyncio.gather(
                 *(end(n, task) for n, task in enumerate(claimed)),
                 *([office.runs.cancel(office.call(), run.id)] if round % 2 else []),
-                queues[1].claim_of(office.agents["extract"], "thief", 5),
+                Claims(other, lease_seconds=10).claim_of(office.agents["extract"], "thief", 5),
                 office.runs.cancel_orphans(),
             )
             ended = await office.run(run)
@@ -348,7 +350,7 @@ async def test_failures_completions_cancels_and_retries_at_once_leave_nothing_op
             # What somebody held at that moment is swept up.
             assert await office.runs.cancel_orphans() in (0, 1) and await office.runs.cancel_orphans() == 0
             office.world.wait(11)
-            await office.world.queue.release_expired()
+            await office.world.leases.release_expired()
             statuses = await office.statuses(run)
             assert {"pending", "running"}.isdisjoint(statuses.values()), statuses
             assert "x" not in await office.tasks_of(run)
@@ -363,11 +365,11 @@ async def test_a_sibling_that_is_held_while_its_run_ends_is_cancelled_by_the_swe
 ) -> None:
     if office.database.dialect == "sqlite":
         pytest.skip("SQLite has one writer, so nobody holds anything")
-    other = open_database(settings)
+    other = wired(open_database(settings))
     await other.open()
     other.clock = office.database.clock
     run = await office.start(step("a"), step("b", "load", order=1))
-    (a,) = await office.world.queue.claim_of(office.agents["extract"], "h", 1)
+    (a,) = await office.world.claims.claim_of(office.agents["extract"], "h", 1)
     (_, b) = await office.runs.steps_of(run)
     holding, let_go = asyncio.Event(), asyncio.Event()
 
@@ -396,14 +398,15 @@ async def test_a_run_goes_on_whoever_died_between_its_steps(office: Office, sett
     run = await office.start(*(step(f"s{n}") for n in range(4)))
     for n in range(4):
         # Everything is dropped but the database.
-        fresh = open_database(settings)
+        fresh = wired(open_database(settings))
         await fresh.open()
         fresh.clock = office.database.clock
-        queue = Queue(fresh, lease_seconds=10, max_attempts=9)
-        (lost,) = await queue.claim_of(office.agents["extract"], "dead", 5)
+        claims = Claims(fresh, lease_seconds=10)
+        queue = LeaseService(fresh, lease_seconds=10, max_attempts=9)
+        (lost,) = await claims.claim_of(office.agents["extract"], "dead", 5)
         office.world.wait(11)
         await queue.release_expired()
-        (task,) = await queue.claim_of(office.agents["extract"], "alive", 5)
+        (task,) = await claims.claim_of(office.agents["extract"], "alive", 5)
         assert task.step_id == f"s{n}" and task.id == lost.id
         with pytest.raises(Conflict):
             await queue.finish(task.id, lost.attempt, gives("late"))

@@ -17,7 +17,7 @@ from typing import Any
 import httpx2 as httpx
 import psutil
 
-from server.core import identity
+from server.core.identity import api_keys
 from server.settings import Settings
 from server.store.opened import open_database
 from tests.conftest import free_port
@@ -87,7 +87,7 @@ class Stack:
         async def create() -> str:
             database = open_database(Settings(data_dir=self.data_dir, database_url=self.environment.get("DATABASE_URL", "")))
             await database.open()
-            _, secret = await identity.create_key(database, organization=uuid.uuid4().hex, name="test")
+            _, secret = await api_keys.create_key(database, organization=uuid.uuid4().hex, name="test")
             await database.close()
             return secret
 

@@ -29,7 +29,7 @@ from orchestrator.v1 import (
 )
 from orchestrator.v1.task_pb2 import TASK_STATUS_RUNNING
 
-from server.apis.messages import to_value
+from server.apikit.projection import to_value
 from tests.end_to_end.stack import Stack
 
 TASKS = 2000

@@ -17,7 +17,7 @@ from tests.apis.test_workers import Client, Raw
 from tests.conftest import Tenant, eventually, make_tenant
 from orchestrator.v1 import agent_service_pb2, task_service_pb2
 from orchestrator.v1.task_pb2 import TASK_STATUS_COMPLETED, TASK_STATUS_RUNNING
-from server.apis.messages import from_value, to_value
+from server.apikit.projection import from_value, to_value
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 

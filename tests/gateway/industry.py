@@ -23,14 +23,14 @@ from orchestrator.industrial.v1 import (
 )
 
 from gateway.envoy import Gateway, command
-from gateway.websocket import Bridge
-from server.apis.api import HTTP_STATUS, Api, Rendered
-from server.core.identity import Identity
-from server.core.origins import Origins
+from server.websocket import Bridge
+from server.apikit.api import HTTP_STATUS, Api, Rendered
+from server.core.identity.authentication import Authenticator
+from server.apikit.cors import Origins
 from server.errors import ServiceError
 from server.rpc.guests import Guests
 from server.rpc.log import CallLog
-from server.rpc.method import Methods
+from server.rpc.handlers import Handlers
 from server.rpc.pipeline import Pipeline
 from server.rpc.quotas import Quotas
 from server.settings import Settings
@@ -92,12 +92,12 @@ class Industry:
         self.database = database
         self.calls: list = []
         pipeline = Pipeline(
-            database, Identity(database), quotas, CallLog("ERROR"), guests=Guests(settings.guest_key_path)
+            database, Authenticator(database), quotas, CallLog("ERROR"), guests=Guests(settings.guest_key_path)
         )
         services = [(each, api.pop(name, None) or Says(each, self.calls)) for name, each in SERVICES.items()]
         options = {"guests": True, "origins": Origins(settings.origins), "burst_per_minute": 60, "hourly": False}
-        methods = Methods([Api("industrial", services, render_error, **{**options, **api})], pipeline)
-        self.bridge = Bridge(methods.dialogues, connections=1000)
+        methods = Handlers([Api("industrial", services, render_error, **{**options, **api})], pipeline)
+        self.bridge = Bridge(methods.bidi, connections=1000)
         self.server = grpc.aio.server()
         self.server.add_generic_rpc_handlers((methods,))
         health_pb2_grpc.add_HealthServicer_to_server(health.aio.HealthServicer(), self.server)

@@ -19,14 +19,14 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health, health_pb2_grpc
 from orchestrator.options.v1 import options_pb2
 
-from gateway.websocket import Bridge
+from server.websocket import Bridge
 from server.apis.agent_orchestration.shape import render_error
-from server.apis.api import Api
-from server.core import identity
-from server.core.identity import Identity
+from server.apikit.api import Api
+from server.core.identity import api_keys
+from server.core.identity.authentication import Authenticator
 from server.errors import ServiceError, TooMany, Unauthorized, Unavailable
 from server.rpc.log import CallLog
-from server.rpc.method import Methods
+from server.rpc.handlers import Handlers
 from server.rpc.pipeline import Pipeline
 from server.rpc.quotas import Quotas
 from server.settings import Settings
@@ -165,9 +165,9 @@ class Served:
         self.grpc_path = self.folder / "server.sock"
         self.database = open_database(settings)
         self.talk = Talk()
-        pipeline = Pipeline(self.database, Identity(self.database), quotas, CallLog("ERROR"))
-        methods = Methods([Api("talk", [(SERVICE, self.talk)], render_error)], pipeline)
-        self.bridge = Bridge(methods.dialogues, connections=connections)
+        pipeline = Pipeline(self.database, Authenticator(self.database), quotas, CallLog("ERROR"))
+        methods = Handlers([Api("talk", [(SERVICE, self.talk)], render_error)], pipeline)
+        self.bridge = Bridge(methods.bidi, connections=connections)
         self.server = grpc.aio.server()
         self.server.add_generic_rpc_handlers((methods,))
         self.health = health.aio.HealthServicer()
@@ -192,7 +192,7 @@ async def main() -> None:
     await asyncio.to_thread(migrate, settings)
     served = Served(settings)
     await served.start()
-    _, key = await identity.create_key(served.database, organization="o", name="n")
+    _, key = await api_keys.create_key(served.database, organization="o", name="n")
     # As in `server.app.serve`.
     gc.collect()
     gc.freeze()

@@ -11,7 +11,7 @@ import pytest
 from websockets.asyncio.client import unix_connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from server.core import identity
+from server.core.identity import api_keys
 from tests.conftest import Tenant, eventually, make_tenant
 from tests.gateway.talk import Served, body
 
@@ -248,7 +248,7 @@ async def test_a_call_that_does_not_read_stops_the_reading(served: Served, someo
 
 
 async def test_a_reader_that_has_stopped_is_given_up(served: Served, someone: Tenant, monkeypatch) -> None:
-    monkeypatch.setattr("gateway.websocket.socket.STALLED_SECONDS", 0.3)
+    monkeypatch.setattr("server.websocket.socket.STALLED_SECONDS", 0.3)
     socket = await connect(served, "/t/feed", someone, max_queue=1)
     socket.transport.pause_reading()
     await eventually(lambda: served.talk.queues)
@@ -259,12 +259,12 @@ async def test_a_reader_that_has_stopped_is_given_up(served: Served, someone: Te
 
 
 async def test_a_socket_ends_with_its_key(served: Served) -> None:
-    stored, key = await identity.create_key(served.database, organization="o", name="n")
+    stored, key = await api_keys.create_key(served.database, organization="o", name="n")
     async with connect(served, f"/t/feed?token={key}") as socket, connect(served, "/t/open") as other:
         await said(socket)
         await said(other)
         assert (await said(other, {"token": key}))["organization"]
-        await identity.revoke_key(served.database, f"key_{stored.id}")
+        await api_keys.revoke_key(served.database, f"key_{stored.id}")
         await asyncio.sleep(1.1)
         served.talk.publish(body(said=1))
         assert await closed(socket) == (1008, "UNAUTHORIZED: this API key has been revoked")

@@ -9,8 +9,8 @@ import pytest
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
-from server.core import identity
-from server.core.call import Call, Caller
+from server.core.identity import api_keys
+from server.core.shared.call_context import Call, Caller
 from server.errors import Unauthorized
 from server.rpc.quotas import Quotas
 from tests.conftest import Tenant, eventually, make_tenant
@@ -83,11 +83,11 @@ async def test_a_client_that_cancels_ends_it(served: Served, someone: Tenant, ch
 
 
 async def test_it_ends_with_its_key(served: Served, channel) -> None:
-    stored, key = await identity.create_key(served.database, organization="o", name="n")
+    stored, key = await api_keys.create_key(served.database, organization="o", name="n")
     call = talk(channel, metadata=(("x-api-key", key),))
     await call.write(Say(text="one"))
     await call.read()
-    await identity.revoke_key(served.database, f"key_{stored.id}")
+    await api_keys.revoke_key(served.database, f"key_{stored.id}")
     await asyncio.sleep(1.1)
     await call.write(Say(text="two"))
     assert await refusal(call) == (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHORIZED")
@@ -136,10 +136,10 @@ async def test_a_call_that_takes_its_key_in_a_header_takes_no_other() -> None:
 
 
 async def test_a_thousand_streams_of_a_key_ask_once(served: Served, someone: Tenant) -> None:
-    from server.core.identity import Identity
-    from server.rpc.admission import Admission
+    from server.core.identity.authentication import Authenticator
+    from server.rpc.access import AccessControl
 
-    known, asked = Identity(served.database), []
+    known, asked = Authenticator(served.database), []
     ask = known.caller
 
     async def counted(key):
@@ -147,7 +147,7 @@ async def test_a_thousand_streams_of_a_key_ask_once(served: Served, someone: Ten
         return await ask(key)
 
     known.caller = counted
-    admission = Admission(known, None)
+    admission = AccessControl(known, None)
     calls = [Call(someone.caller, "r", headers={"x-api-key": someone.key}) for _ in range(1000)]
     await asyncio.gather(*(admission.stay(call) for call in calls))
     assert len(asked) == 1 and all(call.caller.key_id == someone.caller.key_id for call in calls)

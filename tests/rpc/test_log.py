@@ -7,7 +7,7 @@ import json
 import pytest
 import structlog
 
-from server.core.call import Call, Caller
+from server.core.shared.call_context import Call, Caller
 from server.rpc import log
 
 KEY = "ak_a_key_that_nobody_may_read"

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 import redis
 
-from server.core.call import Caller
+from server.core.shared.call_context import Caller
 from server.rpc.quotas import Exhausted, Quotas
 
 REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/15")
@@ -74,7 +74,7 @@ async def test_a_burst_is_refused_by_the_minute_and_leaves_the_hour_alone(redis_
             await quotas.take(who, 2)
         assert 0 < exhausted.value.retry_after <= 60
         assert exhausted.value.details == {"limit": 2, "window": "minute", "retry_after": exhausted.value.retry_after}
-        headers = dict(exhausted.value.standing.headers())
+        headers = dict(exhausted.value.quota.headers())
         assert (headers["x-ratelimit-limit"], headers["x-ratelimit-remaining"]) == ("2", "0")
         assert 0 <= int(headers["x-ratelimit-reset"]) - time.time() + 1 <= 61
     assert (await quotas.take(who)).remaining == 7
@@ -88,7 +88,7 @@ async def test_what_the_hour_refuses_leaves_the_minute_alone(redis_url: str) -> 
     for _ in range(10):
         with pytest.raises(Exhausted, match="2 requests an hour") as exhausted:
             await quotas.take(who, 5)
-        assert exhausted.value.details["window"] == "hour" and exhausted.value.standing.limit == 2
+        assert exhausted.value.details["window"] == "hour" and exhausted.value.quota.limit == 2
     later = replace(who, hourly_limit=100)
     assert [(await quotas.take(later, 5)).limit for _ in range(3)] == [100] * 3
     with pytest.raises(Exhausted, match="5 requests a minute"):

@@ -11,10 +11,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from server.core import idempotency
-from server.core.events import Events
-from server.core.sessions import Sessions
-from server.core.totals import Totals
+from server.core.shared import idempotency
+from server.core.events.stream import EventStreams
+from server.core.sessions.lifecycle import Sessions
+from server.core.shared.count_cache import CountCache
 from server.errors import Conflict, CursorGone, StorageFull, Unavailable
 from server.model import Record
 from server.settings import Settings
@@ -35,7 +35,7 @@ async def tenant(database: Database) -> Tenant:
 
 @pytest.fixture
 def sessions(database: Database) -> Sessions:
-    return Sessions(database, Totals(database), open_sessions=None)
+    return Sessions(database, CountCache(database), open_sessions=None)
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ async def test_a_process_sees_at_once_what_another_commits(
     await bus.open()
     heard: list[int] = []
     Feeds(other, bus).start()
-    there = Sessions(other, Totals(other), open_sessions=None)
+    there = Sessions(other, CountCache(other), open_sessions=None)
 
     async def follow() -> None:
         async for events in feeds.follow(tenant.caller.organization_id, 0, 5):
@@ -156,7 +156,7 @@ async def test_events_older_than_the_retention_are_removed_and_a_late_follower_i
     for n in range(5):
         last = await sessions.create(tenant.call(), name=f"s{n}")
     organization = tenant.caller.organization_id
-    events = Events(database, feeds, heartbeat_seconds=1)
+    events = EventStreams(database, feeds, heartbeat_seconds=1)
     await events.trim(last.created_at)
     with pytest.raises(CursorGone) as gone:
         await events.begin(tenant.call(), 0)
@@ -205,7 +205,7 @@ async def file(migrated: Settings, monkeypatch: pytest.MonkeyPatch):
 
 async def test_a_locked_file_is_an_error_to_the_caller_and_no_row(file: SQLite) -> None:
     tenant = await make_tenant(file)
-    sessions = Sessions(file, Totals(file), open_sessions=None)
+    sessions = Sessions(file, CountCache(file), open_sessions=None)
     locker = sqlite3.connect(file.path, isolation_level=None)
     locker.execute("BEGIN IMMEDIATE")
     results = await asyncio.gather(
@@ -221,7 +221,7 @@ async def test_a_locked_file_is_an_error_to_the_caller_and_no_row(file: SQLite) 
 
 async def test_a_lock_that_is_let_go_in_time_only_delays(file: SQLite) -> None:
     tenant = await make_tenant(file)
-    sessions = Sessions(file, Totals(file), open_sessions=None)
+    sessions = Sessions(file, CountCache(file), open_sessions=None)
     locker = sqlite3.connect(file.path, isolation_level=None)
     locker.execute("BEGIN IMMEDIATE")
     creating = asyncio.create_task(sessions.create(tenant.call(), name="patient"))
@@ -234,7 +234,7 @@ async def test_a_lock_that_is_let_go_in_time_only_delays(file: SQLite) -> None:
 
 async def test_a_full_disk_is_an_error_to_the_caller_and_no_half_written_row(file: SQLite) -> None:
     tenant = await make_tenant(file)
-    sessions = Sessions(file, Totals(file), open_sessions=None)
+    sessions = Sessions(file, CountCache(file), open_sessions=None)
     pages = file._writer.execute("PRAGMA page_count").fetchone()[0]
     file._writer.execute(f"PRAGMA max_page_count = {pages + 4}")
     made, failed = 0, 0
@@ -258,7 +258,7 @@ async def test_the_write_ahead_log_is_moved_into_the_file_outside_the_loop(
 ) -> None:
     monkeypatch.setattr(sqlite, "CHECKPOINT_BYTES", 0)
     tenant = await make_tenant(file)
-    sessions = Sessions(file, Totals(file), open_sessions=None)
+    sessions = Sessions(file, CountCache(file), open_sessions=None)
     before = file.path.stat().st_size
     for n in range(50):
         await sessions.create(tenant.call(), name=f"s{n}", description="x" * 1500)

@@ -16,22 +16,22 @@ from server.store.statement import Statement
 
 # Read by commands, or by sweeps that run seldom and outside the event loop.
 ALLOWED = {
-    "agents._PACKAGES",
-    "clients._ALL",
-    "events._OLD",
-    "identity._ALL",
-    "identity._ORGANIZATION",
-    "metrics._ORGANIZATIONS",
-    "watch._ENDS",
+    "agents.registry._PACKAGES",
+    "events.stream._OLD",
+    "identity.api_keys._ALL",
+    "identity.oauth_clients._ALL",
+    "identity.organizations._ORGANIZATION",
+    "monitoring.alert_rules._ENDS",
+    "monitoring.task_metrics._ORGANIZATIONS",
 }
 
 
 def statements() -> Iterator[tuple[str, Statement]]:
-    for module in pkgutil.iter_modules(server.core.__path__):
-        for name, value in vars(importlib.import_module(f"server.core.{module.name}")).items():
+    for module in pkgutil.walk_packages(server.core.__path__, "server.core."):
+        for name, value in vars(importlib.import_module(module.name)).items():
             for each in value.values() if isinstance(value, dict) else [value]:
                 if isinstance(each, Statement):
-                    yield f"{module.name}.{name}", each
+                    yield f"{module.name.removeprefix('server.core.')}.{name}", each
 
 
 def test_every_statement_of_the_rules_uses_an_index(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from server.core.requirements import RequirementError, check_requirements
+from server.core.agents.requirements import RequirementError, check_requirements
 from server.work.environments import Environments, InstallFailed
 
 

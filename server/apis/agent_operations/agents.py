@@ -9,12 +9,12 @@ from google.protobuf.struct_pb2 import Value
 from orchestrator.agent_operations.v1 import agent_service_pb2 as pb
 from orchestrator.agent_operations.v1.agent_pb2 import AgentHealth
 
+from server.apikit.projection import from_value, timestamp
 from server.apis.agent_operations.shape import agent_message, light_agent_message, object_of, page_of, pagination
-from server.apis.messages import from_value, timestamp
-from server.core.agents import Agents
-from server.core.call import Call
-from server.core.profile import Profile
-from server.core.system import System
+from server.core.agents.health import AgentHealthChecks
+from server.core.agents.profile import AgentProfile
+from server.core.agents.registry import AgentRegistry
+from server.core.shared.call_context import Call
 from server.errors import InvalidRequest, VersionMismatch
 from server.model import Agent, AgentStatus
 
@@ -32,9 +32,9 @@ _COLUMNS = {
 class AgentServicer:
     """Decodes, calls the use case, encodes."""
 
-    def __init__(self, agents: Agents, system: System) -> None:
+    def __init__(self, agents: AgentRegistry, health: AgentHealthChecks) -> None:
         self._agents = agents
-        self._system = system
+        self._health = health
 
     async def ListAgents(self, request: pb.ListAgentsRequest, call: Call) -> pb.ListAgentsResponse:
         number, limit, offset = page_of(request.page, request.limit)
@@ -110,7 +110,7 @@ class AgentServicer:
 
     async def _answer(self, agent: Agent, call: Call) -> pb.AgentResponse:
         call.etag = agent.version
-        health = await self._system.agent_health(agent)
+        health = await self._health.of(agent)
         message = agent_message(agent)
         message.health.CopyFrom(
             AgentHealth(status=health.status, last_check=timestamp(health.last_check), uptime=health.uptime)
@@ -143,9 +143,9 @@ def _words(value: Value) -> list[str] | None:
     return plain
 
 
-def _profile(**given: Any) -> Profile:
+def _profile(**given: Any) -> AgentProfile:
     """What is given. Raises InvalidRequest in the words of this API."""
-    profile = Profile(**given)
+    profile = AgentProfile(**given)
     try:
         profile.columns()
     except InvalidRequest as error:

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 from google.api.httpbody_pb2 import HttpBody
 from orchestrator.agent_operations.v1.event_service_pb2 import SocketRequest
 
+from server.apikit.conversation import Conversation, Over
+from server.apikit.frames import Seats
 from server.apis.agent_operations.subscriptions import SCOPES, Subscriptions, topic_of
-from server.apis.conversation import Conversation, Over
-from server.apis.frames import Seats
-from server.core.call import Call
-from server.core.events import Events
+from server.core.events.stream import EventStreams
+from server.core.shared.call_context import Call
 from server.errors import Conflict, Forbidden, InvalidRequest, NotFound, ServiceError, TooMany, Unauthorized
 from server.model import Event
 
@@ -33,7 +33,7 @@ class Subscriber(Conversation[SocketRequest]):
 
     def __init__(
         self,
-        events: Events,
+        events: EventStreams,
         call: Call,
         seats: Seats,
         show: Callable[[Event], HttpBody],

@@ -11,12 +11,12 @@ import structlog
 from google.api.httpbody_pb2 import HttpBody
 from orchestrator.agent_operations.v1.event_service_pb2 import SocketRequest
 
+from server.apikit.frames import Seats, alert_payload, event_frame, plain
 from server.apis.agent_operations.conversation import Finder, Subscriber
 from server.apis.agent_operations.shape import light_agent_message, task_message
 from server.apis.agent_operations.workflow_shape import run_message, workflow_message
-from server.apis.frames import Seats, alert_payload, event_frame, plain
-from server.core.call import Call
-from server.core.events import Events
+from server.core.events.stream import EventStreams
+from server.core.shared.call_context import Call
 from server.model import Agent, Alert, Event, Task, Workflow, WorkflowRun
 
 ENCODED = 2048
@@ -28,7 +28,9 @@ log = structlog.get_logger()
 class EventServicer:
     """Holds conversations."""
 
-    def __init__(self, events: Events, find: Mapping[str, Finder], *, sockets_per_key: int, slow_after: int) -> None:
+    def __init__(
+        self, events: EventStreams, find: Mapping[str, Finder], *, sockets_per_key: int, slow_after: int
+    ) -> None:
         self._events = events
         self._find = find
         self._slow_after = slow_after

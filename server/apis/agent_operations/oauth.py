@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl, unquote_plus
 from google.api.httpbody_pb2 import HttpBody
 
 from server.apis.agent_operations.shape import ClientRefused, NotNow, OAuthError, TooManyAttempts
-from server.core.call import Call
-from server.core.clients import Clients
+from server.core.identity.oauth_clients import OAuthClients
+from server.core.shared.call_context import Call
 from server.errors import Forbidden, TooMany, Unauthorized, Unavailable
 
 MAX_BODY = 16 << 10
@@ -27,11 +27,11 @@ CHALLENGE = ("www-authenticate", 'Basic realm="orchestrator"')
 class OAuthServicer:
     """Reads what clients send in any of the usual ways, and answers as they expect."""
 
-    def __init__(self, clients: Clients) -> None:
+    def __init__(self, clients: OAuthClients) -> None:
         self._clients = clients
 
     async def IssueToken(self, request: HttpBody, call: Call) -> HttpBody:
-        call.beside = (*call.beside, *NOT_STORED)
+        call.response_headers = (*call.response_headers, *NOT_STORED)
         basic = _is_basic(call)
         try:
             fields = _fields(request)
@@ -40,12 +40,12 @@ class OAuthServicer:
             grant = await self._clients.grant(identifier, secret, fields.get("scope"))
         except (ClientRefused, Unauthorized) as error:
             if basic:
-                call.beside = (*call.beside, CHALLENGE)
+                call.response_headers = (*call.response_headers, CHALLENGE)
             raise ClientRefused(error.message) from None
         except Forbidden as error:
             raise OAuthError("invalid_scope", error.message) from None
         except TooMany as error:
-            call.beside = (*call.beside, ("retry-after", str(error.retry_after)))
+            call.response_headers = (*call.response_headers, ("retry-after", str(error.retry_after)))
             raise TooManyAttempts(error.message) from None
         except Unavailable as error:
             raise NotNow(error.message) from None

@@ -13,9 +13,9 @@ from orchestrator.agent_operations.v1.pagination_pb2 import Pagination
 from orchestrator.agent_operations.v1.task_pb2 import Task as TaskMessage
 from orchestrator.agent_operations.v1.task_pb2 import TaskAttempt, TaskError, TaskLog, TaskRetry, TaskSchedule
 
-from server.apis.api import HTTP_STATUS, Rendered
-from server.apis.messages import from_value, project, remembered, timestamp, to_value, value_of
-from server.core.schedule import next_runs
+from server.apikit.api import HTTP_STATUS, Rendered
+from server.apikit.projection import from_value, project, remembered, timestamp, to_value, value_of
+from server.core.queue.schedule import next_runs
 from server.errors import InvalidRequest, ServiceError
 from server.model import Agent, AgentStatus, Attempt, Priority, Task, TaskStatus
 from server.model import TaskLog as Line

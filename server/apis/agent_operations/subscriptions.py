@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from orchestrator.agent_operations.v1.event_service_pb2 import SocketRequest
 
-from server.apis.conversation import Wanted
-from server.core.ids import parse_filter
+from server.apikit.conversation import Wanted
+from server.core.shared.ids import parse_filter
 from server.errors import InvalidRequest
 from server.model import Event
 

@@ -12,10 +12,10 @@ from orchestrator.agent_operations.v1.system_pb2 import (
     SystemServices,
 )
 
-from server.apis.messages import timestamp, to_value
-from server.core.call import Call
-from server.core.metrics import Metrics
-from server.core.system import System
+from server.apikit.projection import timestamp, to_value
+from server.core.monitoring.health import HealthChecks
+from server.core.monitoring.task_metrics import TaskMetrics
+from server.core.shared.call_context import Call
 
 PERIOD = "24h"
 
@@ -23,7 +23,7 @@ PERIOD = "24h"
 class SystemServicer:
     """Decodes, calls the use case, encodes."""
 
-    def __init__(self, system: System, metrics: Metrics) -> None:
+    def __init__(self, system: HealthChecks, metrics: TaskMetrics) -> None:
         self._system = system
         self._metrics = metrics
 

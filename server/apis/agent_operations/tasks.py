@@ -9,13 +9,14 @@ from typing import Any
 from orchestrator.agent_operations.v1 import task_pb2
 from orchestrator.agent_operations.v1 import task_service_pb2 as pb
 
+from server.apikit.projection import timestamp
 from server.apis.agent_operations.shape import moment, object_of, page_of, pagination, task_message
-from server.apis.messages import timestamp
-from server.core.agents import Agents
-from server.core.call import Call
-from server.core.making import NewTask
-from server.core.retries import RetryPolicy
-from server.core.tasks import Tasks
+from server.core.agents.registry import AgentRegistry
+from server.core.queue.creation import NewTask
+from server.core.queue.retry_policy import RetryPolicy
+from server.core.shared.call_context import Call
+from server.core.tasks.commands import TaskCommands
+from server.core.tasks.queries import TaskQueries
 from server.errors import InvalidRequest
 from server.model import Agent, Priority, Task, TaskStatus
 
@@ -26,13 +27,14 @@ _FIELDS = {"timeout_seconds": "timeout"}
 class TaskServicer:
     """Decodes, calls the use case, encodes."""
 
-    def __init__(self, tasks: Tasks, agents: Agents) -> None:
+    def __init__(self, tasks: TaskCommands, queries: TaskQueries, agents: AgentRegistry) -> None:
         self._tasks = tasks
+        self._queries = queries
         self._agents = agents
 
     async def ListTasks(self, request: pb.ListTasksRequest, call: Call) -> pb.ListTasksResponse:
         number, limit, offset = page_of(request.page, request.limit)
-        page = await self._tasks.slice(
+        page = await self._queries.slice(
             call,
             limit=limit,
             offset=offset,
@@ -60,8 +62,8 @@ class TaskServicer:
         return _answer(task, call)
 
     async def GetTask(self, request: pb.GetTaskRequest, call: Call) -> pb.TaskResponse:
-        task = await self._tasks.get(call, request.task_id)
-        logs, attempts = await asyncio.gather(self._tasks.logs(task), self._tasks.attempts(task))
+        task = await self._queries.get(call, request.task_id)
+        logs, attempts = await asyncio.gather(self._queries.logs(task), self._queries.attempts(task))
         message = task_message(task, logs, attempts)
         if task.status == TaskStatus.RUNNING:
             expected = _expected(task, await self._agents.of_task(task), time.time_ns() // 1000)

@@ -6,15 +6,15 @@ import asyncio
 
 from orchestrator.agent_operations.v1 import worker_service_pb2 as pb
 
+from server.apikit.projection import from_value, project, timestamp, value_of
 from server.apis.agent_operations.shape import page_of, pagination
-from server.apis.messages import from_value, project, timestamp, value_of
-from server.core.agent_queue import Consumer
-from server.core.call import Call
-from server.core.connected_workers import ConnectedWorkers
-from server.core.ids import parse_id
-from server.core.leases import Finish
-from server.core.worker_reports import CANCELLED, LogLine, completed, failed
-from server.core.workers import Workers
+from server.core.queue.fencing import Finish
+from server.core.shared.call_context import Call
+from server.core.shared.ids import parse_id
+from server.core.workers.consumer import Consumer
+from server.core.workers.hub import WorkerHub
+from server.core.workers.registry import WorkerRegistry
+from server.core.workers.reports import CANCELLED, LogLine, WorkerReports, completed, failed
 from server.errors import Conflict, ServiceError
 from server.model import Priority, Task, Worker, WorkerStatus
 
@@ -39,9 +39,10 @@ class _Visit(Consumer):
 class WorkerServicer:
     """Decodes, calls the use case, encodes."""
 
-    def __init__(self, workers: Workers, connected_workers: ConnectedWorkers) -> None:
+    def __init__(self, workers: WorkerRegistry, reports: WorkerReports, hub: WorkerHub) -> None:
         self._workers = workers
-        self._connected_workers = connected_workers
+        self._reports = reports
+        self._hub = hub
 
     async def ConnectWorker(self, request: pb.ConnectWorkerRequest, call: Call) -> pb.ConnectWorkerResponse:
         worker, held = await self._workers.connect(
@@ -55,8 +56,8 @@ class WorkerServicer:
             id=f"worker_{worker.id}",
             agent_id=f"agent_{worker.agent_id}",
             status=worker.status,
-            heartbeat_interval_seconds=self._connected_workers.heartbeat_seconds,
-            lease_seconds=self._connected_workers.lease_seconds,
+            heartbeat_interval_seconds=self._hub.heartbeat_seconds,
+            lease_seconds=self._hub.lease_seconds,
             leases=[_lease(task) for task in held],
         )
         return pb.ConnectWorkerResponse(data=data)
@@ -83,7 +84,7 @@ class WorkerServicer:
             room = min(room, request.max)
         if room <= 0:
             return pb.TakeLeasesResponse()
-        tasks = await self._workers.claim(worker, room)
+        tasks = await self._hub.claim_at_once(worker, room)
         if not tasks and request.wait_seconds > 0:
             tasks = await self._wait(worker, room, request.wait_seconds)
         return pb.TakeLeasesResponse(data=[_lease(task) for task in tasks])
@@ -91,7 +92,7 @@ class WorkerServicer:
     async def _wait(self, worker: Worker, room: int, seconds: float) -> list[Task]:
         visit = _Visit(worker, room)
         try:
-            await self._connected_workers.join(visit)
+            await self._hub.join(visit)
             async with asyncio.timeout(seconds):
                 return await asyncio.shield(visit.done)
         except TimeoutError:
@@ -99,11 +100,11 @@ class WorkerServicer:
             return visit.done.result() if visit.done.done() else []
         except asyncio.CancelledError:
             # Nobody hears the answer.
-            if visit.held:
-                await self._workers.give_back(worker, visit.held.items())
+            if visit.book.held:
+                await self._reports.give_back(worker, visit.book.held.items())
             raise
         finally:
-            self._connected_workers.leave(visit)
+            self._hub.leave(visit)
 
     async def Heartbeat(self, request: pb.HeartbeatRequest, call: Call) -> pb.HeartbeatResponse:
         worker = await self._workers.get(call, request.worker_id)
@@ -125,7 +126,7 @@ class WorkerServicer:
 
     async def ReportProgress(self, request: pb.ReportProgressRequest, call: Call) -> pb.ReportProgressResponse:
         worker, task = await self._workers.get(call, request.worker_id), parse_id("task", request.task_id)
-        noted = await self._workers.report(
+        noted = await self._reports.report(
             worker,
             task,
             request.attempt,
@@ -138,7 +139,7 @@ class WorkerServicer:
     async def WriteLog(self, request: pb.WriteLogRequest, call: Call) -> pb.WriteLogResponse:
         worker, task = await self._workers.get(call, request.worker_id), parse_id("task", request.task_id)
         lines = [LogLine(request.level or "info", request.message)]
-        noted = await self._workers.report(worker, task, request.attempt, lines=lines)
+        noted = await self._reports.report(worker, task, request.attempt, lines=lines)
         await self._workers.touch(worker, (task, request.attempt))
         return pb.WriteLogResponse(data=_standing(noted))
 
@@ -159,13 +160,13 @@ class WorkerServicer:
 
     async def _end(self, call: Call, worker_id: str, finish: Finish) -> pb.TaskStanding:
         worker = await self._workers.get(call, worker_id)
-        (outcome,) = await self._workers.finish(worker, [finish])
+        (outcome,) = await self._reports.finish(worker, [finish])
         await self._workers.touch(worker)
         return _standing(outcome)
 
     async def ReleaseTask(self, request: pb.ReleaseTaskRequest, call: Call) -> pb.ReleaseTaskResponse:
         worker = await self._workers.get(call, request.worker_id)
-        (outcome,) = await self._workers.give_back(worker, [(parse_id("task", request.task_id), request.attempt)])
+        (outcome,) = await self._reports.give_back(worker, [(parse_id("task", request.task_id), request.attempt)])
         await self._workers.touch(worker)
         return pb.ReleaseTaskResponse(data=_standing(outcome))
 

@@ -11,9 +11,9 @@ from orchestrator.agent_operations.v1.workflow_pb2 import Workflow as WorkflowMe
 from orchestrator.agent_operations.v1.workflow_pb2 import WorkflowRun as RunMessage
 from orchestrator.agent_operations.v1.workflow_pb2 import WorkflowRunStep, WorkflowStep
 
-from server.apis.messages import from_value, project, timestamp, to_value, value_of
-from server.core.steps import Step
-from server.core.workflow_runs import RunStep
+from server.apikit.projection import from_value, project, timestamp, to_value, value_of
+from server.core.workflows.runs import RunStep
+from server.core.workflows.step_spec import Step
 from server.model import Priority, Workflow, WorkflowRun
 
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from orchestrator.agent_operations.v1 import workflow_service_pb2 as pb
 
+from server.apikit.projection import timestamp
 from server.apis.agent_operations.shape import object_of, page_of, pagination
 from server.apis.agent_operations.workflow_shape import run_message, step_of, workflow_message
-from server.apis.messages import timestamp
-from server.core.call import Call
-from server.core.workflow_runs import Runs
-from server.core.workflows import Workflows
+from server.core.shared.call_context import Call
+from server.core.workflows.definitions import WorkflowDefinitions
+from server.core.workflows.runs import WorkflowRuns
 from server.model import Priority, Workflow, WorkflowRun, WorkflowStatus
 
 
 class WorkflowServicer:
     """Decodes, calls the use case, encodes."""
 
-    def __init__(self, workflows: Workflows, runs: Runs) -> None:
+    def __init__(self, workflows: WorkflowDefinitions, runs: WorkflowRuns) -> None:
         self._workflows = workflows
         self._runs = runs
 

@@ -8,15 +8,15 @@ from orchestrator.agent_orchestration.v1 import agent_service_pb2 as pb
 from orchestrator.agent_orchestration.v1.agent_pb2 import Agent as AgentMessage
 
 from server.apis.agent_orchestration.shape import LIMIT, agent_message
-from server.core.agents import Agents
-from server.core.call import Call
+from server.core.agents.registry import AgentRegistry
+from server.core.shared.call_context import Call
 from server.model import Agent
 
 
 class AgentServicer:
     """Decodes, calls the use case, encodes."""
 
-    def __init__(self, agents: Agents) -> None:
+    def __init__(self, agents: AgentRegistry) -> None:
         self._agents = agents
 
     async def DeployAgent(self, request: pb.DeployAgentRequest, call: Call) -> AgentMessage:

@@ -13,11 +13,11 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from orchestrator.agent_orchestration.v1 import event_service_pb2 as pb
 
+from server.apikit.projection import timestamp
 from server.apis.agent_orchestration.shape import agent_message, execution_message, session_message
-from server.apis.messages import timestamp
-from server.core.call import Call
-from server.core.events import EventFilter, Events
-from server.core.sessions import Sessions
+from server.core.events.stream import EventFilter, EventStreams
+from server.core.sessions.lifecycle import Sessions
+from server.core.shared.call_context import Call
 from server.errors import InvalidRequest
 from server.model import Agent, Event, Session, Task
 
@@ -29,7 +29,7 @@ log = structlog.get_logger()
 class EventServicer:
     """Decodes, calls the use case, encodes; an event is encoded once for all the streams that send it."""
 
-    def __init__(self, events: Events, sessions: Sessions) -> None:
+    def __init__(self, events: EventStreams, sessions: Sessions) -> None:
         self._events = events
         self._sessions = sessions
         self._encoded: OrderedDict[tuple[str, int], bytes] = OrderedDict()

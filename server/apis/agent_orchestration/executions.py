@@ -5,13 +5,14 @@ from __future__ import annotations
 from orchestrator.agent_orchestration.v1 import execution_service_pb2 as pb
 from orchestrator.agent_orchestration.v1.execution_pb2 import Execution
 
+from server.apikit.projection import from_value
 from server.apis.agent_orchestration.shape import LIMIT, execution_message
-from server.apis.messages import from_value
-from server.core.agents import Agents
-from server.core.call import Call
-from server.core.making import NewTask
-from server.core.sessions import Sessions
-from server.core.tasks import Tasks
+from server.core.agents.registry import AgentRegistry
+from server.core.queue.creation import NewTask
+from server.core.sessions.lifecycle import Sessions
+from server.core.shared.call_context import Call
+from server.core.tasks.commands import TaskCommands
+from server.core.tasks.queries import TaskQueries
 from server.model import ENDED
 
 ACCEPTED = 202
@@ -22,8 +23,17 @@ QUEUE_SECONDS = 10.0
 class ExecutionServicer:
     """Decodes, calls the use case, encodes."""
 
-    def __init__(self, tasks: Tasks, sessions: Sessions, agents: Agents, *, wait_seconds: float) -> None:
+    def __init__(
+        self,
+        tasks: TaskCommands,
+        queries: TaskQueries,
+        sessions: Sessions,
+        agents: AgentRegistry,
+        *,
+        wait_seconds: float,
+    ) -> None:
         self._tasks = tasks
+        self._queries = queries
         self._sessions = sessions
         self._agents = agents
         self._wait_seconds = wait_seconds
@@ -39,18 +49,18 @@ class ExecutionServicer:
         )
         task = await self._tasks.create(call, new)
         if request.wait or not request.HasField("wait"):
-            task = await self._tasks.wait(call, task, min(timeout + QUEUE_SECONDS, self._wait_seconds))
+            task = await self._queries.wait(call, task, min(timeout + QUEUE_SECONDS, self._wait_seconds))
         call.http_status = 200 if task.status in ENDED else ACCEPTED
         return execution_message(task)
 
     async def GetExecution(self, request: pb.GetExecutionRequest, call: Call) -> Execution:
-        return execution_message(await self._tasks.get(call, request.execution_id))
+        return execution_message(await self._queries.get(call, request.execution_id))
 
     async def ListExecutions(self, request: pb.ListExecutionsRequest, call: Call) -> pb.ListExecutionsResponse:
         limit = request.limit or LIMIT
         session = await self._sessions.get(call, request.session_id) if request.session_id else None
         agent = await self._agents.get(call, request.agent_id) if request.agent_id else None
-        page = await self._tasks.slice(
+        page = await self._queries.slice(
             call,
             limit=limit,
             offset=request.offset,

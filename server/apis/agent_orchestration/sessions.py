@@ -6,8 +6,8 @@ from orchestrator.agent_orchestration.v1 import session_service_pb2 as pb
 from orchestrator.agent_orchestration.v1.session_pb2 import Session as SessionMessage
 
 from server.apis.agent_orchestration.shape import LIMIT, SESSION_FILTERS, session_message
-from server.core.call import Call
-from server.core.sessions import Sessions
+from server.core.sessions.lifecycle import Sessions
+from server.core.shared.call_context import Call
 from server.model import Session, SessionStatus
 
 

@@ -10,10 +10,10 @@ from orchestrator.agent_orchestration.v1.execution_pb2 import Execution, Executi
 from orchestrator.agent_orchestration.v1.session_pb2 import Session as SessionMessage
 from orchestrator.agent_orchestration.v1.session_pb2 import SessionConfig
 
-from server.apis.api import HTTP_STATUS, Rendered
-from server.apis.messages import project, remembered, value_of
-from server.core.code import signature
-from server.core.deployment import entry_of
+from server.apikit.api import HTTP_STATUS, Rendered
+from server.apikit.projection import project, remembered, value_of
+from server.core.agents.deployment import entry_of
+from server.core.agents.entry_point import signature
 from server.errors import ServiceError
 from server.model import Agent, Session, SessionStatus, Task
 

@@ -8,14 +8,14 @@ from orchestrator.industrial.v1 import (
     task_service_pb2,
 )
 
-from server.apis.api import Api
+from server.apikit.api import Api
+from server.apikit.cors import Origins
 from server.apis.industrial.agents import AgentServicer
 from server.apis.industrial.events import EventServicer
 from server.apis.industrial.sessions import SessionServicer
 from server.apis.industrial.shape import render_error
 from server.apis.industrial.system import SystemServicer
 from server.apis.industrial.tasks import TaskServicer
-from server.core.origins import Origins
 from server.core.use_cases import UseCases
 
 
@@ -26,15 +26,21 @@ def industrial_api(
 
     In development callers need no credential; web pages must be from one of `origins`.
     """
-    system = SystemServicer(use_cases.system)
-    sessions = SessionServicer(use_cases.sessions, use_cases.coding_sessions, use_cases.tasks)
-    agents = AgentServicer(use_cases.heartbeats, use_cases.standings, use_cases.coding_tasks)
-    tasks = TaskServicer(use_cases.tasks, use_cases.coding_tasks, use_cases.sessions)
+    system = SystemServicer(use_cases.health)
+    sessions = SessionServicer(
+        use_cases.sessions,
+        use_cases.session_statistics,
+        use_cases.coding_sessions,
+        use_cases.checkpoints,
+        use_cases.task_queries,
+    )
+    agents = AgentServicer(use_cases.agent_heartbeats, use_cases.agent_performance, use_cases.assignments)
+    tasks = TaskServicer(use_cases.coding_tasks, use_cases.assignments, use_cases.task_queries, use_cases.sessions)
     events = EventServicer(
         use_cases.events,
-        use_cases.coding_sessions.counted,
+        use_cases.session_statistics.counted,
         use_cases.agents.get,
-        use_cases.standings,
+        use_cases.agent_performance,
         system.health,
         sockets_per_client=sockets_per_key,
         slow_after=slow_after,

@@ -8,15 +8,16 @@ from orchestrator.industrial.v1 import agent_service_pb2 as pb
 from orchestrator.industrial.v1.agent_pb2 import Agent as AgentMessage
 from orchestrator.industrial.v1.task_pb2 import Task as TaskMessage
 
+from server.apikit.projection import from_struct, from_value
 from server.apis.industrial.shape import agent_message, agent_status, shown_id, task_message
-from server.apis.messages import from_struct, from_value
-from server.core.call import Call
-from server.core.coding_tasks import CodingTasks, achieved
-from server.core.heartbeats import Heartbeats
-from server.core.ids import parse_id
-from server.core.profile import Profile
-from server.core.standing import Standings
-from server.core.worker_reports import failed
+from server.core.agents.performance import AgentPerformance
+from server.core.agents.profile import AgentProfile
+from server.core.coding.assignments import Assignments
+from server.core.coding.tasks import achieved
+from server.core.shared.call_context import Call
+from server.core.shared.ids import parse_id
+from server.core.workers.agent_heartbeats import AgentHeartbeats
+from server.core.workers.reports import failed
 from server.errors import Forbidden, InvalidRequest
 
 HEARTBEAT_SECONDS = 30
@@ -27,13 +28,13 @@ AVAILABLE = frozenset({"ACTIVE", "IDLE"})
 class AgentServicer:
     """Decodes, calls the use case, encodes."""
 
-    def __init__(self, heartbeats: Heartbeats, standings: Standings, tasks: CodingTasks) -> None:
+    def __init__(self, heartbeats: AgentHeartbeats, performance: AgentPerformance, assignments: Assignments) -> None:
         self._heartbeats = heartbeats
-        self._standings = standings
-        self._tasks = tasks
+        self._performance = performance
+        self._assignments = assignments
 
     async def ListAgents(self, request: pb.ListAgentsRequest, call: Call) -> pb.ListAgentsResponse:
-        found, total = await self._standings.list(call, request.capability)
+        found, total = await self._performance.list(call, request.capability)
         if request.available_only:
             now = time.time_ns() // 1000
             found = [each for each in found if agent_status(each, now) in AVAILABLE]
@@ -44,7 +45,7 @@ class AgentServicer:
         agent = await self._heartbeats.register(
             call,
             name=request.name,
-            profile=Profile(
+            profile=AgentProfile(
                 type=request.type,
                 capabilities=list(request.capabilities),
                 max_concurrent_tasks=request.max_concurrent_tasks or MAX_TASKS,
@@ -55,7 +56,7 @@ class AgentServicer:
     async def GetAgentPerformance(
         self, _request: pb.GetAgentPerformanceRequest, call: Call
     ) -> pb.GetAgentPerformanceResponse:
-        figures = await self._standings.performance(call)
+        figures = await self._performance.performance(call)
         return pb.GetAgentPerformanceResponse(
             total_agents=figures.agents,
             active_agents=figures.there,
@@ -86,7 +87,7 @@ class AgentServicer:
             "endpoint_url": request.endpoint_url,
             "metadata": from_struct(request.metadata),
         }
-        profile = Profile(
+        profile = AgentProfile(
             type=request.agent_type,
             capabilities=list(request.capabilities),
             configuration={name: value for name, value in told.items() if value},
@@ -108,12 +109,12 @@ class AgentServicer:
 
     async def ListAssignedTasks(self, request: pb.ListAssignedTasksRequest, call: Call) -> pb.ListAssignedTasksResponse:
         _check_own(call, request.agent_id)
-        tasks = await self._tasks.assigned(call, request.agent_id)
+        tasks = await self._assignments.assigned(call, request.agent_id)
         return pb.ListAssignedTasksResponse(items=[task_message(task) for task in tasks], total=len(tasks))
 
     async def BeginTask(self, request: pb.BeginTaskRequest, call: Call) -> TaskMessage:
         _check_own(call, request.agent_id)
-        return task_message(await self._tasks.begin(call, request.task_id, request.agent_id))
+        return task_message(await self._assignments.begin(call, request.task_id, request.agent_id))
 
     async def SendResult(self, request: pb.SendResultRequest, call: Call) -> TaskMessage:
         _check_own(call, request.agent_id)
@@ -123,10 +124,12 @@ class AgentServicer:
             result = failed("AgentError", request.error or "the agent gave no reason", "", tokens_used=tokens)
         else:
             result = achieved(from_value(request.result), tokens_used=tokens)
-        return task_message(await self._tasks.result(call, request.agent_id, request.task_id, result, attempt=attempt))
+        return task_message(
+            await self._assignments.result(call, request.agent_id, request.task_id, result, attempt=attempt)
+        )
 
     async def _answer(self, call: Call, agent_id: str) -> AgentMessage:
-        return agent_message(await self._standings.get(call, agent_id))
+        return agent_message(await self._performance.get(call, agent_id))
 
 
 def _check_own(call: Call, agent_id: str) -> None:

@@ -12,13 +12,13 @@ import structlog
 from google.api.httpbody_pb2 import HttpBody
 from orchestrator.industrial.v1.event_service_pb2 import SocketRequest
 
-from server.apis.conversation import Conversation
-from server.apis.frames import Seats, said
+from server.apikit.conversation import Conversation
+from server.apikit.frames import Seats, said
 from server.apis.industrial.rooms import SCOPES, SYSTEM, Room, Rooms, room_of
 from server.apis.industrial.shape import render_error
 from server.apis.industrial.showing import Showing
-from server.core.call import Call
-from server.core.events import Events
+from server.core.events.stream import EventStreams
+from server.core.shared.call_context import Call
 from server.errors import Conflict, Forbidden, InvalidRequest, ServiceError, TooMany
 from server.model import Event
 
@@ -36,7 +36,7 @@ class Finder(Protocol):
 class House:
     """What all sockets share."""
 
-    events: Events
+    events: EventStreams
     seats: Seats
     showing: Showing
     # By the kind of a room: finds what it is of.

@@ -8,13 +8,13 @@ from typing import Any
 from google.api.httpbody_pb2 import HttpBody
 from orchestrator.industrial.v1.event_service_pb2 import SocketRequest
 
-from server.apis.frames import Seats
+from server.apikit.frames import Seats
 from server.apis.industrial.conversation import Finder, House, Visit
 from server.apis.industrial.rooms import AGENTS, SESSIONS, SYSTEM, Room, room_at
 from server.apis.industrial.showing import Showing
-from server.core.call import Call
-from server.core.events import Events
-from server.core.standing import Standings
+from server.core.agents.performance import AgentPerformance
+from server.core.events.stream import EventStreams
+from server.core.shared.call_context import Call
 from server.model import Session, SessionCount
 
 Requests = AsyncIterator[SocketRequest]
@@ -26,10 +26,10 @@ class EventServicer:
 
     def __init__(
         self,
-        events: Events,
+        events: EventStreams,
         find_session: Callable[[Call, str], Awaitable[tuple[Session, SessionCount]]],
         find_agent: Finder,
-        standings: Standings,
+        performance: AgentPerformance,
         health: Callable[[], Awaitable[Mapping[str, Any]]],
         *,
         sockets_per_client: int,
@@ -40,7 +40,7 @@ class EventServicer:
         self._house = House(
             events=events,
             seats=Seats(sockets_per_client),
-            showing=Showing(find_session, standings),
+            showing=Showing(find_session, performance),
             find={SESSIONS: find_session, AGENTS: find_agent},
             health=health,
             slow_after=slow_after,

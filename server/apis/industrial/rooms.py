@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from server.apis.conversation import Wanted
+from server.apikit.conversation import Wanted
 from server.apis.industrial.shape import shown_id
-from server.core.ids import parse_id
+from server.core.shared.ids import parse_id
 from server.errors import InvalidRequest
 from server.model import Event
 

@@ -6,6 +6,7 @@ from orchestrator.industrial.v1 import session_service_pb2 as pb
 from orchestrator.industrial.v1.session_pb2 import Checkpoint as CheckpointMessage
 from orchestrator.industrial.v1.session_pb2 import Session as SessionMessage
 
+from server.apikit.projection import from_struct, from_value
 from server.apis.industrial.shape import (
     SESSION_STATUSES,
     SESSION_WORDS,
@@ -15,28 +16,38 @@ from server.apis.industrial.shape import (
     session_message,
     task_message,
 )
-from server.apis.messages import from_struct, from_value
-from server.core.call import Call
-from server.core.coding_sessions import CodingSessions
-from server.core.sessions import Sessions
-from server.core.tasks import Tasks
+from server.core.coding.checkpoints import Checkpoints
+from server.core.coding.sessions import CodingSessions
+from server.core.sessions.lifecycle import Sessions
+from server.core.sessions.statistics import SessionStatistics
+from server.core.shared.call_context import Call
+from server.core.tasks.queries import TaskQueries
 from server.model import Priority, Session
 
 
 class SessionServicer:
     """Decodes, calls the use case, encodes."""
 
-    def __init__(self, sessions: Sessions, coding: CodingSessions, tasks: Tasks) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        statistics: SessionStatistics,
+        coding: CodingSessions,
+        checkpoints: Checkpoints,
+        queries: TaskQueries,
+    ) -> None:
         self._sessions = sessions
+        self._statistics = statistics
         self._coding = coding
-        self._tasks = tasks
+        self._checkpoints = checkpoints
+        self._queries = queries
 
     async def ListSessions(self, request: pb.ListSessionsRequest, call: Call) -> pb.ListSessionsResponse:
         number, size, offset = page_of(request)
         status = SESSION_STATUSES[request.status].value if request.status else None
         page = await self._sessions.slice(call, limit=size, offset=offset, status=status)
         return pb.ListSessionsResponse(
-            items=list(map(session_message, page.rows, await self._coding.counts(page.rows))),
+            items=list(map(session_message, page.rows, await self._statistics.counts(page.rows))),
             **paged(number, size, page.total),
         )
 
@@ -55,7 +66,7 @@ class SessionServicer:
     async def GetSessionStatistics(
         self, _request: pb.GetSessionStatisticsRequest, call: Call
     ) -> pb.GetSessionStatisticsResponse:
-        figures = await self._coding.statistics(call)
+        figures = await self._statistics.statistics(call)
         return pb.GetSessionStatisticsResponse(
             total=figures.total,
             by_status={SESSION_WORDS[status]: count for status, count in figures.by_status.items()},
@@ -69,7 +80,7 @@ class SessionServicer:
     async def ListSessionTasks(self, request: pb.ListSessionTasksRequest, call: Call) -> pb.ListSessionTasksResponse:
         number, size, offset = page_of(request)
         session = await self._sessions.get(call, request.session_id)
-        page = await self._tasks.slice(call, limit=size, offset=offset, results=True, session_id=session.id)
+        page = await self._queries.slice(call, limit=size, offset=offset, results=True, session_id=session.id)
         return pb.ListSessionTasksResponse(
             items=[task_message(task) for task in page.rows], **paged(number, size, page.total)
         )
@@ -98,12 +109,12 @@ class SessionServicer:
 
     async def CreateCheckpoint(self, request: pb.CreateCheckpointRequest, call: Call) -> CheckpointMessage:
         data = from_struct(request.data)
-        return checkpoint_message(await self._coding.keep(call, request.session_id, request.name, data))
+        return checkpoint_message(await self._checkpoints.keep(call, request.session_id, request.name, data))
 
     async def ListCheckpoints(self, request: pb.ListCheckpointsRequest, call: Call) -> pb.ListCheckpointsResponse:
-        kept = await self._coding.checkpoints(call, request.session_id)
+        kept = await self._checkpoints.checkpoints(call, request.session_id)
         return pb.ListCheckpointsResponse(items=[checkpoint_message(each) for each in kept], total=len(kept))
 
     async def _answer(self, session: Session, call: Call) -> SessionMessage:
         call.etag = session.version
-        return session_message(session, (await self._coding.counts([session]))[0])
+        return session_message(session, (await self._statistics.counts([session]))[0])

@@ -13,11 +13,11 @@ from orchestrator.industrial.v1.session_pb2 import Session as SessionMessage
 from orchestrator.industrial.v1.session_pb2 import SessionMetrics
 from orchestrator.industrial.v1.task_pb2 import Task as TaskMessage
 
-from server.apis.api import HTTP_STATUS, Rendered
-from server.apis.messages import project, timestamp, to_value, value_of
-from server.core.assignments import NoMove
-from server.core.checkpoints import KEPT_CHECKPOINTS
-from server.core.standing import Standing, success_rate, tier
+from server.apikit.api import HTTP_STATUS, Rendered
+from server.apikit.projection import project, timestamp, to_value, value_of
+from server.core.agents.performance import AgentSnapshot, success_rate, tier
+from server.core.coding.assignments import NoMove
+from server.core.coding.checkpoints import KEPT_CHECKPOINTS
 from server.errors import NotFound, ServiceError
 from server.model import AgentStatus, Checkpoint, Priority, Session, SessionCount, SessionStatus, Task, TaskStatus
 
@@ -212,7 +212,7 @@ def task_message(
     )
 
 
-def agent_status(standing: Standing, now: int) -> str:
+def agent_status(standing: AgentSnapshot, now: int) -> str:
     """What this API calls the state of an agent, from its heartbeats and its load."""
     agent = standing.agent
     if agent.status != AgentStatus.ACTIVE or agent.deleted_at is not None:
@@ -226,14 +226,14 @@ def agent_status(standing: Standing, now: int) -> str:
     return "ACTIVE" if standing.running or load else "IDLE"
 
 
-def current_load(standing: Standing) -> float:
+def current_load(standing: AgentSnapshot) -> float:
     """0 to 100: what the agent says, or else how much of its room is taken."""
     if standing.load is not None:
         return standing.load
     return min(100.0, round(100 * standing.running / standing.agent.max_concurrent_tasks, 2))
 
 
-def agent_message(standing: Standing, now: int | None = None) -> AgentMessage:
+def agent_message(standing: AgentSnapshot, now: int | None = None) -> AgentMessage:
     """An agent as it is now, in microseconds since 1970."""
     agent = standing.agent
     return project(

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import structlog
 from google.api.httpbody_pb2 import HttpBody
 
-from server.apis.frames import alert_payload, event_frame, plain, time_text
+from server.apikit.frames import alert_payload, event_frame, plain, time_text
 from server.apis.industrial.rooms import AGENTS, SESSIONS, Rooms, word_for_agent
 from server.apis.industrial.shape import (
     agent_message,
@@ -27,8 +27,8 @@ from server.apis.industrial.shape import (
     shown_id,
     task_message,
 )
-from server.core.call import Call
-from server.core.standing import Standing, Standings
+from server.core.agents.performance import AgentPerformance, AgentSnapshot
+from server.core.shared.call_context import Call
 from server.errors import NotFound, Unavailable
 from server.model import Agent, Alert, Checkpoint, Event, Session, SessionCount, Task, Worker
 
@@ -47,10 +47,10 @@ class Showing:
     """Makes frames."""
 
     def __init__(
-        self, counted: Callable[[Call, str], Awaitable[tuple[Session, SessionCount]]], standings: Standings
+        self, counted: Callable[[Call, str], Awaitable[tuple[Session, SessionCount]]], performance: AgentPerformance
     ) -> None:
         self._counted = counted
-        self._standings = standings
+        self._performance = performance
         self._made: OrderedDict[tuple[str, int, str], asyncio.Task[HttpBody | None]] = OrderedDict()
         # By organization and id: the newest event that was there before, and what was read then.
         self._read: OrderedDict[tuple[str, str], tuple[int, asyncio.Task[Any]]] = OrderedDict()
@@ -136,8 +136,8 @@ class Showing:
     async def _agent(self, call: Call, event: Event, agent: Agent, newest: int) -> tuple[str, Payload]:
         standing = None
         if event.type != "agent.deleted":
-            standing = await self._known(call, event, agent.id, newest, self._standings.get)
-        figures = replace(standing, agent=agent) if standing is not None else Standing(agent)
+            standing = await self._known(call, event, agent.id, newest, self._performance.get)
+        figures = replace(standing, agent=agent) if standing is not None else AgentSnapshot(agent)
         shown = plain(agent_message(figures, event.created_at))
         if standing is None:
             shown["status"] = OFFLINE
@@ -146,7 +146,7 @@ class Showing:
         return words.get(event.type, "agent.status_changed"), payload
 
     async def _heartbeat(self, call: Call, event: Event, worker: Worker, newest: int) -> tuple[str, Payload]:
-        standing = await self._known(call, event, worker.agent_id, newest, self._standings.get)
+        standing = await self._known(call, event, worker.agent_id, newest, self._performance.get)
         status, load = OFFLINE, worker.current_load or 0.0
         if standing is not None:
             then = replace(standing, load=worker.current_load, last_seen_at=worker.last_seen_at)

@@ -7,8 +7,8 @@ from typing import Any
 
 from orchestrator.industrial.v1 import system_service_pb2 as pb
 
-from server.core.call import Call
-from server.core.system import System
+from server.core.monitoring.health import HealthChecks
+from server.core.shared.call_context import Call
 
 VERSION = version("orchestrator")
 
@@ -16,7 +16,7 @@ VERSION = version("orchestrator")
 class SystemServicer:
     """Decodes, calls the use case, encodes."""
 
-    def __init__(self, system: System) -> None:
+    def __init__(self, system: HealthChecks) -> None:
         self._system = system
 
     async def health(self) -> dict[str, Any]:

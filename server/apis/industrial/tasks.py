@@ -8,17 +8,17 @@ from orchestrator.industrial.v1 import task_service_pb2 as pb
 from orchestrator.industrial.v1.task_pb2 import Task as TaskMessage
 from orchestrator.industrial.v1.task_pb2 import TaskTemplate, TaskTemplatePart
 
+from server.apikit.projection import from_value
 from server.apis.industrial.shape import page_of, paged, shown_id, task_message
-from server.apis.messages import from_value
-from server.core.assignments import NoMove
-from server.core.call import Call
-from server.core.coding_tasks import CodingTasks, achieved
-from server.core.decomposition import Part, Template, templates
-from server.core.ids import parse_filter
-from server.core.making import NewTask
-from server.core.sessions import Sessions
-from server.core.tasks import Tasks
-from server.core.worker_reports import failed
+from server.core.coding.assignments import Assignments, NoMove
+from server.core.coding.decomposition import Part, Template, templates
+from server.core.coding.tasks import CodingTasks, achieved
+from server.core.queue.creation import NewTask
+from server.core.sessions.lifecycle import Sessions
+from server.core.shared.call_context import Call
+from server.core.shared.ids import parse_filter
+from server.core.tasks.queries import TaskQueries
+from server.core.workers.reports import failed
 from server.errors import InvalidRequest
 from server.model import Priority, Task, TaskStatus
 
@@ -39,15 +39,16 @@ _FILTERS: dict[str, dict[str, str]] = {
 class TaskServicer:
     """Decodes, calls the use case, encodes."""
 
-    def __init__(self, tasks: Tasks, coding: CodingTasks, sessions: Sessions) -> None:
-        self._tasks = tasks
-        self._sessions = sessions
+    def __init__(self, coding: CodingTasks, assignments: Assignments, queries: TaskQueries, sessions: Sessions) -> None:
         self._coding = coding
+        self._assignments = assignments
+        self._queries = queries
+        self._sessions = sessions
 
     async def ListTasks(self, request: pb.ListTasksRequest, call: Call) -> pb.ListTasksResponse:
         number, size, offset = page_of(request)
         parent = request.parent_task_id
-        page = await self._tasks.slice(
+        page = await self._queries.slice(
             call,
             limit=size,
             offset=offset,
@@ -91,12 +92,12 @@ class TaskServicer:
         return pb.ListTaskTemplatesResponse(items=items, total=len(items))
 
     async def GetTask(self, request: pb.GetTaskRequest, call: Call) -> TaskMessage:
-        return await self._answer(await self._tasks.get(call, request.task_id), call)
+        return await self._answer(await self._queries.get(call, request.task_id), call)
 
     async def UpdateTaskStatus(self, request: pb.UpdateTaskStatusRequest, call: Call) -> TaskMessage:
         to, task_id = request.status, request.task_id
         if to == "IN_PROGRESS":
-            task = await self._coding.begin(call, task_id)
+            task = await self._assignments.begin(call, task_id)
         elif to == "COMPLETED":
             task = await self._coding.end(call, task_id, achieved(None))
         elif to == "FAILED":
@@ -107,11 +108,11 @@ class TaskServicer:
             task = await self._coding.put_back(call, task_id)
         else:
             # Nobody sends a task there: it is where it is for want of something.
-            raise NoMove(await self._tasks.get(call, task_id), to)
+            raise NoMove(await self._queries.get(call, task_id), to)
         return await self._answer(task, call)
 
     async def AssignTask(self, request: pb.AssignTaskRequest, call: Call) -> TaskMessage:
-        return await self._answer(await self._coding.assign(call, request.task_id, request.agent_id), call)
+        return await self._answer(await self._assignments.assign(call, request.task_id, request.agent_id), call)
 
     async def CompleteTask(self, request: pb.CompleteTaskRequest, call: Call) -> TaskMessage:
         tokens = request.tokens_used if request.HasField("tokens_used") else None

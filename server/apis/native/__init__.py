@@ -9,7 +9,7 @@ from orchestrator.v1 import (
     workflow_service_pb2,
 )
 
-from server.apis.api import HTTP_STATUS, Api, Rendered
+from server.apikit.api import HTTP_STATUS, Api, Rendered
 from server.apis.native.agents import AgentServicer
 from server.apis.native.events import EventServicer
 from server.apis.native.sessions import SessionServicer
@@ -33,15 +33,18 @@ def native_api(use_cases: UseCases) -> Api:
         services=[
             (session_service_pb2.DESCRIPTOR.services_by_name["SessionService"], SessionServicer(use_cases.sessions)),
             (agent_service_pb2.DESCRIPTOR.services_by_name["AgentService"], AgentServicer(use_cases.agents)),
-            (task_service_pb2.DESCRIPTOR.services_by_name["TaskService"], TaskServicer(use_cases.tasks)),
+            (
+                task_service_pb2.DESCRIPTOR.services_by_name["TaskService"],
+                TaskServicer(use_cases.tasks, use_cases.task_queries),
+            ),
             (event_service_pb2.DESCRIPTOR.services_by_name["EventService"], EventServicer(use_cases.events)),
             (
                 worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"],
-                WorkerServicer(use_cases.workers, use_cases.connected_workers),
+                WorkerServicer(use_cases.workers, use_cases.worker_reports, use_cases.worker_hub),
             ),
             (
                 workflow_service_pb2.DESCRIPTOR.services_by_name["WorkflowService"],
-                WorkflowServicer(use_cases.workflows, use_cases.runs),
+                WorkflowServicer(use_cases.workflows, use_cases.workflow_runs),
             ),
         ],
         render_error=render_error,

@@ -7,11 +7,11 @@ from typing import Any
 from orchestrator.v1 import agent_service_pb2 as pb
 from orchestrator.v1.agent_pb2 import Agent as AgentMessage
 
-from server.apis.messages import from_struct
+from server.apikit.projection import from_struct
 from server.apis.native.resources import AGENT_WORDS, agent_message
-from server.core.agents import Agents
-from server.core.call import Call
-from server.core.profile import Profile
+from server.core.agents.profile import AgentProfile
+from server.core.agents.registry import AgentRegistry
+from server.core.shared.call_context import Call
 
 PAGE_SIZE = 20
 
@@ -19,7 +19,7 @@ PAGE_SIZE = 20
 class AgentServicer:
     """Decodes, calls the use case, encodes."""
 
-    def __init__(self, agents: Agents) -> None:
+    def __init__(self, agents: AgentRegistry) -> None:
         self._agents = agents
 
     async def CreateAgent(self, request: pb.CreateAgentRequest, call: Call) -> AgentMessage:
@@ -74,11 +74,11 @@ class AgentServicer:
         return pb.DeleteAgentResponse()
 
 
-def _profile(request: pb.CreateAgentRequest | pb.RegisterAgentRequest | pb.UpdateAgentRequest) -> Profile:
+def _profile(request: pb.CreateAgentRequest | pb.RegisterAgentRequest | pb.UpdateAgentRequest) -> AgentProfile:
     names = ("type", "environment", "max_concurrent_tasks", "timeout_seconds", "retry_attempts")
     given: dict[str, Any] = {name: getattr(request, name) for name in names if request.HasField(name)}
     if request.HasField("capabilities"):
         given["capabilities"] = list(request.capabilities.words)
     if request.HasField("configuration"):
         given["configuration"] = from_struct(request.configuration)
-    return Profile(**given)
+    return AgentProfile(**given)

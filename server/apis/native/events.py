@@ -8,8 +8,8 @@ from orchestrator.v1 import event_service_pb2 as pb
 from orchestrator.v1.event_pb2 import Event as EventMessage
 
 from server.apis.native.resources import event_message
-from server.core.call import Call
-from server.core.events import EventFilter, Events
+from server.core.events.stream import EventFilter, EventStreams
+from server.core.shared.call_context import Call
 
 PAGE_SIZE = 100
 
@@ -17,7 +17,7 @@ PAGE_SIZE = 100
 class EventServicer:
     """Decodes, calls the use case, encodes."""
 
-    def __init__(self, events: Events) -> None:
+    def __init__(self, events: EventStreams) -> None:
         self._events = events
 
     async def Watch(self, request: pb.WatchRequest, call: Call) -> AsyncIterator[EventMessage]:

@@ -23,11 +23,11 @@ from orchestrator.v1.task_pb2 import (
 )
 from orchestrator.v1.task_pb2 import Task as TaskMessage
 
-from server.apis.messages import project, remembered, timestamp, to_value, value_of
+from server.apikit.projection import project, remembered, timestamp, to_value, value_of
 from server.apis.native.workflow_resources import run_message, workflow_message
-from server.core.code import signature
-from server.core.deployment import entry_of
-from server.core.schedule import next_runs
+from server.core.agents.deployment import entry_of
+from server.core.agents.entry_point import signature
+from server.core.queue.schedule import next_runs
 from server.model import Agent, Attempt, Event, Session, Task, TaskLog, Workflow, WorkflowRun
 
 SESSION_STATUS = {name.removeprefix("SESSION_STATUS_").lower(): number for name, number in SessionStatus.items()}

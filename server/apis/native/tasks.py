@@ -9,12 +9,13 @@ from orchestrator.v1 import task_pb2, task_service_pb2
 from orchestrator.v1 import task_service_pb2 as pb
 from orchestrator.v1.task_pb2 import Task as TaskMessage
 
-from server.apis.messages import from_value
+from server.apikit.projection import from_value
 from server.apis.native.resources import TASK_WORDS, attempt_message, log_message, priority_word, task_message
-from server.core.call import Call
-from server.core.making import NewTask
-from server.core.retries import RetryPolicy
-from server.core.tasks import Tasks
+from server.core.queue.creation import NewTask
+from server.core.queue.retry_policy import RetryPolicy
+from server.core.shared.call_context import Call
+from server.core.tasks.commands import TaskCommands
+from server.core.tasks.queries import TaskQueries
 from server.model import Priority
 
 PAGE_SIZE = 20
@@ -23,8 +24,9 @@ PAGE_SIZE = 20
 class TaskServicer:
     """Decodes, calls the use case, encodes."""
 
-    def __init__(self, tasks: Tasks) -> None:
+    def __init__(self, tasks: TaskCommands, queries: TaskQueries) -> None:
         self._tasks = tasks
+        self._queries = queries
 
     async def CreateTask(self, request: pb.CreateTaskRequest, call: Call) -> TaskMessage:
         return task_message(await self._tasks.create(call, new_task(request)))
@@ -34,10 +36,10 @@ class TaskServicer:
         return pb.BatchCreateTasksResponse(tasks=[task_message(task) for task in tasks])
 
     async def GetTask(self, request: pb.GetTaskRequest, call: Call) -> TaskMessage:
-        return task_message(await self._tasks.get(call, request.id))
+        return task_message(await self._queries.get(call, request.id))
 
     async def ListTasks(self, request: pb.ListTasksRequest, call: Call) -> pb.ListTasksResponse:
-        page = await self._tasks.page(
+        page = await self._queries.page(
             call,
             size=request.page_size or PAGE_SIZE,
             token=request.page_token,
@@ -57,17 +59,17 @@ class TaskServicer:
         return task_message(await self._tasks.retry(call, request.id))
 
     async def ListTaskLogs(self, request: pb.ListTaskLogsRequest, call: Call) -> pb.ListTaskLogsResponse:
-        task = await self._tasks.get(call, request.id)
-        lines = await self._tasks.logs(task, request.limit or 100)
+        task = await self._queries.get(call, request.id)
+        lines = await self._queries.logs(task, request.limit or 100)
         return pb.ListTaskLogsResponse(lines=[log_message(line) for line in lines])
 
     async def ListTaskAttempts(self, request: pb.ListTaskAttemptsRequest, call: Call) -> pb.ListTaskAttemptsResponse:
-        attempts = await self._tasks.attempts(await self._tasks.get(call, request.id))
+        attempts = await self._queries.attempts(await self._queries.get(call, request.id))
         return pb.ListTaskAttemptsResponse(attempts=[attempt_message(attempt) for attempt in attempts])
 
     async def WatchTask(self, request: pb.WatchTaskRequest, call: Call) -> AsyncIterator[TaskMessage]:
-        await self._tasks.get(call, request.id)
-        return (task_message(task) async for task in self._tasks.watch(call, request.id))
+        await self._queries.get(call, request.id)
+        return (task_message(task) async for task in self._queries.watch(call, request.id))
 
 
 def new_task(request: task_service_pb2.CreateTaskRequest) -> NewTask:

@@ -9,26 +9,18 @@ from orchestrator.v1 import worker_pb2, worker_service_pb2
 from orchestrator.v1.worker_pb2 import LeaseRef, WorkRequest, WorkResponse
 from orchestrator.v1.worker_pb2 import Worker as WorkerMessage
 
-from server.apis.messages import from_value, project, timestamp
+from server.apikit.projection import from_value, project, timestamp
 from server.apis.native.resources import TASK_STATUS, task_message
-from server.core.call import Call
-from server.core.connected_workers import ConnectedWorkers
-from server.core.ids import parse_id
-from server.core.leases import Finish
-from server.core.worker_connection import WorkerConnection
-from server.core.worker_heartbeats import Heartbeat
-from server.core.worker_messages import (
-    Accepted,
-    CancelAsked,
-    Given,
-    LeaseLost,
-    LeaseName,
-    Notice,
-    Refused,
-    Welcomed,
-)
-from server.core.worker_reports import CANCELLED, completed, failed
-from server.core.workers import Workers
+from server.core.queue.fencing import Finish
+from server.core.shared.call_context import Call
+from server.core.shared.ids import parse_id
+from server.core.workers.connection import WorkerConnection
+from server.core.workers.hub import WorkerHub
+from server.core.workers.lease_book import LeaseName
+from server.core.workers.messages import Accepted, CancelAsked, Given, LeaseLost, Notice, Refused, Welcomed
+from server.core.workers.registry import WorkerRegistry
+from server.core.workers.reports import CANCELLED, WorkerReports, completed, failed
+from server.core.workers.stream_heartbeats import Heartbeat
 from server.errors import InvalidRequest, NotFound, ServiceError
 from server.model import Task, Worker
 
@@ -44,9 +36,10 @@ WORKER_WORDS = {number: word for word, number in WORKER_STATUS.items()}
 class WorkerServicer:
     """Decodes, calls the use case, encodes."""
 
-    def __init__(self, workers: Workers, connected_workers: ConnectedWorkers) -> None:
+    def __init__(self, workers: WorkerRegistry, reports: WorkerReports, hub: WorkerHub) -> None:
         self._workers = workers
-        self._connected_workers = connected_workers
+        self._reports = reports
+        self._hub = hub
 
     async def GetWorker(self, request: worker_service_pb2.GetWorkerRequest, call: Call) -> WorkerMessage:
         return worker_message(await self._workers.get(call, request.id))
@@ -73,7 +66,8 @@ class WorkerServicer:
         connection = await WorkerConnection.begin(
             call,
             self._workers,
-            self._connected_workers,
+            self._reports,
+            self._hub,
             agent_id=hello.agent_id,
             capacity=hello.capacity,
             name=hello.name,
@@ -114,8 +108,8 @@ class WorkerServicer:
     def _welcome(self, notice: Welcomed) -> worker_pb2.Welcome:
         return worker_pb2.Welcome(
             worker_id=f"worker_{notice.worker.id}",
-            heartbeat_interval_seconds=self._connected_workers.heartbeat_seconds,
-            lease_seconds=self._connected_workers.lease_seconds,
+            heartbeat_interval_seconds=self._hub.heartbeat_seconds,
+            lease_seconds=self._hub.lease_seconds,
             held=[_ref(lease) for lease in notice.held],
             lost=[_ref(lease) for lease in notice.lost],
         )
@@ -146,12 +140,12 @@ async def _take(connection: WorkerConnection, request: WorkRequest) -> None:
         connection.heartbeat(Heartbeat([_name(lease) for lease in beat.leases], cpu, memory))
     elif kind == "progress":
         name = _name(request.progress.lease)
-        if connection.holds(*name):
+        if connection.book.holds(*name):
             percent = request.progress.percent if request.progress.HasField("percent") else None
             connection.reports.progress(*name, percent, request.progress.message)
     elif kind == "log":
         name = _name(request.log.lease)
-        if connection.holds(*name):
+        if connection.book.holds(*name):
             connection.reports.log(*name, request.log.level, request.log.message)
     elif kind == "fail":
         await connection.end(_failure(request.fail))

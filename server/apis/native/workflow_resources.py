@@ -17,9 +17,9 @@ from orchestrator.v1.workflow_pb2 import (
     WorkflowStepStatus,
 )
 
-from server.apis.messages import from_value, project, timestamp, to_value, value_of
-from server.core.steps import Step
-from server.core.workflow_runs import RunStep
+from server.apikit.projection import from_value, project, timestamp, to_value, value_of
+from server.core.workflows.runs import RunStep
+from server.core.workflows.step_spec import Step
 from server.model import Workflow, WorkflowRun
 
 STATUS = {name.removeprefix("WORKFLOW_STATUS_").lower(): number for name, number in WorkflowStatus.items()}

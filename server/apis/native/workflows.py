@@ -10,11 +10,11 @@ from orchestrator.v1 import workflow_service_pb2 as pb
 from orchestrator.v1.workflow_pb2 import Workflow as WorkflowMessage
 from orchestrator.v1.workflow_pb2 import WorkflowRun as RunMessage
 
-from server.apis.messages import from_value
+from server.apikit.projection import from_value
 from server.apis.native.workflow_resources import RUN_WORDS, WORDS, run_message, step_of, workflow_message
-from server.core.call import Call
-from server.core.workflow_runs import Runs
-from server.core.workflows import Workflows
+from server.core.shared.call_context import Call
+from server.core.workflows.definitions import WorkflowDefinitions
+from server.core.workflows.runs import WorkflowRuns
 from server.errors import InvalidRequest
 from server.model import Priority, WorkflowRun, WorkflowStatus
 
@@ -24,7 +24,7 @@ PAGE_SIZE = 20
 class WorkflowServicer:
     """Decodes, calls the use case, encodes."""
 
-    def __init__(self, workflows: Workflows, runs: Runs) -> None:
+    def __init__(self, workflows: WorkflowDefinitions, runs: WorkflowRuns) -> None:
         self._workflows = workflows
         self._runs = runs
 

@@ -1,5 +1,0 @@
-"""WebSockets: every bidirectional method that its proto gives a GET path, as a socket of JSON text frames."""
-
-from gateway.websocket.bridge import Bridge
-
-__all__ = ["Bridge"]

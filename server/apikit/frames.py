@@ -1,0 +1,90 @@
+"""Frames: what a WebSocket of ours says, as JSON texts, and how many sockets a key has."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from typing import Any, cast
+
+from google.api.httpbody_pb2 import HttpBody
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+
+from server.apikit.projection import timestamp
+from server.errors import TooMany
+from server.model import Alert, Event
+
+
+def event_frame(event: Event, type: str, payload: dict[str, Any]) -> HttpBody:
+    """The frame of an event."""
+    at = time_text(event.created_at)
+    return _frame({"type": type, "payload": payload, "timestamp": at, "id": str(event.number)})
+
+
+def said(type: str, payload: dict[str, Any], reply_to: str = "") -> HttpBody:
+    """A frame that is no event."""
+    body = {"type": type, "payload": payload, "timestamp": time_text(time.time_ns() // 1000)}
+    return _frame({**body, "reply_to": reply_to} if reply_to else body)
+
+
+def plain(message: Message) -> dict[str, Any]:
+    """A message as the REST API shows it."""
+    shown = MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+    return cast("dict[str, Any]", _whole(shown))
+
+
+def alert_payload(alert: Alert, identifier: str) -> dict[str, Any]:
+    """An alert, which an API calls by `identifier`."""
+    shown: dict[str, Any] = {
+        "id": identifier,
+        "kind": alert.kind,
+        "severity": alert.severity,
+        "message": alert.message,
+        "details": json.loads(alert.details),
+        "created_at": time_text(alert.created_at),
+    }
+    if alert.resolved_at is not None:
+        shown["resolved_at"] = time_text(alert.resolved_at)
+    return shown
+
+
+def time_text(microseconds: int) -> str:
+    """A time in ISO 8601."""
+    return timestamp(microseconds).ToJsonString()
+
+
+def _whole(value: Any) -> Any:
+    """The same with numbers as the REST API writes them: those without a fraction have no point."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    if isinstance(value, dict):
+        return {name: _whole(each) for name, each in value.items()}
+    return [_whole(each) for each in value] if isinstance(value, list) else value
+
+
+def _frame(body: dict[str, Any]) -> HttpBody:
+    data = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
+    return HttpBody(content_type="application/json", data=data)
+
+
+class Seats:
+    """The sockets that each key has open in this process: at most `limit`."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._taken: Counter[str] = Counter()
+
+    def enter(self, key: str) -> None:
+        """Counts a socket of this key. Raises TooMany."""
+        if self._taken[key] >= self._limit:
+            raise TooMany(
+                f"this key has {self._limit} sockets open, which is as many as it may", details={"limit": self._limit}
+            )
+        self._taken[key] += 1
+
+    def leave(self, key: str) -> None:
+        """Counts it no more."""
+        self._taken[key] -= 1
+        if not self._taken[key]:
+            del self._taken[key]

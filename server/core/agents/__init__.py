@@ -1,0 +1,1 @@
+"""Agents: what does work, from deployment or registration to its figures."""

@@ -1,0 +1,36 @@
+"""Deployments: what an agent's code and requirements must be, and which of its functions is the entry."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from server.core.agents.entry_point import CodeError, Entry
+from server.core.agents.entry_subprocess import entry_from, entry_in
+from server.core.agents.requirements import RequirementError, check_requirements
+from server.errors import InvalidRequest
+from server.model import Agent
+
+
+def entry_of(agent: Agent) -> Entry:
+    """The entry function that was found when the agent was deployed."""
+    return entry_from(json.loads(agent.entry))
+
+
+async def entry_text(code: str, entry_function: str) -> str:
+    """The entry function of new code, as an agent keeps it. Raises InvalidRequest where it has none."""
+    try:
+        return json.dumps(asdict(await entry_in(code, entry_function or None)))
+    except CodeError as error:
+        raise InvalidRequest(error.field, error.issue, details=error.details) from error
+
+
+def requirements_text(requirements: Sequence[str]) -> str:
+    """Requirements as an agent keeps them. Raises InvalidRequest where one cannot be."""
+    try:
+        return json.dumps(list(check_requirements(requirements)))
+    except RequirementError as error:
+        raise InvalidRequest(
+            f"requirements[{error.index}]", error.issue, details={"requirement": error.requirement}
+        ) from error

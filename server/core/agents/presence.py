@@ -1,0 +1,72 @@
+"""Whether anybody is there for an agent: what changes in it when its first worker comes and when its last one goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import bindparam, select
+
+from server.core.monitoring import alerts
+from server.core.queue.holds import unbind, unhold
+from server.model import Agent, AgentStatus, Worker, WorkerStatus
+from server.store.statement import Statement
+from server.store.transaction import Transaction
+
+LIVE = (WorkerStatus.ACTIVE.value, WorkerStatus.DRAINING.value)
+
+_workers = Worker.table().c
+LOCK_AGENT = Statement[Agent](
+    select(Agent.table()).where(Agent.table().c.id == bindparam("agent")).with_for_update(key_share=True), Agent
+)
+_OTHERS = Statement[Any](
+    select(_workers.id)
+    .where(_workers.agent_id == bindparam("agent"), _workers.status.in_(LIVE), _workers.id != bindparam("worker"))
+    .limit(1)
+)
+
+
+async def mark_present(transaction: Transaction, agent: Agent) -> None:
+    """An agent, which is locked, has a worker: it is active, unless somebody has disabled it."""
+    if agent.status == AgentStatus.ACTIVE or agent.disabled_at is not None or agent.deleted_at is not None:
+        return
+    active = await transaction.update(
+        agent,
+        status=AgentStatus.ACTIVE.value,
+        status_message="",
+        active_since=transaction.now,
+        updated_at=transaction.now,
+        version=agent.version + 1,
+    )
+    transaction.emit("agent.active", active)
+    await unhold(transaction, agent.id)
+    await alerts.resolve(transaction, agent.organization_id, "agent_lost", subject=agent.id)
+
+
+async def mark_absent(transaction: Transaction, agent_id: str, worker_id: str, *, lost: bool) -> None:
+    """A worker of an agent is gone: where it was the last one, nobody does the agent's tasks now."""
+    agent = await transaction.one(LOCK_AGENT, agent=agent_id)
+    if agent is None or agent.deleted_at is not None or agent.status != AgentStatus.ACTIVE:
+        return
+    if await transaction.one(_OTHERS, agent=agent_id, worker=worker_id) is not None:
+        return
+    status = AgentStatus.ERROR if lost else AgentStatus.INACTIVE
+    message = "its last worker has gone silent" if lost else "its last worker has left"
+    gone = await transaction.update(
+        agent,
+        status=status.value,
+        status_message=message,
+        active_since=None,
+        updated_at=transaction.now,
+        version=agent.version + 1,
+    )
+    transaction.emit(f"agent.{'lost' if lost else 'inactive'}", gone)
+    await unbind(transaction, agent_id)
+    if lost:
+        await alerts.warn(
+            transaction,
+            agent.organization_id,
+            "agent_lost",
+            f"agent {agent.name} does no work: {message}",
+            subject=agent.id,
+            severity="critical",
+        )

@@ -1,0 +1,1 @@
+"""Coding sessions and their tasks, moved by hand and taken apart."""

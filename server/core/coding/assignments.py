@@ -1,0 +1,252 @@
+"""Assignments: coding tasks are given to agents, and begun and ended by those that send heartbeats."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+
+from sqlalchemy import bindparam, select
+
+from server.core.agents import registry
+from server.core.agents.presence import LIVE, LOCK_AGENT
+from server.core.queue.admission import admit
+from server.core.queue.claims import LATE
+from server.core.queue.completion import Result, conclude
+from server.core.queue.fencing import Finish, StaleLease, said_before, stale_lease
+from server.core.queue.matching import choose
+from server.core.queue.rows import COUNT_RUNNING, LOCK
+from server.core.shared import idempotency
+from server.core.shared.call_context import Call
+from server.core.shared.ids import parse_id
+from server.errors import Conflict, NotFound, Unavailable, VersionMismatch
+from server.model import Agent, AgentStatus, Task, TaskKind, TaskStatus, Worker
+from server.store.database import Database
+from server.store.statement import Statement
+from server.store.transaction import Transaction
+
+ASSIGNED = 100
+
+_tasks = Task.table().c
+_workers = Worker.table().c
+# An agent that sends heartbeats is its own worker.
+_OWN_WORKER = Statement[Worker](
+    select(Worker.table()).where(
+        _workers.id == bindparam("agent"),
+        _workers.organization_id == bindparam("organization"),
+        _workers.status.in_(LIVE),
+    ),
+    Worker,
+)
+_ASSIGNED = Statement[Task](
+    select(Task.table())
+    .where(
+        _tasks.agent_id == bindparam("agent"),
+        _tasks.organization_id == bindparam("organization"),
+        _tasks.kind == TaskKind.EXECUTION.value,
+        _tasks.status.in_(("pending", "running")),
+    )
+    .order_by(_tasks.id)
+    .limit(ASSIGNED),
+    Task,
+)
+
+
+class NoMove(Conflict):
+    """The task is not in a state from which it goes there; `to` is a status, or `queued`."""
+
+    reason = "INVALID_TRANSITION"
+
+    def __init__(self, task: Task, to: str) -> None:
+        super().__init__(
+            f"the task is {task.status}, so it cannot become {to}", details={"from": task.status, "to": to}
+        )
+        self.task = task
+        self.to = to
+
+
+class AgentUnavailable(Unavailable):
+    """Nobody who could do it is there, or has room."""
+
+    reason = "AGENT_UNAVAILABLE"
+
+
+class Assignments:
+    """Those of every organization; each call sees its own."""
+
+    def __init__(self, database: Database, *, lease_seconds: float) -> None:
+        self._database = database
+        self._lease = int(lease_seconds * 1_000_000)
+
+    async def assign(self, call: Call, identifier: str, agent_id: str = "") -> Task:
+        """Gives a task that nobody has begun to an agent, or to the best one that has room.
+
+        Raises NotFound, NoMove, AgentUnavailable.
+        """
+
+        async def move(transaction: Transaction, task: Task) -> Task:
+            check_single(task)
+            if task.status != TaskStatus.PENDING or task.next_run_at is not None:
+                raise NoMove(task, "queued")
+            if agent_id:
+                agent = await registry.find(transaction, call, parse_id("agent", agent_id))
+                if agent.status != AgentStatus.ACTIVE:
+                    raise AgentUnavailable(f"agent {agent.name} is not there now", details={"status": agent.status})
+            else:
+                chosen = await choose(transaction, task)
+                if chosen is None:
+                    raise nobody()
+                agent = chosen
+            assigned = await transaction.update(
+                task,
+                agent_id=agent.id,
+                runtime=agent.runtime,
+                timeout_seconds=task.timeout_seconds or agent.timeout_seconds,
+                # Where others could do it, they may have it should this one be lost.
+                routed=bool(task.route),
+                ready_at=task.ready_at if task.ready_at is not None else transaction.now,
+                rank=None,
+                held=False,
+                updated_at=transaction.now,
+                version=task.version + 1,
+            )
+            assigned = await admit(transaction, assigned)
+            transaction.emit("task.assigned", assigned)
+            return assigned
+
+        return await move_task(self._database, call, identifier, move)
+
+    async def assigned(self, call: Call, agent_id: str) -> list[Task]:
+        """What an agent is to do or does, the oldest first. Raises NotFound."""
+        digits = parse_id("agent", agent_id)
+        if await self._database.one(registry.GET, id=digits, organization=call.organization_id) is None:
+            raise NotFound("agent", agent_id)
+        return await self._database.all(_ASSIGNED, agent=digits, organization=call.organization_id)
+
+    async def begin(self, call: Call, identifier: str, agent_id: str = "") -> Task:
+        """Gives an agent that sends heartbeats the lease on a task that is assigned to it.
+
+        Beginning what it has begun changes nothing. Raises NoMove, Conflict where it has no room, AgentUnavailable.
+        """
+        named = parse_id("agent", agent_id) if agent_id else None
+
+        async def move(transaction: Transaction, task: Task) -> Task:
+            return await self._begin(transaction, task, named)
+
+        return await move_task(self._database, call, identifier, move)
+
+    async def result(
+        self, call: Call, agent_id: str, identifier: str, result: Result, attempt: int | None = None
+    ) -> Task:
+        """Records what an agent says of a task of its own, which that begins where it has not begun.
+
+        Raises StaleLease where the task is no longer the agent's, and what `begin` raises.
+        """
+        named = parse_id("agent", agent_id)
+        holder = f"worker/{named}"
+
+        async def move(transaction: Transaction, task: Task) -> Task:
+            finish = Finish(task.id, attempt or task.attempt, result)
+            waits = task.status == TaskStatus.PENDING
+            # One that is to be tried again waits with the error that was said.
+            if said_before(task, finish, holder) and (not waits or (attempt and task.error == result.error)):
+                return task
+            if task.status == TaskStatus.PENDING and task.agent_id == named and attempt is None:
+                task = await self._begin(transaction, task, named)
+                finish = Finish(task.id, task.attempt, result)
+            stale = stale_lease(task, finish.attempt, holder, call.organization_id)
+            if stale is not None:
+                raise stale
+            return await conclude(transaction, task, result)
+
+        return await move_task(self._database, call, identifier, move)
+
+    async def _begin(self, transaction: Transaction, task: Task, agent_id: str | None) -> Task:
+        check_single(task)
+        now = transaction.now
+        if task.status == TaskStatus.RUNNING and agent_id is not None and task.lease_holder == f"worker/{agent_id}":
+            return task
+        if agent_id is not None and task.agent_id != agent_id:
+            raise StaleLease("the task is not assigned to this agent", details={"status": task.status})
+        if task.status != TaskStatus.PENDING or task.waiting_for or task.ready_at is None or task.ready_at > now:
+            raise NoMove(task, TaskStatus.RUNNING.value)
+        if task.paused:
+            raise Conflict("the task's session does not run", reason="SESSION_NOT_RUNNING")
+        if task.agent_id is None:
+            raise nobody() if task.route else NoMove(task, TaskStatus.RUNNING.value)
+        agent = await transaction.one(LOCK_AGENT, agent=task.agent_id)
+        worker = await transaction.one(_OWN_WORKER, agent=task.agent_id, organization=task.organization_id)
+        if agent is None or worker is None or agent.status != AgentStatus.ACTIVE:
+            raise AgentUnavailable("the task's agent sends no heartbeats now", details={"agent_id": task.agent_id})
+        await _check_room(transaction, agent)
+        deadline = now + LATE + int(task.timeout_seconds * 1_000_000)
+        begun = await transaction.update(
+            task,
+            status=TaskStatus.RUNNING.value,
+            rank=None,
+            attempt=task.attempt + 1,
+            version=task.version + 1,
+            lease_holder=worker.holder,
+            last_holder=worker.holder,
+            lease_expires_at=min(deadline, now + self._lease),
+            deadline_at=deadline,
+            started_at=now,
+            updated_at=now,
+        )
+        transaction.emit("task.started", begun)
+        return begun
+
+
+def check_version(call: Call, task: Task) -> None:
+    """Raises VersionMismatch where the call is based on another version."""
+    if call.if_match and call.if_match != task.version:
+        raise VersionMismatch(call.if_match, task.version)
+
+
+def check_single(task: Task) -> None:
+    """Raises Conflict where a task goes on by its parts and not by itself."""
+    if task.subtasks and task.status == TaskStatus.RUNNING:
+        raise Conflict("the task has been decomposed, so it goes on and ends with its parts", reason="HAS_SUBTASKS")
+
+
+async def _check_room(transaction: Transaction, agent: Agent) -> None:
+    running = await transaction.one(COUNT_RUNNING, agent=agent.id)
+    if running is not None and running[0] >= agent.max_concurrent_tasks:
+        raise Conflict(
+            f"the agent does {running[0]} tasks, which is as many as it may",
+            reason="AGENT_BUSY",
+            details={"limit": agent.max_concurrent_tasks},
+        )
+
+
+def nobody(capabilities: Collection[str] = ()) -> AgentUnavailable:
+    """What is said where nobody with these capabilities is there, or nobody has room."""
+    if capabilities:
+        return AgentUnavailable(
+            f"no agent with {', '.join(sorted(set(capabilities)))} is up",
+            details={"required_capabilities": sorted(set(capabilities))},
+        )
+    return AgentUnavailable("no agent that could do this task is up and has room")
+
+
+async def move_task(
+    database: Database, call: Call, identifier: str, move: Callable[[Transaction, Task], Awaitable[Task]]
+) -> Task:
+    """Moves a task, which is locked, once however often it is asked for. Raises NotFound, VersionMismatch."""
+    digits = parse_id("task", identifier)
+
+    async def body(transaction: Transaction) -> Task:
+        task = await lock_task(transaction, call, digits)
+        if (await idempotency.done(transaction, call)) is not None:
+            return task
+        check_version(call, task)
+        await idempotency.mark(transaction, call, task.id)
+        return await move(transaction, task)
+
+    return await database.write(body)
+
+
+async def lock_task(transaction: Transaction, call: Call, task_id: str) -> Task:
+    """A task by its digits, which nobody else changes until this transaction ends. Raises NotFound."""
+    task = await transaction.one(LOCK, id=task_id)
+    if task is None or task.organization_id != call.organization_id or task.kind != TaskKind.EXECUTION:
+        raise NotFound("task", task_id)
+    return task

@@ -1,0 +1,93 @@
+"""Checkpoints: where sessions stood, so that one that failed can be begun again from there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import bindparam, delete, select
+
+from server.core.sessions import lifecycle
+from server.core.shared import idempotency
+from server.core.shared.call_context import Call
+from server.core.shared.ids import parse_id
+from server.core.shared.json_limits import problem_in
+from server.errors import InvalidRequest, NotFound
+from server.model import Checkpoint, new_id
+from server.store.database import Database
+from server.store.statement import Statement
+from server.store.transaction import Transaction
+
+KEPT_CHECKPOINTS = 100
+MAX_CHECKPOINT_BYTES = 256 << 10
+
+_checkpoints = Checkpoint.table().c
+_CHECKPOINTS = Statement[Checkpoint](
+    select(Checkpoint.table())
+    .where(_checkpoints.session_id == bindparam("session"))
+    .order_by(_checkpoints.number.desc())
+    .limit(KEPT_CHECKPOINTS),
+    Checkpoint,
+)
+_CHECKPOINT = Statement[Checkpoint](
+    select(Checkpoint.table()).where(
+        _checkpoints.id == bindparam("id"), _checkpoints.organization_id == bindparam("organization")
+    ),
+    Checkpoint,
+)
+_TRIM = Statement[Any](
+    delete(Checkpoint.table()).where(
+        _checkpoints.session_id == bindparam("session"), _checkpoints.number <= bindparam("number")
+    )
+)
+
+
+class Checkpoints:
+    """Those of every organization's sessions; each call sees its own."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def keep(self, call: Call, identifier: str, name: str, data: Mapping[str, Any]) -> Checkpoint:
+        """Keeps where a session stands. Raises Conflict where it has ended."""
+        problem = problem_in(data, "data")
+        text = json.dumps(data, separators=(",", ":"))
+        if problem is not None or len(text) > MAX_CHECKPOINT_BYTES:
+            raise InvalidRequest("data", problem or f"is larger than {MAX_CHECKPOINT_BYTES} bytes")
+
+        async def body(transaction: Transaction) -> Checkpoint:
+            if (known := await idempotency.done(transaction, call)) is not None:
+                kept = await transaction.one(_CHECKPOINT, id=known, organization=call.organization_id)
+                if kept is None:
+                    raise NotFound("checkpoint", known)
+                return kept
+            session = await lifecycle.lock_open(transaction, call, identifier)
+            number = session.checkpoints + 1
+            checkpoint = Checkpoint.new(
+                id=new_id(),
+                organization_id=session.organization_id,
+                session_id=session.id,
+                number=number,
+                name=name,
+                data=text,
+                created_at=transaction.now,
+            )
+            await transaction.insert(checkpoint)
+            await idempotency.mark(transaction, call, checkpoint.id)
+            await transaction.update(
+                session, checkpoints=number, updated_at=transaction.now, version=session.version + 1
+            )
+            if number > KEPT_CHECKPOINTS:
+                await transaction.run(_TRIM, session=session.id, number=number - KEPT_CHECKPOINTS)
+            transaction.emit("checkpoint.created", checkpoint)
+            return checkpoint
+
+        return await self._database.write(body)
+
+    async def checkpoints(self, call: Call, identifier: str) -> list[Checkpoint]:
+        """A session's checkpoints, newest first. Raises NotFound."""
+        digits = parse_id("session", identifier)
+        if await self._database.one(lifecycle.GET, id=digits, organization=call.organization_id) is None:
+            raise NotFound("session", identifier)
+        return await self._database.all(_CHECKPOINTS, session=digits)

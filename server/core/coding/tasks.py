@@ -1,0 +1,168 @@
+"""Coding tasks: made with a title in a session, ended, cancelled, put back and taken apart by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import bindparam, select
+
+from server.core.coding.assignments import NoMove, check_single, check_version, lock_task, move_task, nobody
+from server.core.coding.decomposition import MAX_PARTS, find_template, take_apart, task_input
+from server.core.queue.cancellation import request_cancel
+from server.core.queue.completion import Result, conclude
+from server.core.queue.creation import MAX_DEPENDENCIES, NewTask, create_task, json_text
+from server.core.queue.fencing import stale_lease
+from server.core.queue.lease_service import release
+from server.core.queue.matching import any_active_with
+from server.core.queue.subtasks import count_subtasks
+from server.core.sessions import lifecycle
+from server.core.shared import idempotency
+from server.core.shared.call_context import Call
+from server.core.shared.ids import parse_filter, parse_id
+from server.core.tasks.queries import GET
+from server.errors import NotFound
+from server.model import Dependency, Session, Task, TaskStatus
+from server.store.database import Database
+from server.store.statement import Statement
+from server.store.transaction import Transaction
+
+TIMEOUT_SECONDS = 3600.0
+
+_tasks = Task.table().c
+_DEPENDENCIES = Statement[Any](
+    select(Dependency.table().c.depends_on)
+    .where(Dependency.table().c.task_id == bindparam("task"))
+    .limit(MAX_DEPENDENCIES)
+)
+_PARTS = Statement[Task](
+    select(Task.table()).where(_tasks.parent_id == bindparam("parent")).order_by(_tasks.id).limit(MAX_PARTS), Task
+)
+_PARENT = Statement[Any](select(_tasks.parent_id).where(_tasks.id == bindparam("task")))
+
+
+class CodingTasks:
+    """The coding tasks of every organization; each call sees its own."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, call: Call, new: NewTask) -> Task:
+        """A new task in a session; without capabilities it waits to be assigned, begun or taken apart by hand.
+
+        Raises NotFound, AgentUnavailable where nobody who is there can do it, Conflict where the session has ended.
+        """
+        if new.capabilities:
+            new = replace(new, type=new.capabilities[0], agent_must_exist=False)
+        else:
+            new = replace(new, by_hand=True)
+        new = replace(new, timeout_seconds=TIMEOUT_SECONDS)
+        new.check()
+        text = task_input(new)
+        waits = [parse_filter("dependencies", "task", each) for each in new.depends_on]
+
+        async def body(transaction: Transaction) -> Task:
+            if (known := await idempotency.done(transaction, call)) is not None:
+                return await lock_task(transaction, call, known)
+            session = await lifecycle.lock_open(transaction, call, new.session_id)
+            if not session.type and not lifecycle.tasks_wait(session):
+                # A plain one is started by its first task, and bounded, whichever API that comes through.
+                session = await lifecycle.begin_iteration(transaction, call, session.id)
+            if new.capabilities and not await any_active_with(transaction, call.organization_id, new.capabilities):
+                raise nobody(new.capabilities)
+            task = await create_task(
+                transaction,
+                call.organization_id,
+                new,
+                text,
+                agent=None,
+                session_id=session.id,
+                depends_on=waits,
+                paused=lifecycle.tasks_wait(session),
+            )
+            await idempotency.mark(transaction, call, task.id)
+            return task
+
+        return await self._database.write(body)
+
+    async def details(self, task: Task) -> tuple[list[str], dict[str, int]]:
+        """What a task depends on, as digits, and how many parts it has in each status."""
+        if task.subtasks:
+            # What it waits for are its parts.
+            return [], await count_subtasks(self._database, task)
+        return [row[0] for row in await self._database.all(_DEPENDENCIES, task=task.id)], {}
+
+    async def end(self, call: Call, identifier: str, result: Result, attempt: int | None = None) -> Task:
+        """Ends a task that is being done, whoever does it. Raises NoMove, and StaleLease for another attempt."""
+
+        async def move(transaction: Transaction, task: Task) -> Task:
+            check_single(task)
+            if task.status != TaskStatus.RUNNING:
+                raise NoMove(task, result.status.value)
+            stale = stale_lease(task, attempt or task.attempt)
+            if stale is not None:
+                raise stale
+            return await conclude(transaction, task, result)
+
+        return await move_task(self._database, call, identifier, move)
+
+    async def cancel(self, call: Call, identifier: str) -> Task:
+        """Cancels a task that has not ended, with its parts. Raises NoMove."""
+
+        async def move(transaction: Transaction, task: Task) -> Task:
+            if task.status not in (TaskStatus.PENDING, TaskStatus.RUNNING):
+                raise NoMove(task, TaskStatus.CANCELLED.value)
+            return await request_cancel(transaction, task)
+
+        return await move_task(self._database, call, identifier, move)
+
+    async def put_back(self, call: Call, identifier: str) -> Task:
+        """Returns a task that is being done to the queue. Raises NoMove."""
+
+        async def move(transaction: Transaction, task: Task) -> Task:
+            check_single(task)
+            if task.status != TaskStatus.RUNNING:
+                raise NoMove(task, "queued")
+            return await release(transaction, task)
+
+        return await move_task(self._database, call, identifier, move)
+
+    async def decompose(self, call: Call, identifier: str, template: str) -> tuple[Task, list[Task], str]:
+        """The task, its new parts and the template's name. Raises InvalidRequest, Conflict."""
+        found = find_template(template)
+        digits = parse_id("task", identifier)
+
+        async def body(transaction: Transaction) -> tuple[Task, list[Task], str]:
+            if (known := await idempotency.done(transaction, call)) is not None:
+                apart = await lock_task(transaction, call, known)
+                return apart, await transaction.all(_PARTS, parent=apart.id), found.name
+            # A session is locked before its tasks.
+            session = await self._session(transaction, call, digits)
+            task = await lock_task(transaction, call, digits)
+            check_version(call, task)
+            apart, parts = await take_apart(
+                transaction, call, task, session, found, await self._depth(transaction, task)
+            )
+            await idempotency.mark(transaction, call, apart.id)
+            return apart, parts, found.name
+
+        return await self._database.write(body)
+
+    async def _session(self, transaction: Transaction, call: Call, task_id: str) -> Session | None:
+        task = await transaction.one(GET, id=task_id, organization=call.organization_id)
+        if task is None:
+            raise NotFound("task", task_id)
+        return await lifecycle.lock_open(transaction, call, task.session_id) if task.session_id is not None else None
+
+    async def _depth(self, transaction: Transaction, task: Task) -> int:
+        depth, parent = 0, task.parent_id
+        while parent is not None and depth < 10:
+            depth += 1
+            row = await transaction.one(_PARENT, task=parent)
+            parent = row[0] if row is not None else None
+        return depth
+
+
+def achieved(value: object, *, tokens_used: int | None = None) -> Result:
+    """What a task completes with. Raises InvalidRequest where that cannot be kept."""
+    return Result(status=TaskStatus.COMPLETED, output=json_text(value, "result"), tokens_used=tokens_used)

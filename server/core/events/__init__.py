@@ -1,0 +1,1 @@
+"""The feed as callers see it."""

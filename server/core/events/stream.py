@@ -1,0 +1,105 @@
+"""Events: the feed as callers see it, from a cursor, filtered by type and resource."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, delete, func, select, update
+
+from server.core.shared.call_context import Call
+from server.core.shared.ids import parse_filter
+from server.errors import Unavailable
+from server.model import Event, Feed
+from server.store.database import Database
+from server.store.feed import Feeds
+from server.store.statement import Statement
+from server.store.transaction import Transaction
+
+TRIM = 1000
+# How often in a heartbeat's time a stream looks whether it is due.
+TICKS = 5
+
+_events = Event.table().c
+_feeds = Feed.table().c
+_OLD = Statement[tuple[str, int]](
+    select(_events.organization_id, func.max(_events.number))
+    .where(_events.created_at < bindparam("before"))
+    .group_by(_events.organization_id)
+    .limit(TRIM)
+)
+_TRIM = Statement[Any](
+    delete(Event.table()).where(
+        _events.organization_id == bindparam("organization"), _events.number <= bindparam("number")
+    )
+)
+_TRIMMED = Statement[Any](
+    update(Feed.table())
+    .where(_feeds.organization_id == bindparam("organization"), _feeds.trimmed < bindparam("number"))
+    .values(trimmed=bindparam("number"))
+)
+
+
+class EventFilter:
+    """Which events a caller wants."""
+
+    def __init__(self, types: Sequence[str] = (), resource_id: str = "") -> None:
+        self._exact = frozenset(type for type in types if not type.endswith("*"))
+        self._prefixes = tuple(type[:-1] for type in types if type.endswith("*"))
+        self._any = not types
+        self._resource = parse_filter("resource_id", "session, agent or task", resource_id) if resource_id else ""
+
+    def takes(self, event: Event) -> bool:
+        """Whether the caller wants this event."""
+        if self._resource and self._resource not in (event.resource_id, event.session_id, event.agent_id):
+            return False
+        return self._any or event.type in self._exact or event.type.startswith(self._prefixes or ("\0",))
+
+
+class EventStreams:
+    """The feeds of every organization; each call sees its own."""
+
+    def __init__(self, database: Database, feeds: Feeds, *, heartbeat_seconds: float) -> None:
+        self._database = database
+        self._feeds = feeds
+        self._heartbeat = heartbeat_seconds
+
+    async def begin(self, call: Call, after: int | None) -> int:
+        """The cursor a stream begins with. Raises CursorGone."""
+        return await self._feeds.check(call.organization_id, after)
+
+    async def follow(self, call: Call, after: int, wanted: EventFilter) -> AsyncIterator[list[Event]]:
+        """Wanted events after `after` as they come; an empty list is a heartbeat. Raises CursorGone, Unavailable."""
+        tick = self._heartbeat / TICKS
+        spoke = time.monotonic()
+        async for events in self._feeds.follow(call.organization_id, after, tick):
+            kept = [event for event in events if wanted.takes(event)]
+            # Events that nobody here wants are no sign of life.
+            if kept or time.monotonic() - spoke >= self._heartbeat - tick:
+                spoke = time.monotonic()
+                yield kept
+        raise Unavailable("the server is stopping; reconnect with the last number")
+
+    async def page(self, call: Call, after: int, limit: int, wanted: EventFilter) -> tuple[list[Event], int, int]:
+        """Wanted events among the `limit` after `after`, the cursor behind them, and the newest number."""
+        after = await self._feeds.check(call.organization_id, after)
+        events = await self._feeds.page(call.organization_id, after, limit)
+        newest = (await self._feeds.bounds(call.organization_id)).head
+        cursor = events[-1].number if events else after
+        return [event for event in events if wanted.takes(event)], cursor, newest
+
+    async def trim(self, before: int) -> None:
+        """Removes events recorded before `before`, and notes up to which number."""
+        for organization, number in await self._database.scan(_OLD, before=before):
+            trimmed = (await self._feeds.bounds(organization)).trimmed
+            while trimmed < number:
+                trimmed = min(trimmed + TRIM, number)
+                await self._trim_to(organization, trimmed)
+
+    async def _trim_to(self, organization: str, number: int) -> None:
+        async def body(transaction: Transaction) -> None:
+            await transaction.run(_TRIMMED, organization=organization, number=number)
+            await transaction.run(_TRIM, organization=organization, number=number)
+
+        await self._database.write(body)

@@ -1,0 +1,1 @@
+"""Who calls: organizations, keys, clients, tokens and their scopes."""

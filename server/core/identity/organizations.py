@@ -1,0 +1,44 @@
+"""Organizations: the tenants, each with a first user in whose name programs act."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import bindparam, select
+
+from server.model import Feed, Organization, User, new_id
+from server.store.statement import Statement
+from server.store.transaction import Transaction
+
+_organizations = Organization.table().c
+_ORGANIZATION = Statement[Organization](
+    select(Organization.table()).where(_organizations.name == bindparam("name")).limit(1), Organization
+)
+LOCK_ORGANIZATION = Statement[Any](
+    select(_organizations.id).where(_organizations.id == bindparam("organization")).with_for_update(key_share=True)
+)
+_users = User.table().c
+_USER = Statement[User](
+    select(User.table()).where(_users.organization_id == bindparam("organization")).order_by(_users.id).limit(1), User
+)
+
+
+async def first_user(transaction: Transaction, organization: str) -> User:
+    """The first user of an organization, in whose name programs act; both are created where they are new."""
+    owner = await _organization(transaction, organization)
+    user = await transaction.one(_USER, organization=owner)
+    assert user is not None
+    return user
+
+
+async def _organization(transaction: Transaction, name: str) -> Any:
+    found = await transaction.one(_ORGANIZATION, name=name)
+    if found is not None:
+        return found.id
+    organization = Organization.new(id=new_id(), name=name, created_at=transaction.now)
+    await transaction.insert(organization)
+    await transaction.insert(Feed.new(organization_id=organization.id))
+    email = f"owner@{organization.id}.invalid"
+    user = User.new(id=new_id(), organization_id=organization.id, email=email, name="Owner", created_at=transaction.now)
+    await transaction.insert(user)
+    return organization.id

@@ -1,0 +1,119 @@
+"""Workload: what an organization's agents do and what waits for them, counted by index or within bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from sqlalchemy import bindparam, func, select, text
+
+from server.model import Agent, AgentStatus, Rollup, Task, TaskKind
+from server.store.database import Database
+from server.store.statement import Statement
+
+# Counting stops here: more than so many tasks are just many.
+MOST = 100_000
+# Tasks that wait for others have no index of their own; they are looked for among so many of the newest.
+NEWEST = 10_000
+DAY = 86_400_000_000
+
+_tasks, _agents, _rollups = Task.table().c, Agent.table().c, Rollup.table().c
+_own = _agents.organization_id == bindparam("organization")
+_execution = _tasks.kind == TaskKind.EXECUTION.value
+_ACTIVE_AGENTS = Statement[Any](
+    select(func.count()).where(_own, _agents.status == AgentStatus.ACTIVE.value, _agents.deleted_at.is_(None))
+)
+_RUNNING = Statement[Any](
+    select(func.count())
+    .select_from(Agent.table().join(Task.table(), _tasks.agent_id == _agents.id))
+    .where(_own, _tasks.status == "running", _execution)
+)
+
+
+def _count_and_oldest(rows: Any) -> Statement[Any]:
+    some = rows.limit(MOST).subquery()
+    return Statement(select(func.count(), func.min(some.c.ready_at)).select_from(some))
+
+
+_claimable = (_tasks.status == "pending", _tasks.rank.is_not(None))
+_ROUTED = _count_and_oldest(
+    select(_tasks.ready_at)
+    .select_from(
+        Agent.table().join(Task.table(), (_tasks.runtime == _agents.runtime) & (_tasks.agent_id == _agents.id))
+    )
+    .where(_own, *_claimable)
+)
+_UNROUTED = _count_and_oldest(
+    select(_tasks.ready_at).where(
+        _tasks.organization_id == bindparam("organization"), _tasks.agent_id.is_(None), *_claimable
+    )
+)
+# In the very words of the index: SQLite takes `held = 0` for something else.
+_due = (
+    _tasks.rank.is_(None),
+    text("NOT tasks.held"),
+    text("NOT tasks.paused"),
+    _tasks.waiting_for == 0,
+    _tasks.ready_at.is_not(None),
+)
+_LATER = _count_and_oldest(
+    select(_tasks.ready_at).where(
+        _tasks.status == "pending",
+        *_due,
+        _tasks.ready_at > 0,
+        # As an expression, so that the short index of what is due is used, and not the long one of all tasks.
+        func.coalesce(_tasks.organization_id, "") == bindparam("organization"),
+        _execution,
+    )
+)
+_newest = (
+    select(_tasks.status, _tasks.rank, _tasks.held, _tasks.waiting_for, _tasks.next_run_at)
+    .where(_tasks.organization_id == bindparam("organization"), _execution)
+    .order_by(_tasks.id.desc())
+    .limit(NEWEST)
+    .subquery()
+    .c
+)
+_HELD_BACK = Statement[Any](
+    select(func.count()).where(
+        _newest.status == "pending",
+        _newest.rank.is_(None),
+        _newest.held | (_newest.waiting_for > 0),
+        _newest.next_run_at.is_(None),
+    )
+)
+_COMPLETED_SINCE = Statement[Any](
+    select(func.coalesce(func.sum(_rollups.completed), 0)).where(
+        _rollups.organization_id == bindparam("organization"),
+        _rollups.seconds == 60,
+        _rollups.began_at >= bindparam("since"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What an organization's agents do, and what waits for them."""
+
+    active_agents: int
+    running: int
+    claimable: int
+    pending: int
+    oldest_seconds: float
+    completed_today: int
+
+
+async def count_backlog(database: Database, organization: str) -> Backlog:
+    """Counts, outside the event loop."""
+    now = database.clock()
+    scan = partial(database.scan, organization=organization)
+    agents = (await scan(_ACTIVE_AGENTS))[0][0]
+    running = (await scan(_RUNNING))[0][0]
+    routed, unrouted, later = (await scan(_ROUTED))[0], (await scan(_UNROUTED))[0], (await scan(_LATER))[0]
+    held_back = (await scan(_HELD_BACK))[0][0]
+    completed = (await scan(_COMPLETED_SINCE, since=now - now % DAY))[0][0]
+    oldest = min((row[1] for row in (routed, unrouted) if row[1] is not None), default=now)
+    claimable = routed[0] + unrouted[0]
+    pending = claimable + later[0] + held_back
+    return Backlog(agents, running, claimable, pending, max(0, now - oldest) / 1_000_000, int(completed))

@@ -1,0 +1,97 @@
+"""Dependents: tasks that wait for others learn how those ended, a few at a time, soon after and whatever crashes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ARRAY, String, bindparam, func, select, text, update
+
+from server.core.queue.admission import admit
+from server.core.queue.completion import end, failure
+from server.core.queue.subtasks import subtask_ended
+from server.model import Dependency, Task, TaskStatus
+from server.store.database import Database
+from server.store.statement import Statement
+from server.store.transaction import Transaction
+
+ENDED_AT_ONCE = 20
+TOLD_AT_ONCE = 200
+
+_tasks = Task.table().c
+_dependencies = Dependency.table().c
+# In the words of the index, because SQLite only then knows it for the same.
+_to_tell = text("tasks.has_dependents AND tasks.status IN ('completed', 'failed', 'cancelled')")
+_ANY = Statement[Any](select(_tasks.id).where(_to_tell).limit(1))
+_ENDED = Statement[Task](
+    select(Task.table())
+    .where(_to_tell)
+    .order_by(_tasks.completed_at)
+    .limit(ENDED_AT_ONCE)
+    .with_for_update(key_share=True, skip_locked=True),
+    Task,
+)
+# In one order for everybody who tells: of two who wait for the same tasks, none has what the other one needs.
+_waiting = (
+    select(*Task.table().c, _dependencies.depends_on)
+    .join(Dependency.table(), _dependencies.task_id == _tasks.id)
+    .where(~_dependencies.told)
+    .order_by(_tasks.id)
+    .limit(TOLD_AT_ONCE)
+)
+_WAITING = Statement[Any](
+    _waiting.where(_dependencies.depends_on == func.any(bindparam("ids", type_=ARRAY(String)))).with_for_update(
+        key_share=True, of=Task.table()
+    ),
+    on_sqlite=_waiting.where(_dependencies.depends_on.in_(text("SELECT value FROM json_each(:ids)"))),
+)
+_TELL = Statement[Any](
+    update(Dependency.table())
+    .where(_dependencies.task_id == bindparam("waiting"), _dependencies.depends_on == bindparam("task"))
+    .values(told=True)
+)
+
+
+class Dependencies:
+    """Every organization's, told by whichever process looks first."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def tell(self) -> int:
+        """Tells some of those who wait for what has ended; returns how many, 0 where there is nobody to tell."""
+        if await self._database.one(_ANY) is None:
+            return 0
+
+        async def body(transaction: Transaction) -> int:
+            ended = {task.id: task for task in await transaction.all(_ENDED)}
+            if not ended:
+                return 0
+            waiting = await transaction.all(_WAITING, ids=list(ended))
+            known: dict[str, Task] = {}
+            for *columns, depends_on in waiting:
+                task = Task.load(columns)
+                task = known.get(task.id, task)
+                await transaction.run(_TELL, waiting=task.id, task=depends_on)
+                known[task.id] = await _told(transaction, task, ended[depends_on])
+            if len(waiting) < TOLD_AT_ONCE:
+                for task in ended.values():
+                    await transaction.update(task, has_dependents=False)
+            return len(waiting) or len(ended)
+
+        return await self._database.write(body)
+
+
+async def _told(transaction: Transaction, task: Task, ended: Task) -> Task:
+    """The waiting task, as it is once it knows."""
+    if task.subtasks:
+        return await subtask_ended(transaction, task)
+    if task.status != TaskStatus.PENDING or task.waiting_for <= 0:
+        return task
+    if ended.status != TaskStatus.COMPLETED:
+        message = f"task_{ended.id}, which it depends on, is {ended.status}"
+        return await end(transaction, task, failure("DependencyFailed", message))
+    nearer = await transaction.update(task, waiting_for=task.waiting_for - 1)
+    admitted = await admit(transaction, nearer)
+    if admitted.rank is not None:
+        transaction.emit("task.ready", admitted)
+    return admitted

@@ -1,0 +1,106 @@
+"""The timetable: tasks whose time has come become claimable, and recurring ones make a task at each of their times."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import bindparam, func, select, text
+
+from server.core.queue.admission import admit
+from server.core.queue.schedule import next_runs
+from server.core.queue.session_counters import count_in_session
+from server.model import Task, new_id
+from server.store.database import Database
+from server.store.statement import Statement
+from server.store.transaction import Transaction
+
+BATCH = 200
+
+_tasks = Task.table().c
+_waits = (
+    _tasks.status == "pending",
+    _tasks.rank.is_(None),
+    # In the words of the index, because SQLite only then knows it for the same.
+    text("NOT tasks.held"),
+    text("NOT tasks.paused"),
+    _tasks.waiting_for == 0,
+    _tasks.ready_at.is_not(None),
+)
+_recurs = (_tasks.status == "pending", _tasks.next_run_at.is_not(None))
+_DUE = Statement[Task](
+    select(Task.table())
+    .where(*_waits, _tasks.ready_at <= bindparam("now"))
+    .order_by(_tasks.ready_at)
+    .limit(BATCH)
+    .with_for_update(key_share=True, skip_locked=True),
+    Task,
+)
+_TICKING = Statement[Task](
+    select(Task.table())
+    .where(*_recurs, _tasks.next_run_at <= bindparam("now"))
+    .order_by(_tasks.next_run_at)
+    .limit(BATCH)
+    .with_for_update(key_share=True, skip_locked=True),
+    Task,
+)
+_NEXT_DUE = Statement[Any](select(func.min(_tasks.ready_at)).where(*_waits))
+_NEXT_TICK = Statement[Any](select(func.min(_tasks.next_run_at)).where(*_recurs))
+# What a recurring task hands on to each task that it makes.
+_INHERITED = (
+    "organization_id",
+    "type",
+    "agent_type",
+    "capabilities",
+    "route",
+    "session_id",
+    "priority",
+    "input",
+    "timeout_seconds",
+    "retry",
+    "held",
+    "paused",
+)
+
+
+class DueTasks:
+    """Every organization's, kept by whichever process looks first."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def next_time(self) -> int | None:
+        """When something is due next; None where nothing is planned."""
+        rows = [await self._database.one(_NEXT_DUE), await self._database.one(_NEXT_TICK)]
+        times = [row[0] for row in rows if row is not None and row[0] is not None]
+        return min(times) if times else None
+
+    async def advance(self) -> int:
+        """Does what is due, at most a batch; returns how many tasks that were."""
+
+        async def body(transaction: Transaction) -> int:
+            due = await transaction.all(_DUE, now=transaction.now)
+            for task in due:
+                transaction.emit("task.ready", await admit(transaction, task))
+            ticking = await transaction.all(_TICKING, now=transaction.now)
+            for task in ticking:
+                await _tick(transaction, task)
+            return len(due) + len(ticking)
+
+        return await self._database.write(body)
+
+
+async def _tick(transaction: Transaction, recurring: Task) -> None:
+    """Makes one task, however many times were missed while no server ran, and plans the next."""
+    now = transaction.now
+    inherited = {name: recurring.values()[name] for name in _INHERITED}
+    bound = {} if recurring.routed else {"agent_id": recurring.agent_id, "runtime": recurring.runtime}
+    task = Task.new(
+        id=new_id(), **inherited, **bound, parent_id=recurring.id, ready_at=now, created_at=now, updated_at=now
+    )
+    await transaction.insert(task)
+    transaction.emit("task.created", await admit(transaction, task))
+    if task.session_id is not None:
+        count_in_session(transaction, task.session_id, total=1)
+    planned = next_runs(json.loads(recurring.schedule or "{}"), now, 1)
+    await transaction.update(recurring, next_run_at=planned[0])

@@ -1,0 +1,48 @@
+"""Rows of the queue: a task locked, read again as it is now, and counted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ARRAY, String, bindparam, func, select, text
+
+from server.model import Task, TaskKind
+from server.store.statement import Statement
+from server.store.transaction import Transaction
+
+_tasks = Task.table().c
+LOCK_HELD = Statement[Task](
+    select(Task.table())
+    .where(_tasks.status == "running", _tasks.lease_holder == bindparam("holder"))
+    .order_by(_tasks.id)
+    .with_for_update(key_share=True),
+    Task,
+)
+LOCK_ALL = Statement[Task](
+    select(Task.table())
+    .where(_tasks.id == func.any(bindparam("ids", type_=ARRAY(String))))
+    .order_by(_tasks.id)
+    .with_for_update(key_share=True),
+    Task,
+    on_sqlite=select(Task.table()).where(_tasks.id.in_(text("SELECT value FROM json_each(:ids)"))),
+)
+LOCK = Statement[Task](select(Task.table()).where(_tasks.id == bindparam("id")).with_for_update(key_share=True), Task)
+
+
+_READ = Statement[Task](select(Task.table()).where(_tasks.id == bindparam("id")), Task)
+COUNT_RUNNING = Statement[Any](
+    select(func.count())
+    .select_from(Task.table())
+    .where(
+        _tasks.agent_id == bindparam("agent"),
+        _tasks.status == "running",
+        _tasks.kind == TaskKind.EXECUTION.value,
+    )
+)
+
+
+async def fresh(transaction: Transaction, task: Task) -> Task:
+    """The task as it is now: ending another one in this transaction may have ended a step, or a subtask, too."""
+    if task.workflow_run_id is None and task.parent_id is None:
+        return task
+    return await transaction.one(_READ, id=task.id) or task

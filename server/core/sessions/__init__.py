@@ -1,0 +1,1 @@
+"""Sessions: what bounds the work that belongs together."""

@@ -1,0 +1,67 @@
+"""One call: who makes it, what it carries beside its request, and what its answer carries beside its body."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from server.errors import Unauthorized
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whoever a credential stands for."""
+
+    organization_id: str
+    user_id: str
+    key_id: str
+    scopes: frozenset[str]
+    hourly_limit: int | None = None
+    # The agent that the credential is good for alone, where it is an agent's.
+    agent_id: str | None = None
+
+    def may(self, scope: str) -> bool:
+        """Whether the credential holds `scope`, such as `sessions:read`."""
+        return scope in self.scopes or "*" in self.scopes or f"{scope.partition(':')[0]}:*" in self.scopes
+
+
+async def _closed(_: str) -> None:
+    raise Unauthorized("this call takes its credential in a header only")
+
+
+@dataclass(slots=True)
+class Call:
+    """What use cases need to know of a call, whichever API it came through."""
+
+    caller: Caller
+    request_id: str
+    # The method's full name, such as `orchestrator.v1.SessionService/GetSession`.
+    method: str = ""
+    # The documented path, where the call came through the gateway.
+    path: str = ""
+    # Request headers that use cases and APIs read, in lower case. They hold keys, so they are shown nowhere.
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
+    # The version that a change is based on; 0 for any.
+    if_match: int = 0
+    idempotency_key: str = ""
+    # SHA-256 of the method and the request, where there is an idempotency key.
+    digest: str = ""
+    # Makes the call that of the key's owner, where the method is open and the key comes in a message.
+    # Raises Unauthorized, Forbidden, TooMany.
+    authenticate: Callable[[str], Awaitable[None]] = _closed
+
+    # Headers that go beside every answer: where the key stands.
+    response_headers: tuple[tuple[str, str], ...] = ()
+    # The answer's status over HTTP, and its version.
+    http_status: int = 200
+    etag: int = 0
+
+    @property
+    def organization_id(self) -> str:
+        """The tenant whose rows exist for this call."""
+        return self.caller.organization_id
+
+    @property
+    def through_gateway(self) -> bool:
+        """Whether the call came over HTTP."""
+        return bool(self.path)

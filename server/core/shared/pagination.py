@@ -1,0 +1,120 @@
+"""Lists: statements for any combination of filters, newest first, by page token or by offset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Column, ColumnElement, bindparam, case, func, literal, null, select
+
+from server.core.shared.count_cache import CountCache
+from server.core.shared.ids import parse_id
+from server.errors import InvalidRequest, NotFound
+from server.model import Record
+from server.store.database import Database
+from server.store.statement import Statement
+
+R = TypeVar("R", bound=Record)
+# What a `short` column may hold to be shown, and from where on an offset is no work for the event loop.
+SHORT = 8192
+DEEP = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[R]):
+    """Rows newest first, and where the next page begins: the last row's id, or empty on the last page."""
+
+    rows: Sequence[R]
+    next_token: str = ""
+    total: int = 0
+
+
+class Listing(Generic[R]):
+    """Lists of one table's rows, without long texts: `light` columns read as null, `short` ones where they are long."""
+
+    def __init__(
+        self,
+        table: type[R],
+        where: Sequence[ColumnElement[bool]],
+        filters: Sequence[str],
+        light: Sequence[str] = (),
+        spans: Mapping[str, ColumnElement[bool]] | None = None,
+        indexed: Sequence[str] = (),
+        short: Sequence[str] = (),
+    ) -> None:
+        self._table = table
+        # Conditions that filters stand for which do not compare a column of their own name.
+        self._spans = spans or {}
+        self._where = [table.table().c.organization_id == bindparam("organization"), *where]
+        self._filters = filters
+        self._light = light
+        self._short = short
+        # Filters with an index of their own. Others may pass over many rows, which is no work for the event loop.
+        self._indexed = frozenset(indexed)
+        self._statements: dict[tuple[str, ...], tuple[Statement[R], Statement[R], Statement[Any]]] = {}
+
+    def _statement(self, given: tuple[str, ...]) -> tuple[Statement[R], Statement[R], Statement[Any]]:
+        """For these filters: a list before an id, a list from an offset, and the count. Built when first asked for."""
+        known = self._statements.get(given)
+        if known is None:
+            unknown = [name for name in given if name not in self._filters and name not in self._spans]
+            if unknown:
+                raise TypeError(f"{self._table.__name__} is not listed by {unknown}")
+            known = self._statements[given] = self._build(given)
+        return known
+
+    def _build(self, given: tuple[str, ...]) -> tuple[Statement[R], Statement[R], Statement[Any]]:
+        table = self._table.table()
+        conditions = (self._spans[name] if name in self._spans else table.c[name] == bindparam(name) for name in given)
+        where = [*self._where, *conditions]
+        rows = select(*map(self._shown, table.c)).where(*where).order_by(table.c.id.desc()).limit(bindparam("limit"))
+        return (
+            Statement(rows.where(table.c.id < bindparam("before")), self._table),
+            Statement(rows.offset(bindparam("offset")), self._table),
+            Statement(select(func.count()).select_from(table).where(*where)),
+        )
+
+    def _shown(self, column: Column[Any]) -> ColumnElement[Any]:
+        nothing: ColumnElement[Any] = null() if column.nullable else literal("")
+        if column.name in self._light:
+            return nothing.label(column.name)
+        if column.name in self._short:
+            return case((func.length(column) <= SHORT, column), else_=nothing).label(column.name)
+        return column
+
+    def _reader(self, database: Database, given: Mapping[str, Any]) -> Any:
+        return database.all if not given or self._indexed & given.keys() else database.scan
+
+    async def page(self, database: Database, organization: str, *, size: int, token: str, **filters: Any) -> Page[R]:
+        """The page that `token` names. Raises InvalidRequest where it is not one of ours."""
+        given = {name: value for name, value in filters.items() if value is not None}
+        try:
+            before = parse_id("page", token) if token else "g"
+        except NotFound:
+            raise InvalidRequest("page_token", "is not a token of this list") from None
+        statement = self._statement(tuple(sorted(given)))[0]
+        read = self._reader(database, given)
+        rows = await read(statement, organization=organization, before=before, limit=size + 1, **given)
+        more = len(rows) > size
+        return Page(rows[:size], next_token=rows[size - 1].values()["id"] if more else "")
+
+    async def slice(
+        self,
+        database: Database,
+        totals: CountCache | None,
+        organization: str,
+        *,
+        limit: int,
+        offset: int,
+        **filters: Any,
+    ) -> Page[R]:
+        """Rows from `offset`, and how many there are in all; without `totals` where changes make no events."""
+        given = {name: value for name, value in filters.items() if value is not None}
+        _, statement, count = self._statement(tuple(sorted(given)))
+        read = database.scan if offset > DEEP else self._reader(database, given)
+        rows = await read(statement, organization=organization, limit=limit, offset=offset, **given)
+        if totals is not None:
+            return Page(rows, total=await totals.count(organization, count, **given))
+        counted = await database.scan(count, organization=organization, **given)
+        return Page(rows, total=counted[0][0])

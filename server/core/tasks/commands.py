@@ -1,0 +1,199 @@
+"""Tasks: give agents work, cancel it, try it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from server.core.agents import registry
+from server.core.agents.deployment import entry_of
+from server.core.agents.entry_point import bind_problem
+from server.core.agents.registry import AgentRegistry
+from server.core.queue.admission import admit
+from server.core.queue.cancellation import request_cancel
+from server.core.queue.creation import NewTask, create_task
+from server.core.queue.rows import LOCK
+from server.core.sessions.lifecycle import begin_iteration
+from server.core.shared import idempotency
+from server.core.shared.call_context import Call
+from server.core.shared.ids import parse_filter, parse_id
+from server.core.tasks.queries import GET
+from server.core.tasks.retry import begin_again
+from server.errors import Conflict, InvalidRequest, NotFound
+from server.model import Agent, AgentRuntime, Task, TaskKind, TaskStatus
+from server.store.database import Database
+from server.store.transaction import Transaction
+
+MAX_BATCH = 500
+
+
+class TaskCommands:
+    """Changes the tasks of every organization; each call sees its own."""
+
+    def __init__(self, database: Database, agents: AgentRegistry) -> None:
+        self._database = database
+        self._agents = agents
+
+    async def create(self, call: Call, new: NewTask) -> Task:
+        """A new task, pending.
+
+        Raises NotFound for the agent, the session or a dependency, InvalidRequest where something of it cannot be,
+        Conflict where the agent cannot work or the session takes no more, SandboxUnavailable.
+        """
+        text = new.check()
+
+        async def body(transaction: Transaction) -> Task:
+            if (known := await idempotency.done(transaction, call)) is not None:
+                return await _find(transaction, call, known)
+            task = await self._make(transaction, call, new, text, {})
+            await idempotency.mark(transaction, call, task.id)
+            return task
+
+        return await self._database.write(body)
+
+    async def create_all(self, call: Call, news: Sequence[NewTask]) -> list[Task]:
+        """New tasks, all of them or none. `depends_on` may name the keys of others. Raises as `create` does."""
+        if not 0 < len(news) <= MAX_BATCH:
+            raise InvalidRequest("tasks", f"must be 1 to {MAX_BATCH} tasks")
+        texts = [new.check() for new in news]
+        order = _in_order(news)
+
+        async def body(transaction: Transaction) -> list[Task]:
+            if (known := await idempotency.done(transaction, call)) is not None:
+                return [await _find(transaction, call, each) for each in known.split()]
+            made: dict[int, Task] = {}
+            by_key: dict[str, str] = {}
+            cache: dict[str, Agent] = {}
+            for index in order:
+                new = news[index]
+                waits = [by_key.get(each, each) for each in new.depends_on]
+                made[index] = await self._make(transaction, call, replace(new, depends_on=waits), texts[index], cache)
+                if new.key:
+                    by_key[new.key] = made[index].id
+            answer = [made[index] for index in range(len(news))]
+            # All of them: whoever dies before the answer is remembered leaves only the mark to answer from.
+            await idempotency.mark(transaction, call, " ".join(task.id for task in answer))
+            return answer
+
+        return await self._database.write(body)
+
+    async def _make(
+        self, transaction: Transaction, call: Call, new: NewTask, text: str, cache: dict[str, Agent]
+    ) -> Task:
+        agent = None
+        if new.agent_id:
+            agent = cache.get(new.agent_id)
+            if agent is None:
+                agent = cache[new.agent_id] = await registry.find(transaction, call, parse_id("agent", new.agent_id))
+            if agent.runtime == AgentRuntime.PYTHON:
+                self._agents.check_sandbox()
+                _check_input(agent, new.input, new.input_field)
+        session = await begin_iteration(transaction, call, new.session_id) if new.session_id else None
+        waits = [parse_filter("depends_on", "task", each) for each in new.depends_on]
+        return await create_task(
+            transaction,
+            call.organization_id,
+            new,
+            text,
+            agent=agent,
+            session_id=session.id if session is not None else None,
+            depends_on=waits,
+        )
+
+    async def cancel(self, call: Call, identifier: str) -> Task:
+        """Cancels a pending task, asks the holder of a running one to, and leaves an ended one as it is."""
+
+        async def body(transaction: Transaction) -> Task:
+            task = await _lock(transaction, call, identifier)
+            if (await idempotency.done(transaction, call)) is not None:
+                return task
+            await idempotency.mark(transaction, call, task.id)
+            return await request_cancel(transaction, task)
+
+        return await self._database.write(body)
+
+    async def retry(self, call: Call, identifier: str) -> Task:
+        """Puts a failed or cancelled task back into the queue, with all its retries. Raises Conflict for others."""
+
+        async def body(transaction: Transaction) -> Task:
+            task = await _lock(transaction, call, identifier)
+            if (await idempotency.done(transaction, call)) is not None:
+                return task
+            ended_badly = task.status in (TaskStatus.FAILED, TaskStatus.CANCELLED)
+            if not ended_badly or task.workflow_run_id is not None or task.subtasks:
+                what = "only failed and cancelled ones are retried"
+                if task.workflow_run_id or task.subtasks:
+                    what = "retry its run instead" if task.workflow_run_id else "its parts are retried, while it runs"
+                raise Conflict(
+                    f"the task is {task.status}, and {what}",
+                    reason="NOT_RETRYABLE",
+                    details={"status": task.status},
+                )
+            await idempotency.mark(transaction, call, task.id)
+            waiting = await transaction.update(
+                task,
+                status=TaskStatus.PENDING.value,
+                **await begin_again(transaction, call, task),
+                failures=0,
+                lost=0,
+                started_at=None,
+                duration_ms=None,
+                cancel_requested_at=None,
+                cancel_acknowledged_at=None,
+                progress=None,
+                completed_at=None,
+                error=None,
+                version=task.version + 1,
+                updated_at=transaction.now,
+            )
+            waiting = await admit(transaction, waiting)
+            transaction.emit("task.retrying", waiting)
+            return waiting
+
+        return await self._database.write(body)
+
+
+async def _find(transaction: Transaction, call: Call, task_id: str) -> Task:
+    task = await transaction.one(GET, id=task_id, organization=call.organization_id)
+    if task is None:
+        raise NotFound("task", task_id)
+    return task
+
+
+async def _lock(transaction: Transaction, call: Call, identifier: str) -> Task:
+    task = await transaction.one(LOCK, id=parse_id("task", identifier))
+    if task is None or task.organization_id != call.organization_id or task.kind != TaskKind.EXECUTION:
+        raise NotFound("task", identifier)
+    return task
+
+
+def _in_order(news: Sequence[NewTask]) -> list[int]:
+    """Indexes of a batch, each after those whose keys it depends on. Raises InvalidRequest for a cycle."""
+    keys = {new.key: index for index, new in enumerate(news) if new.key}
+    if len(keys) != sum(bool(new.key) for new in news):
+        raise InvalidRequest("tasks", "two tasks of a batch must not have the same key")
+    order: list[int] = []
+    state = [0] * len(news)
+    for start in range(len(news)):
+        stack = [start]
+        while stack:
+            index = stack[-1]
+            if state[index] == 2:
+                stack.pop()
+                continue
+            before = [keys[each] for each in news[index].depends_on if each in keys and state[keys[each]] != 2]
+            if not before:
+                state[index] = 2
+                order.append(stack.pop())
+            elif state[index] == 1 and any(state[each] == 1 for each in before):
+                raise InvalidRequest(f"tasks[{index}].depends_on", "the tasks depend on each other in a circle")
+            else:
+                state[index] = 1
+                stack.append(before[0])
+    return order
+
+
+def _check_input(agent: Agent, value: object, field: str) -> None:
+    problem = bind_problem(entry_of(agent), value.keys() if isinstance(value, Mapping) else None)
+    if problem is not None:
+        raise InvalidRequest(field, problem)

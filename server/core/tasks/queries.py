@@ -1,0 +1,164 @@
+"""Looking at tasks: one of them, pages of many, what was written about one, and one until it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from sqlalchemy import and_, bindparam, not_, or_, select
+
+from server.core.shared.call_context import Call
+from server.core.shared.count_cache import CountCache
+from server.core.shared.ids import parse_filter, parse_id
+from server.core.shared.pagination import Listing, Page
+from server.errors import NotFound, Unavailable
+from server.model import ENDED, Attempt, Task, TaskKind, TaskLog
+from server.store.database import Database
+from server.store.feed import Feeds
+from server.store.forever import set_within
+from server.store.statement import Statement
+
+# A change is looked for after this whatever happens: a server that stops sets no event.
+LOOK_SECONDS = 0.5
+SHOWN_LOGS = 100
+
+_tasks = Task.table().c
+_shown = _tasks.kind == TaskKind.EXECUTION.value
+GET = Statement[Task](
+    select(Task.table()).where(
+        _tasks.id == bindparam("id"), _tasks.organization_id == bindparam("organization"), _shown
+    ),
+    Task,
+)
+
+
+# What somebody may begin: it waits for nothing, and there is somebody, or something to find somebody by.
+_ready = and_(
+    _tasks.waiting_for == 0,
+    ~_tasks.paused,
+    _tasks.ready_at.is_not(None),
+    or_(_tasks.rank.is_not(None), _tasks.held),
+    or_(_tasks.agent_id.is_not(None), _tasks.route != ""),
+)
+
+
+def _listing(light: Sequence[str], short: Sequence[str] = ()) -> Listing[Task]:
+    return Listing(
+        Task,
+        [_shown],
+        ["status", "agent_id", "session_id", "priority", "type", "workflow_run_id", "parent_id"],
+        light=light,
+        short=short,
+        spans={
+            "created_after": _tasks.created_at > bindparam("created_after"),
+            "created_before": _tasks.created_at < bindparam("created_before"),
+            # Of those that are pending: what waits for others, what may be begun, and the rest.
+            "blocked": _tasks.waiting_for > 0,
+            "ready": _ready,
+            "not_ready": and_(_tasks.waiting_for == 0, not_(_ready)),
+            # Those that are no part of another one.
+            "whole": _tasks.parent_id.is_(None),
+        },
+        indexed=["agent_id", "session_id", "workflow_run_id", "parent_id"],
+    )
+
+
+_LIST = _listing(["input", "output", "stdout", "stderr"])
+_LIST_WITH_RESULTS = _listing(["input", "stdout", "stderr"], short=["output"])
+_LOGS = Statement[TaskLog](
+    select(TaskLog.table())
+    .where(TaskLog.table().c.task_id == bindparam("task"))
+    .order_by(TaskLog.table().c.number.desc())
+    .limit(bindparam("limit")),
+    TaskLog,
+)
+_ATTEMPTS = Statement[Attempt](
+    select(Attempt.table())
+    .where(Attempt.table().c.task_id == bindparam("task"))
+    .order_by(Attempt.table().c.number)
+    .limit(1000),
+    Attempt,
+)
+
+
+# Filters that are ids, and of what.
+_IDS = {"agent_id": "agent", "session_id": "session", "workflow_run_id": "workflow run", "parent_id": "task"}
+
+
+class TaskQueries:
+    """Reads the tasks of every organization; each call sees its own."""
+
+    def __init__(self, database: Database, totals: CountCache, feeds: Feeds) -> None:
+        self._database = database
+        self._totals = totals
+        self._feeds = feeds
+
+    async def get(self, call: Call, identifier: str) -> Task:
+        """One task. Raises NotFound."""
+        return await self._get(call, parse_id("task", identifier), identifier)
+
+    async def _get(self, call: Call, task_id: str, shown: str) -> Task:
+        task = await self._database.one(GET, id=task_id, organization=call.organization_id)
+        if task is None:
+            raise NotFound("task", shown)
+        return task
+
+    async def page(self, call: Call, *, size: int, token: str, **filters: Any) -> Page[Task]:
+        """Tasks newest first and without long texts, by page token; filters that are None or empty do not count."""
+        return await _LIST.page(self._database, call.organization_id, size=size, token=token, **_digits(filters))
+
+    async def slice(self, call: Call, *, limit: int, offset: int, results: bool = False, **filters: Any) -> Page[Task]:
+        """Tasks newest first and without long texts, from an offset, with their number; `results` for short outputs."""
+        listing = _LIST_WITH_RESULTS if results else _LIST
+        return await listing.slice(
+            self._database, self._totals, call.organization_id, limit=limit, offset=offset, **_digits(filters)
+        )
+
+    async def logs(self, task: Task, limit: int = SHOWN_LOGS) -> list[TaskLog]:
+        """The newest lines about a task that `get` has given, oldest first."""
+        return (await self._database.all(_LOGS, task=task.id, limit=limit))[::-1]
+
+    async def attempts(self, task: Task) -> list[Attempt]:
+        """The attempts at a task that `get` has given, as far as they have ended and did not complete it at once."""
+        return await self._database.all(_ATTEMPTS, task=task.id)
+
+    async def watch(self, call: Call, identifier: str) -> AsyncIterator[Task]:
+        """The task as it is, then as it is after each change, up to its final status. Raises NotFound, Unavailable."""
+        task_id = parse_id("task", identifier)
+        with self._feeds.watching(call.organization_id, task_id) as changed:
+            seen = 0
+            while True:
+                changed.clear()
+                task = await self._get(call, task_id, identifier)
+                if task.version > seen:
+                    seen = task.version
+                    yield task
+                if task.status in ENDED:
+                    return
+                if self._feeds.closed:
+                    raise Unavailable("the server is stopping; reconnect")
+                await set_within(changed, LOOK_SECONDS)
+
+    async def wait(self, call: Call, task: Task, seconds: float) -> Task:
+        """The task once it has ended, or as it is after `seconds`."""
+        with self._feeds.watching(call.organization_id, task.id) as changed:
+            try:
+                async with asyncio.timeout(seconds):
+                    while task.status not in ENDED and not self._feeds.patience_is_over:
+                        changed.clear()
+                        task = await self._get(call, task.id, task.id)
+                        if task.status not in ENDED:
+                            await set_within(changed, LOOK_SECONDS)
+            except TimeoutError:
+                return await self._get(call, task.id, task.id)
+        return task
+
+
+def _digits(filters: dict[str, Any]) -> dict[str, Any]:
+    """The filters that are given, with ids as digits. Raises InvalidRequest."""
+    given = {name: value for name, value in filters.items() if value is not None and value != ""}
+    for name, resource in _IDS.items():
+        if name in given:
+            given[name] = parse_filter(name, resource, given[name])
+    return given

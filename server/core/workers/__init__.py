@@ -1,0 +1,1 @@
+"""Workers: programs elsewhere that take tasks for an agent."""

@@ -1,0 +1,212 @@
+"""Agents that say by heartbeats that they are there: each is its own worker, with the agent's id."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, bindparam, select, update
+
+from server.core.agents import registry
+from server.core.agents.presence import LIVE, LOCK_AGENT, mark_present
+from server.core.agents.profile import AgentProfile
+from server.core.identity.api_keys import issue_agent_token, revoke_agent_tokens
+from server.core.identity.organizations import LOCK_ORGANIZATION
+from server.core.monitoring import alerts
+from server.core.queue.cancellation import cancel_open
+from server.core.queue.claims import until
+from server.core.queue.holds import unbind
+from server.core.queue.lease_service import release
+from server.core.queue.matching import index_skills, unindex_skills
+from server.core.shared import idempotency
+from server.core.shared.call_context import Call
+from server.core.shared.ids import parse_id
+from server.errors import Conflict, InvalidRequest, NotFound
+from server.model import Agent, AgentRuntime, AgentStatus, Task, Worker, WorkerStatus, new_id
+from server.store.database import Database
+from server.store.statement import Statement
+from server.store.transaction import Transaction
+
+# Heartbeats that say nothing new are shown so often.
+SHOWN_AFTER = 5_000_000
+TASK_SECONDS = 3600.0
+
+_agents = Agent.table().c
+_workers = Worker.table().c
+_tasks = Task.table().c
+_NAMED = Statement[Any](
+    select(_agents.id)
+    .where(
+        _agents.organization_id == bindparam("organization"),
+        _agents.name == bindparam("name"),
+        _agents.deleted_at.is_(None),
+    )
+    .limit(1)
+)
+_LOCK_WORKER = Statement[Worker](
+    select(Worker.table())
+    .where(_workers.id == bindparam("agent"), _workers.organization_id == bindparam("organization"))
+    .with_for_update(key_share=True),
+    Worker,
+)
+_KEEP = Statement[Any](
+    update(Task.table())
+    .where(_tasks.status == "running", _tasks.lease_holder == bindparam("holder"))
+    .values(lease_expires_at=until(_tasks.deadline_at))
+)
+_DONE_BY_WORKERS = Statement[Task](
+    select(Task.table())
+    .where(_tasks.agent_id == bindparam("agent"), _tasks.status == "running", _tasks.lease_holder.like("worker/%"))
+    .order_by(_tasks.id)
+    .with_for_update(key_share=True),
+    Task,
+)
+# What was given to an agent by hand, and that nobody else would be found for, waits for a hand again.
+_UNASSIGN = Statement[Any](
+    update(Task.table())
+    .where(_tasks.agent_id == bindparam("agent"), _tasks.status == "pending", _tasks.route == "", _tasks.title != "")
+    .values(
+        agent_id=None, runtime=None, rank=None, ready_at=None, held=False, updated_at=bindparam("now", type_=BigInteger)
+    )
+)
+
+
+class AgentHeartbeats:
+    """Those of every organization's agents; each call sees its own."""
+
+    def __init__(self, database: Database, *, silent_seconds: float) -> None:
+        self._database = database
+        # For so long after a heartbeat an agent is there, and keeps its leases.
+        self._silent = int(silent_seconds * 1_000_000)
+
+    async def register(self, call: Call, *, name: str, profile: AgentProfile) -> Agent:
+        """A new agent, which is there. Raises Conflict where the organization has one of this name."""
+        return (await self._register(call, name, profile, token=False))[0]
+
+    async def register_external(self, call: Call, *, name: str, profile: AgentProfile) -> tuple[Agent, str]:
+        """The same, and a token that is good for this agent alone."""
+        return await self._register(call, name, profile, token=True)
+
+    async def _register(self, call: Call, name: str, profile: AgentProfile, *, token: bool) -> tuple[Agent, str]:
+        if not name.strip():
+            raise InvalidRequest("name", "must not be blank")
+        columns = {"timeout_seconds": TASK_SECONDS, **profile.columns()}
+
+        async def body(transaction: Transaction) -> tuple[Agent, str]:
+            if (known := await idempotency.done(transaction, call)) is not None:
+                return await registry.find(transaction, call, known), ""
+            # Two at once must not both find the name free.
+            await transaction.one(LOCK_ORGANIZATION, organization=call.organization_id)
+            taken = await transaction.one(_NAMED, organization=call.organization_id, name=name)
+            if taken is not None:
+                raise Conflict(
+                    f"an agent is called {name} already", reason="AGENT_EXISTS", details={"agent_id": taken[0]}
+                )
+            now = transaction.now
+            agent = Agent.new(
+                id=new_id(),
+                organization_id=call.organization_id,
+                name=name,
+                runtime=AgentRuntime.EXTERNAL.value,
+                **columns,
+                status=AgentStatus.ACTIVE.value,
+                active_since=now,
+                created_at=now,
+                updated_at=now,
+            )
+            await transaction.insert(agent)
+            await index_skills(transaction, agent)
+            await transaction.insert(self._worker(agent, now))
+            await idempotency.mark(transaction, call, agent.id)
+            transaction.emit("agent.created", agent)
+            return agent, await issue_agent_token(transaction, call, agent.id) if token else ""
+
+        return await self._database.write(body)
+
+    async def beat(self, call: Call, identifier: str, load: float | None) -> None:
+        """A sign of life: the agent is there and keeps its leases. `load` is 0 to 100, None for as it was.
+
+        Raises NotFound, and Conflict for an agent with code of its own.
+        """
+        digits = parse_id("agent", identifier)
+
+        async def body(transaction: Transaction) -> None:
+            agent = await transaction.one(registry.GET, id=digits, organization=call.organization_id)
+            if agent is None:
+                raise NotFound("agent", identifier)
+            if agent.runtime != AgentRuntime.EXTERNAL:
+                raise Conflict("the agent runs its own code here, so it sends no heartbeats", reason="NOT_EXTERNAL")
+            now = transaction.now
+            worker = await transaction.one(_LOCK_WORKER, agent=digits, organization=call.organization_id)
+            if worker is None:
+                # Of two first ones at once, the second one finds what the first one has inserted.
+                await transaction.one(LOCK_AGENT, agent=digits)
+                worker = await transaction.one(_LOCK_WORKER, agent=digits, organization=call.organization_id)
+            fresh = worker is None
+            if worker is None:
+                worker = self._worker(agent, now)
+                await transaction.insert(worker)
+            else:
+                await transaction.run(_KEEP, holder=worker.holder, until=now + self._silent)
+            said = load if load is not None else worker.current_load
+            beating = await transaction.update(
+                worker,
+                status=WorkerStatus.ACTIVE.value,
+                capacity=agent.max_concurrent_tasks,
+                current_load=said,
+                last_seen_at=now,
+                silent_at=now + self._silent,
+                ended_at=None,
+            )
+            if fresh or worker.status not in LIVE or agent.status != AgentStatus.ACTIVE:
+                locked = await transaction.one(LOCK_AGENT, agent=digits)
+                if locked is None or locked.deleted_at is not None:
+                    raise NotFound("agent", identifier)
+                await mark_present(transaction, locked)
+            if fresh or said != worker.current_load or worker.last_seen_at // SHOWN_AFTER < now // SHOWN_AFTER:
+                transaction.emit("worker.heartbeat", beating)
+
+        await self._database.write(body)
+
+    async def deregister(self, call: Call, identifier: str) -> Agent:
+        """Removes an agent: its tasks return to the queue, or wait to be assigned; its token ends. Raises NotFound."""
+        digits = parse_id("agent", identifier)
+
+        async def body(transaction: Transaction) -> Agent:
+            if await transaction.one(registry.GET, id=digits, organization=call.organization_id) is None:
+                raise NotFound("agent", identifier)
+            worker = await transaction.one(_LOCK_WORKER, agent=digits, organization=call.organization_id)
+            for task in await transaction.all(_DONE_BY_WORKERS, agent=digits):
+                # What others may do, or be given, whichever worker of this one does it.
+                by_hand = task.title and not task.route
+                if task.routed or by_hand or (worker is not None and task.lease_holder == worker.holder):
+                    await release(transaction, task)
+            if worker is not None:
+                await transaction.update(worker, status=WorkerStatus.GONE.value, ended_at=transaction.now)
+            await unbind(transaction, digits)
+            await transaction.run(_UNASSIGN, agent=digits, now=transaction.now)
+            await cancel_open(transaction, agent_id=digits, organization=call.organization_id)
+            agent = await transaction.one(LOCK_AGENT, agent=digits)
+            if agent is None or agent.deleted_at is not None:
+                raise NotFound("agent", identifier)
+            await unindex_skills(transaction, agent)
+            await revoke_agent_tokens(transaction, digits, transaction.now)
+            await alerts.resolve(transaction, agent.organization_id, "agent_lost", subject=digits)
+            gone = await transaction.update(
+                agent, deleted_at=transaction.now, updated_at=transaction.now, version=agent.version + 1
+            )
+            transaction.emit("agent.deleted", gone)
+            return gone
+
+        return await self._database.write(body)
+
+    def _worker(self, agent: Agent, now: int) -> Worker:
+        return Worker.new(
+            id=agent.id,
+            organization_id=agent.organization_id,
+            agent_id=agent.id,
+            name="heartbeats",
+            capacity=agent.max_concurrent_tasks,
+            created_at=now,
+            last_seen_at=now,
+            silent_at=now + self._silent,
+        )

@@ -1,0 +1,1 @@
+"""Workflows: what their steps may be, and how their runs go on."""

@@ -1,0 +1,207 @@
+"""Workflows: create, read, change, delete and execute them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, func, select
+
+from server.core.queue.creation import json_text
+from server.core.shared import idempotency
+from server.core.shared.call_context import Call
+from server.core.shared.count_cache import CountCache
+from server.core.shared.ids import parse_id
+from server.core.shared.pagination import Listing, Page
+from server.core.workflows import progression, runs
+from server.core.workflows.step_spec import Step, check_parameters, checked_steps
+from server.errors import Conflict, NotFound, VersionMismatch
+from server.model import Priority, Workflow, WorkflowRun, WorkflowStatus, new_id
+from server.store.database import Database
+from server.store.statement import Statement
+from server.store.transaction import Transaction
+
+_workflows = Workflow.table().c
+_runs = WorkflowRun.table().c
+_live = _workflows.deleted_at.is_(None)
+_this = select(Workflow.table()).where(
+    _workflows.id == bindparam("id"), _workflows.organization_id == bindparam("organization"), _live
+)
+_GET = Statement[Workflow](_this, Workflow)
+_LOCK = Statement[Workflow](_this.with_for_update(key_share=True), Workflow)
+# Any number may execute a workflow at once, and meanwhile nobody changes or deletes it.
+_SHARE = Statement[Workflow](_this.with_for_update(read=True), Workflow)
+_LIST = Listing(Workflow, [_live], ["status"])
+_COUNT_OPEN = Statement[Any](
+    select(func.count())
+    .select_from(WorkflowRun.table())
+    .where(_runs.workflow_id == bindparam("workflow"), _runs.status == "running")
+)
+
+
+class WorkflowDefinitions:
+    """The workflows of every organization; each call sees its own."""
+
+    def __init__(self, database: Database, totals: CountCache) -> None:
+        self._database = database
+        self._totals = totals
+
+    async def create(
+        self,
+        call: Call,
+        *,
+        name: str,
+        steps: Sequence[Mapping[str, Any]],
+        description: str = "",
+        status: WorkflowStatus = WorkflowStatus.ACTIVE,
+    ) -> Workflow:
+        """A new workflow. Its agents need not be there yet. Raises InvalidRequest."""
+        text = _steps_text(steps)
+
+        async def body(transaction: Transaction) -> Workflow:
+            if (known := await idempotency.done(transaction, call)) is not None:
+                return await _find(transaction, call, known, _GET)
+            now = transaction.now
+            workflow = Workflow.new(
+                id=new_id(),
+                organization_id=call.organization_id,
+                name=name,
+                description=description,
+                status=status.value,
+                steps=text,
+                created_at=now,
+                updated_at=now,
+            )
+            await transaction.insert(workflow)
+            await idempotency.mark(transaction, call, workflow.id)
+            transaction.emit("workflow.created", workflow)
+            return workflow
+
+        return await self._database.write(body)
+
+    async def get(self, call: Call, identifier: str) -> Workflow:
+        """One workflow. Raises NotFound."""
+        workflow = await self._database.one(
+            _GET, id=parse_id("workflow", identifier), organization=call.organization_id
+        )
+        if workflow is None:
+            raise NotFound("workflow", identifier)
+        return workflow
+
+    async def page(self, call: Call, *, size: int, token: str, status: str | None) -> Page[Workflow]:
+        """Workflows newest first, by page token."""
+        return await _LIST.page(self._database, call.organization_id, size=size, token=token, status=status)
+
+    async def slice(self, call: Call, *, limit: int, offset: int, status: str | None) -> Page[Workflow]:
+        """Workflows newest first, from an offset, with their number."""
+        return await _LIST.slice(
+            self._database, self._totals, call.organization_id, limit=limit, offset=offset, status=status
+        )
+
+    async def update(
+        self,
+        call: Call,
+        identifier: str,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        steps: Sequence[Mapping[str, Any]] | None = None,
+        status: WorkflowStatus | None = None,
+    ) -> Workflow:
+        """Changes what is not None; runs go on with the steps they began with. Raises NotFound, VersionMismatch."""
+        given = {
+            "name": name,
+            "description": description,
+            "steps": _steps_text(steps) if steps is not None else None,
+            "status": status.value if status is not None else None,
+        }
+        changes = {column: value for column, value in given.items() if value is not None}
+
+        async def body(transaction: Transaction) -> Workflow:
+            workflow = await _find(transaction, call, identifier, _LOCK)
+            if (await idempotency.done(transaction, call)) is not None:
+                return workflow
+            changed = await _changed(transaction, call, workflow, **changes)
+            transaction.emit("workflow.updated", changed)
+            return changed
+
+        return await self._database.write(body)
+
+    async def delete(self, call: Call, identifier: str) -> Workflow:
+        """Deletes a workflow; its runs stay readable. Raises Conflict while one is open, NotFound, VersionMismatch."""
+
+        async def body(transaction: Transaction) -> Workflow:
+            workflow = await _find(transaction, call, identifier, _LOCK)
+            row = await transaction.one(_COUNT_OPEN, workflow=workflow.id)
+            if row is not None and row[0]:
+                raise Conflict(
+                    f"{row[0]} runs of the workflow are open: cancel them, or wait for their ends",
+                    reason="WORKFLOW_RUNNING",
+                    details={"runs": row[0]},
+                )
+            deleted = await _changed(transaction, call, workflow, deleted_at=transaction.now)
+            transaction.emit("workflow.deleted", deleted)
+            return deleted
+
+        return await self._database.write(body)
+
+    async def execute(
+        self,
+        call: Call,
+        identifier: str,
+        *,
+        parameters: Mapping[str, Any],
+        priority: Priority = Priority.MEDIUM,
+    ) -> WorkflowRun:
+        """A new run, whose first steps are tasks already.
+
+        Raises NotFound, Conflict where the workflow is inactive, InvalidRequest where a step needs a parameter that is
+        not given, or an agent of a type that does not exist.
+        """
+        text = json_text(dict(parameters), "parameters")
+
+        async def body(transaction: Transaction) -> WorkflowRun:
+            if (known := await idempotency.done(transaction, call)) is not None:
+                return await runs.find(transaction, call, known)
+            workflow = await _find(transaction, call, identifier, _SHARE)
+            if workflow.status != WorkflowStatus.ACTIVE:
+                raise Conflict("the workflow is inactive", reason="WORKFLOW_INACTIVE")
+            steps: list[Step] = json.loads(workflow.steps)
+            check_parameters(steps, parameters)
+            await runs.check_agents(transaction, call, steps)
+            run = WorkflowRun.new(
+                id=new_id(),
+                organization_id=call.organization_id,
+                workflow_id=workflow.id,
+                priority=int(priority),
+                parameters=text,
+                steps=workflow.steps,
+                current_order=min(step["order"] for step in steps),
+                created_at=transaction.now,
+                updated_at=transaction.now,
+            )
+            await transaction.insert(run)
+            await idempotency.mark(transaction, call, run.id)
+            transaction.emit("workflow_run.started", run)
+            return await progression.begin(transaction, run, {})
+
+        return await self._database.write(body)
+
+
+async def _find(transaction: Transaction, call: Call, identifier: str, statement: Statement[Workflow]) -> Workflow:
+    workflow = await transaction.one(statement, id=parse_id("workflow", identifier), organization=call.organization_id)
+    if workflow is None:
+        raise NotFound("workflow", identifier)
+    return workflow
+
+
+async def _changed(transaction: Transaction, call: Call, workflow: Workflow, **values: Any) -> Workflow:
+    if call.if_match and call.if_match != workflow.version:
+        raise VersionMismatch(call.if_match, workflow.version)
+    await idempotency.mark(transaction, call, workflow.id)
+    return await transaction.update(workflow, **values, updated_at=transaction.now, version=workflow.version + 1)
+
+
+def _steps_text(steps: Sequence[Mapping[str, Any]]) -> str:
+    return json.dumps(checked_steps(steps), separators=(",", ":"), ensure_ascii=False)

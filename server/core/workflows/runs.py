@@ -1,0 +1,238 @@
+"""Runs as their owners see them: read, watch, cancel them, and let them go on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam, case, func, literal, null, select
+
+from server.core.queue.matching import any_of_type
+from server.core.shared import idempotency
+from server.core.shared.call_context import Call
+from server.core.shared.count_cache import CountCache
+from server.core.shared.ids import parse_filter, parse_id
+from server.core.shared.pagination import Listing, Page
+from server.core.workflows import progression
+from server.core.workflows.step_spec import Step
+from server.errors import Conflict, InvalidRequest, NotFound, Unavailable
+from server.model import RunStatus, Task, Workflow, WorkflowRun
+from server.store.database import Database
+from server.store.feed import Feeds
+from server.store.forever import set_within
+from server.store.statement import Statement
+from server.store.transaction import Transaction
+
+LOOK_SECONDS = 0.5
+
+_workflows = Workflow.table().c
+_runs = WorkflowRun.table().c
+_tasks = Task.table().c
+_this = select(WorkflowRun.table()).where(
+    _runs.id == bindparam("id"), _runs.organization_id == bindparam("organization")
+)
+_GET = Statement[WorkflowRun](_this, WorkflowRun)
+_LOCK = Statement[WorkflowRun](_this.with_for_update(key_share=True), WorkflowRun)
+_LIST = Listing(
+    WorkflowRun, [], ["workflow_id", "status"], light=["parameters", "steps", "output"], indexed=["workflow_id"]
+)
+# Without what a run's steps do not show; longer outputs are left to the tasks, because a hundred must fit in a message.
+MAX_SHOWN_OUTPUT = 32 << 10
+_LIGHT: dict[str, Any] = {
+    "input": null(),
+    "output": case((func.length(_tasks.output) <= MAX_SHOWN_OUTPUT, _tasks.output)),
+    "stdout": literal(""),
+    "stderr": literal(""),
+}
+_STEP_TASKS = Statement[Task](
+    select(*(_LIGHT[each.name].label(each.name) if each.name in _LIGHT else each for each in _tasks)).where(
+        progression.NEWEST
+    ),
+    Task,
+)
+_STEP_VERSIONS = Statement[Any](select(_tasks.id, _tasks.version).where(progression.NEWEST).order_by(_tasks.id))
+_COUNT_OPEN_STEPS = Statement[Any](
+    select(func.count())
+    .select_from(Task.table())
+    .where(_tasks.workflow_run_id == bindparam("run"), _tasks.status.in_(("pending", "running")))
+)
+# While this is held, nobody deletes the workflow.
+_WORKFLOW = Statement[Any](
+    select(_workflows.id)
+    .where(_workflows.id == bindparam("id"), _workflows.deleted_at.is_(None))
+    .with_for_update(read=True)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunStep:
+    """A step of a run: as it was written, and its newest task, once it has begun."""
+
+    step: Mapping[str, Any]
+    task: Task | None
+    status: str
+
+
+class WorkflowRuns:
+    """The runs of every organization; each call sees its own."""
+
+    def __init__(self, database: Database, totals: CountCache, feeds: Feeds) -> None:
+        self._database = database
+        self._totals = totals
+        self._feeds = feeds
+
+    async def get(self, call: Call, identifier: str, workflow_id: str = "") -> WorkflowRun:
+        """One run, of this workflow where one is named. Raises NotFound."""
+        run = await self._database.one(_GET, id=parse_id("run", identifier), organization=call.organization_id)
+        if run is None or (workflow_id and parse_id("workflow", workflow_id) != run.workflow_id):
+            raise NotFound("run", identifier)
+        return run
+
+    async def page(
+        self, call: Call, *, size: int, token: str, workflow_id: str = "", status: str | None = None
+    ) -> Page[WorkflowRun]:
+        """Runs newest first and without long texts, by page token."""
+        workflow = parse_filter("workflow_id", "workflow", workflow_id) if workflow_id else None
+        return await _LIST.page(
+            self._database, call.organization_id, size=size, token=token, workflow_id=workflow, status=status
+        )
+
+    async def slice(
+        self, call: Call, *, limit: int, offset: int, workflow_id: str = "", status: str | None = None
+    ) -> Page[WorkflowRun]:
+        """Runs newest first and without long texts, from an offset, with their number."""
+        workflow = parse_filter("workflow_id", "workflow", workflow_id) if workflow_id else None
+        return await _LIST.slice(
+            self._database,
+            self._totals,
+            call.organization_id,
+            limit=limit,
+            offset=offset,
+            workflow_id=workflow,
+            status=status,
+        )
+
+    async def steps_of(self, run: WorkflowRun) -> list[RunStep]:
+        """The steps of a run that `get` has given, in the order in which they were written."""
+        newest = {task.step_id: task for task in await self._database.all(_STEP_TASKS, run=run.id)}
+        not_begun = "waiting" if run.status == RunStatus.RUNNING else "cancelled"
+        steps: list[Step] = json.loads(run.steps)
+        return [
+            RunStep(step, newest[step["id"]], newest[step["id"]].status)
+            if step["id"] in newest
+            else RunStep(step, None, not_begun)
+            for step in steps
+        ]
+
+    async def watch(self, call: Call, identifier: str) -> AsyncIterator[tuple[WorkflowRun, list[RunStep]]]:
+        """The run as it is, then again after each change of it or of a step, up to its end.
+
+        Raises NotFound, Unavailable.
+        """
+        run_id = parse_id("run", identifier)
+        with self._feeds.watching(call.organization_id, run_id) as changed:
+            seen: object = None
+            while True:
+                changed.clear()
+                run = await self.get(call, identifier)
+                versions = run.version, await self._database.all(_STEP_VERSIONS, run=run.id)
+                if versions != seen:
+                    seen = versions
+                    yield run, await self.steps_of(run)
+                if run.status != RunStatus.RUNNING:
+                    return
+                if self._feeds.closed:
+                    raise Unavailable("the server is stopping; reconnect")
+                # Changes of steps set no event here: they are found by looking.
+                await set_within(changed, LOOK_SECONDS)
+
+    async def cancel(self, call: Call, identifier: str, workflow_id: str = "") -> WorkflowRun:
+        """Cancels a run and its open steps; leaves one that has ended as it is. Raises NotFound."""
+
+        async def body(transaction: Transaction) -> WorkflowRun:
+            run = await _lock(transaction, call, identifier, workflow_id)
+            if (await idempotency.done(transaction, call)) is not None:
+                return run
+            await idempotency.mark(transaction, call, run.id)
+            if run.status != RunStatus.RUNNING:
+                return run
+            return await progression.finish(transaction, run, RunStatus.CANCELLED, "the run was cancelled")
+
+        return await self._database.write(body)
+
+    async def retry(self, call: Call, identifier: str, workflow_id: str = "") -> WorkflowRun:
+        """Lets a failed or cancelled run go on: steps that have completed stay so, the others are done anew.
+
+        Raises NotFound, Conflict where it has not failed, where its steps are still ending, or where the workflow has
+        been deleted, InvalidRequest where a step's agents are gone.
+        """
+
+        async def body(transaction: Transaction) -> WorkflowRun:
+            run = await _lock(transaction, call, identifier, workflow_id)
+            if (await idempotency.done(transaction, call)) is not None:
+                return run
+            await _check_retry(transaction, call, run)
+            await idempotency.mark(transaction, call, run.id)
+            again = await transaction.update(
+                run,
+                status=RunStatus.RUNNING.value,
+                error="",
+                output=None,
+                stopping=False,
+                completed_at=None,
+                updated_at=transaction.now,
+                version=run.version + 1,
+            )
+            transaction.emit("workflow_run.retrying", again)
+            return await progression.resume(transaction, again)
+
+        return await self._database.write(body)
+
+    async def cancel_orphans(self) -> int:
+        """Cancels steps that could not be cancelled when their run ended; a sweep's worth."""
+        return await progression.cancel_orphans(self._database)
+
+
+async def find(transaction: Transaction, call: Call, run_id: str) -> WorkflowRun:
+    """One run by its digits, inside a transaction. Raises NotFound."""
+    run = await transaction.one(_GET, id=run_id, organization=call.organization_id)
+    if run is None:
+        raise NotFound("run", run_id)
+    return run
+
+
+async def _lock(transaction: Transaction, call: Call, identifier: str, workflow_id: str) -> WorkflowRun:
+    run = await transaction.one(_LOCK, id=parse_id("run", identifier), organization=call.organization_id)
+    if run is None or (workflow_id and parse_id("workflow", workflow_id) != run.workflow_id):
+        raise NotFound("run", identifier)
+    return run
+
+
+async def _check_retry(transaction: Transaction, call: Call, run: WorkflowRun) -> None:
+    if run.status not in (RunStatus.FAILED, RunStatus.CANCELLED):
+        raise Conflict(
+            f"the run is {run.status}, and only failed and cancelled ones are retried",
+            reason="NOT_RETRYABLE",
+            details={"status": run.status},
+        )
+    still_open = await transaction.one(_COUNT_OPEN_STEPS, run=run.id)
+    if still_open is not None and still_open[0]:
+        raise Conflict(
+            f"{still_open[0]} steps of the run are still being cancelled; try again in a moment",
+            reason="RUN_STOPPING",
+            details={"steps": still_open[0]},
+        )
+    if await transaction.one(_WORKFLOW, id=run.workflow_id) is None:
+        raise Conflict("the workflow has been deleted", reason="WORKFLOW_DELETED")
+    steps: list[Step] = json.loads(run.steps)
+    await check_agents(transaction, call, [step for step in steps if step["order"] >= run.current_order])
+
+
+async def check_agents(transaction: Transaction, call: Call, steps: Sequence[Step]) -> None:
+    """Raises InvalidRequest where no agent has the type that a step asks for."""
+    for type in dict.fromkeys(step["agent_type"] for step in steps):
+        if not await any_of_type(transaction, call.organization_id, type):
+            step = next(step for step in steps if step["agent_type"] == type)
+            raise InvalidRequest("agent_type", f"there is no agent of type {type!r}, which step {step['id']} needs")

@@ -1,0 +1,121 @@
+"""Who is let in, and with what: identity, quota, scope and validation, the same for calls of every shape."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from google.protobuf.message import DecodeError, Message
+
+from server.core.identity.authentication import Authenticator
+from server.core.shared.call_context import Call, Caller
+from server.errors import Forbidden, InvalidRequest
+from server.rpc.credentials import credential, gives_credential
+from server.rpc.guests import Guests
+from server.rpc.method import Method
+from server.rpc.quotas import Quotas
+from server.rpc.validation import Validation
+
+NOBODY = Caller("", "", "", frozenset())
+
+
+class AccessControl:
+    """Lets calls in, or raises what keeps them out."""
+
+    def __init__(self, identity: Authenticator, quotas: Quotas | None, guests: Guests | None = None) -> None:
+        self._identity = identity
+        self._quotas = quotas
+        self._guests = guests or Guests()
+        self._validation = Validation()
+        self._asked: dict[str, asyncio.Task[Caller]] = {}
+
+    async def enter(self, call: Call, method: Method) -> None:
+        """Finds out who calls, and whether they may. Raises Unauthorized, Forbidden, TooMany, InvalidRequest."""
+        if method.open:
+            call.authenticate = lambda key: self._authenticate(call, method, key)
+        # What needs no scope is how callers get a credential: one that comes along may be the one that has ended.
+        if not method.open or (method.scope and gives_credential(call.headers)):
+            await self._let_in(call, method)
+        if "if-match" in call.headers:
+            call.if_match = _version(call.headers["if-match"])
+        if "?" in call.path:
+            method.check_query(call.path)
+
+    async def _authenticate(self, call: Call, method: Method, key: str) -> None:
+        """As if `key` had come in a header: the call then ends with it like any other."""
+        before = call.caller, call.headers
+        call.headers = {**call.headers, "authorization": f"Bearer {key}"}
+        try:
+            await self._let_in(call, method)
+        except BaseException:
+            # Where the servicer lets somebody try again, it is nobody with this key that the call goes on for.
+            call.caller, call.headers = before
+            raise
+
+    async def _let_in(self, call: Call, method: Method) -> None:
+        if method.guests:
+            key = self._guests.key_of(call, method)
+            if key:
+                # From here on the call is that of the key's owner, also where a stream asks again.
+                call.headers = {**call.headers, "authorization": f"Bearer {key}"}
+        key = credential(call.headers)
+        call.caller = caller = self._identity.known(key) or await self._ask(key)
+        if self._quotas is not None and not method.unmetered:
+            quota = await self._quotas.take(caller, method.burst, api=method.api, hourly=method.hourly)
+            call.response_headers = quota.headers()
+        if method.scope and not caller.may(method.scope):
+            raise Forbidden(f"this key lacks the scope {method.scope}", details={"scope": method.scope})
+
+    def still_in(self, call: Call) -> bool:
+        """Whether the caller of an open stream is known to be good without asking the store; mostly it is."""
+        if call.caller is NOBODY:
+            return True
+        known = self._identity.known(credential(call.headers))
+        if known is not None:
+            call.caller = known
+        return known is not None
+
+    async def stay(self, call: Call) -> None:
+        """Asks the store again whether the caller of an open stream is good. Raises Unauthorized."""
+        call.caller = await self._ask(credential(call.headers))
+
+    async def _ask(self, key: str) -> Caller:
+        """Asks once for everybody who waits: a thousand streams of one key find it stale in the same moment."""
+        asked = self._asked.get(key)
+        if asked is None:
+            asked = self._asked[key] = asyncio.create_task(self._identity.caller(key))
+            asked.add_done_callback(lambda task: self._answered(key, task))
+        return await asyncio.shield(asked)
+
+    def _answered(self, key: str, asked: asyncio.Task[Caller]) -> None:
+        del self._asked[key]
+        if not asked.cancelled():
+            # Nobody may be left to hear it, and that is no error.
+            asked.exception()
+
+    def message(self, method: Method, request: bytes | Message) -> Message:
+        """A request, well-formed; one that comes from this process is a message already. Raises InvalidRequest."""
+        try:
+            message = method.request.FromString(request) if isinstance(request, bytes) else request
+        except DecodeError:
+            raise InvalidRequest(method.source, "is malformed, or nested too deeply") from None
+        # A message from this process has no bytes yet; there are few of those.
+        raw = request if isinstance(request, bytes) else message.SerializeToString()
+        self._validation.check(message, has_nul=b"\0" in raw)
+        return message
+
+    async def messages(self, method: Method, requests: AsyncIterator[bytes | Message]) -> AsyncIterator[Message]:
+        """The same for each of many, when somebody asks for it."""
+        async for request in requests:
+            yield self.message(method, request)
+
+
+def _version(if_match: str) -> int:
+    """The version in an `If-Match` header, 0 for none. Raises InvalidRequest."""
+    text = if_match.strip()
+    if not text or text == "*":
+        return 0
+    digits = text.removeprefix("W/").strip('"')
+    if not digits.isascii() or not digits.isdigit() or len(digits) > 9 or int(digits) == 0:
+        raise InvalidRequest("If-Match", 'must be an ETag that this API gave, such as "3"')
+    return int(digits)
