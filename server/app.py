@@ -38,7 +38,7 @@ from server.core.queue.claims import Claims
 from server.core.queue.dependencies import Dependencies
 from server.core.queue.due_tasks import DueTasks
 from server.core.queue.lease_service import LeaseService
-from server.core.queue.rerouting import Rerouting
+from server.core.queue.routing.rerouting import Rerouting
 from server.core.sessions.lifecycle import Sessions
 from server.core.sessions.statistics import SessionStatistics
 from server.core.shared import idempotency

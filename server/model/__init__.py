@@ -7,11 +7,16 @@ from server.model.events import Event, Feed
 from server.model.idempotency import IdempotencyKey
 from server.model.identity import ApiKey, OAuthClient, Organization, User
 from server.model.record import Record, new_id
-from server.model.sessions import BY_HAND, MOVES, Checkpoint, Session, SessionCount, SessionStatus
+from server.model.sessions import BY_HAND, MOVES, Checkpoint, Session, SessionCount, SessionKind, SessionStatus
 from server.model.system import Alert, Rollup
 from server.model.tasks import (
     AGEING,
+    CLAIMABLE,
+    DUE,
     ENDED,
+    HELD_BACK,
+    RECURRING,
+    TO_TELL,
     Attempt,
     Dependency,
     Priority,
@@ -27,8 +32,13 @@ configure_mappers()
 __all__ = [
     "AGEING",
     "BY_HAND",
+    "CLAIMABLE",
+    "DUE",
     "ENDED",
+    "HELD_BACK",
     "MOVES",
+    "RECURRING",
+    "TO_TELL",
     "Agent",
     "AgentRuntime",
     "AgentStatus",
@@ -48,6 +58,7 @@ __all__ = [
     "RunStatus",
     "Session",
     "SessionCount",
+    "SessionKind",
     "SessionStatus",
     "Skill",
     "Task",

@@ -100,6 +100,8 @@ class Skill(Record, table=True):
     # A random number: where to begin to look, so that a few looks are a fair sample however many agents there are.
     place: int = Field(primary_key=True)
     agent_id: str = Field(primary_key=True, foreign_key="agents.id")
+    # Whether it is a capability; an agent's type alone is none.
+    capability: bool = True
 
 
 class WorkerStatus(StrEnum):

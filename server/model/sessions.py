@@ -51,6 +51,13 @@ BY_HAND: Mapping[str, frozenset[SessionStatus]] = {
 }
 
 
+class SessionKind(StrEnum):
+    """How a session begins: a PLAIN one with its first task, a CODING one when somebody starts it."""
+
+    PLAIN = "plain"
+    CODING = "coding"
+
+
 class Session(Record, table=True):
     """A bounded stretch of work."""
 
@@ -87,7 +94,8 @@ class Session(Record, table=True):
     organization_id: str = Field(foreign_key="organizations.id")
     name: str
     description: str = Field(default="", sa_column=Column(Text, nullable=False))
-    # What sort of work it is, in its owner's words; empty for a plain one, which its first task starts.
+    kind: str = SessionKind.PLAIN.value
+    # What sort of work it is, in its owner's words; empty where it has none.
     type: str = ""
     status: str = SessionStatus.CREATED.value
     priority: int = Priority.MEDIUM.value
@@ -118,12 +126,18 @@ class Session(Record, table=True):
     deleted_at: int | None = Field(default=None, sa_type=BigInteger)
 
     @property
+    def moves(self) -> Mapping[str, frozenset[SessionStatus]]:
+        """Where it may go from each status."""
+        return MOVES if self.kind == SessionKind.PLAIN else BY_HAND
+
+    @property
     def ended(self) -> bool:
         """Whether it takes no more work."""
         return self.status in ENDED_SESSIONS
 
-    def check_move(self, to: SessionStatus, moves: Mapping[str, frozenset[SessionStatus]] = MOVES) -> None:
-        """Raises Conflict where there is no such move."""
+    def check_move(self, to: SessionStatus, moves: Mapping[str, frozenset[SessionStatus]] | None = None) -> None:
+        """Raises Conflict where there is no such move, among its own or these."""
+        moves = moves if moves is not None else self.moves
         allowed = moves[self.status]
         if to not in allowed:
             words = sorted(allowed)

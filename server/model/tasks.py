@@ -47,8 +47,21 @@ class Priority(IntEnum):
 AGEING = 5 * 60 * 1_000_000
 
 
+# What the partial indexes below hold. A statement that is to use one must say the very same, because SQLite knows it
+# in no other words; `t` is empty here, and names the table there.
+_CLAIMABLE = "{t}status = 'pending' AND {t}rank IS NOT NULL"
+_DUE = (
+    "{t}status = 'pending' AND {t}rank IS NULL AND NOT {t}held AND NOT {t}paused AND {t}waiting_for = 0 "
+    "AND {t}ready_at IS NOT NULL"
+)
+_RECURRING = "{t}status = 'pending' AND {t}next_run_at IS NOT NULL"
+_HELD_BACK = "{t}status = 'pending' AND {t}held"
+_TO_TELL = "{t}has_dependents AND {t}status IN ('completed', 'failed', 'cancelled')"
+
+
 def _index(name: str, *columns: str, where: str) -> Index:
-    return Index(name, *columns, postgresql_where=text(where), sqlite_where=text(where))
+    condition = text(where.format(t=""))
+    return Index(name, *columns, postgresql_where=condition, sqlite_where=condition)
 
 
 class Task(Record, table=True):
@@ -68,30 +81,22 @@ class Task(Record, table=True):
         _index("tasks_by_session", "session_id", "id", where="session_id IS NOT NULL"),
         _index("tasks_by_run", "workflow_run_id", "id", where="workflow_run_id IS NOT NULL"),
         _index("tasks_by_parent", "parent_id", "id", where="parent_id IS NOT NULL"),
+        _index("tasks_by_recurring", "recurring_id", "id", where="recurring_id IS NOT NULL"),
         # What the runners of a server claim, what is claimed for an agent, and what has no agent yet.
-        _index("tasks_claimable", "runtime", "rank", where="status = 'pending' AND rank IS NOT NULL"),
-        _index(
-            "tasks_claimable_by_agent", "runtime", "agent_id", "rank", where="status = 'pending' AND rank IS NOT NULL"
-        ),
+        _index("tasks_claimable", "runtime", "rank", where=_CLAIMABLE),
+        _index("tasks_claimable_by_agent", "runtime", "agent_id", "rank", where=_CLAIMABLE),
         _index(
             "tasks_unrouted",
             "organization_id",
             "route",
             "rank",
-            where="status = 'pending' AND rank IS NOT NULL AND agent_id IS NULL",
+            where=f"{_CLAIMABLE} AND agent_id IS NULL",
         ),
-        _index(
-            "tasks_due",
-            "ready_at",
-            where="status = 'pending' AND rank IS NULL AND NOT held AND NOT paused AND waiting_for = 0 "
-            "AND ready_at IS NOT NULL",
-        ),
+        _index("tasks_due", "ready_at", where=_DUE),
         # What has ended, and those who wait for it have yet to be told.
-        _index(
-            "tasks_to_tell", "completed_at", where="has_dependents AND status IN ('completed', 'failed', 'cancelled')"
-        ),
-        _index("tasks_held_back", "agent_id", where="status = 'pending' AND held"),
-        _index("tasks_recurring", "next_run_at", where="status = 'pending' AND next_run_at IS NOT NULL"),
+        _index("tasks_to_tell", "completed_at", where=_TO_TELL),
+        _index("tasks_held_back", "agent_id", where=_HELD_BACK),
+        _index("tasks_recurring", "next_run_at", where=_RECURRING),
         _index("tasks_leased", "lease_expires_at", where="status = 'running'"),
         _index("tasks_running_by_agent", "agent_id", where="status = 'running'"),
         _index("tasks_held_by", "lease_holder", where="status = 'running'"),
@@ -125,8 +130,9 @@ class Task(Record, table=True):
     # The run it is a step of, and which one.
     workflow_run_id: str | None = Field(default=None, foreign_key="workflow_runs.id")
     step_id: str = ""
-    # The recurring task that made it, or the one that it is a part of.
+    # The task that it is a subtask of, and the recurring one that made it.
     parent_id: str | None = None
+    recurring_id: str | None = None
     # How many parts it has been taken apart into.
     subtasks: int = 0
     status: str = TaskStatus.PENDING.value
@@ -182,6 +188,10 @@ class Task(Record, table=True):
     started_at: int | None = Field(default=None, sa_type=BigInteger)
     completed_at: int | None = Field(default=None, sa_type=BigInteger)
 
+    def waits(self, now: int) -> bool:
+        """Whether something keeps a pending task from being claimed at this time, whoever does it."""
+        return bool(self.held or self.paused or self.waiting_for or self.ready_at is None or self.ready_at > now)
+
 
 class Dependency(Record, table=True):
     """A task that waits for another one to complete."""
@@ -223,3 +233,10 @@ class TaskLog(Record, table=True):
 
 
 finish(Task, Dependency, Attempt, TaskLog)
+
+
+# Conditions of statements over tasks: what may be claimed now; what may be claimed when its time comes; what makes a
+# task at each of its times; what waits for its agent to be able to work; what has ended and has others wait for it.
+CLAIMABLE, DUE, RECURRING, HELD_BACK, TO_TELL = (
+    text(words.format(t="tasks.")) for words in (_CLAIMABLE, _DUE, _RECURRING, _HELD_BACK, _TO_TELL)
+)

@@ -12,7 +12,8 @@ from typing import Protocol
 
 import structlog
 
-from server.core.queue.claims import CLAIMABLE, INSTALLATION, PYTHON, Claims
+from server.bounded import Bounded
+from server.core.queue.claims import CLAIMABLE_AFTER, INSTALLATION, PYTHON, Claims
 from server.core.queue.completion import Result, failure
 from server.core.queue.fencing import StaleLease
 from server.core.queue.lease_service import LeaseService
@@ -75,7 +76,7 @@ class Dispatcher:
         self._roomy: dict[str, None] = {}
         self._remote_cancel = asyncio.Event()
         # Attempts that were to be cancelled before we knew that we have them: a claim is announced before it returns.
-        self._asked: dict[tuple[str, int], None] = {}
+        self._asked: Bounded[tuple[str, int], None] = Bounded(MAX_ASKED)
         self._remote: asyncio.TimerHandle | None = None
         self._loops: list[asyncio.Task[None]] = []
         # What else each sweep does; each returns when it has done a bounded piece.
@@ -128,15 +129,13 @@ class Dispatcher:
                 agent_id = event.agent_id or event.resource_id
                 if len(self._roomy) < MAX_ROOMY:
                     self._roomy[agent_id] = None
-            if kind in CLAIMABLE or kind in ROOM or kind in UNROUTED:
+            if kind in CLAIMABLE_AFTER or kind in ROOM or kind in UNROUTED:
                 self._wake[PYTHON].set()
             if kind in INSTALLABLE:
                 self._wake[INSTALLATION].set()
             if kind == "task.cancel_requested" and isinstance(record, Task):
                 self._cancel(record.id)
                 self._asked[record.id, record.attempt] = None
-                if len(self._asked) > MAX_ASKED:
-                    del self._asked[next(iter(self._asked))]
 
     def _look_for_others(self) -> None:
         self._remote = None

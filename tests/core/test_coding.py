@@ -17,7 +17,7 @@ from server.core.coding.sessions import CodingSessions
 from server.core.coding.tasks import CodingTasks
 from server.core.coding.decomposition import templates
 from server.core.queue.dependencies import Dependencies
-from server.core.queue.completion import conclude, failure
+from server.core.queue.completion import conclude, end, failure
 from server.core.workers.agent_heartbeats import AgentHeartbeats
 from server.core.queue.fencing import StaleLease
 from server.core.queue.creation import NewTask
@@ -382,6 +382,29 @@ async def test_who_dies_after_a_part_has_ended_leaves_its_whole_to_others(coding
         assert (await world.get(task)).waiting_for == 3 - number
     assert (await world.get(task)).status == TaskStatus.COMPLETED
     assert await coding.count(session) == (5, 5, 0)
+
+
+async def test_a_task_that_was_put_back_may_be_decomposed_and_fail(coding: Coding, world: World) -> None:
+    agent = await coding.agent("backend")
+    session = await coding.session()
+    task = await coding.task(session)
+    await coding.assignments.assign(coding.call(), task.id, agent.id)
+    await coding.assignments.begin(coding.call(), task.id, agent.id)
+    await coding.tasks.put_back(coding.call(), task.id)
+    _, parts, _ = await coding.tasks.decompose(coding.call(), task.id, "CRUD")
+
+    async def fail(transaction) -> None:
+        await end(transaction, await transaction.one(LOCK, id=parts[0].id), failure("Boom", "no", retryable=False))
+
+    await world.database.write(fail)
+    await world.tell()
+    for part in parts[1:]:
+        if (await world.get(part)).status == TaskStatus.PENDING:
+            await coding.tasks.cancel(coding.call(), part.id)
+    await world.tell()
+    ended = await world.get(task)
+    assert ended.status == TaskStatus.FAILED
+    assert [each.outcome for each in await world.queries.attempts(ended)] == ["released"]
 
 
 async def test_parts_that_end_together_are_each_counted_once(coding: Coding, world: World) -> None:

@@ -143,7 +143,7 @@ async def test_a_recurring_task_makes_one_task_each_time_whoever_looks(world: Wo
     made = await world.queries.slice(world.tenant.call(), limit=50, offset=0, parent_id=recurring.id)
     assert made.total == 3
     (first, *_) = await world.claim(worker, 10)
-    assert (first.input, first.priority, first.parent_id) == ('{"n":1}', Priority.HIGH, recurring.id)
+    assert (first.input, first.priority, first.recurring_id) == ('{"n":1}', Priority.HIGH, recurring.id)
     # Times that nobody was there for are not made up for one by one.
     world.wait(6 * 3600)
     await world.timetable.advance()

@@ -12,7 +12,7 @@ from server.core.queue.creation import NewTask
 from server.core.queue.claims import Claims
 from server.core.queue.lease_service import LeaseService
 from server.core.workers.reconciliation import Reconciliation
-from server.core.queue.rerouting import Rerouting
+from server.core.queue.routing.rerouting import Rerouting
 from server.core.sessions.lifecycle import Sessions
 from server.core.tasks.commands import TaskCommands
 from server.core.queue.due_tasks import DueTasks

@@ -153,7 +153,7 @@ def task_message(task: Task, logs: list[Line] | None = None, attempts: list[Atte
         retry=TaskRetry(**json.loads(task.retry)) if task.retry is not None else None,
         capabilities=json.loads(task.capabilities) if task.capabilities != "[]" else (),
         session_id=f"session_{task.session_id}" if task.session_id else None,
-        parent_id=f"task_{task.parent_id}" if task.parent_id else None,
+        parent_id=f"task_{origin}" if (origin := task.parent_id or task.recurring_id) else None,
         workflow_run_id=f"run_{task.workflow_run_id}" if task.workflow_run_id else None,
         step_id=task.step_id or None,
         timeout=task.timeout_seconds,

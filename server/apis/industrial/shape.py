@@ -19,7 +19,17 @@ from server.core.agents.performance import AgentSnapshot, success_rate, tier
 from server.core.coding.assignments import NoMove
 from server.core.coding.checkpoints import KEPT_CHECKPOINTS
 from server.errors import NotFound, ServiceError
-from server.model import AgentStatus, Checkpoint, Priority, Session, SessionCount, SessionStatus, Task, TaskStatus
+from server.model import (
+    AgentStatus,
+    Checkpoint,
+    Priority,
+    Session,
+    SessionCount,
+    SessionKind,
+    SessionStatus,
+    Task,
+    TaskStatus,
+)
 
 PAGE_SIZE = 20
 # What this API calls the states of a session, and of a task that is not pending.
@@ -155,7 +165,7 @@ def execution_time(session: Session, now: int | None = None) -> int:
     """How long a session has run, in microseconds, pauses not counted."""
     if session.resumed_at is not None:
         return session.ran + max(0, (now or time.time_ns() // 1000) - session.resumed_at)
-    if not session.type and session.started_at is not None and not session.ran:
+    if session.kind == SessionKind.PLAIN and session.started_at is not None and not session.ran:
         # One that nobody has paused runs from its first task to its end.
         return (session.completed_at or now or time.time_ns() // 1000) - session.started_at
     return session.ran
@@ -193,7 +203,7 @@ def task_message(
         TaskMessage,
         id=shown_id(task.id),
         session_id=_id(task.session_id),
-        parent_task_id=_id(task.parent_id),
+        parent_task_id=_id(task.parent_id or task.recurring_id),
         title=task.title or task.type or "Untitled",
         status=task_status(task),
         complexity=task.complexity or "MEDIUM",

@@ -79,7 +79,7 @@ def task_message(task: Task) -> TaskMessage:
         id=f"task_{task.id}",
         agent_id=f"agent_{task.agent_id}" if task.agent_id else "",
         session_id=f"session_{task.session_id}" if task.session_id else "",
-        parent_id=f"task_{task.parent_id}" if task.parent_id else "",
+        parent_id=f"task_{origin}" if (origin := task.parent_id or task.recurring_id) else "",
         workflow_run_id=f"run_{task.workflow_run_id}" if task.workflow_run_id else "",
         status=TASK_STATUS[task.status],
         priority=task.priority + 1,

@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, select
 from server.core.agents.presence import LOCK_AGENT
 from server.core.queue.claims import INSTALLATION
 from server.core.queue.holds import fail_waiting, hold, unhold
+from server.core.shared.resource import change
 from server.model import Agent, AgentRuntime, AgentStatus, Task, TaskKind, Worker, new_id
 from server.store.statement import Statement
 from server.store.transaction import Transaction
@@ -80,7 +81,7 @@ async def installed(transaction: Transaction, task: Task, requirements: str, pac
     if agent is not None:
         status = AgentStatus.ACTIVE.value
         since = transaction.now
-        active = await _changed(
+        active = await change(
             transaction, agent, status=status, packages=packages, status_message="", active_since=since
         )
         await follow(transaction, active)
@@ -90,7 +91,7 @@ async def not_installed(transaction: Transaction, task: Task, requirements: str,
     """The packages could not be installed: tasks that waited for them fail."""
     agent = await _installing(transaction, task, requirements)
     if agent is not None:
-        failed = await _changed(transaction, agent, status=AgentStatus.ERROR.value, status_message=message)
+        failed = await change(transaction, agent, status=AgentStatus.ERROR.value, status_message=message)
         transaction.emit("agent.failed", failed)
         await fail_waiting(transaction, agent.id, f"the agent's requirements could not be installed: {message}")
 
@@ -101,7 +102,3 @@ async def _installing(transaction: Transaction, task: Task, requirements: str) -
     if agent is None or agent.deleted_at is not None or agent.requirements != requirements:
         return None
     return agent if agent.status == AgentStatus.INSTALLING else None
-
-
-async def _changed(transaction: Transaction, agent: Agent, **values: Any) -> Agent:
-    return await transaction.update(agent, **values, updated_at=transaction.now, version=agent.version + 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,27 +35,19 @@ _load = select(_workers.current_load).where(_workers.id == _agents.id, _workers.
 _seen = select(func.max(_workers.last_seen_at)).where(_workers.agent_id == _agents.id).scalar_subquery()
 # Lists have no use for code.
 _columns = [column for column in Agent.table().c if column.name != "code"]
-_standing = select(_running, _load, _seen, *_columns)
+_shown = select(_running, _load, _seen, *_columns)
 _ours = (_agents.organization_id == bindparam("organization"), _agents.deleted_at.is_(None))
-_GET = Statement[Any](_standing.where(*_ours, _agents.id == bindparam("id")))
-_ALL = Statement[Any](_standing.where(*_ours).order_by(_agents.id.desc()).limit(SHOWN))
+_GET = Statement[Any](_shown.where(*_ours, _agents.id == bindparam("id")))
+_ALL = Statement[Any](_shown.where(*_ours).order_by(_agents.id.desc()).limit(SHOWN))
 _COUNT = Statement[Any](select(func.count()).select_from(Agent.table()).where(*_ours))
 _able = (
     _skills.organization_id == bindparam("organization"),
     _skills.word == bindparam("capability"),
-    # An agent's type is such a word as well.
-    func.instr(_agents.capabilities, bindparam("quoted")) > 0,
+    _skills.capability,
 )
-_on_postgres = (*_able[:2], func.strpos(_agents.capabilities, bindparam("quoted")) > 0)
 _from = Agent.table().join(Skill.table(), _skills.agent_id == _agents.id)
-_ABLE = Statement[Any](
-    _standing.select_from(_from).where(*_ours, *_on_postgres).order_by(_agents.id.desc()).limit(SHOWN),
-    on_sqlite=_standing.select_from(_from).where(*_ours, *_able).order_by(_agents.id.desc()).limit(SHOWN),
-)
-_COUNT_ABLE = Statement[Any](
-    select(func.count()).select_from(_from).where(*_ours, *_on_postgres),
-    on_sqlite=select(func.count()).select_from(_from).where(*_ours, *_able),
-)
+_ABLE = Statement[Any](_shown.select_from(_from).where(*_ours, *_able).order_by(_agents.id.desc()).limit(SHOWN))
+_COUNT_ABLE = Statement[Any](select(func.count()).select_from(_from).where(*_ours, *_able))
 _ended = _agents.tasks_completed + _agents.tasks_failed
 _rate = case((_ended > 0, cast(_agents.tasks_completed, Float) / _ended))
 _tier = case(
@@ -127,7 +118,7 @@ class AgentPerformance:
         row = await self._database.one(_GET, id=parse_id("agent", identifier), organization=call.organization_id)
         if row is None:
             raise NotFound("agent", identifier)
-        return _standing_of(row)
+        return _snapshot(row)
 
     async def list(self, call: Call, capability: str = "") -> tuple[Sequence[AgentSnapshot], int]:
         """Agents newest first, at most a thousand, and how many there are."""
@@ -136,10 +127,9 @@ class AgentPerformance:
         if capability:
             rows, count = _ABLE, _COUNT_ABLE
             # As profiles write words down.
-            word = capability.strip()
-            given.update(capability=word, quoted=json.dumps(word))
+            given.update(capability=capability.strip())
         # Each row asks three more questions, so many of them are no work for the event loop.
-        found = [_standing_of(row) for row in await self._database.scan(rows, **given)]
+        found = [_snapshot(row) for row in await self._database.scan(rows, **given)]
         if len(found) < SHOWN:
             return found, len(found)
         return found, (await self._database.scan(count, **given))[0][0]
@@ -159,7 +149,7 @@ class AgentPerformance:
         return PerformanceSummary(agents, there, round(rates / rated, 4) if rated else None, completed, by_tier)
 
 
-def _standing_of(row: Any) -> AgentSnapshot:
+def _snapshot(row: Any) -> AgentSnapshot:
     running, load, seen, *values = row
     names = [column.name for column in _columns]
     return AgentSnapshot(Agent.new(**dict(zip(names, values, strict=True))), running, load, seen)

@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, select
 
 from server.core.monitoring import alerts
 from server.core.queue.holds import unbind, unhold
+from server.core.shared.resource import change
 from server.model import Agent, AgentStatus, Worker, WorkerStatus
 from server.store.statement import Statement
 from server.store.transaction import Transaction
@@ -29,13 +30,8 @@ async def mark_present(transaction: Transaction, agent: Agent) -> None:
     """An agent, which is locked, has a worker: it is active, unless somebody has disabled it."""
     if agent.status == AgentStatus.ACTIVE or agent.disabled_at is not None or agent.deleted_at is not None:
         return
-    active = await transaction.update(
-        agent,
-        status=AgentStatus.ACTIVE.value,
-        status_message="",
-        active_since=transaction.now,
-        updated_at=transaction.now,
-        version=agent.version + 1,
+    active = await change(
+        transaction, agent, status=AgentStatus.ACTIVE.value, status_message="", active_since=transaction.now
     )
     transaction.emit("agent.active", active)
     await unhold(transaction, agent.id)
@@ -51,14 +47,7 @@ async def mark_absent(transaction: Transaction, agent_id: str, worker_id: str, *
         return
     status = AgentStatus.ERROR if lost else AgentStatus.INACTIVE
     message = "its last worker has gone silent" if lost else "its last worker has left"
-    gone = await transaction.update(
-        agent,
-        status=status.value,
-        status_message=message,
-        active_since=None,
-        updated_at=transaction.now,
-        version=agent.version + 1,
-    )
+    gone = await change(transaction, agent, status=status.value, status_message=message, active_since=None)
     transaction.emit(f"agent.{'lost' if lost else 'inactive'}", gone)
     await unbind(transaction, agent_id)
     if lost:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 
 from server.core.agents import lifecycle
 from server.core.agents.deployment import entry_text, requirements_text
@@ -14,13 +14,13 @@ from server.core.identity.api_keys import revoke_agent_tokens
 from server.core.monitoring import alerts
 from server.core.queue.cancellation import cancel_open
 from server.core.queue.holds import unbind
-from server.core.queue.matching import index_skills, unindex_skills
+from server.core.queue.routing.matching import index_skills, unindex_skills
 from server.core.shared import idempotency
 from server.core.shared.call_context import Call
 from server.core.shared.count_cache import CountCache
-from server.core.shared.ids import parse_id
 from server.core.shared.pagination import Listing, Page
-from server.errors import Conflict, InvalidRequest, NotFound, SandboxUnavailable, VersionMismatch
+from server.core.shared.resource import Resource, change, check_version
+from server.errors import Conflict, InvalidRequest, SandboxUnavailable
 from server.model import Agent, AgentRuntime, AgentStatus, Task, new_id
 from server.store.database import Database
 from server.store.statement import Statement
@@ -30,9 +30,7 @@ EXTERNAL_TIMEOUT_SECONDS = 300.0
 
 _agents = Agent.table().c
 _live = _agents.deleted_at.is_(None)
-_this = (_agents.id == bindparam("id"), _agents.organization_id == bindparam("organization"), _live)
-GET = Statement[Agent](select(Agent.table()).where(*_this), Agent)
-_LOCK = Statement[Agent](select(Agent.table()).where(*_this).with_for_update(key_share=True), Agent)
+AGENTS = Resource(Agent, "agent", _live)
 _PACKAGES = Statement[Any](select(_agents.packages).where(_live, _agents.packages != "").distinct())
 _LIST = Listing(
     Agent,
@@ -47,9 +45,9 @@ _LIST = Listing(
 class AgentRegistry:
     """The agents of every organization; each call sees its own."""
 
-    def __init__(self, database: Database, totals: CountCache, *, no_sandbox: Callable[[], str | None]) -> None:
+    def __init__(self, database: Database, counts: CountCache, *, no_sandbox: Callable[[], str | None]) -> None:
         self._database = database
-        self._totals = totals
+        self._counts = counts
         self._no_sandbox = no_sandbox
 
     async def create(
@@ -70,9 +68,7 @@ class AgentRegistry:
         required = requirements_text(requirements)
         at_once = required == "[]"
 
-        async def body(transaction: Transaction) -> Agent:
-            if (known := await idempotency.done(transaction, call)) is not None:
-                return await find(transaction, call, known)
+        async def make(transaction: Transaction) -> Agent:
             now = transaction.now
             agent = Agent.new(
                 id=new_id(),
@@ -88,12 +84,12 @@ class AgentRegistry:
                 created_at=now,
                 updated_at=now,
             )
-            await _insert(transaction, call, agent)
+            await _insert(transaction, agent)
             if not at_once:
                 await lifecycle.plan_installation(transaction, agent)
             return agent
 
-        return await self._database.write(body)
+        return await AGENTS.create(self._database, call, make)
 
     async def register(self, call: Call, *, name: str, description: str = "", profile: AgentProfile) -> Agent:
         """A new external agent, initializing until a worker comes. Raises InvalidRequest."""
@@ -101,9 +97,7 @@ class AgentRegistry:
         if "type" not in columns:
             raise InvalidRequest("type", "required field missing")
 
-        async def body(transaction: Transaction) -> Agent:
-            if (known := await idempotency.done(transaction, call)) is not None:
-                return await find(transaction, call, known)
+        async def make(transaction: Transaction) -> Agent:
             agent = Agent.new(
                 id=new_id(),
                 organization_id=call.organization_id,
@@ -115,10 +109,10 @@ class AgentRegistry:
                 created_at=transaction.now,
                 updated_at=transaction.now,
             )
-            await _insert(transaction, call, agent)
+            await _insert(transaction, agent)
             return agent
 
-        return await self._database.write(body)
+        return await AGENTS.create(self._database, call, make)
 
     def check_sandbox(self) -> None:
         """Raises SandboxUnavailable where deployed code cannot be confined."""
@@ -128,10 +122,7 @@ class AgentRegistry:
 
     async def get(self, call: Call, identifier: str) -> Agent:
         """One agent. Raises NotFound."""
-        agent = await self._database.one(GET, id=parse_id("agent", identifier), organization=call.organization_id)
-        if agent is None:
-            raise NotFound("agent", identifier)
-        return agent
+        return await AGENTS.get(self._database, call, identifier)
 
     async def page(self, call: Call, *, size: int, token: str, **filters: str | None) -> Page[Agent]:
         """Agents newest first and without code, by page token; filters: status, type, runtime."""
@@ -145,7 +136,7 @@ class AgentRegistry:
         """
         given = {name: value or None for name, value in filters.items()}
         return await _LIST.slice(
-            self._database, self._totals, call.organization_id, limit=limit, offset=offset, **given
+            self._database, self._counts, call.organization_id, limit=limit, offset=offset, **given
         )
 
     async def update(
@@ -171,10 +162,7 @@ class AgentRegistry:
             given["code"] = code if code is not None else (await self.get(call, identifier)).code
             given["entry"] = await entry_text(given["code"], entry_function or "")
 
-        async def body(transaction: Transaction) -> Agent:
-            agent = await _lock(transaction, call, identifier)
-            if (await idempotency.done(transaction, call)) is not None:
-                return agent
+        async def act(transaction: Transaction, agent: Agent) -> Agent:
             changes = {column: value for column, value in given.items() if value is not None}
             if agent.runtime != AgentRuntime.PYTHON and {"code", "requirements", "entry"} & changes.keys():
                 raise InvalidRequest("code", "this agent runs elsewhere, so it has no code here")
@@ -184,7 +172,7 @@ class AgentRegistry:
             if disabled is not None and disabled != (agent.disabled_at is not None):
                 after = Agent.new(**{**agent.values(), **changes})
                 changes.update(await lifecycle.switched(transaction, after, disabled=disabled))
-            changed = await _changed(transaction, call, agent, **changes)
+            changed = await change(transaction, agent, **changes)
             transaction.emit("agent.updated", changed)
             if {"type", "capabilities"} & changes.keys():
                 await index_skills(transaction, changed)
@@ -192,31 +180,26 @@ class AgentRegistry:
                 await lifecycle.follow(transaction, changed)
             return changed
 
-        return await self._database.write(body)
+        return await AGENTS.once(self._database, call, identifier, act)
 
     async def delete(self, call: Call, identifier: str) -> Agent:
         """Deletes an agent and cancels its open tasks. Raises NotFound, VersionMismatch."""
 
         async def body(transaction: Transaction) -> Agent:
             # Tasks are locked before their agent everywhere. One that is created meanwhile finds its agent gone.
-            digits = parse_id("agent", identifier)
-            if await transaction.one(GET, id=digits, organization=call.organization_id) is None:
-                raise NotFound("agent", identifier)
-            await unbind(transaction, digits)
-            await cancel_open(transaction, agent_id=digits, organization=call.organization_id)
-            agent = await _lock(transaction, call, identifier)
-            await unindex_skills(transaction, agent)
-            await revoke_agent_tokens(transaction, agent.id, transaction.now)
-            await alerts.resolve(transaction, agent.organization_id, "agent_lost", subject=agent.id)
-            deleted = await _changed(transaction, call, agent, deleted_at=transaction.now)
-            transaction.emit("agent.deleted", deleted)
-            return deleted
+            found = await AGENTS.get(transaction, call, identifier)
+            await unbind(transaction, found.id)
+            await cancel_open(transaction, agent_id=found.id, organization=call.organization_id)
+            agent = await AGENTS.lock(transaction, call, identifier)
+            check_version(call, agent)
+            await idempotency.mark(transaction, call, agent.id)
+            return await remove(transaction, agent)
 
         return await self._database.write(body)
 
     async def of_task(self, task: Task) -> Agent | None:
         """The agent a task is for, or None where it has been deleted since."""
-        return await self._database.one(GET, id=task.agent_id, organization=task.organization_id)
+        return await AGENTS.find(self._database, task.organization_id, task.agent_id)
 
     async def packages_in_use(self) -> set[str]:
         """The names of the package folders that agents of any organization need."""
@@ -242,30 +225,17 @@ class AgentRegistry:
         await self._database.write(body)
 
 
-async def find(transaction: Transaction, call: Call, agent_id: str) -> Agent:
-    """One agent by its digits, inside a transaction. Raises NotFound."""
-    agent = await transaction.one(GET, id=agent_id, organization=call.organization_id)
-    if agent is None:
-        raise NotFound("agent", agent_id)
-    return agent
+async def remove(transaction: Transaction, agent: Agent) -> Agent:
+    """Deletes an agent, which is locked and has no open tasks: nobody finds it, and its tokens end."""
+    await unindex_skills(transaction, agent)
+    await revoke_agent_tokens(transaction, agent.id, transaction.now)
+    await alerts.resolve(transaction, agent.organization_id, "agent_lost", subject=agent.id)
+    deleted = await change(transaction, agent, deleted_at=transaction.now)
+    transaction.emit("agent.deleted", deleted)
+    return deleted
 
 
-async def _lock(transaction: Transaction, call: Call, identifier: str) -> Agent:
-    agent = await transaction.one(_LOCK, id=parse_id("agent", identifier), organization=call.organization_id)
-    if agent is None:
-        raise NotFound("agent", identifier)
-    return agent
-
-
-async def _changed(transaction: Transaction, call: Call, agent: Agent, **values: Any) -> Agent:
-    if call.if_match and call.if_match != agent.version:
-        raise VersionMismatch(call.if_match, agent.version)
-    await idempotency.mark(transaction, call, agent.id)
-    return await transaction.update(agent, **values, updated_at=transaction.now, version=agent.version + 1)
-
-
-async def _insert(transaction: Transaction, call: Call, agent: Agent) -> None:
+async def _insert(transaction: Transaction, agent: Agent) -> None:
     await transaction.insert(agent)
     await index_skills(transaction, agent)
-    await idempotency.mark(transaction, call, agent.id)
     transaction.emit("agent.created", agent)

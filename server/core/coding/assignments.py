@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 
 from sqlalchemy import bindparam, select
 
-from server.core.agents import registry
 from server.core.agents.presence import LIVE, LOCK_AGENT
-from server.core.queue.admission import admit
+from server.core.agents.registry import AGENTS
 from server.core.queue.claims import LATE
 from server.core.queue.completion import Result, conclude
 from server.core.queue.fencing import Finish, StaleLease, said_before, stale_lease
-from server.core.queue.matching import choose
-from server.core.queue.rows import COUNT_RUNNING, LOCK
-from server.core.shared import idempotency
+from server.core.queue.routing.admission import admit
+from server.core.queue.routing.matching import choose
+from server.core.queue.rows import COUNT_RUNNING, TASKS
 from server.core.shared.call_context import Call
 from server.core.shared.ids import parse_id
-from server.errors import Conflict, NotFound, Unavailable, VersionMismatch
+from server.core.shared.resource import change
+from server.errors import Conflict, Unavailable
 from server.model import Agent, AgentStatus, Task, TaskKind, TaskStatus, Worker
 from server.store.database import Database
 from server.store.statement import Statement
@@ -87,7 +87,7 @@ class Assignments:
             if task.status != TaskStatus.PENDING or task.next_run_at is not None:
                 raise NoMove(task, "queued")
             if agent_id:
-                agent = await registry.find(transaction, call, parse_id("agent", agent_id))
+                agent = await AGENTS.get(transaction, call, agent_id)
                 if agent.status != AgentStatus.ACTIVE:
                     raise AgentUnavailable(f"agent {agent.name} is not there now", details={"status": agent.status})
             else:
@@ -95,7 +95,8 @@ class Assignments:
                 if chosen is None:
                     raise nobody()
                 agent = chosen
-            assigned = await transaction.update(
+            assigned = await change(
+                transaction,
                 task,
                 agent_id=agent.id,
                 runtime=agent.runtime,
@@ -105,21 +106,17 @@ class Assignments:
                 ready_at=task.ready_at if task.ready_at is not None else transaction.now,
                 rank=None,
                 held=False,
-                updated_at=transaction.now,
-                version=task.version + 1,
             )
             assigned = await admit(transaction, assigned)
             transaction.emit("task.assigned", assigned)
             return assigned
 
-        return await move_task(self._database, call, identifier, move)
+        return await TASKS.once(self._database, call, identifier, move)
 
     async def assigned(self, call: Call, agent_id: str) -> list[Task]:
         """What an agent is to do or does, the oldest first. Raises NotFound."""
-        digits = parse_id("agent", agent_id)
-        if await self._database.one(registry.GET, id=digits, organization=call.organization_id) is None:
-            raise NotFound("agent", agent_id)
-        return await self._database.all(_ASSIGNED, agent=digits, organization=call.organization_id)
+        agent = await AGENTS.get(self._database, call, agent_id)
+        return await self._database.all(_ASSIGNED, agent=agent.id, organization=call.organization_id)
 
     async def begin(self, call: Call, identifier: str, agent_id: str = "") -> Task:
         """Gives an agent that sends heartbeats the lease on a task that is assigned to it.
@@ -131,7 +128,7 @@ class Assignments:
         async def move(transaction: Transaction, task: Task) -> Task:
             return await self._begin(transaction, task, named)
 
-        return await move_task(self._database, call, identifier, move)
+        return await TASKS.once(self._database, call, identifier, move)
 
     async def result(
         self, call: Call, agent_id: str, identifier: str, result: Result, attempt: int | None = None
@@ -157,7 +154,7 @@ class Assignments:
                 raise stale
             return await conclude(transaction, task, result)
 
-        return await move_task(self._database, call, identifier, move)
+        return await TASKS.once(self._database, call, identifier, move)
 
     async def _begin(self, transaction: Transaction, task: Task, agent_id: str | None) -> Task:
         check_single(task)
@@ -178,27 +175,20 @@ class Assignments:
             raise AgentUnavailable("the task's agent sends no heartbeats now", details={"agent_id": task.agent_id})
         await _check_room(transaction, agent)
         deadline = now + LATE + int(task.timeout_seconds * 1_000_000)
-        begun = await transaction.update(
+        begun = await change(
+            transaction,
             task,
             status=TaskStatus.RUNNING.value,
             rank=None,
             attempt=task.attempt + 1,
-            version=task.version + 1,
             lease_holder=worker.holder,
             last_holder=worker.holder,
             lease_expires_at=min(deadline, now + self._lease),
             deadline_at=deadline,
             started_at=now,
-            updated_at=now,
         )
         transaction.emit("task.started", begun)
         return begun
-
-
-def check_version(call: Call, task: Task) -> None:
-    """Raises VersionMismatch where the call is based on another version."""
-    if call.if_match and call.if_match != task.version:
-        raise VersionMismatch(call.if_match, task.version)
 
 
 def check_single(task: Task) -> None:
@@ -225,28 +215,3 @@ def nobody(capabilities: Collection[str] = ()) -> AgentUnavailable:
             details={"required_capabilities": sorted(set(capabilities))},
         )
     return AgentUnavailable("no agent that could do this task is up and has room")
-
-
-async def move_task(
-    database: Database, call: Call, identifier: str, move: Callable[[Transaction, Task], Awaitable[Task]]
-) -> Task:
-    """Moves a task, which is locked, once however often it is asked for. Raises NotFound, VersionMismatch."""
-    digits = parse_id("task", identifier)
-
-    async def body(transaction: Transaction) -> Task:
-        task = await lock_task(transaction, call, digits)
-        if (await idempotency.done(transaction, call)) is not None:
-            return task
-        check_version(call, task)
-        await idempotency.mark(transaction, call, task.id)
-        return await move(transaction, task)
-
-    return await database.write(body)
-
-
-async def lock_task(transaction: Transaction, call: Call, task_id: str) -> Task:
-    """A task by its digits, which nobody else changes until this transaction ends. Raises NotFound."""
-    task = await transaction.one(LOCK, id=task_id)
-    if task is None or task.organization_id != call.organization_id or task.kind != TaskKind.EXECUTION:
-        raise NotFound("task", task_id)
-    return task

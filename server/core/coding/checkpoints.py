@@ -8,12 +8,11 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, select
 
-from server.core.sessions import lifecycle
-from server.core.shared import idempotency
+from server.core.sessions.lifecycle import SESSIONS, lock_open
 from server.core.shared.call_context import Call
-from server.core.shared.ids import parse_id
 from server.core.shared.json_limits import problem_in
-from server.errors import InvalidRequest, NotFound
+from server.core.shared.resource import Resource, change
+from server.errors import InvalidRequest
 from server.model import Checkpoint, new_id
 from server.store.database import Database
 from server.store.statement import Statement
@@ -30,12 +29,7 @@ _CHECKPOINTS = Statement[Checkpoint](
     .limit(KEPT_CHECKPOINTS),
     Checkpoint,
 )
-_CHECKPOINT = Statement[Checkpoint](
-    select(Checkpoint.table()).where(
-        _checkpoints.id == bindparam("id"), _checkpoints.organization_id == bindparam("organization")
-    ),
-    Checkpoint,
-)
+CHECKPOINTS = Resource(Checkpoint, "checkpoint")
 _TRIM = Statement[Any](
     delete(Checkpoint.table()).where(
         _checkpoints.session_id == bindparam("session"), _checkpoints.number <= bindparam("number")
@@ -56,13 +50,8 @@ class Checkpoints:
         if problem is not None or len(text) > MAX_CHECKPOINT_BYTES:
             raise InvalidRequest("data", problem or f"is larger than {MAX_CHECKPOINT_BYTES} bytes")
 
-        async def body(transaction: Transaction) -> Checkpoint:
-            if (known := await idempotency.done(transaction, call)) is not None:
-                kept = await transaction.one(_CHECKPOINT, id=known, organization=call.organization_id)
-                if kept is None:
-                    raise NotFound("checkpoint", known)
-                return kept
-            session = await lifecycle.lock_open(transaction, call, identifier)
+        async def make(transaction: Transaction) -> Checkpoint:
+            session = await lock_open(transaction, call, identifier)
             number = session.checkpoints + 1
             checkpoint = Checkpoint.new(
                 id=new_id(),
@@ -74,20 +63,15 @@ class Checkpoints:
                 created_at=transaction.now,
             )
             await transaction.insert(checkpoint)
-            await idempotency.mark(transaction, call, checkpoint.id)
-            await transaction.update(
-                session, checkpoints=number, updated_at=transaction.now, version=session.version + 1
-            )
+            await change(transaction, session, checkpoints=number)
             if number > KEPT_CHECKPOINTS:
                 await transaction.run(_TRIM, session=session.id, number=number - KEPT_CHECKPOINTS)
             transaction.emit("checkpoint.created", checkpoint)
             return checkpoint
 
-        return await self._database.write(body)
+        return await CHECKPOINTS.create(self._database, call, make)
 
     async def checkpoints(self, call: Call, identifier: str) -> list[Checkpoint]:
         """A session's checkpoints, newest first. Raises NotFound."""
-        digits = parse_id("session", identifier)
-        if await self._database.one(lifecycle.GET, id=digits, organization=call.organization_id) is None:
-            raise NotFound("session", identifier)
-        return await self._database.all(_CHECKPOINTS, session=digits)
+        session = await SESSIONS.get(self._database, call, identifier)
+        return await self._database.all(_CHECKPOINTS, session=session.id)

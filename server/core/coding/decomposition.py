@@ -12,6 +12,7 @@ from typing import Any
 from server.core.queue.creation import NewTask, create_task, json_text
 from server.core.sessions import lifecycle
 from server.core.shared.call_context import Call
+from server.core.shared.resource import change
 from server.errors import Conflict, InvalidRequest
 from server.model import Dependency, Priority, Session, Task, TaskStatus
 from server.store.transaction import Transaction
@@ -123,7 +124,8 @@ async def take_apart(
         )
         await transaction.insert(Dependency.new(task_id=task.id, depends_on=made[part.key].id))
     now = transaction.now
-    apart = await transaction.update(
+    apart = await change(
+        transaction,
         task,
         status=TaskStatus.RUNNING.value,
         # Nobody does it itself.
@@ -137,8 +139,6 @@ async def take_apart(
         progress=0.0,
         progress_at=now,
         started_at=now,
-        updated_at=now,
-        version=task.version + 1,
     )
     transaction.emit("task.decomposed", apart)
     return apart, list(made.values())

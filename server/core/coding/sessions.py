@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from sqlalchemy import bindparam, func, select, update
 
 from server.core.identity.organizations import LOCK_ORGANIZATION
 from server.core.queue.creation import json_text
-from server.core.sessions import lifecycle
-from server.core.sessions.lifecycle import SECOND, change_session, end_session, lock, stop_clock
-from server.core.shared import idempotency
+from server.core.sessions.lifecycle import SECOND, SESSIONS, end_session, stop_clock
 from server.core.shared.call_context import Call
 from server.core.shared.ids import parse_filter
+from server.core.shared.resource import change
 from server.errors import Conflict, InvalidRequest
-from server.model import BY_HAND, Priority, Session, SessionStatus, Task, new_id
+from server.model import BY_HAND, Priority, Session, SessionKind, SessionStatus, Task, new_id
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
@@ -42,7 +40,7 @@ _COUNT_RUNNING = Statement[Any](
     .where(
         _sessions.organization_id == bindparam("organization"),
         _sessions.status == "running",
-        _sessions.type != "",
+        _sessions.kind == SessionKind.CODING.value,
         _sessions.deleted_at.is_(None),
     )
 )
@@ -89,15 +87,14 @@ class CodingSessions:
             raise InvalidRequest("title", "must not be blank")
         parent = parse_filter("parent_session_id", "session", parent_id) if parent_id else None
 
-        async def body(transaction: Transaction) -> Session:
-            if (known := await idempotency.done(transaction, call)) is not None:
-                return await lifecycle.find(transaction, call, known)
+        async def make(transaction: Transaction) -> Session:
             if parent is not None:
-                await lifecycle.find(transaction, call, parent)
+                await SESSIONS.get(transaction, call, parent)
             session = Session.new(
                 id=new_id(),
                 organization_id=call.organization_id,
                 name=title,
+                kind=SessionKind.CODING.value,
                 type=type,
                 priority=int(priority),
                 prompt=prompt,
@@ -107,11 +104,10 @@ class CodingSessions:
                 updated_at=transaction.now,
             )
             await transaction.insert(session)
-            await idempotency.mark(transaction, call, session.id)
             transaction.emit("session.created", session)
             return session
 
-        return await self._database.write(body)
+        return await SESSIONS.create(self._database, call, make)
 
     async def start(self, call: Call, identifier: str) -> Session:
         """Lets a session run, or has it wait for its turn where as many run as may. Raises Conflict."""
@@ -122,14 +118,14 @@ class CodingSessions:
                 raise _no_move(session, SessionStatus.QUEUED)
             session.check_move(SessionStatus.RUNNING, BY_HAND)
             if await self._room(transaction, session.organization_id) > 0:
-                return await _run(transaction, call, session)
+                return await _run(transaction, session)
             if session.status == SessionStatus.QUEUED:
                 return session
-            queued = await change_session(transaction, call, session, status=SessionStatus.QUEUED.value)
+            queued = await change(transaction, session, status=SessionStatus.QUEUED.value)
             transaction.emit("session.queued", queued)
             return queued
 
-        return await self._move(call, identifier, move)
+        return await SESSIONS.once(self._database, call, identifier, move)
 
     async def pause(self, call: Call, identifier: str) -> Session:
         """Holds back what of a session has not begun. Raises Conflict."""
@@ -140,12 +136,12 @@ class CodingSessions:
             if session.resumed_at is None and session.started_at is not None:
                 # Its first task has started it, so it has run since then.
                 values["ran"] = transaction.now - session.started_at
-            paused = await change_session(transaction, call, session, **values)
+            paused = await change(transaction, session, **values)
             transaction.emit("session.paused", paused)
             await transaction.run(_PAUSE, session=session.id)
             return paused
 
-        return await self._move(call, identifier, move)
+        return await SESSIONS.once(self._database, call, identifier, move)
 
     async def resume(self, call: Call, identifier: str) -> Session:
         """Lets a paused session go on. Raises Conflict."""
@@ -153,9 +149,9 @@ class CodingSessions:
         async def move(transaction: Transaction, session: Session) -> Session:
             if session.status != SessionStatus.PAUSED:
                 raise _no_move(session, SessionStatus.RUNNING)
-            return await _run(transaction, call, session)
+            return await _run(transaction, session)
 
-        return await self._move(call, identifier, move)
+        return await SESSIONS.once(self._database, call, identifier, move)
 
     async def cancel(self, call: Call, identifier: str, reason: str) -> Session:
         """Ends a session and cancels its open tasks. Raises Conflict."""
@@ -181,9 +177,9 @@ class CodingSessions:
                     reason="TASKS_OPEN",
                     details={"open": number, "tasks": [row[0] for row in still_open]},
                 )
-            return await end_session(transaction, call, session, SessionStatus.COMPLETED, result=text)
+            return await end_session(transaction, session, SessionStatus.COMPLETED, result=text)
 
-        return await self._move(call, identifier, move)
+        return await SESSIONS.once(self._database, call, identifier, move)
 
     async def retry(self, call: Call, identifier: str) -> Session:
         """Makes a session that failed or ran out of time wait to be started again. Raises Conflict."""
@@ -197,9 +193,8 @@ class CodingSessions:
                     reason="NOT_RECOVERABLE",
                     details={"checkpoints": session.checkpoints, "retries": session.retries},
                 )
-            again = await change_session(
+            again = await change(
                 transaction,
-                call,
                 session,
                 status=SessionStatus.CREATED.value,
                 retries=session.retries + 1,
@@ -212,7 +207,7 @@ class CodingSessions:
             transaction.emit("session.retried", again)
             return again
 
-        return await self._move(call, identifier, move)
+        return await SESSIONS.once(self._database, call, identifier, move)
 
     async def start_queued(self) -> int:
         """Starts sessions whose turn has come; returns how many."""
@@ -228,7 +223,7 @@ class CodingSessions:
                     return 0
                 due = await transaction.all(_NEXT, organization=organization, limit=min(room, SWEEP))
                 for session in due:
-                    await _run(transaction, None, session)
+                    await _run(transaction, session)
                 return len(due)
 
             started += await self._database.write(body)
@@ -242,23 +237,12 @@ class CodingSessions:
         row = await transaction.one(_COUNT_RUNNING, organization=organization)
         return self._running - (row[0] if row is not None else 0)
 
-    async def _move(
-        self, call: Call, identifier: str, move: Callable[[Transaction, Session], Awaitable[Session]]
-    ) -> Session:
-        async def body(transaction: Transaction) -> Session:
-            session = await lock(transaction, call, identifier)
-            if (await idempotency.done(transaction, call)) is not None:
-                return session
-            return await move(transaction, session)
-
-        return await self._database.write(body)
-
     async def _end(self, call: Call, identifier: str, status: SessionStatus, *, error: str) -> Session:
         async def move(transaction: Transaction, session: Session) -> Session:
             session.check_move(status, BY_HAND)
-            return await end_session(transaction, call, session, status, error=error)
+            return await end_session(transaction, session, status, error=error)
 
-        return await self._move(call, identifier, move)
+        return await SESSIONS.once(self._database, call, identifier, move)
 
 
 def _no_move(session: Session, to: SessionStatus) -> Conflict:
@@ -275,11 +259,10 @@ def _short(title: str) -> str:
     return title if len(title) <= NAMED_CHARACTERS else title[: NAMED_CHARACTERS - 1] + "…"
 
 
-async def _run(transaction: Transaction, call: Call | None, session: Session) -> Session:
+async def _run(transaction: Transaction, session: Session) -> Session:
     now = transaction.now
-    running = await change_session(
+    running = await change(
         transaction,
-        call,
         session,
         status=SessionStatus.RUNNING.value,
         started_at=session.started_at or now,

@@ -7,22 +7,22 @@ from typing import Any
 
 from sqlalchemy import bindparam, select
 
-from server.core.coding.assignments import NoMove, check_single, check_version, lock_task, move_task, nobody
+from server.core.coding.assignments import NoMove, check_single, nobody
 from server.core.coding.decomposition import MAX_PARTS, find_template, take_apart, task_input
 from server.core.queue.cancellation import request_cancel
 from server.core.queue.completion import Result, conclude
 from server.core.queue.creation import MAX_DEPENDENCIES, NewTask, create_task, json_text
 from server.core.queue.fencing import stale_lease
 from server.core.queue.lease_service import release
-from server.core.queue.matching import any_active_with
+from server.core.queue.routing.matching import any_active_with
+from server.core.queue.rows import TASKS
 from server.core.queue.subtasks import count_subtasks
 from server.core.sessions import lifecycle
 from server.core.shared import idempotency
 from server.core.shared.call_context import Call
-from server.core.shared.ids import parse_filter, parse_id
-from server.core.tasks.queries import GET
-from server.errors import NotFound
-from server.model import Dependency, Session, Task, TaskStatus
+from server.core.shared.ids import parse_filter
+from server.core.shared.resource import check_version
+from server.model import Dependency, Session, SessionKind, Task, TaskStatus
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
@@ -61,16 +61,14 @@ class CodingTasks:
         text = task_input(new)
         waits = [parse_filter("dependencies", "task", each) for each in new.depends_on]
 
-        async def body(transaction: Transaction) -> Task:
-            if (known := await idempotency.done(transaction, call)) is not None:
-                return await lock_task(transaction, call, known)
+        async def make(transaction: Transaction) -> Task:
             session = await lifecycle.lock_open(transaction, call, new.session_id)
-            if not session.type and not lifecycle.tasks_wait(session):
+            if session.kind == SessionKind.PLAIN and not lifecycle.tasks_wait(session):
                 # A plain one is started by its first task, and bounded, whichever API that comes through.
                 session = await lifecycle.begin_iteration(transaction, call, session.id)
             if new.capabilities and not await any_active_with(transaction, call.organization_id, new.capabilities):
                 raise nobody(new.capabilities)
-            task = await create_task(
+            return await create_task(
                 transaction,
                 call.organization_id,
                 new,
@@ -80,10 +78,8 @@ class CodingTasks:
                 depends_on=waits,
                 paused=lifecycle.tasks_wait(session),
             )
-            await idempotency.mark(transaction, call, task.id)
-            return task
 
-        return await self._database.write(body)
+        return await TASKS.create(self._database, call, make)
 
     async def details(self, task: Task) -> tuple[list[str], dict[str, int]]:
         """What a task depends on, as digits, and how many parts it has in each status."""
@@ -104,7 +100,7 @@ class CodingTasks:
                 raise stale
             return await conclude(transaction, task, result)
 
-        return await move_task(self._database, call, identifier, move)
+        return await TASKS.once(self._database, call, identifier, move)
 
     async def cancel(self, call: Call, identifier: str) -> Task:
         """Cancels a task that has not ended, with its parts. Raises NoMove."""
@@ -114,7 +110,7 @@ class CodingTasks:
                 raise NoMove(task, TaskStatus.CANCELLED.value)
             return await request_cancel(transaction, task)
 
-        return await move_task(self._database, call, identifier, move)
+        return await TASKS.once(self._database, call, identifier, move)
 
     async def put_back(self, call: Call, identifier: str) -> Task:
         """Returns a task that is being done to the queue. Raises NoMove."""
@@ -125,20 +121,19 @@ class CodingTasks:
                 raise NoMove(task, "queued")
             return await release(transaction, task)
 
-        return await move_task(self._database, call, identifier, move)
+        return await TASKS.once(self._database, call, identifier, move)
 
     async def decompose(self, call: Call, identifier: str, template: str) -> tuple[Task, list[Task], str]:
         """The task, its new parts and the template's name. Raises InvalidRequest, Conflict."""
         found = find_template(template)
-        digits = parse_id("task", identifier)
 
         async def body(transaction: Transaction) -> tuple[Task, list[Task], str]:
             if (known := await idempotency.done(transaction, call)) is not None:
-                apart = await lock_task(transaction, call, known)
+                apart = await TASKS.lock(transaction, call, known)
                 return apart, await transaction.all(_PARTS, parent=apart.id), found.name
             # A session is locked before its tasks.
-            session = await self._session(transaction, call, digits)
-            task = await lock_task(transaction, call, digits)
+            session = await self._session(transaction, call, identifier)
+            task = await TASKS.lock(transaction, call, identifier)
             check_version(call, task)
             apart, parts = await take_apart(
                 transaction, call, task, session, found, await self._depth(transaction, task)
@@ -148,10 +143,8 @@ class CodingTasks:
 
         return await self._database.write(body)
 
-    async def _session(self, transaction: Transaction, call: Call, task_id: str) -> Session | None:
-        task = await transaction.one(GET, id=task_id, organization=call.organization_id)
-        if task is None:
-            raise NotFound("task", task_id)
+    async def _session(self, transaction: Transaction, call: Call, identifier: str) -> Session | None:
+        task = await TASKS.get(transaction, call, identifier)
         return await lifecycle.lock_open(transaction, call, task.session_id) if task.session_id is not None else None
 
     async def _depth(self, transaction: Transaction, task: Task) -> int:

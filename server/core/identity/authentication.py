@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
+from server.bounded import Bounded
 from server.core.identity.access_tokens import AccessTokens, digest_of, looks_like_token
 from server.core.identity.api_keys import BY_DIGEST
 from server.core.identity.oauth_clients import find_client
@@ -23,7 +22,7 @@ class Authenticator:
     def __init__(self, database: Database, tokens: AccessTokens | None = None) -> None:
         self._database = database
         self._tokens = tokens
-        self._known: OrderedDict[str, tuple[int, Caller]] = OrderedDict()
+        self._known: Bounded[str, tuple[int, Caller]] = Bounded(CACHED)
 
     def known(self, key: str) -> Caller | None:
         """Whoever a key or token stands for, where that was found out within the last second."""
@@ -42,8 +41,6 @@ class Authenticator:
         else:
             caller, until = await self._holder(key, now)
         self._known[key] = (min(now + CACHE_MICROSECONDS, until or now + CACHE_MICROSECONDS), caller)
-        if len(self._known) > CACHED:
-            self._known.popitem(last=False)
         return caller
 
     async def _bearer(self, tokens: AccessTokens, text: str, now: int) -> tuple[Caller, int]:

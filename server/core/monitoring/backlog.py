@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import bindparam, func, select, text
+from sqlalchemy import bindparam, func, select
 
-from server.model import Agent, AgentStatus, Rollup, Task, TaskKind
+from server.model import CLAIMABLE, DUE, Agent, AgentStatus, Rollup, Task, TaskKind
 from server.store.database import Database
 from server.store.statement import Statement
 
@@ -36,31 +36,21 @@ def _count_and_oldest(rows: Any) -> Statement[Any]:
     return Statement(select(func.count(), func.min(some.c.ready_at)).select_from(some))
 
 
-_claimable = (_tasks.status == "pending", _tasks.rank.is_not(None))
 _ROUTED = _count_and_oldest(
     select(_tasks.ready_at)
     .select_from(
         Agent.table().join(Task.table(), (_tasks.runtime == _agents.runtime) & (_tasks.agent_id == _agents.id))
     )
-    .where(_own, *_claimable)
+    .where(_own, CLAIMABLE)
 )
 _UNROUTED = _count_and_oldest(
     select(_tasks.ready_at).where(
-        _tasks.organization_id == bindparam("organization"), _tasks.agent_id.is_(None), *_claimable
+        _tasks.organization_id == bindparam("organization"), _tasks.agent_id.is_(None), CLAIMABLE
     )
-)
-# In the very words of the index: SQLite takes `held = 0` for something else.
-_due = (
-    _tasks.rank.is_(None),
-    text("NOT tasks.held"),
-    text("NOT tasks.paused"),
-    _tasks.waiting_for == 0,
-    _tasks.ready_at.is_not(None),
 )
 _LATER = _count_and_oldest(
     select(_tasks.ready_at).where(
-        _tasks.status == "pending",
-        *_due,
+        DUE,
         _tasks.ready_at > 0,
         # As an expression, so that the short index of what is due is used, and not the long one of all tasks.
         func.coalesce(_tasks.organization_id, "") == bindparam("organization"),

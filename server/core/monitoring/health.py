@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -15,9 +14,10 @@ from typing import Any, Generic, TypeVar
 import psutil
 from sqlalchemy import bindparam, func, select
 
+from server.bounded import Bounded
 from server.core.monitoring.backlog import Backlog, count_backlog
 from server.core.shared.call_context import Call
-from server.model import Organization, Task
+from server.model import CLAIMABLE, Organization, Task
 from server.store.database import Database
 from server.store.migrations import is_present
 from server.store.statement import Statement
@@ -33,12 +33,7 @@ KEPT = 1000
 LOOKED_AT = 10_000
 
 _PROBE = Statement[Any](select(Organization.table().c.id).where(Organization.table().c.id == bindparam("organization")))
-_claimable = (
-    select(Task.table().c.ready_at)
-    .where(Task.table().c.status == "pending", Task.table().c.rank.is_not(None))
-    .limit(LOOKED_AT)
-    .subquery()
-)
+_claimable = select(Task.table().c.ready_at).where(CLAIMABLE).limit(LOOKED_AT).subquery()
 _WAITING = Statement[Any](
     select(func.count()).select_from(_claimable).where(_claimable.c.ready_at < bindparam("before"))
 )
@@ -124,7 +119,7 @@ class HealthChecks:
         self._redis = _redis(redis_url) if redis_url else None
         self._data_dir = data_dir
         self._queue_length, self._queue_seconds = queue_length, queue_seconds
-        self._work: OrderedDict[str, tuple[int, asyncio.Task[Backlog | None]]] = OrderedDict()
+        self._work: Bounded[str, tuple[int, asyncio.Task[Backlog | None]]] = Bounded(KEPT)
         self._machine: tuple[int, Machine] | None = None
         self._no_sandbox = no_sandbox
         self._began = time.monotonic()
@@ -232,9 +227,6 @@ class HealthChecks:
         if known is None or (known[0] < now and known[1].done()):
             counting = asyncio.create_task(_counted(self._database, organization))
             self._work[organization] = known = (now + WORK_MICROSECONDS, counting)
-            self._work.move_to_end(organization)
-            if len(self._work) > KEPT:
-                self._work.popitem(last=False)
         try:
             async with asyncio.timeout(COUNT_SECONDS):
                 return await asyncio.shield(known[1])

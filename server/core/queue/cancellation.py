@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, select
 
 from server.core.queue.completion import Result, end
 from server.core.queue.rows import fresh
+from server.core.shared.resource import change
 from server.model import Task, TaskKind, TaskStatus
 from server.store.statement import Statement
 from server.store.transaction import Transaction
@@ -44,13 +45,12 @@ async def request_cancel(transaction: Transaction, task: Task) -> Task:
         async for part in each_open(transaction, "parent_id", task.id):
             await request_cancel(transaction, part)
     until = transaction.now + CANCEL_GRACE
-    asked = await transaction.update(
+    asked = await change(
+        transaction,
         task,
         cancel_requested_at=transaction.now,
         deadline_at=min(task.deadline_at or until, until),
         lease_expires_at=min(task.lease_expires_at or until, until),
-        updated_at=transaction.now,
-        version=task.version + 1,
     )
     if task.kind == TaskKind.EXECUTION:
         transaction.emit("task.cancel_requested", asked)

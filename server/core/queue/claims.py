@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import BigInteger, Integer, bindparam, case, cast, func, select, update
 
 from server.core.queue.fencing import is_current
-from server.core.queue.matching import LAST, pull
+from server.core.queue.routing.matching import LAST, pull
 from server.core.queue.rows import COUNT_RUNNING
-from server.model import Agent, AgentRuntime, AgentStatus, Task, TaskKind, Worker
+from server.model import CLAIMABLE, Agent, AgentRuntime, AgentStatus, Task, TaskKind, Worker
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
@@ -20,7 +20,9 @@ WINDOW = 64
 ROUND = 32
 INSTALLATION = "installation"
 # After which events there may be something to claim.
-CLAIMABLE = frozenset({"task.created", "task.assigned", "task.routed", "task.ready", "task.released", "task.retrying"})
+CLAIMABLE_AFTER = frozenset(
+    {"task.created", "task.assigned", "task.routed", "task.ready", "task.released", "task.retrying"}
+)
 # What an attempt may take beyond its timeout before it is over: the way there and back, and making a sandbox ready.
 LATE = 5_000_000
 
@@ -28,7 +30,6 @@ PYTHON = AgentRuntime.PYTHON.value
 
 _tasks = Task.table().c
 _agents = Agent.table().c
-_claimable = (_tasks.status == "pending", _tasks.rank.is_not(None))
 
 
 def until(limit: Any) -> Any:
@@ -40,7 +41,7 @@ def _claim(*where: Any, limit: Any) -> Statement[Task]:
     # A plain subquery may be run again for every row, and then claims more than its limit; a CTE runs once.
     chosen = (
         select(_tasks.id)
-        .where(*_claimable, *where)
+        .where(CLAIMABLE, *where)
         .order_by(_tasks.rank)
         .limit(limit)
         .with_for_update(key_share=True, skip_locked=True)
@@ -89,15 +90,12 @@ _present = select(_workers.id).where(
 _CLAIM_OF_WORKER = _claim(*_of_agent, _present.exists(), limit=_places.scalar_subquery())
 _CLAIM_OF_RUNTIME = _claim(_tasks.runtime == bindparam("runtime"), limit=_limit)
 _WINDOW = Statement[Any](
-    select(_tasks.agent_id)
-    .where(*_claimable, _tasks.runtime == bindparam("runtime"))
-    .order_by(_tasks.rank)
-    .limit(WINDOW)
+    select(_tasks.agent_id).where(CLAIMABLE, _tasks.runtime == bindparam("runtime")).order_by(_tasks.rank).limit(WINDOW)
 )
-_ANY_WAITING = Statement[Any](select(_tasks.id).where(*_claimable, _tasks.runtime == bindparam("runtime")).limit(1))
+_ANY_WAITING = Statement[Any](select(_tasks.id).where(CLAIMABLE, _tasks.runtime == bindparam("runtime")).limit(1))
 _NEXT_AGENT = Statement[Any](
     select(_tasks.agent_id)
-    .where(*_claimable, _tasks.runtime == bindparam("runtime"), _tasks.agent_id > bindparam("after"))
+    .where(CLAIMABLE, _tasks.runtime == bindparam("runtime"), _tasks.agent_id > bindparam("after"))
     .order_by(_tasks.agent_id)
     .limit(1)
 )
@@ -107,8 +105,7 @@ _others = (
     .where(
         _tasks.organization_id == _agents.organization_id,
         _tasks.agent_id.is_(None),
-        _tasks.status == "pending",
-        _tasks.rank.is_not(None),
+        CLAIMABLE,
     )
     .exists()
 )
@@ -120,7 +117,7 @@ _LOCK_AGENT = Statement[Any](_this_agent.with_for_update(key_share=True, of=Agen
 _TRY_AGENT = Statement[Any](_this_agent.with_for_update(key_share=True, skip_locked=True, of=Agent.table()))
 _RANK = Statement[Any](
     select(_tasks.rank)
-    .where(*_claimable, _tasks.runtime == bindparam("runtime"), _tasks.agent_id == bindparam("agent"))
+    .where(CLAIMABLE, _tasks.runtime == bindparam("runtime"), _tasks.agent_id == bindparam("agent"))
     .order_by(_tasks.rank)
     .limit(1)
     .offset(bindparam("skip"))

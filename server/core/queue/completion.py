@@ -9,9 +9,10 @@ from typing import Any
 from sqlalchemy import bindparam, select, update
 
 from server.core.monitoring.task_metrics import MINUTE, ROLL_UP
-from server.core.queue.admission import admit
 from server.core.queue.retry_policy import RetryPolicy, policy_from
+from server.core.queue.routing.admission import admit
 from server.core.queue.session_counters import count_in_session
+from server.core.shared.resource import change
 from server.model import Agent, Attempt, Task, TaskKind, TaskStatus
 from server.store.statement import Statement
 from server.store.transaction import Transaction
@@ -86,7 +87,8 @@ async def back_to_queue(transaction: Transaction, task: Task, event: str, **chan
     if task.routed:
         # Whoever was best when it was routed need not be now, and may not even be there.
         changes = {**changes, "agent_id": None, "routed": False, "runtime": None}
-    waiting = await transaction.update(
+    waiting = await change(
+        transaction,
         task,
         status=TaskStatus.PENDING.value,
         rank=None,
@@ -96,8 +98,6 @@ async def back_to_queue(transaction: Transaction, task: Task, event: str, **chan
         lease_holder=None,
         lease_expires_at=None,
         deadline_at=None,
-        version=task.version + 1,
-        updated_at=transaction.now,
         **changes,
     )
     waiting = await admit(transaction, waiting)
@@ -116,7 +116,8 @@ async def end(transaction: Transaction, task: Task, result: Result) -> Task:
     duration = result.duration_ms
     if duration is None and running and task.started_at is not None:
         duration = (now - task.started_at) / 1000
-    ended = await transaction.update(
+    ended = await change(
+        transaction,
         task,
         status=result.status.value,
         output=result.output,
@@ -133,13 +134,12 @@ async def end(transaction: Transaction, task: Task, result: Result) -> Task:
         lease_holder=None,
         lease_expires_at=None,
         deadline_at=None,
-        version=task.version + 1,
-        updated_at=now,
         completed_at=now,
     )
     if task.kind != TaskKind.EXECUTION:
         return ended
-    if running and (result.status == TaskStatus.FAILED or task.attempt > 1):
+    # One with subtasks is attempted by nobody, and may have been attempted and put back before it had any.
+    if running and not task.subtasks and (result.status == TaskStatus.FAILED or task.attempt > 1):
         await record_attempt(transaction, task, result.outcome or result.status.value, result.error)
     _count(transaction, ended, duration or 0.0, result.tokens_used or 0)
     transaction.emit(f"task.{result.status.value}", ended)

@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import bindparam, select
 
 from server.core.queue import schedule
-from server.core.queue.admission import admission
-from server.core.queue.matching import any_of_type, any_with_skill
 from server.core.queue.retry_policy import RetryPolicy
+from server.core.queue.routing.admission import admission
+from server.core.queue.routing.matching import any_of_type, any_with_skill
 from server.core.queue.session_counters import count_in_session
 from server.core.shared.json_limits import problem_in
 from server.errors import Conflict, InvalidRequest, NotFound

@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import ARRAY, String, bindparam, func, select, text, update
 
-from server.core.queue.admission import admit
 from server.core.queue.completion import end, failure
+from server.core.queue.routing.admission import admit
 from server.core.queue.subtasks import subtask_ended
-from server.model import Dependency, Task, TaskStatus
+from server.model import TO_TELL, Dependency, Task, TaskStatus
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
@@ -19,12 +19,10 @@ TOLD_AT_ONCE = 200
 
 _tasks = Task.table().c
 _dependencies = Dependency.table().c
-# In the words of the index, because SQLite only then knows it for the same.
-_to_tell = text("tasks.has_dependents AND tasks.status IN ('completed', 'failed', 'cancelled')")
-_ANY = Statement[Any](select(_tasks.id).where(_to_tell).limit(1))
+_ANY = Statement[Any](select(_tasks.id).where(TO_TELL).limit(1))
 _ENDED = Statement[Task](
     select(Task.table())
-    .where(_to_tell)
+    .where(TO_TELL)
     .order_by(_tasks.completed_at)
     .limit(ENDED_AT_ONCE)
     .with_for_update(key_share=True, skip_locked=True),

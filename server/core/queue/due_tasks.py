@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import bindparam, func, select, text
+from sqlalchemy import bindparam, func, select
 
-from server.core.queue.admission import admit
+from server.core.queue.routing.admission import admit
 from server.core.queue.schedule import next_runs
 from server.core.queue.session_counters import count_in_session
-from server.model import Task, new_id
+from server.model import DUE, RECURRING, Task, new_id
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
@@ -18,19 +18,9 @@ from server.store.transaction import Transaction
 BATCH = 200
 
 _tasks = Task.table().c
-_waits = (
-    _tasks.status == "pending",
-    _tasks.rank.is_(None),
-    # In the words of the index, because SQLite only then knows it for the same.
-    text("NOT tasks.held"),
-    text("NOT tasks.paused"),
-    _tasks.waiting_for == 0,
-    _tasks.ready_at.is_not(None),
-)
-_recurs = (_tasks.status == "pending", _tasks.next_run_at.is_not(None))
 _DUE = Statement[Task](
     select(Task.table())
-    .where(*_waits, _tasks.ready_at <= bindparam("now"))
+    .where(DUE, _tasks.ready_at <= bindparam("now"))
     .order_by(_tasks.ready_at)
     .limit(BATCH)
     .with_for_update(key_share=True, skip_locked=True),
@@ -38,14 +28,14 @@ _DUE = Statement[Task](
 )
 _TICKING = Statement[Task](
     select(Task.table())
-    .where(*_recurs, _tasks.next_run_at <= bindparam("now"))
+    .where(RECURRING, _tasks.next_run_at <= bindparam("now"))
     .order_by(_tasks.next_run_at)
     .limit(BATCH)
     .with_for_update(key_share=True, skip_locked=True),
     Task,
 )
-_NEXT_DUE = Statement[Any](select(func.min(_tasks.ready_at)).where(*_waits))
-_NEXT_TICK = Statement[Any](select(func.min(_tasks.next_run_at)).where(*_recurs))
+_NEXT_DUE = Statement[Any](select(func.min(_tasks.ready_at)).where(DUE))
+_NEXT_TICK = Statement[Any](select(func.min(_tasks.next_run_at)).where(RECURRING))
 # What a recurring task hands on to each task that it makes.
 _INHERITED = (
     "organization_id",
@@ -96,7 +86,7 @@ async def _tick(transaction: Transaction, recurring: Task) -> None:
     inherited = {name: recurring.values()[name] for name in _INHERITED}
     bound = {} if recurring.routed else {"agent_id": recurring.agent_id, "runtime": recurring.runtime}
     task = Task.new(
-        id=new_id(), **inherited, **bound, parent_id=recurring.id, ready_at=now, created_at=now, updated_at=now
+        id=new_id(), **inherited, **bound, recurring_id=recurring.id, ready_at=now, created_at=now, updated_at=now
     )
     await transaction.insert(task)
     transaction.emit("task.created", await admit(transaction, task))

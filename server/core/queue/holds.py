@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, update
 from server.core.queue.cancellation import each_open
 from server.core.queue.completion import end, failure
 from server.core.queue.rows import fresh
-from server.model import AGEING, Task, TaskKind, TaskStatus
+from server.model import AGEING, DUE, HELD_BACK, Task, TaskKind, TaskStatus
 from server.store.statement import Statement
 from server.store.transaction import Transaction
 
@@ -20,21 +20,11 @@ _HOLD = Statement[Any](
     .values(held=True, rank=None)
 )
 _LET_GO = Statement[Any](
-    update(Task.table())
-    .where(_tasks.agent_id == bindparam("agent"), _tasks.status == "pending", _tasks.held)
-    .values(held=False)
+    update(Task.table()).where(_tasks.agent_id == bindparam("agent"), HELD_BACK).values(held=False)
 )
 _ADMIT_OF_AGENT = Statement[Any](
     update(Task.table())
-    .where(
-        _tasks.agent_id == bindparam("agent"),
-        _tasks.status == "pending",
-        _tasks.rank.is_(None),
-        ~_tasks.held,
-        ~_tasks.paused,
-        _tasks.waiting_for == 0,
-        _tasks.ready_at <= bindparam("now"),
-    )
+    .where(_tasks.agent_id == bindparam("agent"), DUE, _tasks.ready_at <= bindparam("now"))
     .values(rank=_tasks.ready_at - _tasks.priority * AGEING)
 )
 _UNBIND = Statement[Any](

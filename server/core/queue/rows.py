@@ -6,11 +6,14 @@ from typing import Any
 
 from sqlalchemy import ARRAY, String, bindparam, func, select, text
 
+from server.core.shared.resource import Resource
 from server.model import Task, TaskKind
 from server.store.statement import Statement
 from server.store.transaction import Transaction
 
 _tasks = Task.table().c
+# Tasks as callers know them: installations are none.
+TASKS = Resource(Task, "task", _tasks.kind == TaskKind.EXECUTION.value)
 LOCK_HELD = Statement[Task](
     select(Task.table())
     .where(_tasks.status == "running", _tasks.lease_holder == bindparam("holder"))

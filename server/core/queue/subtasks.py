@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, func, select, update
 
 from server.core.queue.completion import Result, end, failure
 from server.core.queue.rows import LOCK
+from server.core.shared.resource import change
 from server.model import Dependency, Task, TaskStatus
 from server.store.statement import Statement
 from server.store.transaction import Reader, Transaction
@@ -38,13 +39,8 @@ async def subtask_ended(transaction: Transaction, task: Task) -> Task:
         return task
     left = task.waiting_for - 1
     if left > 0:
-        further = await transaction.update(
-            task,
-            waiting_for=left,
-            progress=_progress(task, left),
-            progress_at=transaction.now,
-            version=task.version + 1,
-            updated_at=transaction.now,
+        further = await change(
+            transaction, task, waiting_for=left, progress=_progress(task, left), progress_at=transaction.now
         )
         transaction.emit("task.progress", further)
         return further
@@ -67,13 +63,8 @@ async def subtask_retried(transaction: Transaction, part: Task) -> bool:
         return False
     if await transaction.run(_TELL_AGAIN, parent=parent.id, part=part.id):
         left = parent.waiting_for + 1
-        back = await transaction.update(
-            parent,
-            waiting_for=left,
-            progress=_progress(parent, left),
-            progress_at=transaction.now,
-            version=parent.version + 1,
-            updated_at=transaction.now,
+        back = await change(
+            transaction, parent, waiting_for=left, progress=_progress(parent, left), progress_at=transaction.now
         )
         transaction.emit("task.progress", back)
     return True

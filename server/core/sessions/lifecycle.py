@@ -8,13 +8,12 @@ from sqlalchemy import bindparam, func, select
 
 from server.core.identity.organizations import LOCK_ORGANIZATION
 from server.core.queue.cancellation import cancel_open
-from server.core.shared import idempotency
 from server.core.shared.call_context import Call
 from server.core.shared.count_cache import CountCache
-from server.core.shared.ids import parse_id
 from server.core.shared.pagination import Listing, Page
-from server.errors import Conflict, NotFound, TooMany, VersionMismatch
-from server.model import BY_HAND, MOVES, Session, SessionStatus, new_id
+from server.core.shared.resource import Resource, change
+from server.errors import Conflict, TooMany
+from server.model import Session, SessionKind, SessionStatus, new_id
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
@@ -25,18 +24,14 @@ SWEEP = 200
 _sessions = Session.table().c
 _live = _sessions.deleted_at.is_(None)
 _open = _sessions.status.in_(("created", "running"))
-_this = (
-    _sessions.id == bindparam("id"),
-    _sessions.organization_id == bindparam("organization"),
-    _live,
-)
-GET = Statement[Session](select(Session.table()).where(*_this), Session)
-LOCK = Statement[Session](select(Session.table()).where(*_this).with_for_update(key_share=True), Session)
+SESSIONS = Resource(Session, "session", _live)
 # Those that are started by hand have bounds of their own.
 _COUNT_OPEN = Statement[Any](
     select(func.count())
     .select_from(Session.table())
-    .where(_sessions.organization_id == bindparam("organization"), _open, _live, _sessions.type == "")
+    .where(
+        _sessions.organization_id == bindparam("organization"), _open, _live, _sessions.kind == SessionKind.PLAIN.value
+    )
 )
 _DUE = Statement[Session](
     select(Session.table())
@@ -63,9 +58,9 @@ _LIST = Listing(
 class Sessions:
     """The sessions of every organization; each call sees its own."""
 
-    def __init__(self, database: Database, totals: CountCache, *, open_sessions: int | None) -> None:
+    def __init__(self, database: Database, counts: CountCache, *, open_sessions: int | None) -> None:
         self._database = database
-        self._totals = totals
+        self._counts = counts
         self._open_sessions = open_sessions
 
     async def create(
@@ -73,9 +68,7 @@ class Sessions:
     ) -> Session:
         """A new session. Raises TooMany where the organization has as many open ones as it may."""
 
-        async def body(transaction: Transaction) -> Session:
-            if (known := await idempotency.done(transaction, call)) is not None:
-                return await find(transaction, call, known)
+        async def make(transaction: Transaction) -> Session:
             await self._check_open(transaction, call)
             now = transaction.now
             session = Session.new(
@@ -90,11 +83,10 @@ class Sessions:
                 expires_at=now + timeout_seconds * SECOND,
             )
             await transaction.insert(session)
-            await idempotency.mark(transaction, call, session.id)
             transaction.emit("session.created", session)
             return session
 
-        return await self._database.write(body)
+        return await SESSIONS.create(self._database, call, make)
 
     async def _check_open(self, transaction: Transaction, call: Call) -> None:
         if self._open_sessions is None:
@@ -110,10 +102,7 @@ class Sessions:
 
     async def get(self, call: Call, identifier: str) -> Session:
         """One session. Raises NotFound."""
-        session = await self._database.one(GET, id=parse_id("session", identifier), organization=call.organization_id)
-        if session is None:
-            raise NotFound("session", identifier)
-        return session
+        return await SESSIONS.get(self._database, call, identifier)
 
     async def page(self, call: Call, *, size: int, token: str, status: str | None) -> Page[Session]:
         """Sessions newest first, by page token."""
@@ -122,7 +111,7 @@ class Sessions:
     async def slice(self, call: Call, *, limit: int, offset: int, **filters: str | None) -> Page[Session]:
         """Sessions newest first, from an offset, with their number; filters: status, waiting, begun, unfinished."""
         return await _LIST.slice(
-            self._database, self._totals, call.organization_id, limit=limit, offset=offset, **filters
+            self._database, self._counts, call.organization_id, limit=limit, offset=offset, **filters
         )
 
     async def update(self, call: Call, identifier: str, *, name: str | None, description: str | None) -> Session:
@@ -130,39 +119,32 @@ class Sessions:
         given = {"name": name, "description": description}
         changes = {column: value for column, value in given.items() if value is not None}
 
-        async def body(transaction: Transaction) -> Session:
-            session = await lock(transaction, call, identifier)
-            if (await idempotency.done(transaction, call)) is not None:
-                return session
-            updated = await change_session(transaction, call, session, **changes)
+        async def act(transaction: Transaction, session: Session) -> Session:
+            updated = await change(transaction, session, **changes)
             transaction.emit("session.updated", updated)
             return updated
 
-        return await self._database.write(body)
+        return await SESSIONS.once(self._database, call, identifier, act)
 
     async def end(self, call: Call, identifier: str, status: SessionStatus, error: str = "") -> Session:
         """Ends a session and cancels its open tasks. Raises Conflict where it has ended."""
 
-        async def body(transaction: Transaction) -> Session:
-            session = await lock(transaction, call, identifier)
-            if (await idempotency.done(transaction, call)) is not None:
-                return session
-            session.check_move(status, BY_HAND if session.type else MOVES)
-            return await end_session(transaction, call, session, status, error=error)
+        async def act(transaction: Transaction, session: Session) -> Session:
+            session.check_move(status)
+            return await end_session(transaction, session, status, error=error)
 
-        return await self._database.write(body)
+        return await SESSIONS.once(self._database, call, identifier, act)
 
     async def delete(self, call: Call, identifier: str) -> Session:
         """Deletes a session and cancels its open tasks. Raises NotFound, VersionMismatch."""
 
-        async def body(transaction: Transaction) -> Session:
-            session = await lock(transaction, call, identifier)
+        async def act(transaction: Transaction, session: Session) -> Session:
             await cancel_open(transaction, organization=session.organization_id, session_id=session.id)
-            deleted = await change_session(transaction, call, session, deleted_at=transaction.now)
+            deleted = await change(transaction, session, deleted_at=transaction.now)
             transaction.emit("session.deleted", deleted)
             return deleted
 
-        return await self._database.write(body)
+        return await SESSIONS.once(self._database, call, identifier, act)
 
     async def expire(self) -> int:
         """Ends sessions whose time is up; returns how many, at most a sweep's worth."""
@@ -172,32 +154,15 @@ class Sessions:
         async def body(transaction: Transaction) -> int:
             due = await transaction.all(_DUE, now=transaction.now)
             for session in due:
-                await end_session(transaction, None, session, SessionStatus.EXPIRED)
+                await end_session(transaction, session, SessionStatus.EXPIRED)
             return len(due)
 
         return await self._database.write(body)
 
 
-async def find(transaction: Transaction, call: Call, session_id: str) -> Session:
-    """One session by its digits, inside a transaction. Raises NotFound."""
-    session = await transaction.one(GET, id=session_id, organization=call.organization_id)
-    if session is None:
-        raise NotFound("session", session_id)
-    return session
-
-
-async def lock(transaction: Transaction, call: Call, identifier: str) -> Session:
-    """One session, which nobody else changes until this transaction ends. Raises NotFound."""
-    digits = parse_id("session", identifier)
-    session = await transaction.one(LOCK, id=digits, organization=call.organization_id)
-    if session is None:
-        raise NotFound("session", identifier)
-    return session
-
-
 async def lock_open(transaction: Transaction, call: Call, identifier: str) -> Session:
     """One session that takes tasks, locked. Raises NotFound, and Conflict where it has ended or is due."""
-    session = await lock(transaction, call, identifier)
+    session = await SESSIONS.lock(transaction, call, identifier)
     if session.ended:
         raise Conflict(
             f"the session is {session.status} and takes no more work",
@@ -213,7 +178,7 @@ def tasks_wait(session: Session) -> bool:
     """Whether tasks of an open session wait for it to run."""
     if session.status == SessionStatus.RUNNING:
         return False
-    return session.type != "" or session.status != SessionStatus.CREATED
+    return session.kind != SessionKind.PLAIN or session.status != SessionStatus.CREATED
 
 
 async def begin_iteration(transaction: Transaction, call: Call, identifier: str) -> Session:
@@ -236,13 +201,12 @@ async def begin_iteration(transaction: Transaction, call: Call, identifier: str)
         )
     if session.status == SessionStatus.RUNNING:
         return await transaction.update(session, iterations=session.iterations + 1)
-    running = await transaction.update(
+    running = await change(
+        transaction,
         session,
         status=SessionStatus.RUNNING.value,
         iterations=session.iterations + 1,
-        version=session.version + 1,
         started_at=transaction.now,
-        updated_at=transaction.now,
     )
     transaction.emit("session.running", running)
     return running
@@ -255,22 +219,11 @@ def stop_clock(session: Session, now: int) -> dict[str, Any]:
     return {"ran": session.ran + now - session.resumed_at, "resumed_at": None}
 
 
-async def end_session(
-    transaction: Transaction, call: Call | None, session: Session, status: SessionStatus, **values: Any
-) -> Session:
+async def end_session(transaction: Transaction, session: Session, status: SessionStatus, **values: Any) -> Session:
     """Ends a session, which is locked, with these values, and cancels its open tasks."""
     now = transaction.now
     values = {"status": status.value, **values, **stop_clock(session, now), "completed_at": now}
-    over = await change_session(transaction, call, session, **values)
+    over = await change(transaction, session, **values)
     transaction.emit(f"session.{status.value}", over)
     await cancel_open(transaction, organization=session.organization_id, session_id=session.id)
     return over
-
-
-async def change_session(transaction: Transaction, call: Call | None, session: Session, **values: Any) -> Session:
-    """A session with these values. Raises VersionMismatch."""
-    if call is not None:
-        if call.if_match and call.if_match != session.version:
-            raise VersionMismatch(call.if_match, session.version)
-        await idempotency.mark(transaction, call, session.id)
-    return await transaction.update(session, **values, updated_at=transaction.now, version=session.version + 1)

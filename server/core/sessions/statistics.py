@@ -9,10 +9,8 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 
 from server.core.queue.session_counters import counts_of
-from server.core.sessions import lifecycle
+from server.core.sessions.lifecycle import SESSIONS
 from server.core.shared.call_context import Call
-from server.core.shared.ids import parse_id
-from server.errors import NotFound
 from server.model import Session, SessionCount, SessionStatus
 from server.store.database import Database
 from server.store.statement import Statement
@@ -54,10 +52,7 @@ class SessionStatistics:
 
     async def counted(self, call: Call, identifier: str) -> tuple[Session, SessionCount]:
         """One session and what it counts. Raises NotFound."""
-        digits = parse_id("session", identifier)
-        session = await self._database.one(lifecycle.GET, id=digits, organization=call.organization_id)
-        if session is None:
-            raise NotFound("session", identifier)
+        session = await SESSIONS.get(self._database, call, identifier)
         return session, (await self.counts([session]))[0]
 
     async def statistics(self, call: Call) -> Statistics:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import Any
 
+from server.bounded import Bounded
 from server.store.database import Database
 from server.store.feed import HEAD
 from server.store.statement import Statement
@@ -17,7 +17,7 @@ class CountCache:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._known: OrderedDict[tuple[Any, ...], tuple[int, int]] = OrderedDict()
+        self._known: Bounded[tuple[Any, ...], tuple[int, int]] = Bounded(KEPT)
 
     async def count(self, organization: str, statement: Statement[Any], **parameters: Any) -> int:
         """The value of a `SELECT count(*)` over rows of `organization`."""
@@ -28,6 +28,4 @@ class CountCache:
         if known is None or known[0] != head:
             rows = await self._database.scan(statement, organization=organization, **parameters)
             known = self._known[key] = (head, rows[0][0])
-            if len(self._known) > KEPT:
-                self._known.popitem(last=False)
         return known[1]

@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from server.core.agents import registry
 from server.core.agents.deployment import entry_of
 from server.core.agents.entry_point import bind_problem
-from server.core.agents.registry import AgentRegistry
-from server.core.queue.admission import admit
+from server.core.agents.registry import AGENTS, AgentRegistry
 from server.core.queue.cancellation import request_cancel
 from server.core.queue.creation import NewTask, create_task
-from server.core.queue.rows import LOCK
+from server.core.queue.routing.admission import admit
+from server.core.queue.rows import TASKS
 from server.core.sessions.lifecycle import begin_iteration
 from server.core.shared import idempotency
 from server.core.shared.call_context import Call
-from server.core.shared.ids import parse_filter, parse_id
-from server.core.tasks.queries import GET
+from server.core.shared.ids import parse_filter
+from server.core.shared.resource import change
 from server.core.tasks.retry import begin_again
-from server.errors import Conflict, InvalidRequest, NotFound
-from server.model import Agent, AgentRuntime, Task, TaskKind, TaskStatus
+from server.errors import Conflict, InvalidRequest
+from server.model import Agent, AgentRuntime, Task, TaskStatus
 from server.store.database import Database
 from server.store.transaction import Transaction
 
@@ -42,14 +41,10 @@ class TaskCommands:
         """
         text = new.check()
 
-        async def body(transaction: Transaction) -> Task:
-            if (known := await idempotency.done(transaction, call)) is not None:
-                return await _find(transaction, call, known)
-            task = await self._make(transaction, call, new, text, {})
-            await idempotency.mark(transaction, call, task.id)
-            return task
+        async def make(transaction: Transaction) -> Task:
+            return await self._make(transaction, call, new, text, {})
 
-        return await self._database.write(body)
+        return await TASKS.create(self._database, call, make)
 
     async def create_all(self, call: Call, news: Sequence[NewTask]) -> list[Task]:
         """New tasks, all of them or none. `depends_on` may name the keys of others. Raises as `create` does."""
@@ -60,7 +55,7 @@ class TaskCommands:
 
         async def body(transaction: Transaction) -> list[Task]:
             if (known := await idempotency.done(transaction, call)) is not None:
-                return [await _find(transaction, call, each) for each in known.split()]
+                return [await TASKS.get(transaction, call, each) for each in known.split()]
             made: dict[int, Task] = {}
             by_key: dict[str, str] = {}
             cache: dict[str, Agent] = {}
@@ -84,7 +79,7 @@ class TaskCommands:
         if new.agent_id:
             agent = cache.get(new.agent_id)
             if agent is None:
-                agent = cache[new.agent_id] = await registry.find(transaction, call, parse_id("agent", new.agent_id))
+                agent = cache[new.agent_id] = await AGENTS.get(transaction, call, new.agent_id)
             if agent.runtime == AgentRuntime.PYTHON:
                 self._agents.check_sandbox()
                 _check_input(agent, new.input, new.input_field)
@@ -102,23 +97,12 @@ class TaskCommands:
 
     async def cancel(self, call: Call, identifier: str) -> Task:
         """Cancels a pending task, asks the holder of a running one to, and leaves an ended one as it is."""
-
-        async def body(transaction: Transaction) -> Task:
-            task = await _lock(transaction, call, identifier)
-            if (await idempotency.done(transaction, call)) is not None:
-                return task
-            await idempotency.mark(transaction, call, task.id)
-            return await request_cancel(transaction, task)
-
-        return await self._database.write(body)
+        return await TASKS.once(self._database, call, identifier, request_cancel)
 
     async def retry(self, call: Call, identifier: str) -> Task:
         """Puts a failed or cancelled task back into the queue, with all its retries. Raises Conflict for others."""
 
-        async def body(transaction: Transaction) -> Task:
-            task = await _lock(transaction, call, identifier)
-            if (await idempotency.done(transaction, call)) is not None:
-                return task
+        async def act(transaction: Transaction, task: Task) -> Task:
             ended_badly = task.status in (TaskStatus.FAILED, TaskStatus.CANCELLED)
             if not ended_badly or task.workflow_run_id is not None or task.subtasks:
                 what = "only failed and cancelled ones are retried"
@@ -129,8 +113,8 @@ class TaskCommands:
                     reason="NOT_RETRYABLE",
                     details={"status": task.status},
                 )
-            await idempotency.mark(transaction, call, task.id)
-            waiting = await transaction.update(
+            waiting = await change(
+                transaction,
                 task,
                 status=TaskStatus.PENDING.value,
                 **await begin_again(transaction, call, task),
@@ -143,28 +127,12 @@ class TaskCommands:
                 progress=None,
                 completed_at=None,
                 error=None,
-                version=task.version + 1,
-                updated_at=transaction.now,
             )
             waiting = await admit(transaction, waiting)
             transaction.emit("task.retrying", waiting)
             return waiting
 
-        return await self._database.write(body)
-
-
-async def _find(transaction: Transaction, call: Call, task_id: str) -> Task:
-    task = await transaction.one(GET, id=task_id, organization=call.organization_id)
-    if task is None:
-        raise NotFound("task", task_id)
-    return task
-
-
-async def _lock(transaction: Transaction, call: Call, identifier: str) -> Task:
-    task = await transaction.one(LOCK, id=parse_id("task", identifier))
-    if task is None or task.organization_id != call.organization_id or task.kind != TaskKind.EXECUTION:
-        raise NotFound("task", identifier)
-    return task
+        return await TASKS.once(self._database, call, identifier, act)
 
 
 def _in_order(news: Sequence[NewTask]) -> list[int]:

@@ -8,11 +8,12 @@ from typing import Any
 
 from sqlalchemy import and_, bindparam, not_, or_, select
 
+from server.core.queue.rows import TASKS
 from server.core.shared.call_context import Call
 from server.core.shared.count_cache import CountCache
 from server.core.shared.ids import parse_filter, parse_id
 from server.core.shared.pagination import Listing, Page
-from server.errors import NotFound, Unavailable
+from server.errors import Unavailable
 from server.model import ENDED, Attempt, Task, TaskKind, TaskLog
 from server.store.database import Database
 from server.store.feed import Feeds
@@ -25,14 +26,6 @@ SHOWN_LOGS = 100
 
 _tasks = Task.table().c
 _shown = _tasks.kind == TaskKind.EXECUTION.value
-GET = Statement[Task](
-    select(Task.table()).where(
-        _tasks.id == bindparam("id"), _tasks.organization_id == bindparam("organization"), _shown
-    ),
-    Task,
-)
-
-
 # What somebody may begin: it waits for nothing, and there is somebody, or something to find somebody by.
 _ready = and_(
     _tasks.waiting_for == 0,
@@ -47,7 +40,7 @@ def _listing(light: Sequence[str], short: Sequence[str] = ()) -> Listing[Task]:
     return Listing(
         Task,
         [_shown],
-        ["status", "agent_id", "session_id", "priority", "type", "workflow_run_id", "parent_id"],
+        ["status", "agent_id", "session_id", "priority", "type", "workflow_run_id"],
         light=light,
         short=short,
         spans={
@@ -58,7 +51,9 @@ def _listing(light: Sequence[str], short: Sequence[str] = ()) -> Listing[Task]:
             "ready": _ready,
             "not_ready": and_(_tasks.waiting_for == 0, not_(_ready)),
             # Those that are no part of another one.
-            "whole": _tasks.parent_id.is_(None),
+            "whole": and_(_tasks.parent_id.is_(None), _tasks.recurring_id.is_(None)),
+            # Subtasks of one, or what a recurring one has made.
+            "parent_id": or_(_tasks.parent_id == bindparam("parent_id"), _tasks.recurring_id == bindparam("parent_id")),
         },
         indexed=["agent_id", "session_id", "workflow_run_id", "parent_id"],
     )
@@ -89,20 +84,14 @@ _IDS = {"agent_id": "agent", "session_id": "session", "workflow_run_id": "workfl
 class TaskQueries:
     """Reads the tasks of every organization; each call sees its own."""
 
-    def __init__(self, database: Database, totals: CountCache, feeds: Feeds) -> None:
+    def __init__(self, database: Database, counts: CountCache, feeds: Feeds) -> None:
         self._database = database
-        self._totals = totals
+        self._counts = counts
         self._feeds = feeds
 
     async def get(self, call: Call, identifier: str) -> Task:
         """One task. Raises NotFound."""
-        return await self._get(call, parse_id("task", identifier), identifier)
-
-    async def _get(self, call: Call, task_id: str, shown: str) -> Task:
-        task = await self._database.one(GET, id=task_id, organization=call.organization_id)
-        if task is None:
-            raise NotFound("task", shown)
-        return task
+        return await TASKS.get(self._database, call, identifier)
 
     async def page(self, call: Call, *, size: int, token: str, **filters: Any) -> Page[Task]:
         """Tasks newest first and without long texts, by page token; filters that are None or empty do not count."""
@@ -112,7 +101,7 @@ class TaskQueries:
         """Tasks newest first and without long texts, from an offset, with their number; `results` for short outputs."""
         listing = _LIST_WITH_RESULTS if results else _LIST
         return await listing.slice(
-            self._database, self._totals, call.organization_id, limit=limit, offset=offset, **_digits(filters)
+            self._database, self._counts, call.organization_id, limit=limit, offset=offset, **_digits(filters)
         )
 
     async def logs(self, task: Task, limit: int = SHOWN_LOGS) -> list[TaskLog]:
@@ -130,7 +119,7 @@ class TaskQueries:
             seen = 0
             while True:
                 changed.clear()
-                task = await self._get(call, task_id, identifier)
+                task = await self.get(call, identifier)
                 if task.version > seen:
                     seen = task.version
                     yield task
@@ -147,11 +136,11 @@ class TaskQueries:
                 async with asyncio.timeout(seconds):
                     while task.status not in ENDED and not self._feeds.patience_is_over:
                         changed.clear()
-                        task = await self._get(call, task.id, task.id)
+                        task = await self.get(call, task.id)
                         if task.status not in ENDED:
                             await set_within(changed, LOOK_SECONDS)
             except TimeoutError:
-                return await self._get(call, task.id, task.id)
+                return await self.get(call, task.id)
         return task
 
 

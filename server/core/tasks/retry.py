@@ -7,12 +7,12 @@ from typing import Any
 
 from sqlalchemy import bindparam, select, update
 
-from server.core.agents import registry
+from server.core.agents.registry import AGENTS
 from server.core.queue.creation import check_agent
 from server.core.queue.schedule import next_runs
 from server.core.queue.session_counters import count_in_session
 from server.core.queue.subtasks import subtask_retried
-from server.core.sessions import lifecycle
+from server.core.sessions.lifecycle import SESSIONS, tasks_wait
 from server.core.shared.call_context import Call
 from server.errors import Conflict
 from server.model import Dependency, Task, TaskStatus
@@ -40,17 +40,17 @@ async def begin_again(transaction: Transaction, call: Call, task: Task) -> dict[
     """What changes in an ended task that waits again. Raises Conflict or NotFound where it could never run."""
     changes: dict[str, Any] = {"ready_at": transaction.now, "next_run_at": None}
     if task.session_id is not None:
-        session = await lifecycle.lock(transaction, call, task.session_id)
+        session = await SESSIONS.lock(transaction, call, task.session_id)
         if session.ended:
             raise Conflict("its session has ended", reason="SESSION_ENDED", details={"session_status": session.status})
-        changes["paused"] = lifecycle.tasks_wait(session)
+        changes["paused"] = tasks_wait(session)
         if task.status == TaskStatus.FAILED:
             count_in_session(transaction, session.id, failed=-1)
     if task.routed:
         # Whoever was best for it then need not be now.
         changes.update(agent_id=None, routed=False, runtime=None)
     elif task.agent_id is not None:
-        changes["held"] = check_agent(await registry.find(transaction, call, task.agent_id))
+        changes["held"] = check_agent(await AGENTS.get(transaction, call, task.agent_id))
     elif not task.route:
         # Somebody has to name the agent, as before.
         changes["ready_at"] = None

@@ -6,17 +6,16 @@ from typing import Any
 
 from sqlalchemy import BigInteger, bindparam, select, update
 
-from server.core.agents import registry
 from server.core.agents.presence import LIVE, LOCK_AGENT, mark_present
 from server.core.agents.profile import AgentProfile
-from server.core.identity.api_keys import issue_agent_token, revoke_agent_tokens
+from server.core.agents.registry import AGENTS, remove
+from server.core.identity.api_keys import issue_agent_token
 from server.core.identity.organizations import LOCK_ORGANIZATION
-from server.core.monitoring import alerts
 from server.core.queue.cancellation import cancel_open
 from server.core.queue.claims import until
 from server.core.queue.holds import unbind
 from server.core.queue.lease_service import release
-from server.core.queue.matching import index_skills, unindex_skills
+from server.core.queue.routing.matching import index_skills
 from server.core.shared import idempotency
 from server.core.shared.call_context import Call
 from server.core.shared.ids import parse_id
@@ -93,7 +92,7 @@ class AgentHeartbeats:
 
         async def body(transaction: Transaction) -> tuple[Agent, str]:
             if (known := await idempotency.done(transaction, call)) is not None:
-                return await registry.find(transaction, call, known), ""
+                return await AGENTS.get(transaction, call, known), ""
             # Two at once must not both find the name free.
             await transaction.one(LOCK_ORGANIZATION, organization=call.organization_id)
             taken = await transaction.one(_NAMED, organization=call.organization_id, name=name)
@@ -127,12 +126,10 @@ class AgentHeartbeats:
 
         Raises NotFound, and Conflict for an agent with code of its own.
         """
-        digits = parse_id("agent", identifier)
 
         async def body(transaction: Transaction) -> None:
-            agent = await transaction.one(registry.GET, id=digits, organization=call.organization_id)
-            if agent is None:
-                raise NotFound("agent", identifier)
+            agent = await AGENTS.get(transaction, call, identifier)
+            digits = agent.id
             if agent.runtime != AgentRuntime.EXTERNAL:
                 raise Conflict("the agent runs its own code here, so it sends no heartbeats", reason="NOT_EXTERNAL")
             now = transaction.now
@@ -172,8 +169,7 @@ class AgentHeartbeats:
         digits = parse_id("agent", identifier)
 
         async def body(transaction: Transaction) -> Agent:
-            if await transaction.one(registry.GET, id=digits, organization=call.organization_id) is None:
-                raise NotFound("agent", identifier)
+            await AGENTS.get(transaction, call, identifier)
             worker = await transaction.one(_LOCK_WORKER, agent=digits, organization=call.organization_id)
             for task in await transaction.all(_DONE_BY_WORKERS, agent=digits):
                 # What others may do, or be given, whichever worker of this one does it.
@@ -188,14 +184,7 @@ class AgentHeartbeats:
             agent = await transaction.one(LOCK_AGENT, agent=digits)
             if agent is None or agent.deleted_at is not None:
                 raise NotFound("agent", identifier)
-            await unindex_skills(transaction, agent)
-            await revoke_agent_tokens(transaction, digits, transaction.now)
-            await alerts.resolve(transaction, agent.organization_id, "agent_lost", subject=digits)
-            gone = await transaction.update(
-                agent, deleted_at=transaction.now, updated_at=transaction.now, version=agent.version + 1
-            )
-            transaction.emit("agent.deleted", gone)
-            return gone
+            return await remove(transaction, agent)
 
         return await self._database.write(body)
 

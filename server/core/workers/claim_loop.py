@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, select
 
-from server.core.queue.matching import words
+from server.core.queue.routing.matching import words
 from server.core.queue.rows import COUNT_RUNNING
 from server.core.workers.consumer import Consumer
-from server.model import Agent, AgentStatus, Task
+from server.model import CLAIMABLE, Agent, AgentStatus, Task
 from server.store.database import Database
 from server.store.forever import forever, set_within
 from server.store.statement import Statement
@@ -24,19 +24,18 @@ AT_ONCE = 16
 
 _tasks = Task.table().c
 _agents = Agent.table().c
-_claimable = (_tasks.status == "pending", _tasks.rank.is_not(None))
 AGENT = Statement[Agent](
     select(Agent.table()).where(_agents.id == bindparam("agent"), _agents.deleted_at.is_(None)), Agent
 )
 _WAITING = Statement[Any](
     select(func.count()).select_from(
         select(_tasks.id)
-        .where(*_claimable, _tasks.runtime == bindparam("runtime"), _tasks.agent_id == bindparam("agent"))
+        .where(CLAIMABLE, _tasks.runtime == bindparam("runtime"), _tasks.agent_id == bindparam("agent"))
         .limit(bindparam("limit"))
         .subquery()
     )
 )
-_unrouted = (*_claimable, _tasks.organization_id == bindparam("organization"), _tasks.agent_id.is_(None))
+_unrouted = (CLAIMABLE, _tasks.organization_id == bindparam("organization"), _tasks.agent_id.is_(None))
 _ANY_UNROUTED = Statement[Any](select(_tasks.id).where(*_unrouted).limit(1))
 _UNROUTED = Statement[Any](
     select(func.count()).select_from(

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from server.core.queue.claims import CLAIMABLE, Claims
+from server.core.queue.claims import CLAIMABLE_AFTER, Claims
 from server.core.queue.fencing import is_current
 from server.core.workers.claim_loop import AGENT, ClaimLoop
 from server.core.workers.consumer import Consumer
@@ -169,7 +169,7 @@ class WorkerHub:
         for event in events:
             values = event.values()
             kind = values["type"]
-            if kind in CLAIMABLE:
+            if kind in CLAIMABLE_AFTER:
                 self._wake(values["agent_id"], values["organization_id"])
             if kind in LEASE_ENDS:
                 self._ended(event)
@@ -200,7 +200,7 @@ class WorkerHub:
             return
         # Not its own word, and not about an attempt of somebody before: then it has been taken from the worker.
         known = (values["resource_id"], attempt) in consumer.book.settling
-        if not known and json.loads(values["payload"]).get("attempt", 0) == attempt:
+        if not known and _attempt_of(event) == attempt:
             consumer.lose(values["resource_id"])
 
     def _agent_changed(self, kind: str, agent_id: str, organization: str) -> None:
@@ -240,6 +240,14 @@ class WorkerHub:
                     if consumer is not None:
                         consumer.cancel(row[0])
             await asyncio.sleep(REMOTE_CANCEL_SECONDS)
+
+
+def _attempt_of(event: Event) -> int:
+    """Which attempt an event of a task is about."""
+    if isinstance(event.record, Task):
+        return event.record.attempt
+    attempt: int = json.loads(event.payload).get("attempt", 0)
+    return attempt
 
 
 def _superseded() -> Unavailable:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from server.bounded import Bounded
+
 # A lease by its task and its fencing token.
 LeaseName = tuple[str, int]
 PAST = 4096
@@ -19,7 +21,7 @@ class LeaseBook:
         self.settling: set[LeaseName] = set()
         # Those whose cancellation the worker has acknowledged.
         self.acknowledged: set[LeaseName] = set()
-        self._past: dict[LeaseName, None] = {}
+        self._past: Bounded[LeaseName, None] = Bounded(PAST)
 
     def holds(self, task_id: str, attempt: int) -> bool:
         """Whether the worker has this lease, as far as is known here."""
@@ -33,8 +35,6 @@ class LeaseBook:
         """The worker knows that this lease has ended, and need not be told again."""
         self.acknowledged.discard(lease)
         self._past[lease] = None
-        if len(self._past) > PAST:
-            del self._past[next(iter(self._past))]
 
     def add(self, leases: Iterable[LeaseName]) -> None:
         """The worker has these leases."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from sqlalchemy import bindparam, select, text
+from sqlalchemy import bindparam, select
 
 from server.core.agents.presence import LIVE, LOCK_AGENT, mark_present
 from server.core.queue.cancellation import cancel_open
 from server.core.queue.holds import unbind, unhold
-from server.model import Agent, Task, Worker
+from server.model import CLAIMABLE, HELD_BACK, Agent, Task, Worker
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
@@ -30,9 +30,8 @@ _workers = Worker.table().c
 _HELD = Statement[Any](
     select(_tasks.agent_id)
     .join(Agent.table(), _agents.id == _tasks.agent_id)
-    # In the words of the index, because SQLite only then knows it for the same.
     .where(
-        text("tasks.status = 'pending' AND tasks.held"),
+        HELD_BACK,
         _agents.status != "installing",
         _agents.disabled_at.is_(None),
         _agents.deleted_at.is_(None),
@@ -52,8 +51,7 @@ _ROUTED = Statement[Any](
     .join(Agent.table(), _agents.id == _tasks.agent_id)
     .where(
         _tasks.runtime == bindparam("runtime"),
-        _tasks.status == "pending",
-        _tasks.rank.is_not(None),
+        CLAIMABLE,
         _tasks.routed,
         _agents.status != "active",
     )

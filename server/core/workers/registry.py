@@ -9,15 +9,16 @@ from typing import Any
 
 from sqlalchemy import bindparam, select, update
 
-from server.core.agents import registry
 from server.core.agents.presence import LIVE, LOCK_AGENT, mark_absent, mark_present
+from server.core.agents.registry import AGENTS
 from server.core.queue.fencing import Lease
 from server.core.queue.lease_service import LeaseService, release
 from server.core.queue.rows import LOCK_HELD
 from server.core.shared import idempotency
 from server.core.shared.call_context import Call
-from server.core.shared.ids import parse_filter, parse_id
+from server.core.shared.ids import parse_filter
 from server.core.shared.pagination import Listing, Page
+from server.core.shared.resource import Resource
 from server.errors import Conflict, InvalidRequest, NotFound
 from server.model import AgentRuntime, Task, Worker, WorkerStatus, new_id
 from server.store.database import Database
@@ -34,16 +35,7 @@ TOUCH_MICROSECONDS = 3_000_000
 
 _workers = Worker.table().c
 _tasks = Task.table().c
-_GET = Statement[Worker](
-    select(Worker.table()).where(_workers.id == bindparam("id"), _workers.organization_id == bindparam("organization")),
-    Worker,
-)
-_LOCK = Statement[Worker](
-    select(Worker.table())
-    .where(_workers.id == bindparam("id"), _workers.organization_id == bindparam("organization"))
-    .with_for_update(key_share=True),
-    Worker,
-)
+WORKERS = Resource(Worker, "worker")
 _HELD = Statement[Task](
     select(Task.table()).where(_tasks.status == "running", _tasks.lease_holder == bindparam("holder")), Task
 )
@@ -89,9 +81,9 @@ class WorkerRegistry:
 
         async def body(transaction: Transaction) -> tuple[Worker, list[Task]]:
             if (made := await idempotency.done(transaction, call)) is not None:
-                worker = await _locked(transaction, call, made)
+                worker = await WORKERS.lock(transaction, call, made)
                 return worker, await transaction.all(_HELD, holder=worker.holder)
-            agent = await registry.find(transaction, call, parse_id("agent", agent_id))
+            agent = await AGENTS.get(transaction, call, agent_id)
             if agent.runtime != AgentRuntime.EXTERNAL:
                 raise Conflict("the agent runs its own code here, so it takes no workers", reason="NOT_EXTERNAL")
             # Somebody may just be disabling it, or its last worker be leaving.
@@ -100,7 +92,7 @@ class WorkerRegistry:
                 raise Conflict("the agent is disabled", reason="AGENT_INACTIVE")
             now = transaction.now
             if worker_id:
-                known = await _locked(transaction, call, worker_id)
+                known = await WORKERS.lock(transaction, call, worker_id)
                 if known.agent_id != agent.id:
                     raise NotFound("worker", worker_id)
                 worker = await transaction.update(
@@ -134,10 +126,7 @@ class WorkerRegistry:
 
     async def get(self, call: Call, identifier: str) -> Worker:
         """One worker. Raises NotFound."""
-        worker = await self._database.one(_GET, id=parse_id("worker", identifier), organization=call.organization_id)
-        if worker is None:
-            raise NotFound("worker", identifier)
-        return worker
+        return await WORKERS.get(self._database, call, identifier)
 
     async def page(
         self, call: Call, *, size: int, token: str = "", agent_id: str = "", status: str = ""
@@ -175,7 +164,7 @@ class WorkerRegistry:
         kept = await self._leases.keep(worker.holder, named) if named else []
 
         async def body(transaction: Transaction) -> None:
-            known = await _locked(transaction, call, worker.id)
+            known = await WORKERS.lock(transaction, call, worker.id)
             given = {"cpu_usage": cpu_usage, "memory_usage": memory_usage}
             changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
             if known.status == WorkerStatus.GONE:
@@ -186,7 +175,7 @@ class WorkerRegistry:
             if lost:
                 agent = await transaction.one(LOCK_AGENT, agent=known.agent_id)
             elif not kept:
-                agent = await transaction.one(registry.GET, id=known.agent_id, organization=known.organization_id)
+                agent = await AGENTS.find(transaction, known.organization_id, known.agent_id)
             there = agent is not None and agent.deleted_at is None
             if not there and not kept:
                 raise NotFound("agent", f"agent_{known.agent_id}")
@@ -255,7 +244,7 @@ class WorkerRegistry:
 
     async def _move(self, call: Call, worker: Worker, status: WorkerStatus) -> Worker:
         async def body(transaction: Transaction) -> Worker:
-            known = await _locked(transaction, call, worker.id)
+            known = await WORKERS.lock(transaction, call, worker.id)
             ended = transaction.now if status == WorkerStatus.GONE else None
             moved = await transaction.update(
                 known,
@@ -269,10 +258,3 @@ class WorkerRegistry:
             return moved
 
         return await self._database.write(body)
-
-
-async def _locked(transaction: Transaction, call: Call, identifier: str) -> Worker:
-    worker = await transaction.one(_LOCK, id=parse_id("worker", identifier), organization=call.organization_id)
-    if worker is None:
-        raise NotFound("worker", identifier)
-    return worker

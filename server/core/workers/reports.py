@@ -14,6 +14,7 @@ from server.core.queue.fencing import Finish, StaleLease, shown_holder, stale_le
 from server.core.queue.lease_service import LeaseService, release
 from server.core.queue.rows import LOCK
 from server.core.shared.json_limits import problem_in
+from server.core.shared.resource import change
 from server.errors import Conflict, InvalidRequest, NotFound
 from server.model import Task, TaskLog, TaskStatus, Worker
 from server.store.database import Database
@@ -146,12 +147,7 @@ class WorkerReports:
                 raise NotCancelled(task)
             if task.cancel_acknowledged_at is not None:
                 return task
-            changed = await transaction.update(
-                task,
-                cancel_acknowledged_at=transaction.now,
-                updated_at=transaction.now,
-                version=task.version + 1,
-            )
+            changed = await change(transaction, task, cancel_acknowledged_at=transaction.now)
             transaction.emit("task.cancel_acknowledged", changed)
             return changed
 
@@ -213,14 +209,13 @@ async def _note(transaction: Transaction, worker: Worker, note: Note) -> Task:
         await _write(transaction, task, note.lines)
     if note.progress is None and not note.message:
         return task
-    changed = await transaction.update(
+    changed = await change(
+        transaction,
         task,
         progress=float(note.progress) if note.progress is not None else task.progress,
         progress_message=note.message[:MAX_LOG_CHARACTERS],
         # How long the rest takes is guessed from this, so it goes with the figure.
         progress_at=transaction.now if note.progress is not None else task.progress_at,
-        updated_at=transaction.now,
-        version=task.version + 1,
     )
     transaction.emit("task.progress", changed)
     return changed

@@ -9,14 +9,13 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 
 from server.core.queue.creation import json_text
-from server.core.shared import idempotency
 from server.core.shared.call_context import Call
 from server.core.shared.count_cache import CountCache
-from server.core.shared.ids import parse_id
 from server.core.shared.pagination import Listing, Page
+from server.core.shared.resource import Resource, change
 from server.core.workflows import progression, runs
 from server.core.workflows.step_spec import Step, check_parameters, checked_steps
-from server.errors import Conflict, NotFound, VersionMismatch
+from server.errors import Conflict
 from server.model import Priority, Workflow, WorkflowRun, WorkflowStatus, new_id
 from server.store.database import Database
 from server.store.statement import Statement
@@ -25,13 +24,7 @@ from server.store.transaction import Transaction
 _workflows = Workflow.table().c
 _runs = WorkflowRun.table().c
 _live = _workflows.deleted_at.is_(None)
-_this = select(Workflow.table()).where(
-    _workflows.id == bindparam("id"), _workflows.organization_id == bindparam("organization"), _live
-)
-_GET = Statement[Workflow](_this, Workflow)
-_LOCK = Statement[Workflow](_this.with_for_update(key_share=True), Workflow)
-# Any number may execute a workflow at once, and meanwhile nobody changes or deletes it.
-_SHARE = Statement[Workflow](_this.with_for_update(read=True), Workflow)
+WORKFLOWS = Resource(Workflow, "workflow", _live)
 _LIST = Listing(Workflow, [_live], ["status"])
 _COUNT_OPEN = Statement[Any](
     select(func.count())
@@ -43,9 +36,9 @@ _COUNT_OPEN = Statement[Any](
 class WorkflowDefinitions:
     """The workflows of every organization; each call sees its own."""
 
-    def __init__(self, database: Database, totals: CountCache) -> None:
+    def __init__(self, database: Database, counts: CountCache) -> None:
         self._database = database
-        self._totals = totals
+        self._counts = counts
 
     async def create(
         self,
@@ -59,9 +52,7 @@ class WorkflowDefinitions:
         """A new workflow. Its agents need not be there yet. Raises InvalidRequest."""
         text = _steps_text(steps)
 
-        async def body(transaction: Transaction) -> Workflow:
-            if (known := await idempotency.done(transaction, call)) is not None:
-                return await _find(transaction, call, known, _GET)
+        async def make(transaction: Transaction) -> Workflow:
             now = transaction.now
             workflow = Workflow.new(
                 id=new_id(),
@@ -74,20 +65,14 @@ class WorkflowDefinitions:
                 updated_at=now,
             )
             await transaction.insert(workflow)
-            await idempotency.mark(transaction, call, workflow.id)
             transaction.emit("workflow.created", workflow)
             return workflow
 
-        return await self._database.write(body)
+        return await WORKFLOWS.create(self._database, call, make)
 
     async def get(self, call: Call, identifier: str) -> Workflow:
         """One workflow. Raises NotFound."""
-        workflow = await self._database.one(
-            _GET, id=parse_id("workflow", identifier), organization=call.organization_id
-        )
-        if workflow is None:
-            raise NotFound("workflow", identifier)
-        return workflow
+        return await WORKFLOWS.get(self._database, call, identifier)
 
     async def page(self, call: Call, *, size: int, token: str, status: str | None) -> Page[Workflow]:
         """Workflows newest first, by page token."""
@@ -96,7 +81,7 @@ class WorkflowDefinitions:
     async def slice(self, call: Call, *, limit: int, offset: int, status: str | None) -> Page[Workflow]:
         """Workflows newest first, from an offset, with their number."""
         return await _LIST.slice(
-            self._database, self._totals, call.organization_id, limit=limit, offset=offset, status=status
+            self._database, self._counts, call.organization_id, limit=limit, offset=offset, status=status
         )
 
     async def update(
@@ -118,21 +103,17 @@ class WorkflowDefinitions:
         }
         changes = {column: value for column, value in given.items() if value is not None}
 
-        async def body(transaction: Transaction) -> Workflow:
-            workflow = await _find(transaction, call, identifier, _LOCK)
-            if (await idempotency.done(transaction, call)) is not None:
-                return workflow
-            changed = await _changed(transaction, call, workflow, **changes)
+        async def act(transaction: Transaction, workflow: Workflow) -> Workflow:
+            changed = await change(transaction, workflow, **changes)
             transaction.emit("workflow.updated", changed)
             return changed
 
-        return await self._database.write(body)
+        return await WORKFLOWS.once(self._database, call, identifier, act)
 
     async def delete(self, call: Call, identifier: str) -> Workflow:
         """Deletes a workflow; its runs stay readable. Raises Conflict while one is open, NotFound, VersionMismatch."""
 
-        async def body(transaction: Transaction) -> Workflow:
-            workflow = await _find(transaction, call, identifier, _LOCK)
+        async def act(transaction: Transaction, workflow: Workflow) -> Workflow:
             row = await transaction.one(_COUNT_OPEN, workflow=workflow.id)
             if row is not None and row[0]:
                 raise Conflict(
@@ -140,11 +121,11 @@ class WorkflowDefinitions:
                     reason="WORKFLOW_RUNNING",
                     details={"runs": row[0]},
                 )
-            deleted = await _changed(transaction, call, workflow, deleted_at=transaction.now)
+            deleted = await change(transaction, workflow, deleted_at=transaction.now)
             transaction.emit("workflow.deleted", deleted)
             return deleted
 
-        return await self._database.write(body)
+        return await WORKFLOWS.once(self._database, call, identifier, act)
 
     async def execute(
         self,
@@ -161,10 +142,9 @@ class WorkflowDefinitions:
         """
         text = json_text(dict(parameters), "parameters")
 
-        async def body(transaction: Transaction) -> WorkflowRun:
-            if (known := await idempotency.done(transaction, call)) is not None:
-                return await runs.find(transaction, call, known)
-            workflow = await _find(transaction, call, identifier, _SHARE)
+        async def make(transaction: Transaction) -> WorkflowRun:
+            # Any number may execute a workflow at once, and meanwhile nobody changes or deletes it.
+            workflow = await WORKFLOWS.lock(transaction, call, identifier, shared=True)
             if workflow.status != WorkflowStatus.ACTIVE:
                 raise Conflict("the workflow is inactive", reason="WORKFLOW_INACTIVE")
             steps: list[Step] = json.loads(workflow.steps)
@@ -182,25 +162,10 @@ class WorkflowDefinitions:
                 updated_at=transaction.now,
             )
             await transaction.insert(run)
-            await idempotency.mark(transaction, call, run.id)
             transaction.emit("workflow_run.started", run)
             return await progression.begin(transaction, run, {})
 
-        return await self._database.write(body)
-
-
-async def _find(transaction: Transaction, call: Call, identifier: str, statement: Statement[Workflow]) -> Workflow:
-    workflow = await transaction.one(statement, id=parse_id("workflow", identifier), organization=call.organization_id)
-    if workflow is None:
-        raise NotFound("workflow", identifier)
-    return workflow
-
-
-async def _changed(transaction: Transaction, call: Call, workflow: Workflow, **values: Any) -> Workflow:
-    if call.if_match and call.if_match != workflow.version:
-        raise VersionMismatch(call.if_match, workflow.version)
-    await idempotency.mark(transaction, call, workflow.id)
-    return await transaction.update(workflow, **values, updated_at=transaction.now, version=workflow.version + 1)
+        return await runs.RUNS.create(self._database, call, make)
 
 
 def _steps_text(steps: Sequence[Mapping[str, Any]]) -> str:

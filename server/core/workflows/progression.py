@@ -16,6 +16,7 @@ from sqlalchemy import ARRAY, String, bindparam, func, select, text
 from server.core.queue import creation
 from server.core.queue.cancellation import request_cancel
 from server.core.queue.retry_policy import RetryPolicy
+from server.core.shared.resource import change
 from server.core.workflows.expressions import MAX_FILLED, FilledTooLarge, filled
 from server.core.workflows.step_spec import Step, steps_named
 from server.errors import ServiceError
@@ -95,7 +96,7 @@ async def proceed(transaction: Transaction, run: WorkflowRun, states: Mapping[st
     if later is None:
         output = await _Outputs(transaction, states).together(current)
         return await finish(transaction, run, RunStatus.COMPLETED, "", output)
-    moved = await transaction.update(run, current_order=later, updated_at=transaction.now, version=run.version + 1)
+    moved = await change(transaction, run, current_order=later)
     return await begin(transaction, moved, states)
 
 
@@ -163,14 +164,8 @@ async def finish(
     transaction: Transaction, run: WorkflowRun, status: RunStatus, message: str, output: str | None = None
 ) -> WorkflowRun:
     """Ends a run, and cancels what is left of it."""
-    ended = await transaction.update(
-        run,
-        status=status.value,
-        error=message[:MAX_ERROR],
-        output=output,
-        completed_at=transaction.now,
-        updated_at=transaction.now,
-        version=run.version + 1,
+    ended = await change(
+        transaction, run, status=status.value, error=message[:MAX_ERROR], output=output, completed_at=transaction.now
     )
     transaction.emit(f"workflow_run.{status.value}", ended)
     if status != RunStatus.COMPLETED and not await _stop_rest(transaction, ended):

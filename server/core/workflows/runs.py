@@ -9,12 +9,12 @@ from typing import Any
 
 from sqlalchemy import bindparam, case, func, literal, null, select
 
-from server.core.queue.matching import any_of_type
-from server.core.shared import idempotency
+from server.core.queue.routing.matching import any_of_type
 from server.core.shared.call_context import Call
 from server.core.shared.count_cache import CountCache
 from server.core.shared.ids import parse_filter, parse_id
 from server.core.shared.pagination import Listing, Page
+from server.core.shared.resource import Resource, change
 from server.core.workflows import progression
 from server.core.workflows.step_spec import Step
 from server.errors import Conflict, InvalidRequest, NotFound, Unavailable
@@ -30,11 +30,7 @@ LOOK_SECONDS = 0.5
 _workflows = Workflow.table().c
 _runs = WorkflowRun.table().c
 _tasks = Task.table().c
-_this = select(WorkflowRun.table()).where(
-    _runs.id == bindparam("id"), _runs.organization_id == bindparam("organization")
-)
-_GET = Statement[WorkflowRun](_this, WorkflowRun)
-_LOCK = Statement[WorkflowRun](_this.with_for_update(key_share=True), WorkflowRun)
+RUNS = Resource(WorkflowRun, "run")
 _LIST = Listing(
     WorkflowRun, [], ["workflow_id", "status"], light=["parameters", "steps", "output"], indexed=["workflow_id"]
 )
@@ -78,16 +74,15 @@ class RunStep:
 class WorkflowRuns:
     """The runs of every organization; each call sees its own."""
 
-    def __init__(self, database: Database, totals: CountCache, feeds: Feeds) -> None:
+    def __init__(self, database: Database, counts: CountCache, feeds: Feeds) -> None:
         self._database = database
-        self._totals = totals
+        self._counts = counts
         self._feeds = feeds
 
     async def get(self, call: Call, identifier: str, workflow_id: str = "") -> WorkflowRun:
         """One run, of this workflow where one is named. Raises NotFound."""
-        run = await self._database.one(_GET, id=parse_id("run", identifier), organization=call.organization_id)
-        if run is None or (workflow_id and parse_id("workflow", workflow_id) != run.workflow_id):
-            raise NotFound("run", identifier)
+        run = await RUNS.get(self._database, call, identifier)
+        _check_workflow(run, identifier, workflow_id)
         return run
 
     async def page(
@@ -106,7 +101,7 @@ class WorkflowRuns:
         workflow = parse_filter("workflow_id", "workflow", workflow_id) if workflow_id else None
         return await _LIST.slice(
             self._database,
-            self._totals,
+            self._counts,
             call.organization_id,
             limit=limit,
             offset=offset,
@@ -151,16 +146,13 @@ class WorkflowRuns:
     async def cancel(self, call: Call, identifier: str, workflow_id: str = "") -> WorkflowRun:
         """Cancels a run and its open steps; leaves one that has ended as it is. Raises NotFound."""
 
-        async def body(transaction: Transaction) -> WorkflowRun:
-            run = await _lock(transaction, call, identifier, workflow_id)
-            if (await idempotency.done(transaction, call)) is not None:
-                return run
-            await idempotency.mark(transaction, call, run.id)
+        async def act(transaction: Transaction, run: WorkflowRun) -> WorkflowRun:
+            _check_workflow(run, identifier, workflow_id)
             if run.status != RunStatus.RUNNING:
                 return run
             return await progression.finish(transaction, run, RunStatus.CANCELLED, "the run was cancelled")
 
-        return await self._database.write(body)
+        return await RUNS.once(self._database, call, identifier, act)
 
     async def retry(self, call: Call, identifier: str, workflow_id: str = "") -> WorkflowRun:
         """Lets a failed or cancelled run go on: steps that have completed stay so, the others are done anew.
@@ -169,45 +161,32 @@ class WorkflowRuns:
         been deleted, InvalidRequest where a step's agents are gone.
         """
 
-        async def body(transaction: Transaction) -> WorkflowRun:
-            run = await _lock(transaction, call, identifier, workflow_id)
-            if (await idempotency.done(transaction, call)) is not None:
-                return run
+        async def act(transaction: Transaction, run: WorkflowRun) -> WorkflowRun:
+            _check_workflow(run, identifier, workflow_id)
             await _check_retry(transaction, call, run)
-            await idempotency.mark(transaction, call, run.id)
-            again = await transaction.update(
+            again = await change(
+                transaction,
                 run,
                 status=RunStatus.RUNNING.value,
                 error="",
                 output=None,
                 stopping=False,
                 completed_at=None,
-                updated_at=transaction.now,
-                version=run.version + 1,
             )
             transaction.emit("workflow_run.retrying", again)
             return await progression.resume(transaction, again)
 
-        return await self._database.write(body)
+        return await RUNS.once(self._database, call, identifier, act)
 
     async def cancel_orphans(self) -> int:
         """Cancels steps that could not be cancelled when their run ended; a sweep's worth."""
         return await progression.cancel_orphans(self._database)
 
 
-async def find(transaction: Transaction, call: Call, run_id: str) -> WorkflowRun:
-    """One run by its digits, inside a transaction. Raises NotFound."""
-    run = await transaction.one(_GET, id=run_id, organization=call.organization_id)
-    if run is None:
-        raise NotFound("run", run_id)
-    return run
-
-
-async def _lock(transaction: Transaction, call: Call, identifier: str, workflow_id: str) -> WorkflowRun:
-    run = await transaction.one(_LOCK, id=parse_id("run", identifier), organization=call.organization_id)
-    if run is None or (workflow_id and parse_id("workflow", workflow_id) != run.workflow_id):
+def _check_workflow(run: WorkflowRun, identifier: str, workflow_id: str) -> None:
+    """Raises NotFound where a workflow is named and the run is of another one."""
+    if workflow_id and parse_id("workflow", workflow_id) != run.workflow_id:
         raise NotFound("run", identifier)
-    return run
 
 
 async def _check_retry(transaction: Transaction, call: Call, run: WorkflowRun) -> None:

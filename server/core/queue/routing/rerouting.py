@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, select, tuple_
 
-from server.core.queue.matching import FIRST, UNROUTED, binding, choose
+from server.core.queue.routing.matching import FIRST, UNROUTED, binding, choose
 from server.model import Task
 from server.store.database import Database
 from server.store.statement import Statement

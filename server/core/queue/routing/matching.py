@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ARRAY, Integer, String, bindparam, delete, func, select, text, tuple_
 
-from server.model import Agent, AgentRuntime, Skill, Task, TaskKind
+from server.model import CLAIMABLE, Agent, AgentRuntime, Skill, Task, TaskKind
 from server.store.statement import Statement
 from server.store.transaction import Reader, Transaction
 
@@ -40,8 +40,7 @@ _queued = (
         .where(
             _tasks.runtime == _agents.runtime,
             _tasks.agent_id == _agents.id,
-            _tasks.status == "pending",
-            _tasks.rank.is_not(None),
+            CLAIMABLE,
         )
         .limit(MAX_COUNTED)
         .correlate(Agent.table())
@@ -73,21 +72,18 @@ _ANYBODY = Statement[Any](
     .order_by(_agents.id.desc())
     .limit(2 * SAMPLE)
 )
-# Some who are there and know all of these words, with or without room; one of the words may be their type.
+# Somebody who is there and has all of these capabilities, with or without room.
 _able = (
-    select(func.min(_agents.capabilities))
+    select(_skills.agent_id)
     .join(Agent.table(), _agents.id == _skills.agent_id)
-    .where(_skills.organization_id == bindparam("organization"), _agents.status == "active")
+    .where(_skills.organization_id == bindparam("organization"), _skills.capability, _agents.status == "active")
+    .group_by(_skills.agent_id)
+    .having(func.count() == bindparam("number", type_=Integer))
+    .limit(1)
 )
 _ABLE = Statement[Any](
-    _able.where(_skills.word == func.any(bindparam("words", type_=ARRAY(String))))
-    .group_by(_skills.agent_id)
-    .having(func.count() == bindparam("number", type_=Integer))
-    .limit(SAMPLE),
-    on_sqlite=_able.where(_skills.word.in_(text("SELECT value FROM json_each(:words)")))
-    .group_by(_skills.agent_id)
-    .having(func.count() == bindparam("number", type_=Integer))
-    .limit(SAMPLE),
+    _able.where(_skills.word == func.any(bindparam("words", type_=ARRAY(String)))),
+    on_sqlite=_able.where(_skills.word.in_(text("SELECT value FROM json_each(:words)"))),
 )
 _ANY_OF_TYPE = Statement[Any](
     select(_agents.id)
@@ -103,7 +99,7 @@ _ANY_SKILL = Statement[Any](
     .where(_skills.organization_id == bindparam("organization"), _skills.word == bindparam("word"))
     .limit(1)
 )
-UNROUTED = (_tasks.agent_id.is_(None), _tasks.status == "pending", _tasks.rank.is_not(None))
+UNROUTED = (_tasks.agent_id.is_(None), CLAIMABLE)
 _UNROUTED = Statement[Task](
     select(Task.table())
     .where(
@@ -200,9 +196,15 @@ def words(agent: Agent) -> list[str]:
 async def index_skills(transaction: Transaction, agent: Agent) -> None:
     """Makes an agent findable by its type and capabilities as they are now."""
     await unindex_skills(transaction, agent)
+    capabilities = set(json.loads(agent.capabilities))
     for word in words(agent):
-        place = random.randrange(PLACES)  # noqa: S311
-        skill = Skill.new(organization_id=agent.organization_id, word=word, place=place, agent_id=agent.id)
+        skill = Skill.new(
+            organization_id=agent.organization_id,
+            word=word,
+            place=random.randrange(PLACES),  # noqa: S311
+            agent_id=agent.id,
+            capability=word in capabilities,
+        )
         await transaction.insert(skill)
 
 
@@ -214,8 +216,7 @@ async def unindex_skills(transaction: Transaction, agent: Agent) -> None:
 async def any_active_with(reader: Reader, organization: str, capabilities: Collection[str]) -> bool:
     """Whether an organization has an agent that is there and has all these capabilities."""
     asked = set(capabilities)
-    able = await reader.all(_ABLE, organization=organization, words=list(asked), number=len(asked))
-    return any(asked <= set(json.loads(row[0])) for row in able)
+    return await reader.one(_ABLE, organization=organization, words=list(asked), number=len(asked)) is not None
 
 
 async def any_of_type(reader: Reader, organization: str, type: str) -> bool:

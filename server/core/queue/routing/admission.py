@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from server.core.queue.matching import binding, choose
+from server.core.queue.routing.matching import binding, choose
 from server.model import AGEING, Task, TaskKind
 from server.store.transaction import Transaction
 
@@ -17,7 +17,7 @@ async def admit(transaction: Transaction, task: Task) -> Task:
 
 async def admission(transaction: Transaction, task: Task) -> dict[str, Any]:
     """What changes in a pending task that becomes claimable now; nothing where it has to wait."""
-    if task.ready_at is None or task.held or task.paused or task.waiting_for or task.ready_at > transaction.now:
+    if task.ready_at is None or task.waits(transaction.now):
         return {}
     changes: dict[str, Any] = {"rank": task.ready_at - task.priority * AGEING}
     if task.agent_id is None and task.kind == TaskKind.EXECUTION:
