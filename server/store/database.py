@@ -7,9 +7,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
 from server.model import Event
-from server.store.hooks import Hooks
 from server.store.statement import Statement
-from server.store.transaction import Reader, Transaction
+from server.store.transaction import Hooks, Reader, Transaction
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -17,9 +17,8 @@ import asyncpg
 from server.errors import StorageFull, Unavailable
 from server.model import Event, Record
 from server.store.database import Body, Clock, Committed, nobody_listens, system_clock
-from server.store.hooks import Hooks
 from server.store.statement import Statement, change, insertion
-from server.store.transaction import Again, Row, TransactionBase, settle
+from server.store.transaction import Again, Hooks, Row, TransactionBase, settle
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -19,9 +19,8 @@ import structlog
 from server.errors import ServiceError, StorageFull, Unavailable
 from server.model import Event
 from server.store.database import Body, Clock, Committed, nobody_listens, system_clock
-from server.store.hooks import Hooks
 from server.store.statement import Statement
-from server.store.transaction import TransactionBase, settle
+from server.store.transaction import Hooks, TransactionBase, settle
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import bindparam, insert, update
 
-from server.model import Event, Feed, Record, Session
-from server.store.hooks import Hooks
+from server.model import Event, Feed, Record, Session, Task
 from server.store.statement import Statement, change, insertion
 
 R = TypeVar("R")
@@ -61,6 +60,17 @@ class Transaction(Reader, Protocol):
         `statement` takes the key's and the amounts' names as parameters. Rows that many transactions count in are so
         locked last and briefly, and no two transactions wait for each other.
         """
+
+
+class Hooks:
+    """What one domain does in the transactions of another, registered where everything is wired together.
+
+    Hooks run in the order in which they were registered. What one raises rolls the transaction back.
+    """
+
+    def __init__(self) -> None:
+        # Called when a task has reached its final status, after its own event.
+        self.task_ended: list[Callable[[Transaction, Task], Awaitable[None]]] = []
 
 
 class Again(Exception):
