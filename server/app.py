@@ -96,8 +96,7 @@ class Application:
             concurrency=settings.sandbox_concurrency,
             unsandboxed=settings.allow_unsandboxed,
         )
-        # The end of a task is a step of its workflow run.
-        self.database.hooks.task_ended.append(progression.advance)
+        self.database.hooks.step_ended.append(progression.advance)
         self.claims = Claims(self.database, lease_seconds=settings.lease_seconds)
         self.leases = LeaseService(
             self.database, lease_seconds=settings.lease_seconds, max_attempts=settings.max_attempts
@@ -113,7 +112,7 @@ class Application:
     def _use_cases(self) -> UseCases:
         settings, database = self.settings, self.database
         counts = CountCache(database)
-        agents = AgentRegistry(database, counts, no_sandbox=lambda: self.sandboxes.unavailable)
+        agents = AgentRegistry(database, counts, no_sandbox=self.sandboxes.why_unavailable)
         reports = WorkerReports(database, self.leases)
         quotas = not settings.no_quotas
         return UseCases(
@@ -132,7 +131,7 @@ class Application:
                 data_dir=settings.data_dir,
                 queue_length=settings.queue_alert_tasks,
                 queue_seconds=settings.queue_alert_seconds,
-                no_sandbox=lambda: self.sandboxes.unavailable,
+                no_sandbox=self.sandboxes.why_unavailable,
             ),
             oauth_clients=OAuthClients(database, self.tokens),
             sessions=Sessions(database, counts, open_sessions=settings.open_sessions if quotas else None),

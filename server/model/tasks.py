@@ -188,10 +188,6 @@ class Task(Record, table=True):
     started_at: int | None = Field(default=None, sa_type=BigInteger)
     completed_at: int | None = Field(default=None, sa_type=BigInteger)
 
-    def waits(self, now: int) -> bool:
-        """Whether something keeps a pending task from being claimed at this time, whoever does it."""
-        return bool(self.held or self.paused or self.waiting_for or self.ready_at is None or self.ready_at > now)
-
 
 class Dependency(Record, table=True):
     """A task that waits for another one to complete."""

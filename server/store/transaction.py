@@ -69,8 +69,8 @@ class Hooks:
     """
 
     def __init__(self) -> None:
-        # Called when a task has reached its final status, after its own event.
-        self.task_ended: list[Callable[[Transaction, Task], Awaitable[None]]] = []
+        # Called when a task that is a step of a workflow run has reached its final status, after its own event.
+        self.step_ended: list[Callable[[Transaction, Task], Awaitable[None]]] = []
 
 
 class Again(Exception):

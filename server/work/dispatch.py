@@ -11,8 +11,8 @@ from functools import partial
 from typing import Protocol
 
 import structlog
+from cachetools import FIFOCache
 
-from server.bounded import Bounded
 from server.core.queue.claims import CLAIMABLE_AFTER, INSTALLATION, PYTHON, Claims
 from server.core.queue.completion import Result, failure
 from server.core.queue.fencing import StaleLease
@@ -76,7 +76,7 @@ class Dispatcher:
         self._roomy: dict[str, None] = {}
         self._remote_cancel = asyncio.Event()
         # Attempts that were to be cancelled before we knew that we have them: a claim is announced before it returns.
-        self._asked: Bounded[tuple[str, int], None] = Bounded(MAX_ASKED)
+        self._asked: FIFOCache[tuple[str, int], None] = FIFOCache(MAX_ASKED)
         self._remote: asyncio.TimerHandle | None = None
         self._loops: list[asyncio.Task[None]] = []
         # What else each sweep does; each returns when it has done a bounded piece.

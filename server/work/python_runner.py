@@ -6,8 +6,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from server.core.agents.deployment import entry_of
-from server.core.agents.entry_point import arguments
+from server.core.agents.entry_point import Entry, arguments
 from server.core.agents.registry import AgentRegistry
 from server.core.queue.completion import Result, failure
 from server.core.shared.json_limits import problem_in
@@ -70,7 +69,7 @@ class PythonRunner:
         return await self._environments.install(json.loads(agent.requirements))
 
     def _job(self, agent: Agent, task: Task, packages: Path | None) -> Job:
-        entry = entry_of(agent)
+        entry = Entry.from_json(agent.entry)
         style, value = arguments(entry, json.loads(task.input) if task.input is not None else {})
         limits = Limits(
             wall_seconds=task.timeout_seconds,

@@ -45,7 +45,7 @@ class Clock:
 
 def wired(database: Database) -> Database:
     """With what one domain does in the transactions of another, as the server has it."""
-    database.hooks.task_ended.append(progression.advance)
+    database.hooks.step_ended.append(progression.advance)
     return database
 
 

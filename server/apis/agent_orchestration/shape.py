@@ -12,8 +12,7 @@ from orchestrator.agent_orchestration.v1.session_pb2 import SessionConfig
 
 from server.apikit.api import HTTP_STATUS, Rendered
 from server.apikit.projection import project, remembered, value_of
-from server.core.agents.deployment import entry_of
-from server.core.agents.entry_point import signature
+from server.core.agents.entry_point import Entry, signature
 from server.errors import ServiceError
 from server.model import Agent, Session, SessionStatus, Task
 
@@ -43,7 +42,7 @@ def session_message(session: Session) -> SessionMessage:
 
 def agent_message(agent: Agent) -> AgentMessage:
     """An agent; without code where the row was read for a list or kept by an event."""
-    entry = entry_of(agent) if agent.entry != "{}" else None
+    entry = Entry.from_json(agent.entry) if agent.entry != "{}" else None
     return project(
         agent,
         AgentMessage,

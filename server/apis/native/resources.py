@@ -25,8 +25,7 @@ from orchestrator.v1.task_pb2 import Task as TaskMessage
 
 from server.apikit.projection import project, remembered, timestamp, to_value, value_of
 from server.apis.native.workflow_resources import run_message, workflow_message
-from server.core.agents.deployment import entry_of
-from server.core.agents.entry_point import signature
+from server.core.agents.entry_point import Entry, signature
 from server.core.queue.schedule import next_runs
 from server.model import Agent, Attempt, Event, Session, Task, TaskLog, Workflow, WorkflowRun
 
@@ -55,7 +54,7 @@ def session_message(session: Session) -> SessionMessage:
 
 def agent_message(agent: Agent) -> AgentMessage:
     """An agent; without code where the row was read for a list or kept by an event."""
-    entry = entry_of(agent) if agent.entry != "{}" else None
+    entry = Entry.from_json(agent.entry) if agent.entry != "{}" else None
     return project(
         agent,
         AgentMessage,

@@ -15,8 +15,8 @@ from server.core.queue.fencing import Finish
 from server.core.shared.call_context import Call
 from server.core.shared.ids import parse_id
 from server.core.workers.connection import WorkerConnection
+from server.core.workers.consumer import LeaseName
 from server.core.workers.hub import WorkerHub
-from server.core.workers.lease_book import LeaseName
 from server.core.workers.messages import Accepted, CancelAsked, Given, LeaseLost, Notice, Refused, Welcomed
 from server.core.workers.registry import WorkerRegistry
 from server.core.workers.reports import CANCELLED, WorkerReports, completed, failed

@@ -1,4 +1,4 @@
-"""Deployments: what an agent's code and requirements must be, and which of its functions is the entry."""
+"""Deployments: what new code and requirements must be, and how an agent keeps them."""
 
 from __future__ import annotations
 
@@ -6,16 +6,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from server.core.agents.entry_point import CodeError, Entry
-from server.core.agents.entry_subprocess import entry_from, entry_in
+from server.core.agents.entry_point import CodeError
+from server.core.agents.entry_subprocess import entry_in
 from server.core.agents.requirements import RequirementError, check_requirements
 from server.errors import InvalidRequest
-from server.model import Agent
-
-
-def entry_of(agent: Agent) -> Entry:
-    """The entry function that was found when the agent was deployed."""
-    return entry_from(json.loads(agent.entry))
 
 
 async def entry_text(code: str, entry_function: str) -> str:

@@ -10,10 +10,12 @@ The rule for input, in five lines:
 """
 
 import ast
+import json
 import re
 import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Self
 
 from server.core.agents.parameter_inference import Function, single
 
@@ -46,12 +48,18 @@ class Entry:
     any_key: bool = False  # it takes **kwargs, so keys that name no parameter are welcome
     by_name: str = "always"  # when a sole key that names the only parameter binds by name: always, object, never
 
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The entry that was found when an agent was deployed, as the agent keeps it."""
+        kept = json.loads(text)
+        return cls(**{**kept, "parameters": tuple(kept["parameters"]), "required": tuple(kept["required"])})
+
 
 def find_entry(code: str, *, name: str | None = None, max_bytes: int = MAX_CODE_BYTES) -> Entry:
     """The entry function of `code`: the one called `name`, or else the one that the code makes plain.
 
     The code is parsed, never run, and parsing holds the GIL, so a thread would not help. Measured on one core: 20 ms
-    for 100 KB of ordinary code; the worst that MAX_CODE_TOKENS lets through takes 0.3 s. `server.core.entry` keeps
+    for 100 KB of ordinary code; the worst that MAX_CODE_TOKENS lets through takes 0.3 s. `entry_subprocess` keeps
     that out of the event loop.
     """
     module = _parsed(code, max_bytes)

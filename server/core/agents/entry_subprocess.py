@@ -43,15 +43,10 @@ async def entry_in(code: str, name: str | None) -> Entry:
     return _told(json.loads(answer))
 
 
-def entry_from(stored: dict[str, Any]) -> Entry:
-    """The entry that `asdict` made a plain value of."""
-    return Entry(**{**stored, "parameters": tuple(stored["parameters"]), "required": tuple(stored["required"])})
-
-
 def _told(answer: dict[str, Any]) -> Entry:
     if "error" in answer:
         raise CodeError(*answer["error"])
-    return entry_from(answer["entry"])
+    return Entry.from_json(json.dumps(answer["entry"]))
 
 
 def _main() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from server.bounded import Bounded
+from cachetools import FIFOCache
+
 from server.core.identity.access_tokens import AccessTokens, digest_of, looks_like_token
 from server.core.identity.api_keys import BY_DIGEST
 from server.core.identity.oauth_clients import find_client
@@ -22,7 +23,7 @@ class Authenticator:
     def __init__(self, database: Database, tokens: AccessTokens | None = None) -> None:
         self._database = database
         self._tokens = tokens
-        self._known: Bounded[str, tuple[int, Caller]] = Bounded(CACHED)
+        self._known: FIFOCache[str, tuple[int, Caller]] = FIFOCache(CACHED)
 
     def known(self, key: str) -> Caller | None:
         """Whoever a key or token stands for, where that was found out within the last second."""

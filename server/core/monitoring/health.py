@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import psutil
+from cachetools import FIFOCache
 from sqlalchemy import bindparam, func, select
 
-from server.bounded import Bounded
 from server.core.monitoring.backlog import Backlog, count_backlog
 from server.core.shared.call_context import Call
 from server.model import CLAIMABLE, Organization, Task
@@ -119,7 +119,7 @@ class HealthChecks:
         self._redis = _redis(redis_url) if redis_url else None
         self._data_dir = data_dir
         self._queue_length, self._queue_seconds = queue_length, queue_seconds
-        self._work: Bounded[str, tuple[int, asyncio.Task[Backlog | None]]] = Bounded(KEPT)
+        self._work: FIFOCache[str, tuple[int, asyncio.Task[Backlog | None]]] = FIFOCache(KEPT)
         self._machine: tuple[int, Machine] | None = None
         self._no_sandbox = no_sandbox
         self._began = time.monotonic()

@@ -143,8 +143,9 @@ async def end(transaction: Transaction, task: Task, result: Result) -> Task:
         await record_attempt(transaction, task, result.outcome or result.status.value, result.error)
     _count(transaction, ended, duration or 0.0, result.tokens_used or 0)
     transaction.emit(f"task.{result.status.value}", ended)
-    for hook in transaction.hooks.task_ended:
-        await hook(transaction, ended)
+    if task.workflow_run_id is not None:
+        for hook in transaction.hooks.step_ended:
+            await hook(transaction, ended)
     return ended
 
 

@@ -114,7 +114,7 @@ async def create_task(
     `paused` where its session does not run now, `has_dependents` where the caller makes some wait for it.
     """
     now = transaction.now
-    plan = schedule.parse(new.schedule, now)
+    plan = schedule.parse(new.schedule, now) if new.schedule else schedule.Schedule(None, now)
     task = Task.new(
         id=new_id(),
         organization_id=organization,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, String, bindparam, func, select, text
+from sqlalchemy import bindparam
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from server.model import SessionCount
 from server.store.statement import Statement
-from server.store.transaction import Reader, Transaction
+from server.store.transaction import Transaction
 
 _counts = SessionCount.table().c
 _insertion = upsert(SessionCount.table()).values({name: bindparam(name) for name in SessionCount.columns})
@@ -20,11 +19,6 @@ _COUNT = Statement[Any](
         set_={name: _counts[name] + _insertion.excluded[name] for name in ("total", "completed", "failed", "tokens")},
     )
 )
-_OF = Statement[SessionCount](
-    select(SessionCount.table()).where(_counts.session_id == func.any(bindparam("ids", type_=ARRAY(String)))),
-    SessionCount,
-    on_sqlite=select(SessionCount.table()).where(_counts.session_id.in_(text("SELECT value FROM json_each(:ids)"))),
-)
 
 
 def count_in_session(
@@ -33,9 +27,3 @@ def count_in_session(
     """Counts tasks of a session, at the end of the transaction; negative where one that had ended is tried again."""
     key = {"session_id": session_id}
     transaction.tally(_COUNT, key, total=total, completed=completed, failed=failed, tokens=tokens)
-
-
-async def counts_of(reader: Reader, session_ids: Sequence[str]) -> list[SessionCount]:
-    """What each of these sessions counts."""
-    known = {count.session_id: count for count in await reader.all(_OF, ids=list(session_ids))}
-    return [known.get(each) or SessionCount.new(session_id=each) for each in session_ids]

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import ARRAY, String, bindparam, func, select, text
 
-from server.core.queue.session_counters import counts_of
 from server.core.sessions.lifecycle import SESSIONS
 from server.core.shared.call_context import Call
 from server.model import Session, SessionCount, SessionStatus
@@ -16,6 +15,12 @@ from server.store.database import Database
 from server.store.statement import Statement
 
 _sessions = Session.table().c
+_counts = SessionCount.table().c
+_OF = Statement[SessionCount](
+    select(SessionCount.table()).where(_counts.session_id == func.any(bindparam("ids", type_=ARRAY(String)))),
+    SessionCount,
+    on_sqlite=select(SessionCount.table()).where(_counts.session_id.in_(text("SELECT value FROM json_each(:ids)"))),
+)
 _STATISTICS = Statement[Any](
     select(
         _sessions.status,
@@ -48,7 +53,11 @@ class SessionStatistics:
 
     async def counts(self, found: Sequence[Session]) -> list[SessionCount]:
         """What each of these sessions counts of its tasks."""
-        return await counts_of(self._database, [session.id for session in found]) if found else []
+        if not found:
+            return []
+        ids = [session.id for session in found]
+        known = {count.session_id: count for count in await self._database.all(_OF, ids=ids)}
+        return [known.get(each) or SessionCount.new(session_id=each) for each in ids]
 
     async def counted(self, call: Call, identifier: str) -> tuple[Session, SessionCount]:
         """One session and what it counts. Raises NotFound."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from server.bounded import Bounded
+from cachetools import FIFOCache
+
 from server.store.database import Database
 from server.store.feed import HEAD
 from server.store.statement import Statement
@@ -17,7 +18,7 @@ class CountCache:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._known: Bounded[tuple[Any, ...], tuple[int, int]] = Bounded(KEPT)
+        self._known: FIFOCache[tuple[Any, ...], tuple[int, int]] = FIFOCache(KEPT)
 
     async def count(self, organization: str, statement: Statement[Any], **parameters: Any) -> int:
         """The value of a `SELECT count(*)` over rows of `organization`."""

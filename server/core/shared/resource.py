@@ -58,6 +58,8 @@ class Resource(Generic[R]):
         """The row that `make` inserts, or that an earlier arrival of the same request has inserted."""
 
         async def body(transaction: Transaction) -> R:
+            if not call.idempotency_key:
+                return await make(transaction)
             if (made := await idempotency.done(transaction, call)) is not None:
                 return await self.get(transaction, call, made)
             row = await make(transaction)
@@ -76,10 +78,11 @@ class Resource(Generic[R]):
 
         async def body(transaction: Transaction) -> R:
             row = await self.lock(transaction, call, identifier)
-            if (await idempotency.done(transaction, call)) is not None:
+            if call.idempotency_key and (await idempotency.done(transaction, call)) is not None:
                 return row
             check_version(call, row)
-            await idempotency.mark(transaction, call, row.values()["id"])
+            if call.idempotency_key:
+                await idempotency.mark(transaction, call, row.values()["id"])
             return await act(transaction, row)
 
         return await database.write(body)

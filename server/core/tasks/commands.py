@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from server.core.agents.deployment import entry_of
-from server.core.agents.entry_point import bind_problem
+from server.core.agents.entry_point import Entry, bind_problem
 from server.core.agents.registry import AGENTS, AgentRegistry
 from server.core.queue.cancellation import request_cancel
 from server.core.queue.creation import NewTask, create_task
@@ -162,6 +161,6 @@ def _in_order(news: Sequence[NewTask]) -> list[int]:
 
 
 def _check_input(agent: Agent, value: object, field: str) -> None:
-    problem = bind_problem(entry_of(agent), value.keys() if isinstance(value, Mapping) else None)
+    problem = bind_problem(Entry.from_json(agent.entry), value.keys() if isinstance(value, Mapping) else None)
     if problem is not None:
         raise InvalidRequest(field, problem)

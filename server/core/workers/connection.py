@@ -9,9 +9,8 @@ from collections.abc import AsyncIterator, Iterable
 from server.core.queue.cancellation import CANCEL_GRACE
 from server.core.queue.fencing import Finish, StaleLease
 from server.core.shared.call_context import Call
-from server.core.workers.consumer import Consumer
+from server.core.workers.consumer import Consumer, LeaseName
 from server.core.workers.hub import WorkerHub
-from server.core.workers.lease_book import LeaseName
 from server.core.workers.messages import Accepted, CancelAsked, Given, LeaseLost, Notice, Refused, Welcomed
 from server.core.workers.registry import WorkerRegistry
 from server.core.workers.report_buffer import ReportBuffer

@@ -55,7 +55,6 @@ class WorkerHub:
         self._looked = 0.0
         self._remote_cancel = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
-        feeds.on_change.append(self._changed)
 
     @property
     def heartbeat_seconds(self) -> float:
@@ -73,6 +72,8 @@ class WorkerHub:
         if self._feeds.closed:
             raise Unavailable("the server is stopping; connect again")
         if self._loop is None:
+            # Where no worker ever comes, nothing need be looked at.
+            self._feeds.on_change.append(self._changed)
             self._loop = asyncio.create_task(forever("cancel for workers", self._cancel_remote))
         if connected:
             earlier = self._connected.get(consumer.worker.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from server.core.queue.fencing import StaleLease
-from server.core.workers.lease_book import LeaseName
+from server.core.workers.consumer import LeaseName
 from server.core.workers.reports import NotCancelled
 from server.model import Task, Worker
 

@@ -80,7 +80,7 @@ class WorkerRegistry:
             raise InvalidRequest("capacity", f"must be 1 to {MAX_CAPACITY}")
 
         async def body(transaction: Transaction) -> tuple[Worker, list[Task]]:
-            if (made := await idempotency.done(transaction, call)) is not None:
+            if call.idempotency_key and (made := await idempotency.done(transaction, call)) is not None:
                 worker = await WORKERS.lock(transaction, call, made)
                 return worker, await transaction.all(_HELD, holder=worker.holder)
             agent = await AGENTS.get(transaction, call, agent_id)
@@ -119,7 +119,8 @@ class WorkerRegistry:
                 )
                 await transaction.insert(worker)
             await mark_present(transaction, agent)
-            await idempotency.mark(transaction, call, worker.id)
+            if call.idempotency_key:
+                await idempotency.mark(transaction, call, worker.id)
             return worker, await transaction.all(_HELD, holder=worker.holder)
 
         return await self._database.write(body)

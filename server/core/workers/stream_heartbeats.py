@@ -7,8 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from server.core.shared.call_context import Call
-from server.core.workers.consumer import Consumer
-from server.core.workers.lease_book import LeaseName
+from server.core.workers.consumer import Consumer, LeaseName
 from server.core.workers.messages import Alive, LeaseLost, Notice
 from server.core.workers.registry import WorkerRegistry
 from server.errors import Conflict, Unavailable

@@ -67,9 +67,7 @@ State = tuple[str, str]
 
 
 async def advance(transaction: Transaction, task: Task) -> None:
-    """What the end of a task means for its run, where it is a step of one: the next steps, or the end of the run."""
-    if task.workflow_run_id is None:
-        return
+    """What a step's end means for its run: the next steps, or the end of the run."""
     run = await transaction.one(LOCK, id=task.workflow_run_id)
     if run is None or run.status != RunStatus.RUNNING:
         return

@@ -45,6 +45,10 @@ class Sandboxes:
         """How user code is kept apart from the service."""
         return self._isolation.value
 
+    def why_unavailable(self) -> str | None:
+        """Why no sandbox can be run now; None where they can."""
+        return self.unavailable
+
     async def start(self) -> None:
         """Find out how sandboxes can be run here and prepare the first ones; `unavailable` says if they cannot."""
         ways = [Isolation.NONE] if self._unsandboxed else [Isolation.PRIVILEGED, Isolation.USER_NAMESPACE]

@@ -17,7 +17,7 @@ async def admit(transaction: Transaction, task: Task) -> Task:
 
 async def admission(transaction: Transaction, task: Task) -> dict[str, Any]:
     """What changes in a pending task that becomes claimable now; nothing where it has to wait."""
-    if task.ready_at is None or task.waits(transaction.now):
+    if task.ready_at is None or task.held or task.paused or task.waiting_for or task.ready_at > transaction.now:
         return {}
     changes: dict[str, Any] = {"rank": task.ready_at - task.priority * AGEING}
     if task.agent_id is None and task.kind == TaskKind.EXECUTION:
