@@ -1,12 +1,13 @@
 """One server process, with every setting from the environment: what `orchestrator up` starts."""
 
+import os
 import sys
 from pathlib import Path
 
 import uvloop
 
 from server.app import serve
-from server.errors import ServiceError
+from server.errors import SchemaTooNew, ServiceError
 from server.prepare import prepare
 from server.rpc import log
 from server.settings import Settings
@@ -19,6 +20,10 @@ def main() -> None:
     try:
         prepare(settings)
         uvloop.run(serve(settings, sys.argv[2:], Path(sys.argv[1])))
+    except SchemaTooNew as error:
+        print(error.message, file=sys.stderr)
+        # Tells the supervisor that starting us again is of no use.
+        sys.exit(os.EX_CONFIG)
     except ServiceError as error:
         sys.exit(error.message)
 

@@ -87,6 +87,13 @@ class VersionMismatch(ServiceError):
         )
 
 
+class SchemaTooNew(ServiceError):
+    """A newer program has migrated the database, so this one must not touch it."""
+
+    kind = "precondition"
+    reason = "SCHEMA_TOO_NEW"
+
+
 class TooMany(ServiceError):
     """A quota or a bound is used up; `retry_after` is in seconds, where waiting helps."""
 

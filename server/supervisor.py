@@ -71,6 +71,8 @@ class _Supervisor:
         self._settings = settings
         self._children: dict[str, asyncio.subprocess.Process] = {}
         self._stopping = asyncio.Event()
+        # Whether a server says that it cannot run, however often it is started.
+        self._hopeless = False
         self._sockets = [settings.run_dir / f"server-{index}.sock" for index in range(settings.workers)]
 
     async def run(self) -> int:
@@ -101,7 +103,7 @@ class _Supervisor:
             self._announce()
             print(f"ready  http://{settings.host}:{settings.orchestra_port}", flush=True)
             await self._stopping.wait()
-            return 0
+            return int(self._hopeless)
         finally:
             self._stopping.set()
             await self._end()
@@ -116,6 +118,9 @@ class _Supervisor:
             )
             self._children[name] = child
             code = await child.wait()
+            if code == os.EX_CONFIG:
+                self._hopeless = True
+                self._stopping.set()
             if not self._stopping.is_set():
                 print(f"{name} ended with {code}; starting it again", file=sys.stderr, flush=True)
                 await asyncio.sleep(RESTART_SECONDS)

@@ -10,24 +10,32 @@ from typing import Any
 import asyncpg
 from sqlalchemy import column, select, table
 
-from server.errors import Unavailable
+from server.errors import SchemaTooNew, Unavailable
 from server.settings import Settings
 from server.store.database import Database
 from server.store.statement import Statement
 
 FOLDER = Path(__file__).parent
-HEAD = max(path.name.partition("_")[0] for path in (FOLDER / "versions").glob("[0-9]*.py"))
+# Every schema that this program knows, oldest first: migrations are appended, and never changed once released.
+VERSIONS = sorted(path.name.partition("_")[0] for path in (FOLDER / "versions").glob("[0-9]*.py"))
+HEAD = VERSIONS[-1]
 
 _VERSION = Statement[Any](select(column("version_num")).select_from(table("alembic_version")))
 
 
 def migrate(settings: Settings) -> None:
-    """Applies what is missing. Blocks, so call it before the loop starts. Raises Unavailable.
+    """Applies what is missing. Blocks, so call it before the loop starts. Raises Unavailable, and SchemaTooNew.
 
     Alembic takes a quarter of a second to import, so it is asked only where the schema is not the present one.
     """
-    if _present(settings) == HEAD:
+    version = _present(settings)
+    if version == HEAD:
         return
+    if version is not None and version not in VERSIONS:
+        raise SchemaTooNew(
+            f"the database has schema {version}, and the newest that this program knows is {HEAD}: "
+            "a newer program has migrated it, so run that one, or restore a backup from before"
+        )
     from alembic import command  # noqa: PLC0415
 
     command.upgrade(configuration(settings.alembic_url), "head")

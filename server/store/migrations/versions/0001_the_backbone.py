@@ -646,158 +646,28 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.drop_table("task_logs")
-    with op.batch_alter_table("dependencies", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_dependencies_depends_on"))
-
-    op.drop_table("dependencies")
-    op.drop_table("attempts")
-    with op.batch_alter_table("tasks", schema=None) as batch_op:
-        batch_op.drop_index(
-            "tasks_unrouted",
-            postgresql_where=sa.text("status = 'pending' AND rank IS NOT NULL AND agent_id IS NULL"),
-            sqlite_where=sa.text("status = 'pending' AND rank IS NOT NULL AND agent_id IS NULL"),
-        )
-        batch_op.drop_index(
-            "tasks_to_tell",
-            postgresql_where=sa.text("has_dependents AND status IN ('completed', 'failed', 'cancelled')"),
-            sqlite_where=sa.text("has_dependents AND status IN ('completed', 'failed', 'cancelled')"),
-        )
-        batch_op.drop_index(
-            "tasks_running_by_agent",
-            postgresql_where=sa.text("status = 'running'"),
-            sqlite_where=sa.text("status = 'running'"),
-        )
-        batch_op.drop_index(
-            "tasks_recurring",
-            postgresql_where=sa.text("status = 'pending' AND next_run_at IS NOT NULL"),
-            sqlite_where=sa.text("status = 'pending' AND next_run_at IS NOT NULL"),
-        )
-        batch_op.drop_index(
-            "tasks_leased", postgresql_where=sa.text("status = 'running'"), sqlite_where=sa.text("status = 'running'")
-        )
-        batch_op.drop_index(
-            "tasks_held_by", postgresql_where=sa.text("status = 'running'"), sqlite_where=sa.text("status = 'running'")
-        )
-        batch_op.drop_index(
-            "tasks_held_back",
-            postgresql_where=sa.text("status = 'pending' AND held"),
-            sqlite_where=sa.text("status = 'pending' AND held"),
-        )
-        batch_op.drop_index(
-            "tasks_due",
-            postgresql_where=sa.text(
-                "status = 'pending' AND rank IS NULL AND NOT held AND waiting_for = 0 AND ready_at IS NOT NULL"
-            ),
-            sqlite_where=sa.text(
-                "status = 'pending' AND rank IS NULL AND NOT held AND waiting_for = 0 AND ready_at IS NOT NULL"
-            ),
-        )
-        batch_op.drop_index(
-            "tasks_claimable_by_agent",
-            postgresql_where=sa.text("status = 'pending' AND rank IS NOT NULL"),
-            sqlite_where=sa.text("status = 'pending' AND rank IS NOT NULL"),
-        )
-        batch_op.drop_index(
-            "tasks_claimable",
-            postgresql_where=sa.text("status = 'pending' AND rank IS NOT NULL"),
-            sqlite_where=sa.text("status = 'pending' AND rank IS NOT NULL"),
-        )
-        batch_op.drop_index(
-            "tasks_by_session",
-            postgresql_where=sa.text("session_id IS NOT NULL"),
-            sqlite_where=sa.text("session_id IS NOT NULL"),
-        )
-        batch_op.drop_index(
-            "tasks_by_run",
-            postgresql_where=sa.text("workflow_run_id IS NOT NULL"),
-            sqlite_where=sa.text("workflow_run_id IS NOT NULL"),
-        )
-        batch_op.drop_index(
-            "tasks_by_parent",
-            postgresql_where=sa.text("parent_id IS NOT NULL"),
-            sqlite_where=sa.text("parent_id IS NOT NULL"),
-        )
-        batch_op.drop_index("tasks_by_organization")
-        batch_op.drop_index("tasks_by_agent")
-
-    op.drop_table("tasks")
-    with op.batch_alter_table("workflow_runs", schema=None) as batch_op:
-        batch_op.drop_index(
-            "workflow_runs_stopping", postgresql_where=sa.text("stopping"), sqlite_where=sa.text("stopping")
-        )
-        batch_op.drop_index(
-            "workflow_runs_open",
-            postgresql_where=sa.text("status = 'running'"),
-            sqlite_where=sa.text("status = 'running'"),
-        )
-        batch_op.drop_index("workflow_runs_by_workflow")
-        batch_op.drop_index("workflow_runs_by_organization")
-
-    op.drop_table("workflow_runs")
-    with op.batch_alter_table("workers", schema=None) as batch_op:
-        batch_op.drop_index("workers_by_sign_of_life")
-        batch_op.drop_index("workers_by_agent")
-
-    op.drop_table("workers")
-    with op.batch_alter_table("skills", schema=None) as batch_op:
-        batch_op.drop_index("skills_by_agent")
-
-    op.drop_table("skills")
-    with op.batch_alter_table("oauth_clients", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_oauth_clients_organization_id"))
-
-    op.drop_table("oauth_clients")
-    with op.batch_alter_table("api_keys", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_api_keys_organization_id"))
-
-    op.drop_table("api_keys")
-    with op.batch_alter_table("workflows", schema=None) as batch_op:
-        batch_op.drop_index("workflows_by_organization")
-
-    op.drop_table("workflows")
-    with op.batch_alter_table("users", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_users_organization_id"))
-
-    op.drop_table("users")
-    with op.batch_alter_table("sessions", schema=None) as batch_op:
-        batch_op.drop_index(
-            "sessions_open",
-            postgresql_where=sa.text("status IN ('created', 'running') AND deleted_at IS NULL"),
-            sqlite_where=sa.text("status IN ('created', 'running') AND deleted_at IS NULL"),
-        )
-        batch_op.drop_index(
-            "sessions_due",
-            postgresql_where=sa.text("status IN ('created', 'running') AND deleted_at IS NULL"),
-            sqlite_where=sa.text("status IN ('created', 'running') AND deleted_at IS NULL"),
-        )
-        batch_op.drop_index("sessions_by_organization")
-
-    op.drop_table("sessions")
-    op.drop_table("rollups")
-    with op.batch_alter_table("idempotency_keys", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_idempotency_keys_created_at"))
-
-    op.drop_table("idempotency_keys")
-    op.drop_table("feeds")
-    with op.batch_alter_table("events", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_events_created_at"))
-
-    op.drop_table("events")
-    with op.batch_alter_table("alerts", schema=None) as batch_op:
-        batch_op.drop_index(
-            "alerts_open", postgresql_where=sa.text("resolved_at IS NULL"), sqlite_where=sa.text("resolved_at IS NULL")
-        )
-
-    op.drop_table("alerts")
-    with op.batch_alter_table("agents", schema=None) as batch_op:
-        batch_op.drop_index(
-            "agents_deleted",
-            postgresql_where=sa.text("deleted_at IS NOT NULL"),
-            sqlite_where=sa.text("deleted_at IS NOT NULL"),
-        )
-        batch_op.drop_index("agents_by_type")
-        batch_op.drop_index("agents_by_organization")
-
-    op.drop_table("agents")
-    op.drop_table("organizations")
+    # Indexes go with their tables, and a table goes before those that its rows name.
+    for table in (
+        "task_logs",
+        "dependencies",
+        "attempts",
+        "tasks",
+        "workflow_runs",
+        "workers",
+        "skills",
+        "session_counts",
+        "oauth_clients",
+        "checkpoints",
+        "api_keys",
+        "workflows",
+        "users",
+        "sessions",
+        "rollups",
+        "idempotency_keys",
+        "feeds",
+        "events",
+        "alerts",
+        "agents",
+        "organizations",
+    ):
+        op.drop_table(table)

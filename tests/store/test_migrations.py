@@ -1,0 +1,210 @@
+"""Migrations: what has been released stays as it is, and brings every database with its rows to the newest schema."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import grpc
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from orchestrator.v1 import (
+    event_service_pb2,
+    event_service_pb2_grpc,
+    session_service_pb2,
+    session_service_pb2_grpc,
+    task_service_pb2,
+    task_service_pb2_grpc,
+)
+from sqlalchemy import Connection, MetaData, inspect, select, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from server.app import Application
+from server.errors import SchemaTooNew
+from server.model import Record
+from server.settings import Settings
+from server.store.migrations import FOLDER, VERSIONS, configuration, migrate
+from tests.conftest import free_port
+from tests.store.rows_0001 import ROWS, SECRET, Row
+
+ORCHESTRATOR = str(Path(sys.executable).parent / "orchestrator")
+# SHA-256 of every migration that has been released. Databases have run them: to change the schema, append another one.
+RELEASED = {
+    "0001_the_backbone.py": "83ea82bb0e3f5caf37fa866449361011839d16695ff990239096ba73fd28a7ce",
+}
+# Columns that a later migration is meant to remove or fill anew, by table and name; a test of its own says how.
+CHANGED: frozenset[tuple[str, str]] = frozenset()
+NEWER = "9999"
+R = TypeVar("R")
+
+
+def on(settings: Settings, body: Callable[[Connection], R]) -> R:
+    """What `body` gives, on a connection of its own and in one transaction."""
+
+    async def run() -> R:
+        engine = create_async_engine(settings.alembic_url)
+        async with engine.begin() as connection:
+            given = await connection.run_sync(body)
+        await engine.dispose()
+        return given
+
+    return asyncio.run(run())
+
+
+def clear(settings: Settings) -> None:
+    """Removes all tables, of whatever schema."""
+    if settings.sqlite_path is not None:
+        settings.sqlite_path.unlink()
+        return
+
+    def schema_anew(connection: Connection) -> None:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+
+    on(settings, schema_anew)
+
+
+@pytest.fixture
+def empty(database_url: str, tmp_path: Path) -> Iterator[Settings]:
+    """A database of each kind without any table. Others find the newest schema in it afterwards."""
+    settings = Settings(data_dir=tmp_path, database_url=database_url, sandbox_prewarmed=0)
+    clear(settings)
+    yield settings
+    clear(settings)
+    migrate(settings)
+
+
+def upgrade(settings: Settings, version: str) -> None:
+    command.upgrade(configuration(settings.alembic_url), version)
+
+
+def tables(connection: Connection) -> MetaData:
+    """The tables of the database as it describes them itself."""
+    found = MetaData()
+    found.reflect(connection)
+    found.remove(found.tables["alembic_version"])
+    return found
+
+
+def fill(connection: Connection) -> None:
+    found = tables(connection).tables
+    for name, given in ROWS.items():
+        connection.execute(found[name].insert(), given)
+
+
+def rows(connection: Connection) -> dict[str, list[Row]]:
+    """The rows of the tables that schema 0001 had."""
+    found = tables(connection).tables
+    return {name: [dict(row) for row in connection.execute(select(found[name])).mappings()] for name in ROWS}
+
+
+def difference(connection: Connection) -> list[Any]:
+    """In what the database is not as the models describe it."""
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    return list(compare_metadata(context, Record.metadata))
+
+
+def test_a_released_migration_stays_as_it_is_because_databases_have_run_it() -> None:
+    files = sorted((FOLDER / "versions").glob("[0-9]*.py"))
+    digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    assert {name: digests.get(name) for name in RELEASED} == RELEASED
+    assert {path.name for path in files[:-1]} <= set(RELEASED), "a migration that another one follows is released"
+
+
+def test_the_rows_of_schema_0001_have_every_table_and_column(empty: Settings) -> None:
+    upgrade(empty, "0001")
+    found = on(empty, tables)
+    assert set(ROWS) == set(found.tables)
+    for name, given in ROWS.items():
+        assert {frozenset(row) for row in given} == {frozenset(found.tables[name].columns.keys())}, name
+
+
+def test_a_database_of_schema_0001_becomes_the_newest_and_keeps_its_rows(empty: Settings) -> None:
+    upgrade(empty, "0001")
+    on(empty, fill)
+    migrate(empty)
+    assert on(empty, difference) == []
+    after = on(empty, rows)
+    for name, before in ROWS.items():
+        columns = [column for column in before[0] if (name, column) not in CHANGED]
+        found = [{column: row[column] for column in columns} for row in after[name]]
+        assert [row for row in before if {column: row[column] for column in columns} not in found] == [], name
+
+
+def test_every_migration_can_be_taken_back_and_made_again(empty: Settings) -> None:
+    upgrade(empty, "head")
+    command.downgrade(configuration(empty.alembic_url), "base")
+    assert on(empty, lambda connection: inspect(connection).get_table_names()) == ["alembic_version"]
+    upgrade(empty, "head")
+    assert on(empty, difference) == []
+
+
+def version(settings: Settings) -> str:
+    return on(settings, lambda connection: connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one())
+
+
+def set_version(settings: Settings, version: str) -> None:
+    on(settings, lambda connection: connection.execute(text(f"UPDATE alembic_version SET version_num = '{version}'")))
+
+
+async def _listed(settings: Settings) -> tuple[set[str], set[str], list[str]]:
+    """The ids of the tasks and of the sessions that a server lists, and the types of the events that it sends."""
+    application = Application(settings)
+    (port,) = await application.start(["127.0.0.1:0"])
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            metadata = (("authorization", f"Bearer {SECRET}"),)
+            tasks = task_service_pb2_grpc.TaskServiceStub(channel)
+            found = await tasks.ListTasks(task_service_pb2.ListTasksRequest(page_size=100), metadata=metadata)
+            sessions = session_service_pb2_grpc.SessionServiceStub(channel)
+            plain = await sessions.ListSessions(session_service_pb2.ListSessionsRequest(), metadata=metadata)
+            feed = event_service_pb2_grpc.EventServiceStub(channel)
+            sent = await feed.ListEvents(event_service_pb2.ListEventsRequest(after=7, limit=2), metadata=metadata)
+    finally:
+        await application.stop()
+    ids = {task.id for task in found.tasks}, {session.id for session in plain.sessions}
+    return *ids, [event.type for event in sent.events]
+
+
+def test_a_server_goes_on_with_the_rows_of_schema_0001(empty: Settings) -> None:
+    upgrade(empty, "0001")
+    on(empty, fill)
+    migrate(empty)
+    tasks, sessions, events = asyncio.run(_listed(empty))
+    shown = {f"task_{row['id']}" for row in ROWS["tasks"] if row["kind"] == "execution"}
+    assert shown - tasks == set()
+    assert {f"session_{row['id']}" for row in ROWS["sessions"]} == sessions
+    assert events == ["session.created", "task.created"]
+
+
+@pytest.fixture
+def newer(settings: Settings) -> Iterator[Settings]:
+    """A database that a later program has migrated, to a schema that this one has never heard of."""
+    set_version(settings, NEWER)
+    yield settings
+    set_version(settings, VERSIONS[-1])
+
+
+def test_a_newer_database_is_refused_and_left_alone(newer: Settings) -> None:
+    with pytest.raises(SchemaTooNew, match=f"schema {NEWER}.*knows is {VERSIONS[-1]}.*newer program"):
+        migrate(newer)
+    assert version(newer) == NEWER
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("name", ["up", "server", "migrate"])
+def test_every_command_that_would_migrate_says_so_in_a_sentence(newer: Settings, name: str) -> None:
+    ports = {"up": ("grpc", "orchestra", "operations"), "server": ("grpc", "socket"), "migrate": ()}[name]
+    flags = [word for port in ports for word in (f"--{port}-port", str(free_port()))]
+    arguments = [ORCHESTRATOR, name, "--database-url", newer.database, "--data-dir", str(newer.data_dir), *flags]
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.count(f"the database has schema {NEWER}") == 1 and "Traceback" not in done.stderr
+    assert "ready" not in done.stdout and "up to date" not in done.stdout
