@@ -216,6 +216,7 @@ COUNTED = ["session.metrics_updated"]
         ("task.routed", {"agent_id": A, "routed": True}, ["task.status_changed"], ["agent.task_assigned"]),
         ("task.ready", {"agent_id": A, "routed": True}, ["task.status_changed"], ["agent.task_assigned"]),
         ("task.ready", {"agent_id": A, "title": '"routed":true'}, ["task.status_changed"], []),
+        ("task.unblocked", {"agent_id": A}, ["task.status_changed"], []),
         ("task.released", {"agent_id": A, "routed": True}, ["task.status_changed"], ["agent.task_assigned"]),
         ("task.released", {"agent_id": A}, ["task.status_changed"], []),
         ("task.started", {"agent_id": A, "status": "running"}, ["task.status_changed"], ["agent.task_started"]),
@@ -403,6 +404,20 @@ async def test_a_day_of_work_as_its_rooms_hear_it(industry: Industry) -> None:
             "agent.heartbeat",
             "agent.deregistered",
         ]
+
+
+async def test_a_task_that_nothing_blocks_any_more_is_told_in_its_session(industry: Industry) -> None:
+    cases, call = industry.cases, industry.call
+    session, agent = await industry.session(), await industry.agent()
+    await industry.move(session, 0)
+    first = await industry.task(session)
+    waiting = await industry.task(session, depends_on=[first.id])
+    await cases.assignments.assign(call, first.id, agent.id)
+    async with industry.inside() as ears:
+        await cases.assignments.result(call, agent.id, first.id, completed(None))
+        while (frame := await ears.hear("task.status_changed"))["payload"]["task_id"] != shown_id(waiting.id):
+            pass
+    assert frame["payload"]["status"] == frame["payload"]["task"]["status"] == "PENDING"
 
 
 async def test_rooms_are_joined_and_left(industry: Industry) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import ARRAY, String, bindparam, func, select, text, update
 from server.core.queue.completion import end, failure
 from server.core.queue.routing.admission import admit
 from server.core.queue.subtasks import subtask_ended
+from server.core.shared.resource import change
 from server.model import TO_TELL, Dependency, Task, TaskStatus
 from server.store.database import Database
 from server.store.statement import Statement
@@ -88,8 +89,10 @@ async def _told(transaction: Transaction, task: Task, ended: Task) -> Task:
     if ended.status != TaskStatus.COMPLETED:
         message = f"task_{ended.id}, which it depends on, is {ended.status}"
         return await end(transaction, task, failure("DependencyFailed", message))
-    nearer = await transaction.update(task, waiting_for=task.waiting_for - 1)
-    admitted = await admit(transaction, nearer)
-    if admitted.rank is not None:
-        transaction.emit("task.ready", admitted)
+    left = task.waiting_for - 1
+    if left:
+        return await transaction.update(task, waiting_for=left)
+    admitted = await admit(transaction, await change(transaction, task, waiting_for=0))
+    # One that is not claimable yet waits for its time, its session, its agent or a hand, and is shown differently now.
+    transaction.emit("task.ready" if admitted.rank is not None else "task.unblocked", admitted)
     return admitted

@@ -7,9 +7,10 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, select
 
-from server.core.queue.routing.admission import admit
+from server.core.queue.routing.admission import admission, admit
 from server.core.queue.schedule import next_runs
 from server.core.queue.session_counters import count_in_session
+from server.core.shared.resource import change
 from server.model import DUE, RECURRING, Task, new_id
 from server.store.database import Database
 from server.store.statement import Statement
@@ -71,7 +72,8 @@ class DueTasks:
         async def body(transaction: Transaction) -> int:
             due = await transaction.all(_DUE, now=transaction.now)
             for task in due:
-                transaction.emit("task.ready", await admit(transaction, task))
+                ready = await change(transaction, task, **await admission(transaction, task))
+                transaction.emit("task.ready", ready)
             ticking = await transaction.all(_TICKING, now=transaction.now)
             for task in ticking:
                 await _tick(transaction, task)
@@ -93,4 +95,4 @@ async def _tick(transaction: Transaction, recurring: Task) -> None:
     if task.session_id is not None:
         count_in_session(transaction, task.session_id, total=1)
     planned = next_runs(json.loads(recurring.schedule or "{}"), now, 1)
-    await transaction.update(recurring, next_run_at=planned[0])
+    await change(transaction, recurring, next_run_at=planned[0])
