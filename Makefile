@@ -3,7 +3,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-BENCH := .venv-bench
 # What protos are compared with: a commit whose clients must go on working.
 BASE ?= HEAD~1
 ARGS ?=
@@ -41,21 +40,14 @@ $(VENV)/.ready: requirements/uv.txt requirements/dev.txt pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
-bench: setup $(BENCH)/.ready
-	$(BENCH)/bin/python -m benchmarks $(ARGS)
-
-$(BENCH)/.ready: $(VENV)/.ready requirements/bench.txt
-	test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH)
-	$(BIN)/uv pip sync --quiet --python $(BENCH)/bin/python --require-hashes requirements/bench.txt
-	$(BIN)/uv pip install --quiet --python $(BENCH)/bin/python --no-deps --no-build-isolation -e .
-	@touch $@
+bench: setup
+	$(BIN)/python -m benchmarks $(ARGS)
 
 # The lock files carry hashes and no addresses, so any package index that serves the same files will do.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 lock: setup
 	$(LOCK) --extra dev pyproject.toml -o requirements/dev.txt
 	grep -A 200 '^uv==' requirements/dev.txt | awk 'NR==1 || /^ +--hash/ {print; next} {exit}' > requirements/uv.txt
-	$(LOCK) --extra dev --extra bench -c requirements/dev.txt pyproject.toml -o requirements/bench.txt
 
 clean:
-	rm -rf $(VENV) $(BENCH) build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

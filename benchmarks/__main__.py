@@ -10,12 +10,13 @@ from typing import Protocol
 
 from benchmarks import claims, dispatch, execute, industrial, report, rest, sockets, start, streams
 from benchmarks.load import Failed
+from benchmarks.scale import Scale
 
 
 class Benchmark(Protocol):
     """What each module's `run` is."""
 
-    async def __call__(self, *, quick: bool) -> str:
+    async def __call__(self, scale: Scale) -> str:
         """Measures, and returns a table."""
 
 
@@ -31,39 +32,46 @@ BENCHMARKS: dict[str, tuple[str, Benchmark]] = {
 }
 
 
-async def run(names: list[str], *, quick: bool) -> dict[str, str]:
+async def run(names: list[str], scale: Scale) -> dict[str, str]:
     """The tables by name, each printed as soon as it is there."""
     task = asyncio.current_task()
     assert task is not None
     # Like Ctrl-C, this ends what we have started.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     tables = {}
-    print(f"{report.conditions()}{', quick' if quick else ''}\n", flush=True)
+    print(f"{report.conditions()}{_noted(scale)}\n", flush=True)
     for name in names:
         title, benchmark = BENCHMARKS[name]
-        tables[name] = await benchmark(quick=quick)
+        tables[name] = await benchmark(scale)
         print(f"## {title}\n\n{tables[name]}\n", flush=True)
     return tables
+
+
+def _noted(scale: Scale) -> str:
+    """What stands behind the conditions where the figures are not those of a full run."""
+    return "" if scale is Scale.FULL else f", with --{scale.name.lower()}"
 
 
 def main() -> None:
     """The entry point."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures the server on this machine.")
     parser.add_argument("names", nargs="*", metavar="name", help=f"{', '.join(BENCHMARKS)}; all when none is given")
-    parser.add_argument("--quick", action="store_true", help="shorter rounds, to see that it works")
+    parser.add_argument("--quick", action="store_true", help="shorter rounds, whose figures say less")
+    parser.add_argument("--tiny", action="store_true", help="only to see that it works: the figures mean nothing")
     parser.add_argument("--write", action="store_true", help="put the tables into benchmarks/README.md")
     options = parser.parse_args()
     if unknown := [name for name in options.names if name not in BENCHMARKS]:
         parser.error(f"unknown: {', '.join(unknown)}; known: {', '.join(BENCHMARKS)}")
     names = options.names or list(BENCHMARKS)
+    scale = Scale.TINY if options.tiny else Scale.QUICK if options.quick else Scale.FULL
     try:
-        tables = asyncio.run(run(names, quick=options.quick))
+        tables = asyncio.run(run(names, scale))
     except (Failed, TimeoutError) as error:
         sys.exit(f"failed: {str(error) or 'it took too long'}")
     except (asyncio.CancelledError, KeyboardInterrupt):
         sys.exit("stopped")
     if options.write:
-        note = f"Measured on {report.conditions()}{', with --quick' if options.quick else ''}."
+        note = f"Measured on {report.conditions()}{_noted(scale)}."
         report.write({name: f"{note}\n\n{content}" for name, content in tables.items()})
 
 

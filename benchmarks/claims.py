@@ -14,6 +14,7 @@ from pathlib import Path
 from benchmarks.load import Failed
 from benchmarks.postgres import new_database
 from benchmarks.report import ms, percentile, table
+from benchmarks.scale import Scale
 from server.core.agents.profile import AgentProfile
 from server.core.agents.registry import AgentRegistry
 from server.core.identity import api_keys
@@ -31,38 +32,36 @@ from server.store.migrations import migrate
 from server.store.opened import open_database
 
 TITLE = "Claims"
-AGENTS = 1000
-WAITING = (1_000, 10_000, 100_000)
-CLAIMS = 300
 BATCH = 500
 CODE = "def work(n): return n"
 
 
-async def run(*, quick: bool) -> str:
+async def run(scale: Scale) -> str:
     """The table."""
-    sizes = WAITING[:2] if quick else WAITING
+    agents, claims = scale.of((1000, 300), (1000, 300), (10, 3))
+    sizes = scale.of((1_000, 10_000, 100_000), (1_000, 10_000), (20,))
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
         for name, opened in (("SQLite", _sqlite(Path(temporary))), ("PostgreSQL", new_database())):
             async with opened as url:
                 if url is None:
                     continue
-                rows += [[name, *cells] for cells in await _measure(Settings(database_url=url), sizes)]
+                rows += [[name, *cells] for cells in await _measure(Settings(database_url=url), agents, sizes, claims)]
     header = ["", "tasks waiting", "by a worker, p50", "p99", "by a server for any agent, p50", "p99"]
     return table(header, rows)
 
 
-async def _measure(settings: Settings, sizes: tuple[int, ...]) -> list[list[str]]:
+async def _measure(settings: Settings, agents: int, sizes: tuple[int, ...], claims: int) -> list[list[str]]:
     await asyncio.to_thread(migrate, settings)
     database = open_database(settings)
     await database.open()
     try:
-        backlog = await _Backlog.make(database)
+        backlog = await _Backlog.make(database, agents)
         rows = []
         for size in sizes:
             await backlog.fill(size)
-            workers = await backlog.time_workers()
-            server = await backlog.time_server()
+            workers = await backlog.time_workers(claims)
+            server = await backlog.time_server(claims)
             rows.append([f"{size:,}", *_figures(workers), *_figures(server)])
         return rows
     finally:
@@ -75,7 +74,7 @@ def _figures(seconds: list[float]) -> list[str]:
 
 
 class _Backlog:
-    """A thousand agents, half of them with code and half with a worker, and tasks that wait for them."""
+    """Agents, half of them with code and half with a worker, and tasks that wait for them."""
 
     def __init__(self, database: Database, call: Call) -> None:
         self._call = call
@@ -90,11 +89,11 @@ class _Backlog:
         self._waiting = 0
 
     @classmethod
-    async def make(cls, database: Database) -> _Backlog:
+    async def make(cls, database: Database, agents: int) -> _Backlog:
         key, _ = await api_keys.create_key(database, organization=uuid.uuid4().hex, name="benchmark")
         backlog = cls(database, Call(Caller(key.organization_id, key.user_id, key.id, frozenset("*")), ""))
         profile = AgentProfile(type="external", max_concurrent_tasks=10_000)
-        for index in range(AGENTS):
+        for index in range(agents):
             if index % 2:
                 agent = await backlog._agents.register(backlog._call, name=f"agent {index}", profile=profile)
                 worker, _ = await backlog._workers.connect(backlog._call, agent_id=agent.id, capacity=1000)
@@ -109,25 +108,25 @@ class _Backlog:
         """Brings the number of waiting tasks to `size`, spread evenly."""
         while self._waiting < size:
             count = min(BATCH, size - self._waiting)
-            agents = [self._everybody[(self._waiting + index) % AGENTS] for index in range(count)]
+            agents = [self._everybody[(self._waiting + index) % len(self._everybody)] for index in range(count)]
             news = [NewTask(agent_id=agent.id, input={"n": 1}) for agent in agents]
             await self._tasks.create_all(self._call, news)
             self._waiting += count
 
-    async def time_workers(self) -> list[float]:
+    async def time_workers(self, count: int) -> list[float]:
         """Seconds that each of many claims of one task by one worker took."""
         times = []
-        for worker in random.sample(self._connected, CLAIMS):
+        for worker in random.sample(self._connected, count):
             began = time.perf_counter()
             claimed = await self._claims.claim_of(worker.agent_id, worker.holder, 1)
             times.append(time.perf_counter() - began)
             self._count(claimed)
         return times
 
-    async def time_server(self) -> list[float]:
+    async def time_server(self, count: int) -> list[float]:
         """Seconds that each of many claims of one task of any agent with code took."""
         times = []
-        for _ in range(CLAIMS):
+        for _ in range(count):
             began = time.perf_counter()
             claimed = await self._claims.claim("python", "benchmark", 1)
             times.append(time.perf_counter() - began)

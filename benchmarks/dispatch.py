@@ -21,6 +21,7 @@ from benchmarks import celery_peer
 from benchmarks.load import Failed
 from benchmarks.postgres import new_database
 from benchmarks.report import ms, percentile, table
+from benchmarks.scale import Scale
 from benchmarks.servers import HOST, Server, orchestrator
 
 TITLE = "Dispatch"
@@ -28,13 +29,13 @@ BATCH = 100
 CREATORS = 2
 WORKERS = 4
 CAPACITY = 200
-ROUNDS = 3
 PAUSE_SECONDS = 0.01
 PATIENCE_SECONDS = 60.0
 
 
-async def run(*, quick: bool) -> str:
+async def run(scale: Scale) -> str:
     """The tables."""
+    idle, warm, many, rounds = scale.of((500, 20, 10_000, 3), (100, 20, 2_000, 1), (3, 1, 200, 1))
     latency, throughput = [], []
     peer: celery_peer.Peer | None = None
     problem = celery_peer.problem()
@@ -46,15 +47,15 @@ async def run(*, quick: bool) -> str:
         else:
             print(problem)
         try:
-            for name, workers, open_database in SETUPS:
+            for name, workers, open_database in scale.of(SETUPS, SETUPS, SETUPS[:1]):
                 async with open_database() as url:
                     if url is None:
                         continue
                     title = f"{name}, {workers} server process{'es' if workers > 1 else ''}"
                     flags = ["--workers", str(workers)]
                     async with orchestrator(folder / f"{name}-{workers}", *flags, DATABASE_URL=url) as server:
-                        latency.append([title, *await _latency(server, 100 if quick else 500)])
-                        rates = await _rates(server, peer, 2_000 if quick else 10_000, 1 if quick else ROUNDS)
+                        latency.append([title, *await _latency(server, idle, warm)])
+                        rates = await _rates(server, peer, many, rounds)
                         throughput.append([title, *rates])
         finally:
             if peer is not None:
@@ -164,7 +165,7 @@ class Hands:
             self._working.result()
 
 
-async def _latency(server: Server, count: int) -> list[str]:
+async def _latency(server: Server, count: int, warm: int) -> list[str]:
     """Creates tasks one by one, each when the one before is done and a moment has passed."""
     client = Client(server)
     agent_id = await client.agent()
@@ -172,7 +173,7 @@ async def _latency(server: Server, count: int) -> list[str]:
     await hands.connect()
     late = []
     try:
-        for _ in range(count + 20):
+        for _ in range(warm + count):
             hands.received.clear()
             began = time.perf_counter()
             creating = asyncio.create_task(client.create(agent_id, 1))
@@ -189,7 +190,7 @@ async def _latency(server: Server, count: int) -> list[str]:
         await hands.close()
         await client.channel.close()
     # The first ones open connections and prepare statements.
-    ordered = sorted(late[20:])
+    ordered = sorted(late[warm:])
     return [f"{len(ordered)}", ms(percentile(ordered, 50)), ms(percentile(ordered, 99)), ms(ordered[-1])]
 
 

@@ -16,15 +16,12 @@ import httpx2 as httpx
 from benchmarks import seed
 from benchmarks.load import Failed, Load, Measured, measure
 from benchmarks.report import ms, percentile, table
+from benchmarks.scale import Scale
 from benchmarks.servers import Server, orchestrator
 
 TITLE = "Industrial API"
-SESSIONS, FEW_SESSIONS = 100_000, 5_000
-ROUNDS = 5
 LIST = "/api/v1/sessions?page_size=20"
 HEARTBEATS = 500
-AGENTS = 100
-SILENT, FEW_SILENT = 2_000, 200
 # How many registrations and the like go on at a time.
 TOGETHER = 16
 # Sweeps come so often; two of them may pass.
@@ -32,21 +29,21 @@ SWEEP_SECONDS = 1.0
 PATIENCE_SECONDS = 60.0
 
 
-async def run(*, quick: bool) -> str:
+async def run(scale: Scale) -> str:
     """The table."""
-    seconds = 1.0 if quick else 3.0
-    rounds = 1 if quick else ROUNDS
+    seconds, rounds = scale.of((3.0, 5), (1.0, 1), (0.2, 1))
+    sessions, beating, silent = scale.of((100_000, 100, 2_000), (5_000, 100, 200), (50, 3, 3))
     with tempfile.TemporaryDirectory() as temporary:
         async with orchestrator(Path(temporary) / "data") as server:
-            rows = [*await _lists(server, FEW_SESSIONS if quick else SESSIONS, seconds, rounds)]
+            rows = [*await _lists(server, sessions, seconds, rounds)]
             async with httpx.AsyncClient(
                 base_url=f"http://127.0.0.1:{server.port}/api/v1",
                 headers={"x-api-key": server.key},
                 timeout=PATIENCE_SECONDS,
                 limits=httpx.Limits(max_connections=TOGETHER + 4),
             ) as client:
-                rows += await _heartbeats(server, client, seconds, rounds)
-                rows += await _silence(server, client, FEW_SILENT if quick else SILENT)
+                rows += await _heartbeats(server, client, beating, seconds, rounds)
+                rows += await _silence(server, client, silent)
     return table(["", "measured", "asked for"], rows)
 
 
@@ -65,9 +62,11 @@ async def _lists(server: Server, count: int, seconds: float, rounds: int) -> lis
     ]
 
 
-async def _heartbeats(server: Server, client: httpx.AsyncClient, seconds: float, rounds: int) -> list[list[str]]:
+async def _heartbeats(
+    server: Server, client: httpx.AsyncClient, count: int, seconds: float, rounds: int
+) -> list[list[str]]:
     """A get on one connection, with and without heartbeats beside it."""
-    agents = [await _register(client, f"beats {number}") for number in range(AGENTS)]
+    agents = [await _register(client, f"beats {number}") for number in range(count)]
     # Loads differ, so that each heartbeat changes something and is an event.
     beats = [
         server.request("POST", f"/api/v1/agents/{agent}/heartbeat", {"current_load": number * 7 % 79})
@@ -98,6 +97,7 @@ async def _silence(server: Server, client: httpx.AsyncClient, count: int) -> lis
     session = (await client.post("/sessions", json={"title": "silence"})).raise_for_status().json()["id"]
     (await client.post(f"/sessions/{session}/start")).raise_for_status()
     room = asyncio.Semaphore(TOGETHER)
+    others_there = (await _state(client))["active"]
 
     async def begin(number: int) -> None:
         async with room:
@@ -109,7 +109,7 @@ async def _silence(server: Server, client: httpx.AsyncClient, count: int) -> lis
 
     await asyncio.gather(*(begin(number) for number in range(count)))
     before = await _state(client)
-    if before["active"] < count or before["running"] < count:
+    if before["active"] < others_there + count or before["running"] < count:
         raise Failed(f"not all agents hold a task: {before}")
     waits: list[float] = []
     over = asyncio.Event()
@@ -118,7 +118,7 @@ async def _silence(server: Server, client: httpx.AsyncClient, count: int) -> lis
     quiet = len(waits)
     began = time.perf_counter()
     await asyncio.to_thread(_silence_all, server.database)
-    while (state := await _state(client)) and (state["silent"] or state["running"]):
+    while (state := await _state(client)) and (state["active"] > others_there or state["running"]):
         if time.perf_counter() - began > PATIENCE_SECONDS:
             raise Failed(f"agents are still there: {state}")
         await asyncio.sleep(0.05)
@@ -167,8 +167,7 @@ def _silence_all(database: Path) -> None:
 async def _state(client: httpx.AsyncClient) -> dict[str, int]:
     performance = (await client.get("/agents/performance")).raise_for_status().json()
     running = (await client.get("/tasks?status=IN_PROGRESS&page_size=1")).raise_for_status().json()["total"]
-    active = performance["active_agents"]
-    return {"active": active, "running": running, "silent": active - AGENTS}
+    return {"active": performance["active_agents"], "running": running}
 
 
 async def _register(client: httpx.AsyncClient, name: str) -> str:

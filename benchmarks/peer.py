@@ -29,7 +29,7 @@ PRAGMAS = (
 
 
 class Session(SQLModel, table=True):
-    """A row: the columns of our own sessions table, with times as datetimes."""
+    """A row: the columns of our own sessions table that this resource needs, with times as datetimes."""
 
     __tablename__ = "sessions"
     __table_args__ = (Index("sessions_live", "id", "deleted_at", sqlite_where=text("deleted_at IS NULL")),)

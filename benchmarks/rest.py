@@ -11,12 +11,11 @@ from statistics import median
 from benchmarks import seed
 from benchmarks.load import Failed, Load, Measured, measure
 from benchmarks.report import ms, table
+from benchmarks.scale import Scale
 from benchmarks.servers import Server, ask, fastapi_peer, orchestrator
 
 TITLE = "REST"
-ROWS = 10_000
 CONNECTIONS = 32
-WARM_SECONDS = 0.5
 LIST = "/v1/sessions?limit=20&offset=0"
 BODY = {"name": "a session", "description": "Created while we measure.", "config": {"timeout": 3600}}
 Requests = Callable[[Server, list[str]], list[str]]
@@ -48,17 +47,17 @@ WORK: dict[str, Requests] = {
 }
 
 
-async def run(*, quick: bool) -> str:
+async def run(scale: Scale) -> str:
     """The table."""
-    rounds, seconds = (2, 1.0) if quick else (5, 3.0)
+    rounds, seconds, warm, count = scale.of((5, 3.0, 0.5, 10_000), (2, 1.0, 0.5, 10_000), (1, 0.1, 0.0, 50))
     measured: dict[tuple[str, str], list[Measured]] = {}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         async with fastapi_peer(folder / "peer") as peer, orchestrator(folder / "ours") as ours:
-            rows = seed.sessions(seed.organization_of(ours.database), ROWS)
+            rows = seed.sessions(seed.organization_of(ours.database), count)
             seed.seed(ours.database, rows)
             seed.seed(peer.database, rows, seed.sqlalchemy_time)
-            await _check_same(ours, peer, rows[ROWS // 2].id)
+            await _check_same(ours, peer, rows[count // 2].id)
             ids = [f"session_{row.id}" for row in rows]
             random.Random(1).shuffle(ids)  # noqa: S311
             for number in range(rounds):
@@ -70,7 +69,7 @@ async def run(*, quick: bool) -> str:
                             requests=requests(server, ids),
                             connections=CONNECTIONS,
                             seconds=seconds,
-                            warm_seconds=WARM_SECONDS,
+                            warm_seconds=warm,
                         )
                         measured.setdefault((work, name), []).append(await measure(load))
                         seed.restore(server.database, rows)

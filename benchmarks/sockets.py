@@ -11,19 +11,18 @@ from pathlib import Path
 
 from benchmarks.load import ROOT, Failed, Load, measure
 from benchmarks.report import ms, percentile, table
+from benchmarks.scale import Scale
 from benchmarks.servers import HOST, Server, ask, orchestrator
 
 TITLE = "Sockets"
-SOCKETS = 1000
-EVENTS = 100
 PACE_SECONDS = 0.25
 OPEN_SECONDS = 120
 GRACE_SECONDS = 15
 
 
-async def run(*, quick: bool) -> str:
+async def run(scale: Scale) -> str:
     """The table."""
-    sockets, events = (200, 40) if quick else (SOCKETS, EVENTS)
+    sockets, events = scale.of((1000, 100), (200, 40), (2, 3))
     with tempfile.TemporaryDirectory() as temporary:
         async with orchestrator(Path(temporary) / "ours") as server:
             late = sorted(await _receive(server, sockets, events))

@@ -8,14 +8,15 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.report import table
+from benchmarks.scale import Scale
 from benchmarks.servers import orchestrator
 
 TITLE = "Start"
 
 
-async def run(*, quick: bool) -> str:
+async def run(scale: Scale) -> str:
     """The table."""
-    times = 2 if quick else 5
+    times = scale.of(5, 2, 1)
     first: list[float] = []
     again: list[float] = []
     for _ in range(times):

@@ -11,31 +11,31 @@ from pathlib import Path
 
 from benchmarks.load import ROOT, Failed, Load, measure
 from benchmarks.report import ms, percentile, table
+from benchmarks.scale import Scale
 from benchmarks.servers import Server, orchestrator
 from benchmarks.watch import GRACE_SECONDS, OPEN_SECONDS, Receipt
 
 TITLE = "Streams"
-STREAMS = 100
 PACE_SECONDS = 0.05
 KINDS = {"sse": "server-sent events, through Envoy", "grpc": "native gRPC"}
 
 
-async def run(*, quick: bool) -> str:
+async def run(scale: Scale) -> str:
     """The table."""
-    events = 40 if quick else 200
+    streams, events = scale.of((100, 200), (100, 40), (2, 3))
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
         async with orchestrator(Path(temporary) / "ours") as server:
             for kind, title in KINDS.items():
-                streams = await _receive(server, kind, events)
-                _check(streams, events)
-                late = sorted((receipt.received - receipt.created) / 1000 for each in streams for receipt in each)
-                cells = [f"{title}: {len(streams)} streams, {events} events", f"{len(late):,}"]
+                received = await _receive(server, kind, streams, events)
+                _check(received, events)
+                late = sorted((receipt.received - receipt.created) / 1000 for each in received for receipt in each)
+                cells = [f"{title}: {streams} streams, {events} events", f"{len(late):,}"]
                 rows.append([*cells, ms(percentile(late, 50)), ms(percentile(late, 99)), ms(late[-1])])
     return table(["", "received", "p50", "p99", "longest"], rows)
 
 
-async def _receive(server: Server, kind: str, events: int) -> list[list[Receipt]]:
+async def _receive(server: Server, kind: str, streams: int, events: int) -> list[list[Receipt]]:
     """Creates sessions while another process watches; returns what each of its streams got."""
     descriptor, name = tempfile.mkstemp()
     os.close(descriptor)
@@ -44,7 +44,7 @@ async def _receive(server: Server, kind: str, events: int) -> list[list[Receipt]
         "answer": name,
         "kind": kind,
         "port": server.grpc_port if kind == "grpc" else server.port,
-        "streams": STREAMS,
+        "streams": streams,
         "expected": events,
         "key": server.key,
         "request": server.request("GET", "/v1/events").replace("application/json", "text/event-stream"),
@@ -67,13 +67,13 @@ async def _receive(server: Server, kind: str, events: int) -> list[list[Receipt]
         await measure(Load(server.port, [request], count=events, interval=PACE_SECONDS))
         async with asyncio.timeout(GRACE_SECONDS + 60):
             await process.communicate(b"sent\n")
-        streams = json.loads(answer.read_text())
+        received = json.loads(answer.read_text())
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
         answer.unlink()
-    return [[Receipt(*receipt) for receipt in stream] for stream in streams]
+    return [[Receipt(*receipt) for receipt in stream] for stream in received]
 
 
 def _check(streams: list[list[Receipt]], events: int) -> None:
