@@ -251,7 +251,10 @@ ROWS: dict[str, list[Row]] = {
             "deleted_at": NOW + SECOND,
         },
     ],
-    "skills": [{"organization_id": ACME, "word": "extraction", "place": 7, "agent_id": EXTERNAL}],
+    "skills": [
+        {"organization_id": ACME, "word": word, "place": place, "agent_id": EXTERNAL}
+        for word, place in (("extraction", 7), ("extractor", 3))
+    ],
     "api_keys": [
         {
             "id": f"{number:032x}",

@@ -32,7 +32,7 @@ from server.model import Record
 from server.settings import Settings
 from server.store.migrations import FOLDER, VERSIONS, configuration, migrate
 from tests.conftest import free_port
-from tests.store.rows_0001 import ROWS, SECRET, Row
+from tests.store.rows_0001 import CODING, PLAIN, ROWS, SECRET, Row, task_id
 
 ORCHESTRATOR = str(Path(sys.executable).parent / "orchestrator")
 # SHA-256 of every migration that has been released. Databases have run them: to change the schema, append another one.
@@ -40,7 +40,7 @@ RELEASED = {
     "0001_the_backbone.py": "83ea82bb0e3f5caf37fa866449361011839d16695ff990239096ba73fd28a7ce",
 }
 # Columns that a later migration is meant to remove or fill anew, by table and name; a test of its own says how.
-CHANGED: frozenset[tuple[str, str]] = frozenset()
+CHANGED = frozenset({("tasks", "parent_id")})
 NEWER = "9999"
 R = TypeVar("R")
 
@@ -136,6 +136,24 @@ def test_a_database_of_schema_0001_becomes_the_newest_and_keeps_its_rows(empty: 
         columns = [column for column in before[0] if (name, column) not in CHANGED]
         found = [{column: row[column] for column in columns} for row in after[name]]
         assert [row for row in before if {column: row[column] for column in columns} not in found] == [], name
+
+
+def test_0002_gives_each_meaning_of_a_column_one_of_its_own(empty: Settings) -> None:
+    upgrade(empty, "0001")
+    on(empty, fill)
+    upgrade(empty, "0002")
+    after = on(empty, rows)
+    origins = {row["id"]: (row["parent_id"], row["recurring_id"]) for row in after["tasks"]}
+    parts, ticks = ("first part", "second part"), ("made at an hour",)
+    assert {id: each for id, each in origins.items() if each != (None, None)} == {
+        **{task_id(name): (task_id("taken apart"), None) for name in parts},
+        **{task_id(name): (None, task_id("every hour")) for name in ticks},
+    }
+    assert {row["id"]: row["kind"] for row in after["sessions"]} == {PLAIN: "plain", CODING: "coding"}
+    assert {row["word"]: row["capability"] for row in after["skills"]} == {"extraction": True, "extractor": False}
+    command.downgrade(configuration(empty.alembic_url), "0001")
+    back = {row["id"]: row["parent_id"] for row in on(empty, rows)["tasks"]}
+    assert back == {row["id"]: row["parent_id"] for row in ROWS["tasks"]}
 
 
 def test_every_migration_can_be_taken_back_and_made_again(empty: Settings) -> None:

@@ -36,7 +36,7 @@ _NOT_A_CAPABILITY = {
     "WHERE agents.id = skills.agent_id AND word.value = skills.word)",
     "postgresql": "UPDATE skills SET capability = false WHERE NOT EXISTS "
     "(SELECT 1 FROM agents, json_array_elements_text(agents.capabilities::json) AS word "
-    "WHERE agents.id = skills.agent_id AND word = skills.word)",
+    "WHERE agents.id = skills.agent_id AND word.value = skills.word)",
 }
 
 
