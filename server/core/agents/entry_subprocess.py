@@ -23,6 +23,8 @@ async def entry_in(code: str, name: str | None) -> Entry:
         return find_entry(code, name=name)
     process = await asyncio.create_subprocess_exec(
         sys.executable,
+        # Nothing in the folder that this process was started in is ours.
+        "-P",
         "-m",
         __name__,
         stdin=asyncio.subprocess.PIPE,

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ARRAY, Integer, String, bindparam, delete, func, select, text, tuple_
 
+from server.core.shared.resource import change
 from server.model import CLAIMABLE, Agent, AgentRuntime, Skill, Task, TaskKind
 from server.store.statement import Statement
 from server.store.transaction import Reader, Transaction
@@ -170,7 +171,7 @@ async def pull(transaction: Transaction, agent: Agent, limit: int, before: int =
         waiting += await _waiting(transaction, agent, word, limit, before)
     waiting = sorted(waiting, key=lambda task: task.rank or 0)[:limit]
     for task in waiting:
-        transaction.emit("task.routed", await transaction.update(task, **binding(task, agent)))
+        transaction.emit("task.routed", await change(transaction, task, **binding(task, agent)))
     return len(waiting)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, select, tuple_
 
 from server.core.queue.routing.matching import FIRST, UNROUTED, binding, choose
+from server.core.shared.resource import change
 from server.model import Task
 from server.store.database import Database
 from server.store.statement import Statement
@@ -67,7 +68,7 @@ class Rerouting:
                 if agent is None:
                     nobody.add(asked)
                     continue
-                transaction.emit("task.routed", await transaction.update(task, **binding(task, agent)))
+                transaction.emit("task.routed", await change(transaction, task, **binding(task, agent)))
                 found += 1
             if len(waiting) < REROUTED:
                 return found, START
