@@ -22,7 +22,8 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/generate.py build/generated
-	diff -r -x __pycache__ build/generated generated || { echo "generated/ is stale: run make generate"; exit 1; }
+	diff -r -x __pycache__ build/generated generated && diff build/envoy.yaml envoy.yaml \
+		|| { echo "generated/ or envoy.yaml is stale: run make generate"; exit 1; }
 	$(BIN)/buf lint
 	$(BIN)/buf format --diff --exit-code
 	if git show $(BASE):generated/orchestrator.binpb > build/base.binpb 2>/dev/null; then \

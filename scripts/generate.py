@@ -1,4 +1,4 @@
-"""Generates everything under generated/ from protos/: messages, typed stubs and the descriptor set.
+"""Generates everything under generated/ from protos/, and of that and the APIs' declarations envoy.yaml beside it.
 
 Protos of other packages come from the installed packages, or from the source distribution of the installed version,
 and are copied to build/third_party, which is never committed.
@@ -15,6 +15,7 @@ from pathlib import Path
 import google.api
 import grpc_tools
 import uv
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from grpc_tools import protoc
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -71,6 +72,19 @@ def _protoc(arguments: list[str]) -> None:
         raise SystemExit("protoc failed")
 
 
+def configure(output: Path) -> None:
+    """Writes envoy.yaml beside `output`."""
+    # Only now: they import what is generated.
+    from gateway.configuration import configuration  # noqa: PLC0415
+    from gateway.document import text  # noqa: PLC0415
+    from server.apis import declarations  # noqa: PLC0415
+
+    descriptors = FileDescriptorSet.FromString((output / "orchestrator.binpb").read_bytes())
+    (output.parent / "envoy.yaml").write_text(text(configuration(declarations(), descriptors)))
+
+
 if __name__ == "__main__":
+    output = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "generated"
     copy_third_party()
-    generate(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "generated")
+    generate(output)
+    configure(output)

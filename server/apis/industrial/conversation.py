@@ -13,9 +13,10 @@ from google.api.httpbody_pb2 import HttpBody
 from orchestrator.industrial.v1.event_service_pb2 import SocketRequest
 
 from server.apikit.conversation import Conversation
+from server.apikit.errors import ErrorContext
 from server.apikit.frames import Seats, said
+from server.apis.industrial.errors import render_error
 from server.apis.industrial.rooms import SCOPES, SYSTEM, Room, Rooms, room_of
-from server.apis.industrial.shape import render_error
 from server.apis.industrial.showing import Showing
 from server.core.events.stream import EventStreams
 from server.core.shared.call_context import Call
@@ -64,7 +65,7 @@ class Visit(Conversation[SocketRequest]):
         )
 
     def _explained(self, error: ServiceError) -> Mapping[str, Any]:
-        told: Mapping[str, Any] = render_error(error, self._call.request_id).body["error"]
+        told: Mapping[str, Any] = render_error(error, ErrorContext(self._call.request_id, "")).body["error"]
         return told
 
     async def _read(self, requests: AsyncIterator[SocketRequest]) -> None:

@@ -24,9 +24,9 @@ from server.apis.industrial.shape import (
     checkpoint_message,
     current_load,
     session_message,
-    shown_id,
     task_message,
 )
+from server.apis.industrial.words import shown_id
 from server.core.agents.performance import AgentPerformance, AgentSnapshot
 from server.core.shared.call_context import Call
 from server.errors import NotFound, Unavailable

@@ -1,0 +1,52 @@
+"""Industrial: its words for states, its moves, and its spelling of ids."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+from server.model import SessionStatus, Task, TaskStatus
+
+# What this API calls the states of a session, and of a task that is not pending.
+SESSION_WORDS: Mapping[str, str] = {
+    SessionStatus.CREATED: "PENDING",
+    SessionStatus.QUEUED: "QUEUED",
+    SessionStatus.RUNNING: "RUNNING",
+    SessionStatus.PAUSED: "PAUSED",
+    SessionStatus.COMPLETED: "COMPLETED",
+    SessionStatus.FAILED: "FAILED",
+    SessionStatus.CANCELLED: "CANCELLED",
+    SessionStatus.EXPIRED: "TIMEOUT",
+}
+SESSION_STATUSES: Mapping[str, SessionStatus] = {word: SessionStatus(status) for status, word in SESSION_WORDS.items()}
+TASK_WORDS: Mapping[str, str] = {
+    TaskStatus.RUNNING: "IN_PROGRESS",
+    TaskStatus.COMPLETED: "COMPLETED",
+    TaskStatus.FAILED: "FAILED",
+    TaskStatus.CANCELLED: "CANCELLED",
+}
+# Moves of sessions and tasks that there are not, which this API's document answers with 400.
+INVALID_TRANSITION = "INVALID_TRANSITION"
+# Where a task may go by hand.
+TASK_MOVES: Mapping[str, Sequence[str]] = {
+    "PENDING": ("CANCELLED",),
+    "QUEUED": ("CANCELLED", "IN_PROGRESS"),
+    "BLOCKED": ("CANCELLED",),
+    "IN_PROGRESS": ("CANCELLED", "COMPLETED", "FAILED", "QUEUED"),
+}
+
+
+def shown_id(digits: str) -> str:
+    """A UUID as this API prints it."""
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def task_status(task: Task) -> str:
+    """What this API calls the state of a task."""
+    if task.status != TaskStatus.PENDING:
+        return TASK_WORDS[task.status]
+    if task.waiting_for:
+        return "BLOCKED"
+    if task.paused or task.ready_at is None or task.ready_at > time.time_ns() // 1000:
+        return "PENDING"
+    return "QUEUED" if task.agent_id or task.route else "PENDING"
