@@ -86,7 +86,7 @@ class Pipeline:
                 await self._refuse(method, call, context, error, began)
                 raise
             # As trailers, which cost nothing beside the answer; the gateway makes headers of them.
-            context.set_trailing_metadata(_beside(call))
+            context.set_trailing_metadata(_response_metadata(call))
             self._note(call, "OK", began)
             return answer
 
@@ -130,7 +130,7 @@ class Pipeline:
                     raise UpgradeRequired
                 await self._access.enter(call, method)
                 answers = await begin(request, call)
-                await context.send_initial_metadata(_beside(call))
+                await context.send_initial_metadata(_response_metadata(call))
                 headers_alone = call.headers.get(METHOD) == "HEAD"
                 async for answer in answers:
                     # A stream ends with its key: heartbeats pass here too.
@@ -211,8 +211,8 @@ def _known(error: BaseException) -> ServiceError | None:
     return error if isinstance(error, ServiceError) else None
 
 
-def _beside(call: Call) -> tuple[tuple[str, str], ...]:
-    """What goes beside an answer's body."""
+def _response_metadata(call: Call) -> tuple[tuple[str, str], ...]:
+    """The headers that go with an answer."""
     headers = [("x-request-id", call.request_id), *call.response_headers]
     if call.etag:
         headers.append(("etag", f'"{call.etag}"'))

@@ -56,8 +56,8 @@ _SILENT.setLevel(logging.CRITICAL + 1)
 class Bridge:
     """Sockets of the given methods, at most `connections` at a time."""
 
-    def __init__(self, dialogues: Sequence[BidiHandler], *, connections: int) -> None:
-        self._routes = Routes(dialogues)
+    def __init__(self, handlers: Sequence[BidiHandler], *, connections: int) -> None:
+        self._routes = Routes(handlers)
         self._connections = connections
         self._encoder = Encoder()
         self._sockets: set[Socket] = set()
@@ -117,7 +117,7 @@ class Bridge:
             return _refused(
                 connection, request, self._routes.near(path, _packages(request)), NoSuchPath("no such path")
             )
-        api = found[0].dialogue.api
+        api = found[0].handler.api
         if _header(request, "upgrade").lower() != "websocket":
             return _refused(connection, request, api, UpgradeRequired())
         foreign = ORIGIN in request.headers and not api.origins.allow(_header(request, ORIGIN))
@@ -155,7 +155,7 @@ class Bridge:
         answered = False
         try:
             first, token = route.opening(variables, query)
-            answers: Any = route.dialogue.handle(_requests(socket, route, first), _context(request, path, token))
+            answers: Any = route.handler.handle(_requests(socket, route, first), _context(request, path, token))
             async with aclosing(answers):
                 async for answer in answers:
                     await socket.send(self._encoder.text(route, answer), text=True)
@@ -163,7 +163,7 @@ class Bridge:
         except ServiceError as error:
             if route.told_of_invalid_frames and not answered:
                 # Who is told of mistakes in frames is told in one, too, why there is no conversation.
-                body = route.dialogue.api.render(error, _header(request, "x-request-id")).body
+                body = route.handler.api.render(error, _header(request, "x-request-id")).body
                 with suppress(ConnectionClosed):
                     now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
                     said = {"type": "error", "payload": body.get("error", body), "timestamp": now}
