@@ -34,10 +34,10 @@ class Gateway:
 
 def configuration(gateway: Gateway) -> dict[str, Any]:
     """envoy.yaml for this gateway."""
-    return at(gateway, yaml.safe_load((ROOT / "envoy.yaml").read_text()))
+    return with_addresses(yaml.safe_load((ROOT / "envoy.yaml").read_text()), gateway)
 
 
-def at(gateway: Gateway, config: dict[str, Any]) -> dict[str, Any]:
+def with_addresses(config: dict[str, Any], gateway: Gateway) -> dict[str, Any]:
     """A configuration with the gateway's addresses and origins, and with paths that hold wherever Envoy is started."""
     ports = {"orchestra": gateway.orchestra_port, "operations": gateway.operations_port}
     addresses = {"server": gateway.upstreams, "sockets": gateway.sockets}

@@ -21,6 +21,7 @@ from grpc_tools import protoc
 from gateway import protos
 from gateway.configuration import configuration
 from gateway.document import text
+from server.apis import declarations
 
 ROOT = Path(__file__).resolve().parent.parent
 PROTOS = ROOT / "protos"
@@ -89,9 +90,6 @@ def list_scopes(output: Path) -> None:
 
 def configure_envoy(output: Path) -> None:
     """Writes envoy.yaml beside `output`, for the APIs that are declared."""
-    # Only now: errors are shaped with words of core, which knows the scopes.
-    from server.apis import declarations  # noqa: PLC0415
-
     (output.parent / "envoy.yaml").write_text(text(configuration(declarations(), _descriptors(output))))
 
 

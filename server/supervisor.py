@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from gateway.envoy import Gateway, command
-from server.apikit.declaration import Declaration
 from server.apis import declarations
 from server.settings import Settings
 
@@ -97,12 +96,10 @@ class _Supervisor:
                 for index, path in enumerate(self._sockets)
             ),
         ]
-        # What takes a while to import, and nobody waits for yet.
-        known = asyncio.create_task(asyncio.to_thread(declarations))
         try:
             if not await self._answers():
                 return 1
-            self._announce(await known)
+            self._announce()
             print(f"ready  http://{settings.host}:{settings.orchestra_port}", flush=True)
             await self._stopping.wait()
             return 0
@@ -139,11 +136,11 @@ class _Supervisor:
                     if child.returncode is None:
                         child.kill()
 
-    def _announce(self, apis: Sequence[Declaration]) -> None:
+    def _announce(self) -> None:
         settings = self._settings
         host = settings.host
         ports = {"orchestra": settings.orchestra_port, "operations": settings.operations_port}
-        for api in apis:
+        for api in declarations():
             if api.listener is not None:
                 print(f"{api.title:24} http://{host}:{ports[api.listener]}{api.routes[0].prefix}")
         print(f"{'gRPC':24} {host}:{settings.grpc_port}")

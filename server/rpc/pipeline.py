@@ -129,7 +129,7 @@ class Pipeline:
                 if method.client_streams and call.through_gateway and not isinstance(context, InProcessContext):
                     raise UpgradeRequired
                 await self._access.enter(call, method)
-                answers = await begin(request, call)
+                answers: Any = await begin(request, call)
                 await context.send_initial_metadata(_response_metadata(call))
                 headers_alone = call.headers.get(METHOD) == "HEAD"
                 async for answer in answers:
@@ -138,6 +138,8 @@ class Pipeline:
                         await self._access.stay(call)
                     yield answer
                     if headers_alone:
+                        # Its headers have gone with the first answer, and a stream would have no last one.
+                        await answers.aclose()
                         break
                 code = "OK"
             except Exception as error:

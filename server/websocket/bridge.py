@@ -215,8 +215,10 @@ def _refused(
 ) -> Response:
     """The answer to what becomes no socket, in the words of the API where that is known."""
     request_id = _header(request, "x-request-id")
-    nobodys = render_code_message_details(error, ErrorContext(request_id, ""))
-    shaped = nobodys if api is None else api.render(error, request_id)
+    if api is not None:
+        shaped = api.render(error, request_id)
+    else:
+        shaped = render_code_message_details(error, ErrorContext(request_id, ""))
     response = connection.respond(HTTPStatus(shaped.http_status), json.dumps(shaped.body))
     del response.headers["Content-Type"]
     response.headers["Content-Type"] = "application/json"

@@ -13,7 +13,7 @@ from orchestrator.industrial.v1.event_service_pb2 import SocketRequest
 
 from server.apis.industrial.events import EventServicer
 from server.apis.industrial.rooms import Rooms, room_of
-from server.apis.industrial.words import shown_id
+from server.apis.industrial.ids import shown_id
 from server.apis.industrial.event_frames import EventFrames
 from server.app import Application
 from server.core.monitoring import alerts

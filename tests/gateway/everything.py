@@ -22,7 +22,7 @@ from grpc_health.v1 import health, health_pb2_grpc
 from orchestrator.options.v1 import options_pb2
 
 from gateway.configuration import configuration
-from gateway.envoy import DESCRIPTORS, Gateway, at, command
+from gateway.envoy import DESCRIPTORS, Gateway, command, with_addresses
 from server.apikit.api import Api
 from server.apikit.declaration import Declaration, Route
 from server.apikit.errors import HTTP_STATUS, ErrorContext, Rendered
@@ -159,7 +159,7 @@ class Everything:
         descriptors.file.append(camel_file())
         (self.folder / "all.binpb").write_bytes(descriptors.SerializeToString())
         self.arguments = command(gateway, self.folder)
-        config = json.dumps(at(gateway, configuration(ALL, descriptors)))
+        config = json.dumps(with_addresses(configuration(ALL, descriptors), gateway))
         (self.folder / "envoy.json").write_text(config.replace(str(DESCRIPTORS), str(self.folder / "all.binpb")))
 
     async def start(self) -> None:

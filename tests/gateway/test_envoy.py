@@ -20,7 +20,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from gateway.configuration import configuration
-from gateway.envoy import DESCRIPTORS, Gateway, at, command
+from gateway.envoy import DESCRIPTORS, Gateway, command, with_addresses
 from server.settings import Settings
 from tests.conftest import Tenant, eventually, free_port, make_tenant
 from tests.gateway.talk import TALK, Served, _file
@@ -38,7 +38,7 @@ class Front:
         descriptors.file.append(_file())
         (self.folder / "talk.binpb").write_bytes(descriptors.SerializeToString())
         arguments = command(gateway, self.folder)
-        config = at(gateway, configuration([TALK], descriptors))
+        config = with_addresses(configuration([TALK], descriptors), gateway)
         text = json.dumps(config).replace(str(DESCRIPTORS), str(self.folder / "talk.binpb"))
         (self.folder / "envoy.json").write_text(text)
         self.process = subprocess.Popen(arguments, stderr=sys.stderr)

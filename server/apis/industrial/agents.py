@@ -9,8 +9,8 @@ from orchestrator.industrial.v1.agent_pb2 import Agent as AgentMessage
 from orchestrator.industrial.v1.task_pb2 import Task as TaskMessage
 
 from server.apikit.projection import from_struct, from_value
+from server.apis.industrial.ids import shown_id
 from server.apis.industrial.shape import agent_message, agent_status, task_message
-from server.apis.industrial.words import shown_id
 from server.core.agents.performance import AgentPerformance
 from server.core.agents.profile import AgentProfile
 from server.core.coding.assignments import Assignments

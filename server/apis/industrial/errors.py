@@ -6,16 +6,11 @@ from typing import Any
 
 from server.apikit.errors import HTTP_STATUS, ErrorContext, Rendered
 from server.apikit.refusals import Refusal
-from server.apis.industrial.words import (
-    INVALID_TRANSITION,
-    SESSION_WORDS,
-    TASK_MOVES,
-    TASK_WORDS,
-    shown_id,
-    task_status,
-)
-from server.core.coding.assignments import NoMove
+from server.apis.industrial.ids import shown_id
 from server.errors import NotFound, ServiceError
+
+# Moves of sessions and tasks that there are not, which this API's document answers with 400.
+INVALID_TRANSITION = "INVALID_TRANSITION"
 
 
 def render_error(error: ServiceError, context: ErrorContext) -> Rendered:
@@ -44,6 +39,10 @@ def render_error(error: ServiceError, context: ErrorContext) -> Rendered:
 
 def _move(error: ServiceError) -> dict[str, Any]:
     """What cannot move, from where to where, and where it could go, in the words of this API."""
+    # Declarations are read without a server, and whoever has such an error has these.
+    from server.apis.industrial.words import SESSION_WORDS, TASK_MOVES, TASK_WORDS, task_status  # noqa: PLC0415
+    from server.core.coding.assignments import NoMove  # noqa: PLC0415
+
     if isinstance(error, NoMove):
         now = task_status(error.task)
         to = "QUEUED" if error.to == "queued" else TASK_WORDS.get(error.to, error.to)

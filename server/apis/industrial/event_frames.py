@@ -17,6 +17,7 @@ import structlog
 from google.api.httpbody_pb2 import HttpBody
 
 from server.apikit.frames import alert_payload, event_frame, plain, time_text
+from server.apis.industrial.ids import shown_id
 from server.apis.industrial.rooms import AGENTS, SESSIONS, Rooms, word_for_agent
 from server.apis.industrial.shape import (
     agent_message,
@@ -26,7 +27,6 @@ from server.apis.industrial.shape import (
     session_message,
     task_message,
 )
-from server.apis.industrial.words import shown_id
 from server.core.agents.performance import AgentPerformance, AgentSnapshot
 from server.core.shared.call_context import Call
 from server.errors import NotFound, Unavailable

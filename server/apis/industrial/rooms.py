@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from server.apikit.socket_protocol import Topics
-from server.apis.industrial.words import shown_id
+from server.apis.industrial.ids import shown_id
 from server.core.shared.ids import parse_id
 from server.errors import InvalidRequest
 from server.model import Event

@@ -14,7 +14,8 @@ from orchestrator.industrial.v1.session_pb2 import SessionMetrics
 from orchestrator.industrial.v1.task_pb2 import Task as TaskMessage
 
 from server.apikit.projection import project, timestamp, to_value, value_of
-from server.apis.industrial.words import SESSION_WORDS, shown_id, task_status
+from server.apis.industrial.ids import shown_id
+from server.apis.industrial.words import SESSION_WORDS, task_status
 from server.core.agents.performance import AgentSnapshot, success_rate, tier
 from server.core.coding.checkpoints import KEPT_CHECKPOINTS
 from server.model import AgentStatus, Checkpoint, Priority, Session, SessionCount, Task, TaskStatus

@@ -9,8 +9,8 @@ from orchestrator.industrial.v1.task_pb2 import Task as TaskMessage
 from orchestrator.industrial.v1.task_pb2 import TaskTemplate, TaskTemplatePart
 
 from server.apikit.projection import from_value
+from server.apis.industrial.ids import shown_id
 from server.apis.industrial.shape import page_of, paged, task_message
-from server.apis.industrial.words import shown_id
 from server.core.coding.assignments import Assignments, NoMove
 from server.core.coding.decomposition import Part, Template, templates
 from server.core.coding.tasks import CodingTasks, achieved

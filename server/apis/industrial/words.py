@@ -1,4 +1,4 @@
-"""Industrial: its words for states, its moves, and its spelling of ids."""
+"""Industrial: its words for states, and its moves."""
 
 from __future__ import annotations
 
@@ -25,8 +25,6 @@ TASK_WORDS: Mapping[str, str] = {
     TaskStatus.FAILED: "FAILED",
     TaskStatus.CANCELLED: "CANCELLED",
 }
-# Moves of sessions and tasks that there are not, which this API's document answers with 400.
-INVALID_TRANSITION = "INVALID_TRANSITION"
 # Where a task may go by hand.
 TASK_MOVES: Mapping[str, Sequence[str]] = {
     "PENDING": ("CANCELLED",),
@@ -34,11 +32,6 @@ TASK_MOVES: Mapping[str, Sequence[str]] = {
     "BLOCKED": ("CANCELLED",),
     "IN_PROGRESS": ("CANCELLED", "COMPLETED", "FAILED", "QUEUED"),
 }
-
-
-def shown_id(digits: str) -> str:
-    """A UUID as this API prints it."""
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def task_status(task: Task) -> str:
