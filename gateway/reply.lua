@@ -103,7 +103,8 @@ local function refused(handle, lines)
   local status, shape, other, method, path, id, said =
     lines:match("^(.-)\n(.-)\n(.-)\n(.-)\n(.-)\n(.-)\n(.*)$")
   local headers = handle:headers()
-  local words = {["@method"] = method, ["@path"] = path, ["@said"] = said}
+  -- What is not ASCII in a path or an id need not be UTF-8.
+  local words = {["@method"] = method, ["@path"] = path:gsub("[\128-\255]", "?"), ["@said"] = said}
   local methods = status == "404" and allowed(handle, path)
   if methods then
     status, shape = "405", other
@@ -119,7 +120,7 @@ local function refused(handle, lines)
     id = new_id(handle)
     headers:replace("x-request-id", id)
   end
-  words["@request_id"] = id
+  words["@request_id"] = id:gsub("[\128-\255]", "?")
   words["@timestamp"] = os.date("!%Y-%m-%dT%H:%M:%SZ")
   headers:replace(":status", status)
   headers:replace("content-type", "application/json")

@@ -255,20 +255,32 @@ async def test_what_envoy_refuses_has_the_shape_of_the_api(everything, someone: 
         await refused("POST", posts, 400, "INVALID_REQUEST", "{nothing")
 
 
+def _said(port: int, raw: bytes) -> bytes:
+    """All that is answered to these bytes."""
+    with socket.create_connection(("127.0.0.1", port)) as opened:
+        opened.settimeout(5)
+        opened.sendall(raw)
+        return b"".join(iter(lambda: opened.recv(65_536), b""))
+
+
 @pytest.mark.parametrize("name", APIS)
 async def test_what_envoy_refuses_before_it_has_read_a_path_has_the_usual_shape(everything, name: str) -> None:
     port = everything.port(APIS[name])
     headers = await everything.ask(port, "GET", "/", X_Filler="x" * 40_000)
     shape(headers, 431, "nobody", "HEADERS_TOO_LARGE")
     for raw in (b"GET / HTTP/1.1\r\nhost: a\r\na_b: c\r\n\r\n", b"NONSENSE\r\n\r\n"):
-        with socket.create_connection(("127.0.0.1", port)) as opened:
-            opened.settimeout(5)
-            opened.sendall(raw)
-            said = b""
-            while part := opened.recv(4096):
-                said += part
-        head, _, body = said.partition(b"\r\n\r\n")
+        head, _, body = (await asyncio.to_thread(_said, port, raw)).partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 400") and json.loads(body)["error"]["code"] == "INVALID_REQUEST"
+
+
+@pytest.mark.parametrize("name", APIS)
+async def test_what_a_caller_writes_into_a_path_cannot_break_the_answer(everything, name: str) -> None:
+    api = APIS[name]
+    for path in (b'/"},"a":"', b"/@method/@field/@request_id", b"/%22%0a%5c", b"/caf\xe9", "/caf\u00e9".encode(), b"/" + b"x" * 999):
+        raw = b"GET " + api.routes[0].prefix.encode() + path + b" HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
+        said = await asyncio.to_thread(_said, everything.port(api), raw)
+        body = json.loads(said.partition(b"\r\n\r\n")[2].decode())
+        assert said.startswith((b"HTTP/1.1 404", b"HTTP/1.1 400", b"HTTP/1.1 401", b"HTTP/1.1 426")) and "a" not in body
 
 
 async def test_names_are_in_camel_case_where_an_api_says_so(everything) -> None:
