@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # What protos are compared with: a commit whose clients must go on working.
 BASE ?= HEAD~1
+# Generated beside envoy.yaml and generated/.
+SCOPES := server/core/identity/declared_scopes.py
 ARGS ?=
 
 .PHONY: run test lint setup generate lock bench clean
@@ -21,7 +23,8 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/generate.py build/generated
-	diff -r -x __pycache__ build/generated generated || { echo "generated/ is stale: run make generate"; exit 1; }
+	diff -r -x __pycache__ build/generated generated && diff build/envoy.yaml envoy.yaml && diff build/$(SCOPES) $(SCOPES) \
+		|| { echo "what is generated is stale: run make generate"; exit 1; }
 	$(BIN)/buf lint
 	$(BIN)/buf format --diff --exit-code
 	if git show $(BASE):generated/orchestrator.binpb > build/base.binpb 2>/dev/null; then \

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,7 @@ from server.apikit.cors import Origins
 class Gateway:
     """Where the gateway listens, and the servers behind it, for gRPC and for WebSockets.
 
-    A server's address is the path of a unix socket, or `host:port`. `origins` are those of the web pages that may call,
-    where an API has such.
+    A server's address is the path of a unix socket, or `host:port`. `origins` are those of the web pages that may call.
     """
 
     host: str
@@ -32,34 +31,26 @@ class Gateway:
 
 
 def configuration(gateway: Gateway) -> dict[str, Any]:
-    """envoy.yaml with these addresses, and with paths that hold wherever Envoy is started."""
-    config: dict[str, Any] = yaml.safe_load(ENVOY_YAML.read_text())
+    """envoy.yaml for this gateway."""
+    return with_addresses(yaml.safe_load(ENVOY_YAML.read_text()), gateway)
+
+
+def with_addresses(config: dict[str, Any], gateway: Gateway) -> dict[str, Any]:
+    """A configuration with the gateway's addresses and origins, and with paths that hold wherever Envoy is started."""
     ports = {"orchestra": gateway.orchestra_port, "operations": gateway.operations_port}
     addresses = {"server": gateway.upstreams, "sockets": gateway.sockets}
     resources = config["static_resources"]
     for listener in resources["listeners"]:
         listener["address"] = {"socket_address": {"address": gateway.host, "port_value": ports[listener["name"]]}}
-        for policy in _cors_policies(listener):
-            policy["allow_origin_string_match"] = [
-                {"safe_regex": {"regex": each}} for each in Origins(gateway.origins).expressions
-            ]
     for cluster in resources["clusters"]:
         endpoints = [{"endpoint": {"address": _address(each)}} for each in addresses[cluster["name"]]]
         on_this_machine = all(isinstance(each, Path) for each in addresses[cluster["name"]])
         # Names are looked up again and again, because what they stand for may move.
         cluster["type"] = "STATIC" if on_this_machine else "STRICT_DNS"
         cluster["load_assignment"]["endpoints"] = [{"lb_endpoints": endpoints}]
-    return _absolute(config)  # type: ignore[no-any-return]
-
-
-def _cors_policies(listener: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for chain in listener["filter_chains"]:
-        for network_filter in chain["filters"]:
-            for host in network_filter["typed_config"]["route_config"]["virtual_hosts"]:
-                for route in host["routes"]:
-                    policy = route.get("typed_per_filter_config", {}).get("envoy.filters.http.cors")
-                    if policy is not None:
-                        yield policy
+    origins = [{"safe_regex": {"regex": each}} for each in Origins(gateway.origins).expressions]
+    replaced: dict[str, Any] = _replaced(config, origins)
+    return replaced
 
 
 def _address(each: Path | str) -> dict[str, Any]:
@@ -69,14 +60,19 @@ def _address(each: Path | str) -> dict[str, Any]:
     return {"socket_address": {"address": host.strip("[]"), "port_value": int(port)}}
 
 
-def _absolute(node: Any) -> Any:
-    """The same with the files that it names where they are."""
-    if isinstance(node, dict):
-        return {
-            key: str(located(value)) if key in ("filename", "proto_descriptor") else _absolute(value)
-            for key, value in node.items()
-        }
-    return [_absolute(each) for each in node] if isinstance(node, list) else node
+def _replaced(node: Any, origins: Sequence[Any]) -> Any:
+    """The same with the files that it names where they are, and with these origins of pages that may call."""
+    if isinstance(node, list):
+        return [_replaced(each, origins) for each in node]
+    if not isinstance(node, dict):
+        return node
+    found = {key: _replaced(value, origins) for key, value in node.items()}
+    for key in ("filename", "proto_descriptor"):
+        if key in found:
+            found[key] = str(located(found[key]))
+    if "allow_origin_string_match" in found:
+        found["allow_origin_string_match"] = origins
+    return found
 
 
 def command(gateway: Gateway, folder: Path) -> list[str]:

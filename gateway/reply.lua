@@ -1,9 +1,9 @@
 -- Finishes answers. This filter stands before the transcoder, so it sees each answer after it.
 --
 -- From the server: the status and the error body that it asked for in headers, which go no further.
--- From Envoy itself: a refusal of a request. The listener's local_reply_config gives its shape on the first line, with
--- the words @field and @issue to be filled from what the transcoder said, which follows on the next. Where the route's
--- metadata says `errors: request_id`, the id of the request stands in the place of the details.
+-- From Envoy itself: a refusal of a request, marked with its status. The listener's local_reply_config says how the API
+-- shapes it (gateway/refusals.py says in which lines); here the words in it are filled in, with what the transcoder said.
+-- The route's metadata says which methods the API's paths have, and whether its errors name the request.
 
 local TYPES = {
   TYPE_STRING = "must be a string",
@@ -13,9 +13,8 @@ local TYPES = {
   TYPE_DOUBLE = "must be a number",
   TYPE_ENUM = "is not one of the known words",
 }
-
-local NO_GRPC = '{"error":{"code":"UNSUPPORTED_MEDIA_TYPE","message":"this port takes JSON: gRPC has a port of its own",'
-  .. '"details":{}}}'
+-- In the order in which they are named.
+local VERBS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
 
 local function decoded(text)
   return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
@@ -30,17 +29,9 @@ local function usable(id)
   return id and #id > 0 and #id <= 128 and not id:find("[^ -~]")
 end
 
--- A refusal of Envoy's, with the id of the request for details where the API wants that.
-local function shaped(handle, text)
-  local noted = handle:streamInfo():dynamicMetadata():get("reply")
-  local id = noted and noted.request_id
-  if not id then
-    return text
-  end
-  return (text:gsub('"details":%b{}', function()
-    -- What stands for words to be filled in is none in an id.
-    return '"request_id":"' .. quoted(id):gsub("@", "\\u0040") .. '"'
-  end, 1))
+local function new_id(handle)
+  local now = handle:timestampString(EnvoyTimestampResolution.MICROSECOND)
+  return string.format("%s-%08x", now, math.random(0, 0x7fffffff))
 end
 
 -- Which field a request was refused for, and why, from the transcoder's words.
@@ -68,9 +59,6 @@ local function explained(message)
   if field then
     return field, TYPES[type] or ("must be a " .. type:gsub("^.*%.", ""))
   end
-  if message == "@socket" then
-    return "path", "is for WebSockets: send Upgrade: websocket"
-  end
   if message == "" then
     return "request", "has a path or headers that this gateway does not take"
   end
@@ -83,64 +71,117 @@ local function explained(message)
   return "body", "is not valid JSON: " .. message:match("^[^\n]*")
 end
 
--- The transcoder leaves alone what says that it is gRPC already, which does not go through these ports.
+-- The methods that a path has, as `Allow` names them; nil where there is no such path.
+local function allowed(handle, path)
+  local found, any = {}, false
+  path = path:match("^[^?]*")
+  for _, known in ipairs(handle:metadata():get("paths") or {}) do
+    if path:find(known.path) then
+      for _, verb in ipairs(known.verbs) do
+        found[verb], any = true, true
+      end
+    end
+  end
+  local named = {}
+  for _, verb in ipairs(VERBS) do
+    if found[verb] then
+      table.insert(named, verb)
+    end
+  end
+  return any and table.concat(named, ", ") or nil
+end
+
+-- The answer without its body, which is as long as it says.
+local function headless(handle)
+  local length = handle:body(true):length()
+  handle:body(true):setBytes("")
+  handle:headers():replace("content-length", tostring(length))
+end
+
+-- A refusal of Envoy's in the shape of the API, from the lines that the listener makes of it.
+local function refused(handle, lines)
+  local status, shape, other, method, path, id, said =
+    lines:match("^(.-)\n(.-)\n(.-)\n(.-)\n(.-)\n(.-)\n(.*)$")
+  local headers = handle:headers()
+  -- What is not ASCII in a path or an id need not be UTF-8.
+  local words = {["@method"] = method, ["@path"] = path:gsub("[\128-\255]", "?"), ["@said"] = said}
+  local methods = status == "404" and allowed(handle, path)
+  if methods then
+    status, shape = "405", other
+    headers:replace("allow", methods)
+  elseif said:find("Expected an array instead of an object", 1, true) then
+    -- Only a method whose caller goes on sending wants an array. Those are for sockets.
+    status, shape = "426", other
+  elseif status == "400" then
+    words["@field"], words["@issue"] = explained(said)
+  end
+  if shape:find("@request_id", 1, true) and (id == "-" or id == "") then
+    -- Envoy refuses some requests before they have one.
+    id = new_id(handle)
+    headers:replace("x-request-id", id)
+  end
+  words["@request_id"] = id:gsub("[\128-\255]", "?")
+  words["@timestamp"] = os.date("!%Y-%m-%dT%H:%M:%SZ")
+  headers:replace(":status", status)
+  headers:replace("content-type", "application/json")
+  return (shape:gsub("@[%l_]+", function(word) return words[word] and quoted(words[word]) end))
+end
+
 function envoy_on_request(handle)
   local headers = handle:headers()
-  if handle:metadata():get("errors") == "request_id" then
-    local id = headers:get("x-request-id")
-    if not usable(id) then
-      id = string.format("%s-%08x", handle:timestampString(EnvoyTimestampResolution.MICROSECOND), math.random(0, 0x7fffffff))
-      headers:replace("x-request-id", id)
-    end
-    handle:streamInfo():dynamicMetadata():set("reply", "request_id", id)
+  if headers:get(":method") == "HEAD" then
+    -- As if it were a GET: who answers is told, because a stream would have no end.
+    handle:streamInfo():dynamicMetadata():set("reply", "head", headers:get(":path"))
+    headers:replace(":method", "GET")
+    headers:replace("x-requested-method", "HEAD")
   end
+  if handle:metadata():get("named") and not usable(headers:get("x-request-id")) then
+    headers:replace("x-request-id", new_id(handle))
+  end
+  -- The transcoder leaves alone what says that it is gRPC already, which does not go through these ports.
   local content_type = headers:get("content-type")
   if content_type and content_type:lower():match("^%s*application/grpc") then
-    handle:streamInfo():dynamicMetadata():set("reply", "refused", true)
     handle:respond({[":status"] = "415"}, "")
   end
 end
 
 function envoy_on_response(handle)
   local headers = handle:headers()
-  local status = headers:get("x-http-status")
   local noted = handle:streamInfo():dynamicMetadata():get("reply")
-  if not status and noted and noted.refused then
-    -- To such a request Envoy answers in gRPC also where it refuses it.
-    headers:replace(":status", "415")
-    headers:replace("content-type", "application/json")
+  local refusal = headers:get("x-refusal")
+  if refusal then
+    headers:remove("x-refusal")
+    -- To what says that it is gRPC Envoy answers in gRPC also where it refuses it, without a last line that is empty.
+    local lines = headers:get("grpc-message")
     headers:remove("grpc-status")
     headers:remove("grpc-message")
-    handle:body(true):setBytes(shaped(handle, NO_GRPC))
+    if noted then
+      -- Envoy has left out the body, and with it what else there is to know.
+      local methods = refusal == "404" and allowed(handle, noted.head)
+      if methods then
+        headers:replace(":status", "405")
+        headers:replace("allow", methods)
+      end
+      return
+    end
+    local body = handle:body(true)
+    body:setBytes(refused(handle, lines and decoded(lines) .. "\n" or body:getBytes(0, body:length())))
     return
   end
+  local status = headers:get("x-http-status")
   if status then
     headers:replace(":status", status)
     headers:remove("x-http-status")
   end
   headers:remove("grpc-status")
   headers:remove("grpc-message")
-  local body = headers:get("x-error-body")
-  if body then
+  local error_body = headers:get("x-error-body")
+  if error_body then
     headers:remove("x-error-body")
     headers:replace("content-type", "application/json")
-    handle:body(true):setBytes(decoded(body))
-  elseif headers:get(":status") == "400" then
-    local buffer = handle:body(true)
-    local template, said = buffer:getBytes(0, buffer:length()):match("^(.-)\n(.*)$")
-    if template then
-      if said:find("Expected an array instead of an object", 1, true) then
-        -- Only a method whose caller goes on sending wants an array. Those are for sockets.
-        handle:headers():replace(":status", "426")
-        template = template:gsub("INVALID_REQUEST", "UPGRADE_REQUIRED")
-        said = "@socket"
-      end
-      local words = {}
-      words["@field"], words["@issue"] = explained(said)
-      buffer:setBytes((shaped(handle, template):gsub("@%l+", function(word) return quoted(words[word]) end)))
-    end
-  elseif not status and noted and tonumber(headers:get(":status")) > 400 then
-    local buffer = handle:body(true)
-    buffer:setBytes(shaped(handle, buffer:getBytes(0, buffer:length())))
+    handle:body(true):setBytes(decoded(error_body))
+  end
+  if noted then
+    headless(handle)
   end
 end

@@ -1,4 +1,4 @@
-"""Generates everything under generated/ from protos/: messages, typed stubs and the descriptor set.
+"""Generates everything under generated/ from protos/, and beside it envoy.yaml and the list of scopes.
 
 Protos of other packages come from the installed packages, or from the source distribution of the installed version,
 and are copied to build/third_party, which is never committed.
@@ -15,11 +15,20 @@ from pathlib import Path
 import google.api
 import grpc_tools
 import uv
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from grpc_tools import protoc
+
+from gateway import protos
+from gateway.configuration import configuration
+from gateway.document import text
+from server.apis import declarations
 
 ROOT = Path(__file__).resolve().parent.parent
 PROTOS = ROOT / "protos"
 THIRD_PARTY = ROOT / "build" / "third_party"
+# A module of its own, because core knows no protobuf.
+SCOPES = Path("server/core/identity/declared_scopes.py")
+SCOPES_HEADER = '"""The scopes that the methods\' rules name. Made by `make generate` of the protos: change those."""\n'
 GOOGLE_API = ("annotations", "http", "httpbody")
 
 
@@ -71,6 +80,26 @@ def _protoc(arguments: list[str]) -> None:
         raise SystemExit("protoc failed")
 
 
+def list_scopes(output: Path) -> None:
+    """Writes a module beside `output` with the scopes that the methods' rules name."""
+    target = output.parent / SCOPES
+    target.parent.mkdir(parents=True, exist_ok=True)
+    listed = "".join(f'    "{each}",\n' for each in protos.scopes(_descriptors(output)))
+    target.write_text(f"{SCOPES_HEADER}\nDECLARED_SCOPES = (\n{listed})\n")
+
+
+def configure_envoy(output: Path) -> None:
+    """Writes envoy.yaml beside `output`, for the APIs that are declared."""
+    (output.parent / "envoy.yaml").write_text(text(configuration(declarations(), _descriptors(output))))
+
+
+def _descriptors(output: Path) -> FileDescriptorSet:
+    return FileDescriptorSet.FromString((output / "orchestrator.binpb").read_bytes())
+
+
 if __name__ == "__main__":
+    output = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "generated"
     copy_third_party()
-    generate(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "generated")
+    generate(output)
+    list_scopes(output)
+    configure_envoy(output)

@@ -14,12 +14,7 @@ import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from server.apikit.api import Api
-from server.apikit.cors import Origins
-from server.apis.agent_operations import agent_operations_api
-from server.apis.agent_orchestration import agent_orchestration_api
-from server.apis.industrial import industrial_api
-from server.apis.native import native_api
+from server.apis import serving
 from server.core.agents.health import AgentHealthChecks
 from server.core.agents.performance import AgentPerformance
 from server.core.agents.registry import AgentRegistry
@@ -210,23 +205,7 @@ class Application:
         self.calls = CallLog(self.settings.log_level)
         guests = Guests(self.settings.guest_key_path)
         pipeline = Pipeline(self.database, Authenticator(self.database, self.tokens), quotas, self.calls, guests)
-        apis: Sequence[Api] = (
-            native_api(self.use_cases),
-            agent_orchestration_api(self.use_cases, wait_seconds=self.settings.execute_wait_seconds),
-            agent_operations_api(
-                self.use_cases,
-                burst_per_minute=self.settings.requests_per_minute,
-                sockets_per_key=self.settings.sockets_of_a_key,
-                slow_after=self.settings.slow_consumer_events,
-            ),
-            industrial_api(
-                self.use_cases,
-                burst_per_minute=self.settings.industrial_requests_per_minute,
-                sockets_per_key=self.settings.industrial_sockets_of_a_key,
-                slow_after=self.settings.slow_consumer_events,
-                origins=Origins(self.settings.origins),
-            ),
-        )
+        apis = serving(self.use_cases, self.settings)
         self.services = [service.full_name for api in apis for service, _ in api.services]
         handlers = Handlers(apis, pipeline)
         server.add_generic_rpc_handlers((handlers,))

@@ -6,14 +6,26 @@ import hashlib
 import os
 import re
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5}|:\*)?")
 _OWN_PAGES = ("http://localhost:*", "https://localhost:*", "http://127.0.0.1:*", "https://127.0.0.1:*")
+
+
+class ApiSettings(BaseModel):
+    """One API's; None is what its declaration says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    # Requests of a key, beside the hourly figure where that counts.
+    requests_per_minute: int | None = Field(None, ge=1)
+    # WebSockets of a key at a time, in each server process; at least 5,000 without quotas.
+    sockets_per_key: int | None = Field(None, ge=1)
 
 
 class Settings(BaseSettings):
@@ -41,7 +53,7 @@ class Settings(BaseSettings):
     socket_port: int = Field(50052, ge=0, le=65535)
     operations_port: int = Field(3000, ge=0, le=65535)
     orchestra_port: int = Field(8000, ge=0, le=65535)
-    # Which web pages may call the Industrial API: their origins, with commas between them, such as
+    # Which web pages may call: their origins, with commas between them, such as
     # `https://app.example.com`; the port may be `*`. `none` for none. Where it is empty, pages of this machine in
     # development, and none outside.
     cors_origins: str = ""
@@ -51,10 +63,8 @@ class Settings(BaseSettings):
     # Quotas; no_quotas lifts them all and is refused outside development.
     no_quotas: bool = False
     requests_per_hour: int = Field(1000, ge=1)
-    # For the APIs whose documents say so, beside the hourly figure.
-    requests_per_minute: int = Field(100, ge=1)
-    # For the Industrial API, which has no hourly figure.
-    industrial_requests_per_minute: int = Field(60, ge=1)
+    # A group for each API, by what is before the names of its variables, as in INDUSTRIAL_REQUESTS_PER_MINUTE.
+    apis: Mapping[str, ApiSettings] = Field(default_factory=dict)
     open_sessions: int = Field(10, ge=1)
 
     # How long a claimed task may go without a sign of life before it returns to the queue.
@@ -79,10 +89,6 @@ class Settings(BaseSettings):
 
     # WebSocket connections at a time, in each server process.
     socket_connections: int = Field(10_000, ge=1)
-    # How many of them a key may have for events; 5,000 without quotas.
-    sockets_per_key: int = Field(100, ge=1)
-    # The same for the Industrial API, whose document says so.
-    industrial_sockets_per_key: int = Field(5, ge=1)
     # How many events a socket's reader may lag behind before it is told so.
     slow_consumer_events: int = Field(10_000, ge=1)
 
@@ -101,6 +107,18 @@ class Settings(BaseSettings):
     heartbeat_seconds: float = Field(15.0, gt=0)
     # How long running calls may take to finish after SIGTERM.
     shutdown_seconds: float = Field(10.0, ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_api(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Groups variables by what stands before their names: which APIs there are is not known here."""
+        groups: dict[str, dict[str, str]] = {}
+        for variable, value in os.environ.items():
+            for name in ApiSettings.model_fields:
+                group, found, rest = variable.lower().rpartition(name)
+                if found and not rest and (not group or group.endswith("_")):
+                    groups.setdefault(group.removesuffix("_"), {})[name] = value
+        return {"apis": groups, **given}
 
     @model_validator(mode="after")
     def _outside_development(self) -> Settings:
@@ -129,15 +147,9 @@ class Settings(BaseSettings):
         """Where the key is that callers without a credential act with; None outside development."""
         return self.key_path if self.environment == "development" else None
 
-    @property
-    def industrial_sockets_of_a_key(self) -> int:
-        """How many sockets of the Industrial API a key may have at a time, in each server process."""
-        return max(self.industrial_sockets_per_key, 5_000) if self.no_quotas else self.industrial_sockets_per_key
-
-    @property
-    def sockets_of_a_key(self) -> int:
-        """How many sockets a key may have at a time, in each server process."""
-        return max(self.sockets_per_key, 5_000) if self.no_quotas else self.sockets_per_key
+    def api(self, group: str) -> ApiSettings:
+        """What is set for an API."""
+        return self.apis.get(group, ApiSettings())
 
     @property
     def key_path(self) -> Path:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.envoy import Gateway, command
+from server.apis import declarations
 from server.settings import Settings
 
 READY_SECONDS = 60.0
@@ -143,12 +144,13 @@ class _Supervisor:
     def _announce(self) -> None:
         settings = self._settings
         host = settings.host
-        print(f"Agent Orchestration API  http://{host}:{settings.orchestra_port}/v1")
-        print(f"Industrial API           http://{host}:{settings.orchestra_port}/api/v1")
-        print(f"gRPC                     {host}:{settings.grpc_port}")
-        print(f"Agent Operations API     http://{host}:{settings.operations_port}/v1")
+        ports = {"orchestra": settings.orchestra_port, "operations": settings.operations_port}
+        for api in declarations():
+            if api.listener is not None:
+                print(f"{api.title:24} http://{host}:{ports[api.listener]}{api.routes[0].prefix}")
+        print(f"{'gRPC':24} {host}:{settings.grpc_port}")
         if settings.environment == "development":
-            print(f"development key          {settings.key_path.read_text().strip()}  (in {settings.key_path})")
+            print(f"{'development key':24} {settings.key_path.read_text().strip()}  (in {settings.key_path})")
 
     async def _answers(self) -> bool:
         """Whether the gateway answers in time, with a server behind it."""
@@ -206,7 +208,8 @@ def _bridge_path(path: Path) -> Path:
 
 def _environment(settings: Settings) -> dict[str, str]:
     """The settings, for a child that reads them from its environment."""
-    values = settings.model_dump(mode="json")
+    # Those of APIs come from its environment as they came from ours.
+    values = settings.model_dump(mode="json", exclude={"apis"})
     environment = {name.upper(): "" if value is None else str(value) for name, value in values.items()}
     # Without this, modules in the folder that we were started in, such as a `server.py`, would stand before our own.
     return {**environment, "PYTHONSAFEPATH": "1"}

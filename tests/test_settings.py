@@ -12,9 +12,12 @@ import pytest
 from pydantic import ValidationError
 
 from server.core.identity.authentication import Authenticator
+from server.apikit.api import limits_of
+from server.apis import declarations
 from server.prepare import prepare
 from server.settings import Settings
 from server.store.opened import open_database
+from tests.conftest import environment
 
 ORCHESTRATOR = str(Path(sys.executable).parent / "orchestrator")
 
@@ -28,6 +31,24 @@ def test_a_secret_is_needed_outside_development() -> None:
 def test_quotas_cannot_be_lifted_outside_development() -> None:
     with pytest.raises(ValidationError, match="no-quotas"):
         Settings(environment="staging", api_secret_key="x" * 32, no_quotas=True)
+
+
+def test_each_api_has_settings_of_its_own_by_its_name() -> None:
+    bounds = {each.name: each for each in declarations()}
+    with environment(INDUSTRIAL_REQUESTS_PER_MINUTE="7", SOCKETS_PER_KEY="3", AGENT_ORCHESTRATION_REQUESTS_PER_MINUTE="9"):
+        settings = Settings()
+    industrial = limits_of(bounds["industrial"], settings)
+    assert (industrial.requests_per_minute, industrial.sockets_per_key, industrial.hourly) == (7, 5, False)
+    operations = limits_of(bounds["agent_operations"], settings)
+    assert (operations.requests_per_minute, operations.sockets_per_key) == (100, 3)
+    assert limits_of(bounds["agent_orchestration"], settings).requests_per_minute == 9
+    assert limits_of(bounds["native"], settings) == bounds["native"].limits
+    assert limits_of(bounds["industrial"], Settings(no_quotas=True)).sockets_per_key == 5_000
+    with environment(APIS='{"industrial": {"sockets_per_key": 8}}', INDUSTRIAL_SOCKETS_PER_KEY="9"):
+        assert limits_of(bounds["industrial"], Settings()).sockets_per_key == 8
+    for wrong in ("0", "many"):
+        with environment(INDUSTRIAL_SOCKETS_PER_KEY=wrong), pytest.raises(ValidationError, match="sockets_per_key"):
+            Settings()
 
 
 @pytest.mark.parametrize("url", ["mysql://x", "orchestrator.db"])

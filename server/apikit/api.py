@@ -1,59 +1,47 @@
-"""What an API gives to the server: its services, its quota and its words for errors."""
+"""An API as the server has it: its declaration, its servicers, and what the settings make of its bounds."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from google.protobuf.descriptor import ServiceDescriptor
 
 from server.apikit.cors import Origins
+from server.apikit.declaration import Declaration, Limits
+from server.apikit.errors import ErrorContext, Rendered
+from server.apikit.refusals import Refusal
 from server.errors import ServiceError
+from server.settings import Settings
 
-HTTP_STATUS: Mapping[str, int] = {
-    "invalid": 400,
-    "unauthenticated": 401,
-    "forbidden": 403,
-    "not_found": 404,
-    "conflict": 409,
-    "gone": 410,
-    "precondition": 412,
-    "exhausted": 429,
-    "unavailable": 503,
-    "internal": 500,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """An error as an API's document shapes it."""
-
-    http_status: int
-    body: Mapping[str, Any]
-
-
-class ErrorRenderer(Protocol):
-    """Gives an error its documented shape; `request_id` is the one in the answer's headers."""
-
-    def __call__(self, error: ServiceError, request_id: str) -> Rendered:
-        """The error as the API's document shapes it."""
-        ...
+# Sockets of a key where there are no quotas.
+MANY_SOCKETS = 5_000
+Services = Sequence[tuple[ServiceDescriptor, object]]
 
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """One API: which servicer serves which service, and how its errors read over HTTP."""
+    """One API: which servicer serves which service, within which bounds, and for which web pages."""
 
-    name: str
-    services: Sequence[tuple[ServiceDescriptor, object]]
-    render_error: ErrorRenderer
-    # Requests a minute that a key may make beside its hourly figure; None where the document names no such bound.
-    burst_per_minute: int | None = None
-    # Whether the hourly figure counts here at all. Where it does not, a key that carries one of its own keeps it.
-    hourly: bool = True
-    # Whether callers without a credential may act for the development organization, where the server is in development.
-    guests: bool = False
-    # Which web pages may open sockets and be guests; None where the API does not look at where a page is from, and has
-    # no guests among pages.
-    origins: Origins | None = None
+    declaration: Declaration
+    services: Services
+    limits: Limits
+    # Pages that may be guests, where there are guests, and then may open sockets.
+    origins: Origins = field(default_factory=Origins)
+
+    def render(self, error: ServiceError, request_id: str) -> Rendered:
+        """An error as the API's document shapes it; a refusal keeps its own status."""
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        rendered = self.declaration.render_error(error, ErrorContext(request_id, now))
+        return replace(rendered, http_status=error.http_status) if isinstance(error, Refusal) else rendered
+
+
+def limits_of(declaration: Declaration, settings: Settings) -> Limits:
+    """What the API declares, where the settings say nothing else."""
+    group = declaration.name if declaration.settings_group is None else declaration.settings_group
+    given = settings.api(group).model_dump(exclude_none=True)
+    limits = replace(declaration.limits, **given)
+    if settings.no_quotas:
+        return replace(limits, sockets_per_key=max(limits.sockets_per_key, MANY_SOCKETS))
+    return limits

@@ -1,10 +1,9 @@
-"""Frames: what a WebSocket of ours says, as JSON texts, and how many sockets a key has."""
+"""Frames: what a WebSocket of ours says, as JSON texts."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections import Counter
 from typing import Any, cast
 
 from google.api.httpbody_pb2 import HttpBody
@@ -12,7 +11,6 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
 from server.apikit.projection import timestamp
-from server.errors import TooMany
 from server.model import Alert, Event
 
 
@@ -66,25 +64,3 @@ def _whole(value: Any) -> Any:
 def _frame(body: dict[str, Any]) -> HttpBody:
     data = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
     return HttpBody(content_type="application/json", data=data)
-
-
-class Seats:
-    """The sockets that each key has open in this process: at most `limit`."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._taken: Counter[str] = Counter()
-
-    def enter(self, key: str) -> None:
-        """Counts a socket of this key. Raises TooMany."""
-        if self._taken[key] >= self._limit:
-            raise TooMany(
-                f"this key has {self._limit} sockets open, which is as many as it may", details={"limit": self._limit}
-            )
-        self._taken[key] += 1
-
-    def leave(self, key: str) -> None:
-        """Counts it no more."""
-        self._taken[key] -= 1
-        if not self._taken[key]:
-            del self._taken[key]

@@ -1,1 +1,36 @@
-"""The APIs, a folder each."""
+"""The APIs: a folder each, found by being here; a new one is in no list."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from server.apikit.declaration import Declaration
+
+if TYPE_CHECKING:
+    from server.apikit.api import Api
+    from server.core.use_cases import UseCases
+    from server.settings import Settings
+
+
+@cache
+def declarations() -> Sequence[Declaration]:
+    """Those of all APIs, in the order of their names; no servicer is imported for them."""
+    found = [import_module(f"{__name__}.{each.name}.declaration") for each in pkgutil.iter_modules(__path__)]
+    return tuple(module.DECLARATION for module in found)
+
+
+def serving(use_cases: UseCases, settings: Settings) -> Sequence[Api]:
+    """All APIs over these use cases."""
+    from server.apikit.api import Api, limits_of  # noqa: PLC0415 — who reads declarations needs no protobuf
+    from server.apikit.cors import Origins  # noqa: PLC0415
+
+    origins, apis = Origins(settings.origins), []
+    for each in declarations():
+        limits = limits_of(each, settings)
+        services = import_module(f"{__name__}.{each.name}.services").services(use_cases, settings, limits)
+        apis.append(Api(each, services, limits, origins))
+    return apis

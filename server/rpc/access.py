@@ -53,15 +53,17 @@ class AccessControl:
             raise
 
     async def _let_in(self, call: Call, method: Method) -> None:
-        if method.guests:
-            key = self._guests.key_of(call, method)
+        api = method.api
+        if api.declaration.guests:
+            key = self._guests.key_of(call, api)
             if key:
                 # From here on the call is that of the key's owner, also where a stream asks again.
                 call.headers = {**call.headers, "authorization": f"Bearer {key}"}
         key = credential(call.headers)
         call.caller = caller = self._identity.known(key) or await self._ask(key)
         if self._quotas is not None and not method.unmetered:
-            quota = await self._quotas.take(caller, method.burst, api=method.api, hourly=method.hourly)
+            limits, name = api.limits, api.declaration.name
+            quota = await self._quotas.take(caller, limits.requests_per_minute, api=name, hourly=limits.hourly)
             call.response_headers = quota.headers()
         if method.scope and not caller.may(method.scope):
             raise Forbidden(f"this key lacks the scope {method.scope}", details={"scope": method.scope})

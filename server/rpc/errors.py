@@ -11,7 +11,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
-from server.apikit.api import Rendered
+from server.apikit.errors import Rendered
 from server.errors import InvalidRequest, ServiceError, TooMany
 
 DOMAIN = "orchestrator"
@@ -62,6 +62,7 @@ def gateway_headers(rendered: Rendered) -> list[tuple[str, str]]:
     return [
         ("x-http-status", str(rendered.http_status)),
         ("x-error-body", quote(text, safe=" !\"#$&'()*+,/:;<=>?@[]^`{|}~")),
+        *rendered.headers.items(),
     ]
 
 

@@ -10,10 +10,10 @@ import ipaddress
 import re
 from pathlib import Path
 
+from server.apikit.api import Api
 from server.core.shared.call_context import Call
 from server.errors import Forbidden
 from server.rpc.credentials import says_nothing
-from server.rpc.method import Method
 
 # From the gateway, which lets nobody else say it: the host that was addressed, and the address it was asked from.
 HOST, PEER = "x-requested-host", "x-requested-from"
@@ -28,22 +28,22 @@ class Guests:
         self._path = key_path
         self._key = ""
 
-    def key_of(self, call: Call, method: Method) -> str:
+    def key_of(self, call: Call, api: Api) -> str:
         """The key that the call is made with, empty where it is no guest's. Raises Forbidden where a guest must not."""
         # Natively there are none: who can write a client can read the key.
-        if not method.guests or not call.through_gateway or not says_nothing(call.headers):
+        if not api.declaration.guests or not call.through_gateway or not says_nothing(call.headers):
             return ""
         if not self._key and self._path is not None and self._path.is_file():
             self._key = self._path.read_text().strip()
         if self._key:
-            self._check(call, method)
+            self._check(call, api)
         return self._key
 
     @staticmethod
-    def _check(call: Call, method: Method) -> None:
+    def _check(call: Call, api: Api) -> None:
         headers = call.headers
         if ORIGIN in headers:
-            if method.origins is None or not method.origins.allow(headers[ORIGIN]):
+            if not api.origins.allow(headers[ORIGIN]):
                 raise Forbidden("pages of this origin may not call without an API key: CORS_ORIGINS says which may")
         elif headers.get(SITE, "") == "cross-site":
             raise Forbidden("pages of other sites may not call without an API key")

@@ -43,12 +43,12 @@ class Handlers(grpc.GenericRpcHandler):
         handle: Any
         make: Any
         if method.client_streams:
-            make, handle = grpc.stream_stream_rpc_method_handler, pipeline.bidi(api, method, behaviour)
+            make, handle = grpc.stream_stream_rpc_method_handler, pipeline.bidi(method, behaviour)
             self.bidi.append(BidiHandler(api, descriptor, handle))
         elif method.streams:
-            make, handle = grpc.unary_stream_rpc_method_handler, pipeline.stream(api, method, behaviour)
+            make, handle = grpc.unary_stream_rpc_method_handler, pipeline.stream(method, behaviour)
         else:
-            make, handle = grpc.unary_unary_rpc_method_handler, pipeline.unary(api, method, behaviour)
+            make, handle = grpc.unary_unary_rpc_method_handler, pipeline.unary(method, behaviour)
         # Requests are parsed in the pipeline, which refuses a malformed one like any other.
         self._by_path[f"/{method.name}"] = make(handle, response_serializer=method.answer.SerializeToString)
 

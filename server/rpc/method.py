@@ -13,7 +13,6 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from server.apikit.api import Api
-from server.apikit.cors import Origins
 from server.errors import InvalidRequest
 
 RULE = "orchestrator.options.v1.rule"
@@ -32,13 +31,7 @@ class Method:
     # Whether it may be called without a credential, and whether calls are left out of the quotas.
     open: bool
     unmetered: bool
-    # Of its API: the name, how many requests a minute it lets a key make, whether the hourly figure counts, whether
-    # callers without a credential are let in, and which web pages may be among them.
-    api: str
-    burst: int | None
-    hourly: bool
-    guests: bool
-    origins: Origins | None
+    api: Api
     # Whether the server goes on answering, and whether the client goes on asking.
     streams: bool
     client_streams: bool
@@ -83,11 +76,7 @@ def method_of(descriptor: MethodDescriptor, api: Api) -> Method:
         idempotency=rule.idempotency,
         open=rule.open,
         unmetered=rule.unmetered,
-        api=api.name,
-        burst=api.burst_per_minute,
-        hourly=api.hourly,
-        guests=api.guests,
-        origins=api.origins,
+        api=api,
         streams=descriptor.server_streaming,
         client_streams=descriptor.client_streaming,
         request=GetMessageClass(descriptor.input_type),

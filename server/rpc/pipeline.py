@@ -6,13 +6,13 @@ import asyncio
 import hashlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
 from typing import Any
 
 import structlog
 from google.protobuf.message import Message
 
-from server.apikit.api import Api, Rendered
+from server.apikit.field_words import spelled
+from server.apikit.refusals import UpgradeRequired
 from server.core.identity.authentication import Authenticator
 from server.core.shared import idempotency
 from server.core.shared.call_context import Call
@@ -27,6 +27,8 @@ from server.rpc.method import Method
 from server.rpc.quotas import Exhausted, Quotas
 from server.store.database import Database
 
+# What the caller wants in fact, from the gateway: HEAD where it has made a GET of that.
+METHOD = "x-requested-method"
 KEPT_HEADERS = frozenset(
     {
         "authorization",
@@ -37,6 +39,7 @@ KEPT_HEADERS = frozenset(
         "if-match",
         "idempotency-key",
         "last-event-id",
+        METHOD,
         HOST,
         PEER,
         ORIGIN,
@@ -44,23 +47,6 @@ KEPT_HEADERS = frozenset(
     }
 )
 log = structlog.get_logger()
-
-
-class UpgradeRequired(ServiceError):
-    """A plain HTTP request to the path of a socket."""
-
-    kind = "invalid"
-    reason = "UPGRADE_REQUIRED"
-
-    def __init__(self) -> None:
-        super().__init__("this path is a WebSocket: send Upgrade: websocket")
-
-
-def rendered(api: Api, error: ServiceError, request_id: str) -> Rendered:
-    """An error as the API shapes it."""
-    shaped = api.render_error(error, request_id)
-    # No API documents this one, and HTTP has a status for it.
-    return replace(shaped, http_status=426) if isinstance(error, UpgradeRequired) else shaped
 
 
 class Pipeline:
@@ -79,7 +65,7 @@ class Pipeline:
         self._access = AccessControl(identity, quotas, guests)
 
     def unary(
-        self, api: Api, method: Method, behaviour: Callable[[Any, Call], Awaitable[Message]]
+        self, method: Method, behaviour: Callable[[Any, Call], Awaitable[Message]]
     ) -> Callable[[bytes, Any], Awaitable[Message]]:
         """The handler of a method that answers once."""
 
@@ -97,28 +83,27 @@ class Pipeline:
                 self._note(call, "CANCELLED", began)
                 raise
             except Exception as error:
-                await self._refuse(api, call, context, error, began)
+                await self._refuse(method, call, context, error, began)
                 raise
             # As trailers, which cost nothing beside the answer; the gateway makes headers of them.
-            context.set_trailing_metadata(_beside(call))
+            context.set_trailing_metadata(_response_metadata(call))
             self._note(call, "OK", began)
             return answer
 
         return handle
 
     def stream(
-        self, api: Api, method: Method, behaviour: Callable[[Any, Call], Awaitable[AsyncIterator[Message]]]
+        self, method: Method, behaviour: Callable[[Any, Call], Awaitable[AsyncIterator[Message]]]
     ) -> Callable[[bytes, Any], AsyncIterator[Message]]:
         """The handler of a method that goes on answering. `behaviour` checks first, then returns what to send."""
 
         def begin(request: bytes, call: Call) -> Awaitable[AsyncIterator[Message]]:
             return behaviour(self._access.message(method, request), call)
 
-        return self._answering(api, method, begin)
+        return self._answering(method, begin)
 
     def bidi(
         self,
-        api: Api,
         method: Method,
         behaviour: Callable[[AsyncIterator[Any], Call], Awaitable[AsyncIterator[Message]]],
     ) -> Callable[[AsyncIterator[bytes | Message], Any], AsyncIterator[Message]]:
@@ -131,10 +116,10 @@ class Pipeline:
         def begin(requests: AsyncIterator[bytes | Message], call: Call) -> Awaitable[AsyncIterator[Message]]:
             return behaviour(self._access.messages(method, requests), call)
 
-        return self._answering(api, method, begin)
+        return self._answering(method, begin)
 
     def _answering(
-        self, api: Api, method: Method, begin: Callable[[Any, Call], Awaitable[AsyncIterator[Message]]]
+        self, method: Method, begin: Callable[[Any, Call], Awaitable[AsyncIterator[Message]]]
     ) -> Callable[[Any, Any], AsyncIterator[Message]]:
         async def handle(request: Any, context: Any) -> AsyncIterator[Message]:
             began = time.perf_counter()
@@ -144,17 +129,22 @@ class Pipeline:
                 if method.client_streams and call.through_gateway and not isinstance(context, InProcessContext):
                     raise UpgradeRequired
                 await self._access.enter(call, method)
-                answers = await begin(request, call)
-                await context.send_initial_metadata(_beside(call))
+                answers: Any = await begin(request, call)
+                await context.send_initial_metadata(_response_metadata(call))
+                headers_alone = call.headers.get(METHOD) == "HEAD"
                 async for answer in answers:
                     # A stream ends with its key: heartbeats pass here too.
                     if not self._access.still_in(call):
                         await self._access.stay(call)
                     yield answer
+                    if headers_alone:
+                        # Its headers have gone with the first answer, and a stream would have no last one.
+                        await answers.aclose()
+                        break
                 code = "OK"
             except Exception as error:
                 code = ""
-                await self._refuse(api, call, context, error, began)
+                await self._refuse(method, call, context, error, began)
             finally:
                 if code:
                     self._note(call, code, began)
@@ -178,11 +168,12 @@ class Pipeline:
         await idempotency.remember(self._database, call, answer.SerializeToString())
         return answer
 
-    async def _refuse(self, api: Api, call: Call, context: Any, error: Exception, began: float) -> Any:
-        known = _known(error)
+    async def _refuse(self, method: Method, call: Call, context: Any, error: Exception, began: float) -> Any:
+        api, known = method.api, _known(error)
         if known is None:
             log.error("bug", method=call.method, request_id=call.request_id, exc_info=error)
             known = ServiceError("something went wrong on our side")
+        known = spelled(known, api.declaration, method.request)
         code = CODES[known.kind]
         headers = [("x-request-id", call.request_id)]
         if isinstance(known, Exhausted):
@@ -196,7 +187,7 @@ class Pipeline:
             raise known from None
         trailing: list[tuple[str, str | bytes]] = [*headers]
         if call.through_gateway:
-            trailing.extend(gateway_headers(rendered(api, known, call.request_id)))
+            trailing.extend(gateway_headers(api.render(known, call.request_id)))
         else:
             trailing.append(status_details(known, code))
         await context.abort(code, known.message[:MAX_MESSAGE], tuple(trailing))
@@ -222,8 +213,8 @@ def _known(error: BaseException) -> ServiceError | None:
     return error if isinstance(error, ServiceError) else None
 
 
-def _beside(call: Call) -> tuple[tuple[str, str], ...]:
-    """What goes beside an answer's body."""
+def _response_metadata(call: Call) -> tuple[tuple[str, str], ...]:
+    """The headers that go with an answer."""
     headers = [("x-request-id", call.request_id), *call.response_headers]
     if call.etag:
         headers.append(("etag", f'"{call.etag}"'))

@@ -24,13 +24,14 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 
-from server.apikit.api import HTTP_STATUS, Api, Rendered
+from server.apikit.api import Api
+from server.apikit.errors import ErrorContext, render_code_message_details
+from server.apikit.refusals import NoSuchPath, UpgradeRequired
 from server.errors import Forbidden, ServiceError, Unavailable
 from server.rpc.credentials import CREDENTIALS
 from server.rpc.guests import HOST, ORIGIN, PEER, SITE
 from server.rpc.handlers import BidiHandler
 from server.rpc.in_process import InProcessContext
-from server.rpc.pipeline import UpgradeRequired, rendered
 from server.websocket.frames import Encoder, closing, request_of
 from server.websocket.routes import Route, Routes
 from server.websocket.socket import Socket
@@ -52,21 +53,11 @@ _SILENT = logging.getLogger("server.websocket")
 _SILENT.setLevel(logging.CRITICAL + 1)
 
 
-class _NoSuchPath(ServiceError):
-    """No socket is there."""
-
-    kind = "not_found"
-    reason = "NOT_FOUND"
-
-    def __init__(self) -> None:
-        super().__init__("no such path")
-
-
 class Bridge:
     """Sockets of the given methods, at most `connections` at a time."""
 
-    def __init__(self, dialogues: Sequence[BidiHandler], *, connections: int) -> None:
-        self._routes = Routes(dialogues)
+    def __init__(self, handlers: Sequence[BidiHandler], *, connections: int) -> None:
+        self._routes = Routes(handlers)
         self._connections = connections
         self._encoder = Encoder()
         self._sockets: set[Socket] = set()
@@ -123,11 +114,14 @@ class Bridge:
             return connection.respond(HTTPStatus.OK, "")
         found = self._routes.find(path, _packages(request))
         if found is None:
-            return _refused(connection, request, self._routes.near(path, _packages(request)), _NoSuchPath())
-        api = found[0].dialogue.api
+            return _refused(
+                connection, request, self._routes.near(path, _packages(request)), NoSuchPath("no such path")
+            )
+        api = found[0].handler.api
         if _header(request, "upgrade").lower() != "websocket":
             return _refused(connection, request, api, UpgradeRequired())
-        if ORIGIN in request.headers and api.origins is not None and not api.origins.allow(_header(request, ORIGIN)):
+        foreign = ORIGIN in request.headers and not api.origins.allow(_header(request, ORIGIN))
+        if api.declaration.guests and foreign:
             # Browsers let any page open a socket to anywhere, and ask nobody first.
             error = Forbidden("pages of this origin may open no socket here: CORS_ORIGINS says which may")
             return _refused(connection, request, api, error)
@@ -161,7 +155,7 @@ class Bridge:
         answered = False
         try:
             first, token = route.opening(variables, query)
-            answers: Any = route.dialogue.handle(_requests(socket, route, first), _context(request, path, token))
+            answers: Any = route.handler.handle(_requests(socket, route, first), _context(request, path, token))
             async with aclosing(answers):
                 async for answer in answers:
                     await socket.send(self._encoder.text(route, answer), text=True)
@@ -169,7 +163,7 @@ class Bridge:
         except ServiceError as error:
             if route.told_of_invalid_frames and not answered:
                 # Who is told of mistakes in frames is told in one, too, why there is no conversation.
-                body = route.dialogue.api.render_error(error, _header(request, "x-request-id")).body
+                body = route.handler.api.render(error, _header(request, "x-request-id")).body
                 with suppress(ConnectionClosed):
                     now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
                     said = {"type": "error", "payload": body.get("error", body), "timestamp": now}
@@ -220,13 +214,14 @@ def _refused(
     headers: Mapping[str, str] = MappingProxyType({}),
 ) -> Response:
     """The answer to what becomes no socket, in the words of the API where that is known."""
-    body = {"error": {"code": error.reason, "message": error.message, "details": {}}}
-    shaped = Rendered(HTTP_STATUS[error.kind], body)
+    request_id = _header(request, "x-request-id")
     if api is not None:
-        shaped = rendered(api, error, _header(request, "x-request-id"))
+        shaped = api.render(error, request_id)
+    else:
+        shaped = render_code_message_details(error, ErrorContext(request_id, ""))
     response = connection.respond(HTTPStatus(shaped.http_status), json.dumps(shaped.body))
     del response.headers["Content-Type"]
     response.headers["Content-Type"] = "application/json"
-    for name, value in headers.items():
+    for name, value in {**shaped.headers, **headers}.items():
         response.headers[name] = value
     return response

@@ -114,7 +114,10 @@ class Encoder:
         if recent is None:
             # The same words as the transcoder's.
             text = MessageToJson(
-                answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True, indent=None
+                answer,
+                preserving_proto_field_name=not route.handler.api.declaration.camel_case,
+                always_print_fields_with_no_presence=True,
+                indent=None,
             )
             recent = self._recent[id(answer)] = (answer, text.encode())
             if len(self._recent) > ENCODED:

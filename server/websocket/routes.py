@@ -28,10 +28,10 @@ _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 class Route:
     """A method as a socket."""
 
-    def __init__(self, dialogue: BidiHandler, template: str) -> None:
-        self.dialogue = dialogue
+    def __init__(self, handler: BidiHandler, template: str) -> None:
+        self.handler = handler
         self.template = template
-        descriptor = dialogue.descriptor
+        descriptor = handler.descriptor
         self.package: str = descriptor.containing_service.file.package
         self.request: type[Message] = GetMessageClass(descriptor.input_type)
         self.fields: Mapping[str, FieldDescriptor] = descriptor.input_type.fields_by_name
@@ -74,16 +74,16 @@ class Route:
 
 
 class Routes:
-    """Every socket of the dialogues that have a GET path. Raises TypeError where two would have the same one."""
+    """Every socket of the handlers that have a GET path. Raises TypeError where two would have the same one."""
 
-    def __init__(self, dialogues: Sequence[BidiHandler]) -> None:
-        self._routes = [Route(each, template) for each in dialogues for template in _templates(each.descriptor)]
+    def __init__(self, handlers: Sequence[BidiHandler]) -> None:
+        self._routes = [Route(each, template) for each in handlers for template in _templates(each.descriptor)]
         seen: dict[tuple[str, str], str] = {}
         for route in self._routes:
             shape = re.sub(r"\{\w+", "{", route.template)
-            other = seen.setdefault((route.package, shape), route.dialogue.descriptor.full_name)
-            if other != route.dialogue.descriptor.full_name:
-                raise TypeError(f"{other} and {route.dialogue.descriptor.full_name} are both at {route.template}")
+            other = seen.setdefault((route.package, shape), route.handler.descriptor.full_name)
+            if other != route.handler.descriptor.full_name:
+                raise TypeError(f"{other} and {route.handler.descriptor.full_name} are both at {route.template}")
 
     def find(self, path: str, packages: Sequence[str]) -> tuple[Route, Mapping[str, str]] | None:
         """The socket at a path, among those of `packages`, or of all where there are none."""
@@ -99,7 +99,7 @@ class Routes:
         first = path.split("/", 2)[:2]
         for route in self._routes:
             if (not packages or route.package in packages) and route.template.split("/", 2)[:2] == first:
-                return route.dialogue.api
+                return route.handler.api
         return None
 
 

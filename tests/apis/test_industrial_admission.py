@@ -27,7 +27,10 @@ from server.core.identity import api_keys
 from server.core.shared.call_context import Call, Caller
 from server.core.identity.api_keys import issue_agent_token, revoke_agent_tokens
 from server.core.identity.authentication import Authenticator
+from server.apikit.api import Api
 from server.apikit.cors import Origins
+from server.apikit.declaration import Limits
+from server.apis.industrial.declaration import DECLARATION
 from server.core.monitoring.health import HealthChecks
 from server.errors import Forbidden, Unauthorized
 from server.rpc.guests import Guests
@@ -184,7 +187,7 @@ async def test_apis_without_guests_have_none(database: Database, settings: Setti
     await running.start()
     assert await ask(running, metadata=HERE) == (401, "UNAUTHORIZED")
     await running.stop()
-    unguarded = Industry(settings, database, origins=None)
+    unguarded = Industry(settings, database, origins=Origins())
     await unguarded.start()
     assert await ask(unguarded, metadata=(*HERE, ("origin", "http://localhost"))) == (403, "FORBIDDEN")
     await unguarded.stop()
@@ -456,8 +459,5 @@ def test_a_refusal_says_what_to_do(settings: Settings) -> None:
     call = Call(Caller("", "", "", frozenset()), "r", path="/api/v1/sessions", headers=dict(HERE[:1]))
     settings.key_path.write_text("key")
 
-    class Method:
-        guests, origins = True, None
-
     with pytest.raises(Forbidden, match="localhost"):
-        Guests(settings.key_path).key_of(call, Method)
+        Guests(settings.key_path).key_of(call, Api(DECLARATION, [], Limits()))

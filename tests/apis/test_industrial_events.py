@@ -13,8 +13,8 @@ from orchestrator.industrial.v1.event_service_pb2 import SocketRequest
 
 from server.apis.industrial.events import EventServicer
 from server.apis.industrial.rooms import Rooms, room_of
-from server.apis.industrial.shape import shown_id
-from server.apis.industrial.showing import Showing
+from server.apis.industrial.ids import shown_id
+from server.apis.industrial.event_frames import EventFrames
 from server.app import Application
 from server.core.monitoring import alerts
 from server.core.shared.call_context import Call, Caller
@@ -165,9 +165,9 @@ async def frames(event: Event, *rooms: str, agent: Agent | None = None, tasks: b
         return a_session(), SessionCount.new(session_id=S, total=3)
 
     entered = Rooms(tasks=tasks)
-    entered.entered = {room_of(room) for room in rooms}
-    showing = showing or Showing(session, Standings(agent))
-    return [json.loads(each.data) for each in await showing.frames(None, [event], entered)]
+    entered.after = {room_of(room): 0 for room in rooms}
+    showing = showing or EventFrames(session, Standings(agent))
+    return [json.loads(each.data) for each in await showing.render(None, [event], entered)]
 
 
 @pytest.mark.parametrize(
@@ -325,16 +325,16 @@ async def test_an_event_that_cannot_be_shown_is_left_out_and_no_more() -> None:
 
 async def test_frames_are_made_once_and_agents_asked_once_for_many_events() -> None:
     standings = Standings(an_agent())
-    showing = Showing(None, standings)
+    showing = EventFrames(None, standings)
     rooms = Rooms(tasks=True)
-    rooms.entered = {room_of("agents")}
+    rooms.after = {room_of("agents"): 0}
     events = [event_of("agent.updated", an_agent(), number) for number in range(1, 100)]
-    calls = [showing.frames(None, events, rooms) for _ in range(20)]
+    calls = [showing.render(None, events, rooms) for _ in range(20)]
     first, *others = await asyncio.gather(*calls)
     assert len(first) == 99 and standings.asked == 1
     assert all(a is b for other in others for a, b in zip(first, other, strict=True))
     later = event_of("agent.updated", an_agent(), 100)
-    await asyncio.gather(*(showing.frames(None, [later], rooms) for _ in range(20)))
+    await asyncio.gather(*(showing.render(None, [later], rooms) for _ in range(20)))
     assert standings.asked == 2, "what was read before an event says nothing of it"
 
 
@@ -346,7 +346,7 @@ async def test_a_store_that_is_away_ends_the_stream_and_the_event_is_shown_to_wh
                 raise Unavailable("away")
             return await super().get(call, identifier)
 
-    showing, event = Showing(None, Away(an_agent())), event_of("agent.active", an_agent())
+    showing, event = EventFrames(None, Away(an_agent())), event_of("agent.active", an_agent())
     with pytest.raises(Unavailable):
         await frames(event, "agents", showing=showing)
     assert len(await frames(event, "agents", showing=showing)) == 1

@@ -24,6 +24,7 @@ from orchestrator.v1 import task_service_pb2_grpc as native_task_grpc
 
 from server.apikit.projection import from_struct, from_value, to_value
 from server.app import Application
+from server.settings import ApiSettings
 from tests.apis.test_workers import Client as Workers
 from tests.apis.test_workers import Raw
 from tests.conftest import Tenant, eventually, make_tenant
@@ -140,8 +141,8 @@ def _field(field, value):
 
 
 def with_bounds_lifted(settings, **extra):
-    figures = dict.fromkeys(("industrial_requests_per_minute", "requests_per_minute", "requests_per_hour"), 1_000_000)
-    return settings.model_copy(update={**figures, **extra})
+    lifted = {name: ApiSettings(requests_per_minute=1_000_000) for name in ("industrial", "")}
+    return settings.model_copy(update={"apis": lifted, "requests_per_hour": 1_000_000, **extra})
 
 
 def shifted(database, seconds: float):

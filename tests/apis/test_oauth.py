@@ -11,12 +11,14 @@ from urllib.parse import quote, unquote, urlencode
 import grpc
 import pytest
 from google.api.httpbody_pb2 import HttpBody
-from orchestrator.agent_operations.v1 import agent_service_pb2, agent_service_pb2_grpc, oauth_service_pb2_grpc
+from orchestrator.agent_operations.v1 import agent_service_pb2, agent_service_pb2_grpc
+from orchestrator.oauth.v1 import oauth_service_pb2_grpc
 from orchestrator.v1 import session_service_pb2, session_service_pb2_grpc
 
 from server.app import Application
 from server.core.identity import oauth_clients
 from server.errors import Unavailable
+from server.settings import ApiSettings
 from tests.conftest import make_tenant
 
 JSON = "application/json"
@@ -253,7 +255,7 @@ async def test_a_database_that_is_away_is_said_in_the_words_of_oauth(application
 
 
 async def test_this_api_allows_so_many_requests_a_minute_and_others_do_not_count(settings) -> None:
-    application = Application(settings.model_copy(update={"requests_per_minute": 2}))
+    application = Application(settings.model_copy(update={"apis": {"": ApiSettings(requests_per_minute=2)}}))
     port = (await application.start(["127.0.0.1:0"]))[0]
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:

@@ -425,13 +425,18 @@ def test_grpc_is_refused_at_the_port_of_json(api: httpx.Client) -> None:
         for content_type in ("application/grpc", "Application/gRPC+proto", "application/grpc-web"):
             answer = api.request(method, path, content=b"", headers={"content-type": content_type})
             assert answer.status_code == 415 and answer.headers["content-type"] == "application/json"
-            assert answer.json()["error"]["code"] == "UNSUPPORTED_MEDIA_TYPE" and "grpc-status" not in answer.headers
+            error = answer.json()["error"]
+            assert (error if path == "/oauth/token" else error["code"]) == (
+                "invalid_request" if path == "/oauth/token" else "UNSUPPORTED_MEDIA_TYPE"
+            )
+            assert "grpc-status" not in answer.headers
 
 
 def test_what_is_no_request_for_a_token_is_refused_in_the_words_of_oauth(api: httpx.Client) -> None:
     large = {"content": b" " * 3_000_000}
     for status, method, path, more in (
-        (404, "GET", "/oauth/token", {}),
+        (405, "GET", "/oauth/token", {}),
+        (404, "POST", "/oauth/nothing", {}),
         (400, "POST", "/oauth/token?grant_type=client_credentials", {}),
         (413, "POST", "/oauth/token", large),
     ):
@@ -450,7 +455,8 @@ def test_what_is_not_there_gets_404_and_others_see_nothing(api: httpx.Client, st
             assert stranger.request(method, path).status_code == 404, path
         assert stranger.post("/v1/tasks", json={**TASK, "agent_id": mine}).status_code == 404
         assert stranger.get("/v1/tasks").json()["pagination"]["total"] == 0
-    for method, path in paths + [("GET", "/v1/nope"), ("POST", "/v1/health"), ("GET", "/v1/sessions")]:
+    assert api.post("/v1/health").status_code == 405 and api.post("/v1/health").headers["allow"] == "GET, HEAD"
+    for method, path in paths + [("GET", "/v1/nope"), ("GET", "/v1/events"), ("GET", "/v1/sessions")]:
         path = path.replace(mine, f"agent_{NOBODY}").replace(task, "task_x")
         answer = api.request(method, path)
         assert answer.status_code == 404 and answer.json()["error"]["code"] == "NOT_FOUND", (path, answer.text)

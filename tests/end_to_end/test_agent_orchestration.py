@@ -392,7 +392,6 @@ def test_the_path_alone_says_which_resource(client: httpx.Client) -> None:
 def test_what_is_not_there_gets_404(client: httpx.Client) -> None:
     for method, path in [
         ("GET", "/v1/nope"),
-        ("PUT", "/v1/sessions"),
         ("GET", "/"),
         ("GET", "/v1/sessions/session_00000000000070008000000000000000"),
         ("GET", "/v1/sessions/not-an-id"),
@@ -400,6 +399,9 @@ def test_what_is_not_there_gets_404(client: httpx.Client) -> None:
     ]:
         answer = client.request(method, path)
         assert answer.status_code == 404 and answer.json()["error"]["code"] == "NOT_FOUND", (path, answer.text)
+    wrong = client.put("/v1/sessions")
+    assert wrong.status_code == 405 and wrong.headers["allow"] == "GET, HEAD, POST"
+    assert wrong.json()["error"]["code"] == "METHOD_NOT_ALLOWED"
     agent = client.post("/v1/agents/agent_00000000000070008000000000000000/execute", json={})
     assert agent.status_code == 404
     body = {"input_data": {"text": "a"}, "session_id": "session_00000000000070008000000000000000"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -90,3 +91,57 @@ def test_every_setting_is_documented() -> None:
 
     page = (ROOT / "docs" / "operating.md").read_text()
     assert not [name for name in Settings.model_fields if f"`{name.upper()}`" not in page]
+
+
+GREET = """
+import asyncio, json, sys
+from pathlib import Path
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from gateway.configuration import configuration
+from server.apis import declarations
+from server.app import Application
+from server.core.identity.scopes import DECLARED_SCOPES
+from server.settings import Settings
+descriptors = FileDescriptorSet.FromString(Path(sys.argv[1]).read_bytes())
+application = Application(Settings(data_dir=Path(sys.argv[2])))
+config = configuration(declarations(), descriptors)
+hosts = config["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]["route_config"]["virtual_hosts"]
+greetings = next(host for host in hosts if host["domains"] == ["api.greetings.example"])
+from orchestrator.greetings.v1.greeting_service_pb2 import GetGreetingRequest
+from server.apis.greetings.greetings import GreetingServicer
+said = asyncio.run(GreetingServicer().GetGreeting(GetGreetingRequest(full_name="Ada"), None))
+print(json.dumps([application.services, greetings["typed_per_filter_config"], said.warm_words]))
+"""
+
+
+def test_the_api_of_the_page_on_adding_one_is_found_by_its_folder(tmp_path: Path) -> None:
+    import google.api
+    import grpc_tools
+    from grpc_tools import protoc
+
+    page = (ROOT / "docs" / "adding-an-api.md").read_text()
+    (proto,) = re.findall(r"```proto\n(.*?)```", page, re.S)
+    declared, services, servicer = re.findall(r"```python\n(.*?)```", page, re.S)
+    for folder in ("server", "gateway", "generated", "protos"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    folder = tmp_path / "server" / "apis" / "greetings"
+    folder.mkdir()
+    for name, text in (("__init__", ""), ("declaration", declared), ("services", services), ("greetings", servicer)):
+        (folder / f"{name}.py").write_text(text)
+    source = tmp_path / "protos" / "orchestrator" / "greetings" / "v1" / "greeting_service.proto"
+    source.parent.mkdir(parents=True)
+    source.write_text(proto)
+    generated, ours = tmp_path / "generated", tmp_path / "ours.binpb"
+    include = [tmp_path / "protos", Path(next(iter(google.api.__path__))).parents[1], Path(grpc_tools.__file__).parent / "_proto"]
+    made = ["--include_imports", f"--descriptor_set_out={ours}", f"--python_out={generated}", str(source)]
+    assert protoc.main(["protoc", *(f"-I{each}" for each in include), *made]) == 0
+    command = [sys.executable, "-c", GREET, str(ours), str(tmp_path / "data")]
+    # The copies come before what is installed; ours has no other API, so only this one has routes.
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{generated}"}
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    served, filters, said = json.loads(done.stdout)
+    assert "orchestrator.greetings.v1.GreetingService" in served and said == "Hello, Ada"
+    transcoder = filters["envoy.filters.http.grpc_json_transcoder"]
+    assert transcoder["services"] == ["orchestrator.greetings.v1.GreetingService"]
+    assert transcoder["print_options"]["preserve_proto_field_names"] is False

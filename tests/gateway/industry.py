@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import grpc
@@ -24,7 +25,9 @@ from orchestrator.industrial.v1 import (
 
 from gateway.envoy import Gateway, command
 from server.websocket import Bridge
-from server.apikit.api import HTTP_STATUS, Api, Rendered
+from server.apikit.api import Api
+from server.apikit.errors import HTTP_STATUS, ErrorContext, Rendered
+from server.apis.industrial.declaration import DECLARATION
 from server.core.identity.authentication import Authenticator
 from server.apikit.cors import Origins
 from server.errors import ServiceError
@@ -50,10 +53,10 @@ SERVICES = {
 }
 
 
-def render_error(error: ServiceError, request_id: str) -> Rendered:
+def render_error(error: ServiceError, context: ErrorContext) -> Rendered:
     return Rendered(
         HTTP_STATUS[error.kind],
-        {"error": {"code": error.reason, "message": error.message, "request_id": request_id}},
+        {"error": {"code": error.reason, "message": error.message, "request_id": context.request_id}},
     )
 
 
@@ -95,8 +98,9 @@ class Industry:
             database, Authenticator(database), quotas, CallLog("ERROR"), guests=Guests(settings.guest_key_path)
         )
         services = [(each, api.pop(name, None) or Says(each, self.calls)) for name, each in SERVICES.items()]
-        options = {"guests": True, "origins": Origins(settings.origins), "burst_per_minute": 60, "hourly": False}
-        methods = Handlers([Api("industrial", services, render_error, **{**options, **api})], pipeline)
+        origins = api.pop("origins", Origins(settings.origins))
+        declared = replace(DECLARATION, render_error=render_error, **api)
+        methods = Handlers([Api(declared, services, declared.limits, origins)], pipeline)
         self.bridge = Bridge(methods.bidi, connections=1000)
         self.server = grpc.aio.server()
         self.server.add_generic_rpc_handlers((methods,))

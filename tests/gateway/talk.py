@@ -20,8 +20,9 @@ from grpc_health.v1 import health, health_pb2_grpc
 from orchestrator.options.v1 import options_pb2
 
 from server.websocket import Bridge
-from server.apis.agent_orchestration.shape import render_error
 from server.apikit.api import Api
+from server.apikit.declaration import Declaration, Limits, Route
+from server.apikit.errors import render_code_message_details
 from server.core.identity import api_keys
 from server.core.identity.authentication import Authenticator
 from server.errors import ServiceError, TooMany, Unauthorized, Unavailable
@@ -82,6 +83,11 @@ _pool.AddSerializedFile(_file().SerializeToString())
 DESCRIPTOR = _pool.FindFileByName("test/talk.proto")
 SERVICE = DESCRIPTOR.services_by_name["TalkService"]
 Say = GetMessageClass(DESCRIPTOR.message_types_by_name["Say"])
+
+
+TALK = Declaration(
+    "talk", "Talk", [PACKAGE], render_code_message_details, listener="orchestra", routes=[Route("/t")]
+)
 
 
 def body(**said):
@@ -166,7 +172,7 @@ class Served:
         self.database = open_database(settings)
         self.talk = Talk()
         pipeline = Pipeline(self.database, Authenticator(self.database), quotas, CallLog("ERROR"))
-        methods = Handlers([Api("talk", [(SERVICE, self.talk)], render_error)], pipeline)
+        methods = Handlers([Api(TALK, [(SERVICE, self.talk)], Limits())], pipeline)
         self.bridge = Bridge(methods.bidi, connections=connections)
         self.server = grpc.aio.server()
         self.server.add_generic_rpc_handlers((methods,))

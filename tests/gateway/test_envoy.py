@@ -19,11 +19,12 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from gateway.envoy import Gateway, command
+from gateway.configuration import configuration
+from gateway.envoy import Gateway, command, with_addresses
 from gateway.files import DESCRIPTORS
 from server.settings import Settings
 from tests.conftest import Tenant, eventually, free_port, make_tenant
-from tests.gateway.talk import PACKAGE, Served, _file
+from tests.gateway.talk import TALK, Served, _file
 
 
 class Front:
@@ -33,20 +34,14 @@ class Front:
         self.port, self.other_port = free_port(), free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="front-"))
         paths = [each.grpc_path for each in servers], [each.path for each in servers]
-        arguments = command(Gateway("127.0.0.1", self.port, self.other_port, *paths), self.folder)
-        path = self.folder / "envoy.json"
-        config = json.loads(path.read_text())
-        manager = config["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
-        route = manager["route_config"]["virtual_hosts"][0]["routes"]
-        route[0]["request_headers_to_add"][0]["header"]["value"] = PACKAGE
-        route.append({"match": {"prefix": "/t/"}, "route": {"cluster": "server"}})
-        transcoder = next(each for each in manager["http_filters"] if "transcoder" in each["name"])["typed_config"]
-        transcoder["services"] = [f"{PACKAGE}.TalkService"]
+        gateway = Gateway("127.0.0.1", self.port, self.other_port, *paths)
         descriptors = FileDescriptorSet.FromString(DESCRIPTORS.read_bytes())
         descriptors.file.append(_file())
         (self.folder / "talk.binpb").write_bytes(descriptors.SerializeToString())
-        transcoder["proto_descriptor"] = str(self.folder / "talk.binpb")
-        path.write_text(json.dumps(config))
+        arguments = command(gateway, self.folder)
+        config = with_addresses(configuration([TALK], descriptors), gateway)
+        text = json.dumps(config).replace(str(DESCRIPTORS), str(self.folder / "talk.binpb"))
+        (self.folder / "envoy.json").write_text(text)
         self.process = subprocess.Popen(arguments, stderr=sys.stderr)
 
     def url(self, path: str) -> str:

@@ -60,7 +60,7 @@ class AgentServicer:
             call,
             name=request.name,
             description=request.description,
-            profile=_profile(
+            profile=AgentProfile(
                 type=request.type,
                 capabilities=list(request.capabilities),
                 environment=request.environment,
@@ -87,7 +87,7 @@ class AgentServicer:
                     request.agent_id,
                     name=request.name if request.HasField("name") else None,
                     description=request.description if request.HasField("description") else None,
-                    profile=_profile(
+                    profile=AgentProfile(
                         type=request.type if request.HasField("type") else None,
                         capabilities=_words(request.capabilities) if request.HasField("capabilities") else None,
                         environment=request.environment if request.HasField("environment") else None,
@@ -141,15 +141,3 @@ def _words(value: Value) -> list[str] | None:
     if plain is not None and not (isinstance(plain, list) and all(isinstance(each, str) for each in plain)):
         raise InvalidRequest("capabilities", "must be an array of strings")
     return plain
-
-
-def _profile(**given: Any) -> AgentProfile:
-    """What is given. Raises InvalidRequest in the words of this API."""
-    profile = AgentProfile(**given)
-    try:
-        profile.columns()
-    except InvalidRequest as error:
-        if error.details["field"] == "configuration.timeout_seconds":
-            raise InvalidRequest("configuration.timeout", str(error.details["issue"])) from None
-        raise
-    return profile

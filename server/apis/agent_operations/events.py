@@ -11,9 +11,12 @@ import structlog
 from google.api.httpbody_pb2 import HttpBody
 from orchestrator.agent_operations.v1.event_service_pb2 import SocketRequest
 
-from server.apikit.frames import Seats, alert_payload, event_frame, plain
-from server.apis.agent_operations.conversation import Finder, Subscriber
+from server.apikit.connection_limit import ConnectionLimit
+from server.apikit.frames import alert_payload, event_frame, plain
+from server.apikit.socket_protocol import Finder, SocketDependencies
+from server.apikit.subscriber import Subscriber
 from server.apis.agent_operations.shape import light_agent_message, task_message
+from server.apis.agent_operations.socket import OperationsSocket
 from server.apis.agent_operations.workflow_shape import run_message, workflow_message
 from server.core.events.stream import EventStreams
 from server.core.shared.call_context import Call
@@ -31,17 +34,12 @@ class EventServicer:
     def __init__(
         self, events: EventStreams, find: Mapping[str, Finder], *, sockets_per_key: int, slow_after: int
     ) -> None:
-        self._events = events
-        self._find = find
-        self._slow_after = slow_after
-        self._seats = Seats(sockets_per_key)
+        self._shared = SocketDependencies(events, ConnectionLimit(sockets_per_key), slow_after)
+        self._protocol = OperationsSocket(self._show, find)
         self._encoded: OrderedDict[tuple[str, int], HttpBody] = OrderedDict()
 
     async def Connect(self, requests: AsyncIterator[SocketRequest], call: Call) -> AsyncIterator[HttpBody]:
-        slow_after = self._slow_after
-        return Subscriber(self._events, call, self._seats, self._show, self._find, slow_after=slow_after).frames(
-            requests
-        )
+        return Subscriber(self._protocol, self._shared, call).frames(requests)
 
     def _show(self, event: Event) -> HttpBody:
         """The frame of an event."""

@@ -1,4 +1,4 @@
-"""The Agent Operations API's shapes: agents, tasks, pages, `{error: …}`, and errors of OAuth as their RFC has them."""
+"""The Agent Operations API's shapes: agents, tasks and pages."""
 
 from __future__ import annotations
 
@@ -13,61 +13,13 @@ from orchestrator.agent_operations.v1.pagination_pb2 import Pagination
 from orchestrator.agent_operations.v1.task_pb2 import Task as TaskMessage
 from orchestrator.agent_operations.v1.task_pb2 import TaskAttempt, TaskError, TaskLog, TaskRetry, TaskSchedule
 
-from server.apikit.api import HTTP_STATUS, Rendered
 from server.apikit.projection import from_value, project, remembered, timestamp, to_value, value_of
 from server.core.queue.schedule import next_runs
-from server.errors import InvalidRequest, ServiceError
+from server.errors import InvalidRequest
 from server.model import Agent, AgentStatus, Attempt, Priority, Task, TaskStatus
 from server.model import TaskLog as Line
 
 PAGE_LIMIT = 20
-
-
-class OAuthError(ServiceError):
-    """A request for a token that is refused; `reason` is one of RFC 6749's words (section 5.2).
-
-    The message may have neither quotes nor backslashes, nor anything beyond ASCII.
-    """
-
-    kind = "invalid"
-
-    def __init__(self, error: str, description: str) -> None:
-        super().__init__(description, reason=error)
-
-
-class ClientRefused(OAuthError):
-    """The client is not who it says, or does not say who it is."""
-
-    kind = "unauthenticated"
-
-    def __init__(self, description: str) -> None:
-        super().__init__("invalid_client", description)
-
-
-class TooManyAttempts(OAuthError):
-    """The client has failed too often in this minute. The RFC has no word for it."""
-
-    kind = "exhausted"
-
-    def __init__(self, description: str) -> None:
-        super().__init__("too_many_attempts", description)
-
-
-class NotNow(OAuthError):
-    """Something that giving tokens needs is not there now. The word is the RFC's, of its section 4.1.2.1."""
-
-    kind = "unavailable"
-
-    def __init__(self, description: str) -> None:
-        super().__init__("temporarily_unavailable", description)
-
-
-def render_error(error: ServiceError, request_id: str) -> Rendered:
-    """As the document says: a code, a message, details; for OAuth as clients of OAuth expect it."""
-    if isinstance(error, OAuthError):
-        return Rendered(HTTP_STATUS[error.kind], {"error": error.reason, "error_description": error.message})
-    body = {"error": {"code": error.reason, "message": error.message, "details": error.details}}
-    return Rendered(HTTP_STATUS[error.kind], body)
 
 
 def page_of(page: int, limit: int) -> tuple[int, int, int]:

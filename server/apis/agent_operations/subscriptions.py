@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from orchestrator.agent_operations.v1.event_service_pb2 import SocketRequest
 
-from server.apikit.conversation import Wanted
+from server.apikit.socket_protocol import Topics
 from server.core.shared.ids import parse_filter
 from server.errors import InvalidRequest
 from server.model import Event
@@ -52,16 +53,18 @@ class Topic:
         )
 
 
-class Subscriptions(Wanted):
+class Subscriptions(Topics):
     """What a socket wants, each topic from a number on."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.topics: dict[Topic, int] = {}
 
     def has(self, event: Event) -> bool:
         """Whether an event is in a topic."""
-        return any(event.number > after and topic.takes(event) for topic, after in self.topics.items())
+        return any(event.number > after and topic.takes(event) for topic, after in self.after.items())
+
+    def only(self, after: Mapping[Topic, int]) -> Subscriptions:
+        """Those of these topics."""
+        found = Subscriptions()
+        found.after = dict(after)
+        return found
 
 
 def topic_of(request: SocketRequest) -> Topic:

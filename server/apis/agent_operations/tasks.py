@@ -17,11 +17,7 @@ from server.core.queue.retry_policy import RetryPolicy
 from server.core.shared.call_context import Call
 from server.core.tasks.commands import TaskCommands
 from server.core.tasks.queries import TaskQueries
-from server.errors import InvalidRequest
 from server.model import Agent, Priority, Task, TaskStatus
-
-# What core calls fields by, and this API.
-_FIELDS = {"timeout_seconds": "timeout"}
 
 
 class TaskServicer:
@@ -51,15 +47,7 @@ class TaskServicer:
         )
 
     async def CreateTask(self, request: pb.CreateTaskRequest, call: Call) -> pb.TaskResponse:
-        new = _new_task(request)
-        try:
-            task = await self._tasks.create(call, new)
-        except InvalidRequest as error:
-            field = str(error.details["field"])
-            if field in _FIELDS:
-                raise InvalidRequest(_FIELDS[field], str(error.details["issue"])) from None
-            raise
-        return _answer(task, call)
+        return _answer(await self._tasks.create(call, _new_task(request)), call)
 
     async def GetTask(self, request: pb.GetTaskRequest, call: Call) -> pb.TaskResponse:
         task = await self._queries.get(call, request.task_id)

@@ -19,7 +19,7 @@ from server.errors import Conflict, ServiceError
 from server.model import Priority, Task, Worker, WorkerStatus
 
 
-class _Visit(Consumer):
+class _LongPoll(Consumer):
     """A worker that waits for its next tasks, for the time of one request."""
 
     def __init__(self, worker: Worker, room: int) -> None:
@@ -90,21 +90,21 @@ class WorkerServicer:
         return pb.TakeLeasesResponse(data=[_lease(task) for task in tasks])
 
     async def _wait(self, worker: Worker, room: int, seconds: float) -> list[Task]:
-        visit = _Visit(worker, room)
+        poll = _LongPoll(worker, room)
         try:
-            await self._hub.join(visit)
+            await self._hub.join(poll)
             async with asyncio.timeout(seconds):
-                return await asyncio.shield(visit.done)
+                return await asyncio.shield(poll.done)
         except TimeoutError:
             # What was handed over in this very moment is not lost.
-            return visit.done.result() if visit.done.done() else []
+            return poll.done.result() if poll.done.done() else []
         except asyncio.CancelledError:
             # Nobody hears the answer.
-            if visit.book.held:
-                await self._reports.give_back(worker, visit.book.held.items())
+            if poll.book.held:
+                await self._reports.give_back(worker, poll.book.held.items())
             raise
         finally:
-            self._hub.leave(visit)
+            self._hub.leave(poll)
 
     async def Heartbeat(self, request: pb.HeartbeatRequest, call: Call) -> pb.HeartbeatResponse:
         worker = await self._workers.get(call, request.worker_id)

@@ -1,4 +1,4 @@
-"""The Agent Orchestration API's shapes: bare resources, limit and offset, `{error: {code, message, details}}`."""
+"""The Agent Orchestration API's shapes: bare resources."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from orchestrator.agent_orchestration.v1.execution_pb2 import Execution, Executi
 from orchestrator.agent_orchestration.v1.session_pb2 import Session as SessionMessage
 from orchestrator.agent_orchestration.v1.session_pb2 import SessionConfig
 
-from server.apikit.api import HTTP_STATUS, Rendered
 from server.apikit.projection import project, remembered, value_of
 from server.core.agents.entry_point import Entry, signature
-from server.errors import ServiceError
 from server.model import Agent, Session, SessionStatus, Task
 
 LIMIT = 10
@@ -69,9 +67,3 @@ def execution_message(task: Task) -> Execution:
         error=ExecutionError(**json.loads(task.error)) if task.error else None,
         cancel_requested=task.cancel_requested_at is not None and task.completed_at is None,
     )
-
-
-def render_error(error: ServiceError, request_id: str) -> Rendered:
-    """As the document says: a code, a message, details."""
-    body = {"error": {"code": error.reason, "message": error.message, "details": error.details}}
-    return Rendered(HTTP_STATUS[error.kind], body)

@@ -9,7 +9,8 @@ from orchestrator.industrial.v1.agent_pb2 import Agent as AgentMessage
 from orchestrator.industrial.v1.task_pb2 import Task as TaskMessage
 
 from server.apikit.projection import from_struct, from_value
-from server.apis.industrial.shape import agent_message, agent_status, shown_id, task_message
+from server.apis.industrial.ids import shown_id
+from server.apis.industrial.shape import agent_message, agent_status, task_message
 from server.core.agents.performance import AgentPerformance
 from server.core.agents.profile import AgentProfile
 from server.core.coding.assignments import Assignments
@@ -18,7 +19,7 @@ from server.core.shared.call_context import Call
 from server.core.shared.ids import parse_id
 from server.core.workers.agent_heartbeats import AgentHeartbeats
 from server.core.workers.reports import failed
-from server.errors import Forbidden, InvalidRequest
+from server.errors import Forbidden
 
 HEARTBEAT_SECONDS = 30
 MAX_TASKS = 5
@@ -93,13 +94,7 @@ class AgentServicer:
             configuration={name: value for name, value in told.items() if value},
             max_concurrent_tasks=request.max_concurrent_tasks or 1,
         )
-        try:
-            agent, token = await self._heartbeats.register_external(call, name=request.name, profile=profile)
-        except InvalidRequest as error:
-            # What core calls these fields by, and this API.
-            field = str(error.details["field"])
-            known = {"configuration": "metadata", "type": "agent_type"}.get(field, field)
-            raise InvalidRequest(known, str(error.details["issue"])) from None
+        agent, token = await self._heartbeats.register_external(call, name=request.name, profile=profile)
         return pb.RegisterExternalAgentResponse(
             agent_id=shown_id(agent.id),
             status="registered",

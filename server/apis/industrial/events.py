@@ -8,10 +8,12 @@ from typing import Any
 from google.api.httpbody_pb2 import HttpBody
 from orchestrator.industrial.v1.event_service_pb2 import SocketRequest
 
-from server.apikit.frames import Seats
-from server.apis.industrial.conversation import Finder, House, Visit
+from server.apikit.connection_limit import ConnectionLimit
+from server.apikit.socket_protocol import Finder, SocketDependencies
+from server.apikit.subscriber import Subscriber
+from server.apis.industrial.event_frames import EventFrames
 from server.apis.industrial.rooms import AGENTS, SESSIONS, SYSTEM, Room, room_at
-from server.apis.industrial.showing import Showing
+from server.apis.industrial.socket import IndustrialSocket
 from server.core.agents.performance import AgentPerformance
 from server.core.events.stream import EventStreams
 from server.core.shared.call_context import Call
@@ -37,31 +39,31 @@ class EventServicer:
         ping_seconds: float = 30.0,
         health_seconds: float = 30.0,
     ) -> None:
-        self._house = House(
-            events=events,
-            seats=Seats(sockets_per_client),
-            showing=Showing(find_session, performance),
-            find={SESSIONS: find_session, AGENTS: find_agent},
-            health=health,
-            slow_after=slow_after,
-            ping_seconds=ping_seconds,
-            health_seconds=health_seconds,
-        )
+        self._shared = SocketDependencies(events, ConnectionLimit(sockets_per_client), slow_after)
+        frames = EventFrames(find_session, performance)
+        find = {SESSIONS: find_session, AGENTS: find_agent}
+
+        def at(first: Callable[[SocketRequest], Room]) -> IndustrialSocket:
+            seconds = {"ping_seconds": ping_seconds, "health_seconds": health_seconds}
+            return IndustrialSocket(first, frames, find, health, **seconds)
+
+        self._sessions = at(lambda _: Room(SESSIONS))
+        self._session = at(lambda request: room_at(SESSIONS, request.session_id))
+        self._agents = at(lambda _: Room(AGENTS))
+        self._agent = at(lambda request: room_at(AGENTS, request.agent_id))
+        self._system = at(lambda _: Room(SYSTEM))
 
     async def WatchSessions(self, requests: Requests, call: Call) -> Answers:
-        return self._visit(requests, call, lambda _: Room(SESSIONS))
+        return Subscriber(self._sessions, self._shared, call).frames(requests)
 
     async def WatchSession(self, requests: Requests, call: Call) -> Answers:
-        return self._visit(requests, call, lambda request: room_at(SESSIONS, request.session_id))
+        return Subscriber(self._session, self._shared, call).frames(requests)
 
     async def WatchAgents(self, requests: Requests, call: Call) -> Answers:
-        return self._visit(requests, call, lambda _: Room(AGENTS))
+        return Subscriber(self._agents, self._shared, call).frames(requests)
 
     async def WatchAgent(self, requests: Requests, call: Call) -> Answers:
-        return self._visit(requests, call, lambda request: room_at(AGENTS, request.agent_id))
+        return Subscriber(self._agent, self._shared, call).frames(requests)
 
     async def WatchSystem(self, requests: Requests, call: Call) -> Answers:
-        return self._visit(requests, call, lambda _: Room(SYSTEM))
-
-    def _visit(self, requests: Requests, call: Call, first: Callable[[SocketRequest], Room]) -> Answers:
-        return Visit(self._house, call, first).frames(requests)
+        return Subscriber(self._system, self._shared, call).frames(requests)

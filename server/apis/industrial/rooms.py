@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from server.apikit.conversation import Wanted
-from server.apis.industrial.shape import shown_id
+from server.apikit.socket_protocol import Topics
+from server.apis.industrial.ids import shown_id
 from server.core.shared.ids import parse_id
 from server.errors import InvalidRequest
 from server.model import Event
@@ -61,18 +61,23 @@ def room_at(kind: str, identifier: str) -> Room:
     return Room(kind, parse_id(_RESOURCES[kind], identifier))
 
 
-class Rooms(Wanted):
+class Rooms(Topics):
     """The rooms that a socket is in."""
 
     def __init__(self, *, tasks: bool) -> None:
         super().__init__()
         # Whether its key may read tasks; without that, agents are shown without theirs.
         self._tasks = tasks
-        self.entered: set[tuple[str, str]] = set()
 
     def has(self, event: Event) -> bool:
         """Whether an event is in any of the rooms."""
         return next(self.sides(event), None) is not None
+
+    def only(self, after: Mapping[Room, int]) -> Rooms:
+        """Those of these rooms."""
+        found = Rooms(tasks=self._tasks)
+        found.after = dict(after)
+        return found
 
     def sides(self, event: Event) -> Iterator[str]:
         """The kinds of rooms among these that an event is in."""
@@ -80,7 +85,7 @@ class Rooms(Wanted):
             if kind == AGENTS and not self._tasks and event.type.startswith("task."):
                 continue
             # Plain pairs, which are made faster: everybody looks at every event.
-            if (kind, "") in self.entered or (kind, identifier) in self.entered:
+            if (kind, "") in self.after or (kind, identifier) in self.after:
                 yield kind
 
 

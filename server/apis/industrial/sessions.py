@@ -8,14 +8,13 @@ from orchestrator.industrial.v1.session_pb2 import Session as SessionMessage
 
 from server.apikit.projection import from_struct, from_value
 from server.apis.industrial.shape import (
-    SESSION_STATUSES,
-    SESSION_WORDS,
     checkpoint_message,
     page_of,
     paged,
     session_message,
     task_message,
 )
+from server.apis.industrial.words import SESSION_STATUSES, SESSION_WORDS
 from server.core.coding.checkpoints import Checkpoints
 from server.core.coding.sessions import CodingSessions
 from server.core.sessions.lifecycle import Sessions

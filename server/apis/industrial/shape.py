@@ -1,10 +1,10 @@
-"""The Industrial API's shapes: bare UUIDs, its words for states, pages, and `{error: {code, message, request_id}}`."""
+"""The Industrial API's shapes: resources as messages, and pages."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from orchestrator.industrial.v1.agent_pb2 import Agent as AgentMessage
@@ -13,99 +13,18 @@ from orchestrator.industrial.v1.session_pb2 import Session as SessionMessage
 from orchestrator.industrial.v1.session_pb2 import SessionMetrics
 from orchestrator.industrial.v1.task_pb2 import Task as TaskMessage
 
-from server.apikit.api import HTTP_STATUS, Rendered
 from server.apikit.projection import project, timestamp, to_value, value_of
+from server.apis.industrial.ids import shown_id
+from server.apis.industrial.words import SESSION_WORDS, task_status
 from server.core.agents.performance import AgentSnapshot, success_rate, tier
-from server.core.coding.assignments import NoMove
 from server.core.coding.checkpoints import KEPT_CHECKPOINTS
-from server.errors import NotFound, ServiceError
-from server.model import (
-    AgentStatus,
-    Checkpoint,
-    Priority,
-    Session,
-    SessionCount,
-    SessionKind,
-    SessionStatus,
-    Task,
-    TaskStatus,
-)
+from server.model import AgentStatus, Checkpoint, Priority, Session, SessionCount, SessionKind, Task, TaskStatus
 
 PAGE_SIZE = 20
-# What this API calls the states of a session, and of a task that is not pending.
-SESSION_WORDS: Mapping[str, str] = {
-    SessionStatus.CREATED: "PENDING",
-    SessionStatus.QUEUED: "QUEUED",
-    SessionStatus.RUNNING: "RUNNING",
-    SessionStatus.PAUSED: "PAUSED",
-    SessionStatus.COMPLETED: "COMPLETED",
-    SessionStatus.FAILED: "FAILED",
-    SessionStatus.CANCELLED: "CANCELLED",
-    SessionStatus.EXPIRED: "TIMEOUT",
-}
-SESSION_STATUSES: Mapping[str, SessionStatus] = {word: SessionStatus(status) for status, word in SESSION_WORDS.items()}
-_TASK_WORDS: Mapping[str, str] = {
-    TaskStatus.RUNNING: "IN_PROGRESS",
-    TaskStatus.COMPLETED: "COMPLETED",
-    TaskStatus.FAILED: "FAILED",
-    TaskStatus.CANCELLED: "CANCELLED",
-}
 # From which figures on an agent is what.
 OVERLOADED, LOADED = 95.0, 80.0
 # Two heartbeats that did not come, and the time that one may take.
 MISSED = 65_000_000
-# Moves of sessions and tasks that there are not, which this API's document answers with 400.
-INVALID_TRANSITION = "INVALID_TRANSITION"
-# Where a task may go by hand.
-TASK_MOVES: Mapping[str, Sequence[str]] = {
-    "PENDING": ("CANCELLED",),
-    "QUEUED": ("CANCELLED", "IN_PROGRESS"),
-    "BLOCKED": ("CANCELLED",),
-    "IN_PROGRESS": ("CANCELLED", "COMPLETED", "FAILED", "QUEUED"),
-}
-
-
-def render_error(error: ServiceError, request_id: str) -> Rendered:
-    """As the document says: a code, a message and the id of the request; with details where there are any."""
-    status, code, message = HTTP_STATUS[error.kind], error.reason, error.message
-    details = {name: value for name, value in error.details.items() if name not in ("resource", "id")}
-    if isinstance(error, NotFound):
-        code = f"{error.resource.upper().replace(' ', '_')}_NOT_FOUND"
-        message = f"{error.resource.capitalize()} with ID {_spelled(str(error.details['id']))} not found"
-    elif code == INVALID_TRANSITION:
-        status = 400
-        move = _move(error)
-        allowed = ", ".join(move["allowed"]) or "nothing, it has ended"
-        message = f"{move['resource']} is {move['from']} and cannot become {move['to']}; allowed: {allowed}"
-        details = dict(move)
-    elif "tasks" in details:
-        details["tasks"] = [_spelled(each) for each in error.details["tasks"]]  # type: ignore[attr-defined]
-    elif "agent_id" in details:
-        details["agent_id"] = _spelled(str(details["agent_id"]))
-    body: dict[str, Any] = {"code": code, "message": message, "request_id": request_id}
-    return Rendered(status, {"error": {**body, "details": details} if details else body})
-
-
-def _move(error: ServiceError) -> dict[str, Any]:
-    """What cannot move, from where to where, and where it could go, in the words of this API."""
-    if isinstance(error, NoMove):
-        now = task_status(error.task)
-        to = "QUEUED" if error.to == "queued" else _TASK_WORDS.get(error.to, error.to)
-        return {"resource": "task", "from": now, "to": to, "allowed": list(TASK_MOVES.get(now, ()))}
-    words = error.details
-    allowed = [SESSION_WORDS[each] for each in words["allowed"]]  # type: ignore[attr-defined]
-    return {
-        "resource": "session",
-        "from": SESSION_WORDS[str(words["from"])],
-        "to": SESSION_WORDS[str(words["to"])],
-        "allowed": sorted(allowed),
-    }
-
-
-def _spelled(identifier: str) -> str:
-    """An id out of an error as this API prints it, whatever precedes its digits; anything else as it is."""
-    digits = identifier.rpartition("_")[2]
-    return shown_id(digits) if len(digits) == 32 and digits.isalnum() else identifier
 
 
 class Paged(Protocol):
@@ -124,11 +43,6 @@ def page_of(request: Paged) -> tuple[int, int, int]:
 def paged(page: int, size: int, total: int) -> dict[str, Any]:
     """What goes beside the items of a page."""
     return {"total": total, "page": page, "page_size": size, "has_more": page * size < total}
-
-
-def shown_id(digits: str) -> str:
-    """A UUID as this API prints it."""
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def _id(digits: str | None) -> str | None:
@@ -181,17 +95,6 @@ def checkpoint_message(checkpoint: Checkpoint) -> CheckpointMessage:
         sequence=checkpoint.number,
         data=to_value(json.loads(checkpoint.data)).struct_value,
     )
-
-
-def task_status(task: Task) -> str:
-    """What this API calls the state of a task."""
-    if task.status != TaskStatus.PENDING:
-        return _TASK_WORDS[task.status]
-    if task.waiting_for:
-        return "BLOCKED"
-    if task.paused or task.ready_at is None or task.ready_at > time.time_ns() // 1000:
-        return "PENDING"
-    return "QUEUED" if task.agent_id or task.route else "PENDING"
 
 
 def task_message(

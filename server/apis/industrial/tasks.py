@@ -9,7 +9,8 @@ from orchestrator.industrial.v1.task_pb2 import Task as TaskMessage
 from orchestrator.industrial.v1.task_pb2 import TaskTemplate, TaskTemplatePart
 
 from server.apikit.projection import from_value
-from server.apis.industrial.shape import page_of, paged, shown_id, task_message
+from server.apis.industrial.ids import shown_id
+from server.apis.industrial.shape import page_of, paged, task_message
 from server.core.coding.assignments import Assignments, NoMove
 from server.core.coding.decomposition import Part, Template, templates
 from server.core.coding.tasks import CodingTasks, achieved
@@ -22,8 +23,6 @@ from server.core.workers.reports import failed
 from server.errors import InvalidRequest
 from server.model import Priority, Task, TaskStatus
 
-# What core calls fields by, and this API.
-_FIELDS = {"depends_on": "dependencies"}
 # How a task is found that is in a state of this API.
 _FILTERS: dict[str, dict[str, str]] = {
     "PENDING": {"status": TaskStatus.PENDING.value, "not_ready": "yes"},
@@ -77,13 +76,7 @@ class TaskServicer:
             estimated_minutes=request.estimated_minutes if request.HasField("estimated_minutes") else None,
             depends_on=request.dependencies,
         )
-        try:
-            return await self._answer(await self._coding.create(call, new), call)
-        except InvalidRequest as error:
-            field = str(error.details["field"])
-            if field in _FIELDS:
-                raise InvalidRequest(_FIELDS[field], str(error.details["issue"])) from None
-            raise
+        return await self._answer(await self._coding.create(call, new), call)
 
     async def ListTaskTemplates(
         self, _request: pb.ListTaskTemplatesRequest, _call: Call

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from server.core.identity.declared_scopes import DECLARED_SCOPES
 from server.errors import InvalidRequest
 
-SCOPES = frozenset(
-    f"{resource}:{action}"
-    for resource in ("sessions", "agents", "tasks", "events", "workflows", "workers", "heartbeats", "system")
-    for action in ("read", "write", "*")
-) | {"*"}
+# Those that methods ask for, `resource:*` for all of a resource's, and `*` for everything.
+SCOPES = frozenset({*DECLARED_SCOPES, *(f"{each.partition(':')[0]}:*" for each in DECLARED_SCOPES), "*"})
 # What the token of an agent holds.
 AGENT_SCOPE = "heartbeats:write"
 

@@ -18,7 +18,7 @@ except ImportError:
 if _version_not_supported:
     raise RuntimeError(
         f'The grpc package installed is at version {GRPC_VERSION},'
-        + ' but the generated code in orchestrator/agent_operations/v1/oauth_service_pb2_grpc.py depends on'
+        + ' but the generated code in orchestrator/oauth/v1/oauth_service_pb2_grpc.py depends on'
         + f' grpcio>={GRPC_GENERATED_VERSION}.'
         + f' Please upgrade your grpc module to grpcio>={GRPC_GENERATED_VERSION}'
         + f' or downgrade your generated code using grpcio-tools<={GRPC_VERSION}.'
@@ -36,7 +36,7 @@ class OAuthServiceStub:
             channel: A grpc.Channel.
         """
         self.IssueToken = channel.unary_unary(
-                '/orchestrator.agent_operations.v1.OAuthService/IssueToken',
+                '/orchestrator.oauth.v1.OAuthService/IssueToken',
                 request_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
                 response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
@@ -67,9 +67,9 @@ def add_OAuthServiceServicer_to_server(servicer, server):
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
-            'orchestrator.agent_operations.v1.OAuthService', rpc_method_handlers)
+            'orchestrator.oauth.v1.OAuthService', rpc_method_handlers)
     server.add_generic_rpc_handlers((generic_handler,))
-    server.add_registered_method_handlers('orchestrator.agent_operations.v1.OAuthService', rpc_method_handlers)
+    server.add_registered_method_handlers('orchestrator.oauth.v1.OAuthService', rpc_method_handlers)
 
 
  # This class is part of an EXPERIMENTAL API.
@@ -91,7 +91,7 @@ class OAuthService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/orchestrator.agent_operations.v1.OAuthService/IssueToken',
+            '/orchestrator.oauth.v1.OAuthService/IssueToken',
             google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,

@@ -1,4 +1,4 @@
-"""Agent Operations: access tokens, by the client credentials grant of OAuth 2.0 (RFC 6749, section 4.4)."""
+"""OAuth: access tokens, by the client credentials grant of OAuth 2.0 (RFC 6749, section 4.4)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote_plus
 
 from google.api.httpbody_pb2 import HttpBody
 
-from server.apis.agent_operations.shape import ClientRefused, NotNow, OAuthError, TooManyAttempts
+from server.apis.oauth.errors import NOT_STORED, ClientRefused, NotNow, OAuthError, TooManyAttempts
 from server.core.identity.oauth_clients import OAuthClients
 from server.core.shared.call_context import Call
 from server.errors import Forbidden, TooMany, Unauthorized, Unavailable
@@ -19,8 +19,6 @@ MAX_BODY = 16 << 10
 MAX_FIELDS = 50
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
-# The second one is for caches of the last century; the RFC wants both.
-NOT_STORED = (("cache-control", "no-store"), ("pragma", "no-cache"))
 CHALLENGE = ("www-authenticate", 'Basic realm="orchestrator"')
 
 
@@ -31,7 +29,6 @@ class OAuthServicer:
         self._clients = clients
 
     async def IssueToken(self, request: HttpBody, call: Call) -> HttpBody:
-        call.response_headers = (*call.response_headers, *NOT_STORED)
         basic = _is_basic(call)
         try:
             fields = _fields(request)
@@ -49,6 +46,7 @@ class OAuthServicer:
             raise TooManyAttempts(error.message) from None
         except Unavailable as error:
             raise NotNow(error.message) from None
+        call.response_headers = (*call.response_headers, *NOT_STORED.items())
         answer = {"token_type": "Bearer", **asdict(grant)}
         return HttpBody(content_type=JSON, data=json.dumps(answer, separators=(",", ":")).encode())
 

@@ -17,6 +17,7 @@ import structlog
 from google.api.httpbody_pb2 import HttpBody
 
 from server.apikit.frames import alert_payload, event_frame, plain, time_text
+from server.apis.industrial.ids import shown_id
 from server.apis.industrial.rooms import AGENTS, SESSIONS, Rooms, word_for_agent
 from server.apis.industrial.shape import (
     agent_message,
@@ -24,7 +25,6 @@ from server.apis.industrial.shape import (
     checkpoint_message,
     current_load,
     session_message,
-    shown_id,
     task_message,
 )
 from server.core.agents.performance import AgentPerformance, AgentSnapshot
@@ -43,8 +43,8 @@ OFFLINE = "OFFLINE"
 log = structlog.get_logger()
 
 
-class Showing:
-    """Makes frames."""
+class EventFrames:
+    """Renders events."""
 
     def __init__(
         self, counted: Callable[[Call, str], Awaitable[tuple[Session, SessionCount]]], performance: AgentPerformance
@@ -55,7 +55,7 @@ class Showing:
         # By organization and id: the newest event that was there before, and what was read then.
         self._read: OrderedDict[tuple[str, str], tuple[int, asyncio.Task[Any]]] = OrderedDict()
 
-    async def frames(self, call: Call, events: Sequence[Event], rooms: Rooms) -> list[HttpBody]:
+    async def render(self, call: Call, events: Sequence[Event], rooms: Rooms) -> list[HttpBody]:
         """The frames of events, in order, as far as they are in `rooms`."""
         newest = events[-1].number if events else 0
         # Metrics are those of now, so one frame after the last event that counts says it all.

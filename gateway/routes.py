@@ -1,0 +1,143 @@
+"""Envoy's virtual hosts: where each API's paths and sockets lead, and what its requests and answers need on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+
+from gateway import protos
+from gateway.hosts import Host
+from gateway.refusals import names_request
+from server.apikit.declaration import Declaration
+
+JSON = dict[str, Any]
+CORS = "envoy.filters.http.cors"
+TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
+# In the order in which `Allow` names them.
+VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+OVERWRITE = "OVERWRITE_IF_EXISTS_OR_ADD"
+# Where there are guests, the server is told whom a call is meant for and where it comes from, and not by the caller.
+TOLD = [
+    {
+        "header": {"key": name, "value": value},
+        "append_action": OVERWRITE,
+    }
+    for name, value in (
+        ("x-requested-host", "%REQ(:AUTHORITY)%"),
+        ("x-requested-from", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"),
+    )
+]
+
+
+class Routes:
+    """Makes virtual hosts; what an API has at several of them is made once."""
+
+    def __init__(self, base: Mapping[str, Any], descriptors: FileDescriptorSet) -> None:
+        self._base = base
+        self._descriptors = descriptors
+        self._own: dict[str, JSON] = {}
+        self._policies: dict[str, JSON] = {}
+
+    def virtual_host(self, host: Host) -> JSON:
+        """One of Envoy's virtual hosts."""
+        if not host.apis:
+            return {"name": host.name, "domains": list(host.domains)}
+        routes = [self._sockets(host)]
+        streaming = set()
+        for api, route in host.routes():
+            if api.name not in streaming:
+                streaming.add(api.name)
+                routes.extend(self._streams(api, host))
+            matched = {"prefix" if route.prefix == "/" else "path_separated_prefix": route.prefix}
+            routes.append(self._route(matched, f"{route.timeout_seconds:g}s", api, host))
+        return {
+            "name": host.name,
+            "domains": list(host.domains),
+            "retry_policy": self._base["retry_policy"],
+            "typed_per_filter_config": {TRANSCODER: self._transcoder(host, _first(host))},
+            "routes": routes,
+        }
+
+    def _sockets(self, host: Host) -> JSON:
+        """What asks for a socket goes to the server's other door, with the packages whose sockets are here."""
+        upgrade = {"name": "upgrade", "string_match": {"exact": "websocket", "ignore_case": True}}
+        get = {"name": ":method", "string_match": {"exact": "GET"}}
+        packages = ",".join(package for api in host.apis for package in api.packages)
+        here = [{"header": {"key": "x-socket-packages", "value": packages}, "append_action": OVERWRITE}]
+        return {
+            "match": {"prefix": "/", "headers": [upgrade, get]},
+            "route": {"cluster": "sockets", "timeout": "0s", "idle_timeout": "0s"},
+            "request_headers_to_add": here + (TOLD if any(api.guests for api in host.apis) else []),
+        }
+
+    def _streams(self, api: Declaration, host: Host) -> Iterator[JSON]:
+        """Streams have no end; the others end before the caller's patience does."""
+        bindings = protos.bindings(self._descriptors, api.packages)
+        paths = [each.pattern("[^/]+", ".+", "\\") for each in bindings if each.stream]
+        if paths:
+            yield self._route({"safe_regex": {"regex": "|".join(paths)}}, "0s", api, host, idle_timeout="0s")
+
+    def _route(self, match: JSON, timeout: str, api: Declaration, host: Host, **more: str) -> JSON:
+        route: JSON = {
+            "match": match,
+            "route": {"cluster": "server", "timeout": timeout, **more},
+            "metadata": self._metadata(api),
+            "typed_per_filter_config": {CORS: self._cors(api)},
+        }
+        if _json(api) != _json(_first(host)):
+            route["typed_per_filter_config"][TRANSCODER] = self._transcoder(host, api)
+        if api.guests:
+            route["request_headers_to_add"] = TOLD
+        else:
+            # Who has a key may call from anywhere, so the server need not know from which page.
+            route["request_headers_to_remove"] = ["origin"]
+        return route
+
+    def _metadata(self, api: Declaration) -> JSON:
+        """What gateway/reply.lua must know of an API."""
+        if api.name not in self._own:
+            paths: dict[str, set[str]] = {}
+            for each in protos.bindings(self._descriptors, api.packages):
+                verbs = paths.setdefault(each.pattern("[^/]+", ".+", "%"), set())
+                verbs.update(("GET", "HEAD") if each.verb == "GET" and not each.socket else (each.verb,))
+            known = [{"path": f"^{path}$", "verbs": _in_order(verbs)} for path, verbs in sorted(paths.items())]
+            self._own[api.name] = {"filter_metadata": {"reply": {"named": names_request(api), "paths": known}}}
+        return self._own[api.name]
+
+    def _cors(self, api: Declaration) -> JSON:
+        """Which pages may call it, and with which methods."""
+        if api.name not in self._policies:
+            verbs = {each.verb for each in protos.bindings(self._descriptors, api.packages)}
+            # Browsers ask for HEAD like for GET, without looking here.
+            methods = ", ".join([*_in_order(verbs), "OPTIONS"])
+            self._policies[api.name] = {**self._base["cors"], "allow_methods": methods}
+        return self._policies[api.name]
+
+    def _transcoder(self, host: Host, like: Declaration) -> JSON:
+        """How JSON becomes gRPC for those APIs of a host whose JSON is like that of one."""
+        packages = [package for api in host.apis if _json(api) == _json(like) for package in api.packages]
+        return {
+            **self._base["transcoder"],
+            # Envoy does not start with a service here that the protos do not have.
+            "services": protos.services(self._descriptors, packages),
+            "max_request_body_size": like.max_body_bytes,
+            "print_options": {
+                "always_print_primitive_fields": True,
+                "preserve_proto_field_names": not like.camel_case,
+            },
+        }
+
+
+def _first(host: Host) -> Declaration:
+    return host.owner or host.apis[0]
+
+
+def _json(api: Declaration) -> tuple[bool, int]:
+    """What of an API cannot be said to the transcoder by service."""
+    return api.camel_case, api.max_body_bytes
+
+
+def _in_order(verbs: set[str]) -> list[str]:
+    return sorted(verbs, key=VERBS.index)

@@ -1,0 +1,62 @@
+"""The declaration of an API: everything about it that is neither in its protos nor in its servicers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from server.apikit.errors import ErrorRenderer
+
+Listener = Literal["orchestra", "operations"]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The paths that are `prefix` or begin with it and a slash; methods that stream have no time-out."""
+
+    prefix: str
+    timeout_seconds: float = 65.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one key may do at an API."""
+
+    # Beside the hourly figure; None where the document names no such bound.
+    requests_per_minute: int | None = None
+    # Whether the hourly figure counts here at all. Where it does not, a key that carries one of its own keeps it.
+    hourly: bool = True
+    # WebSockets at a time, in each server process.
+    sockets_per_key: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """One API."""
+
+    # Of its folder.
+    name: str
+    # For people.
+    title: str
+    # Its proto packages; their services are its services.
+    packages: Sequence[str]
+    render_error: ErrorRenderer
+    # The gateway's port that has it in development, and its paths there; without a listener it is for gRPC alone.
+    listener: Listener | None = None
+    routes: Sequence[Route] = ()
+    # The hosts, in production and staging, all of whose paths are this API's, at whichever port.
+    hosts: Sequence[str] = ()
+    # Names of APIs that this one's document has, too: their paths are at its hosts as well.
+    includes: Sequence[str] = ()
+    # Whether its JSON has camelCase names; otherwise they are as in the protos.
+    camel_case: bool = False
+    # Of a request that does not stream.
+    max_body_bytes: int = 2 << 20
+    limits: Limits = field(default_factory=Limits)
+    # Whether callers without a credential may act for the development organization, where the server is in development.
+    guests: bool = False
+    # What core calls fields of requests by, and this API.
+    field_words: Mapping[str, str] = field(default_factory=dict)
+    # The group of its settings; its name where it is None.
+    settings_group: str | None = None

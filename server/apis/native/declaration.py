@@ -1,0 +1,11 @@
+"""The native API, declared: for gRPC alone. Whoever puts a gateway of their own before it finds its errors shaped."""
+
+from server.apikit.declaration import Declaration
+from server.apikit.errors import render_code_message_details
+
+DECLARATION = Declaration(
+    name="native",
+    title="Native API",
+    packages=["orchestrator.v1"],
+    render_error=render_code_message_details,
+)

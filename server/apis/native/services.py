@@ -1,0 +1,42 @@
+"""The native API: its services."""
+
+from orchestrator.v1 import (
+    agent_service_pb2,
+    event_service_pb2,
+    session_service_pb2,
+    task_service_pb2,
+    worker_service_pb2,
+    workflow_service_pb2,
+)
+
+from server.apikit.api import Services
+from server.apikit.declaration import Limits
+from server.apis.native.agents import AgentServicer
+from server.apis.native.events import EventServicer
+from server.apis.native.sessions import SessionServicer
+from server.apis.native.tasks import TaskServicer
+from server.apis.native.workers import WorkerServicer
+from server.apis.native.workflows import WorkflowServicer
+from server.core.use_cases import UseCases
+from server.settings import Settings
+
+
+def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Services:
+    """The services over these use cases."""
+    return [
+        (session_service_pb2.DESCRIPTOR.services_by_name["SessionService"], SessionServicer(use_cases.sessions)),
+        (agent_service_pb2.DESCRIPTOR.services_by_name["AgentService"], AgentServicer(use_cases.agents)),
+        (
+            task_service_pb2.DESCRIPTOR.services_by_name["TaskService"],
+            TaskServicer(use_cases.tasks, use_cases.task_queries),
+        ),
+        (event_service_pb2.DESCRIPTOR.services_by_name["EventService"], EventServicer(use_cases.events)),
+        (
+            worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"],
+            WorkerServicer(use_cases.workers, use_cases.worker_reports, use_cases.worker_hub),
+        ),
+        (
+            workflow_service_pb2.DESCRIPTOR.services_by_name["WorkflowService"],
+            WorkflowServicer(use_cases.workflows, use_cases.workflow_runs),
+        ),
+    ]

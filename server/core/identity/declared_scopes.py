@@ -1,0 +1,17 @@
+"""The scopes that the methods' rules name. Made by `make generate` of the protos: change those."""
+
+DECLARED_SCOPES = (
+    "agents:read",
+    "agents:write",
+    "events:read",
+    "heartbeats:write",
+    "sessions:read",
+    "sessions:write",
+    "system:read",
+    "tasks:read",
+    "tasks:write",
+    "workers:read",
+    "workers:write",
+    "workflows:read",
+    "workflows:write",
+)
