@@ -24,7 +24,7 @@ async def entry_in(code: str, name: str | None) -> Entry:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "server.core.entry",
+        __name__,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
