@@ -9,13 +9,17 @@ BASE ?= HEAD~1
 SCOPES := server/core/identity/declared_scopes.py
 ARGS ?=
 
-.PHONY: run test lint setup generate lock bench clean
+.PHONY: run test test-slow lint setup generate lock bench clean
 
 run: setup
 	@exec $(BIN)/orchestrator up $(ARGS)
 
 test: setup
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto $(ARGS)
+
+# What takes minutes: every hostile program by every identity, and the fault loop at its full length (FAULTS=50).
+test-slow: setup
+	$(BIN)/python -m pytest -n auto -m slow $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check server gateway scripts benchmarks examples

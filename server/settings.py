@@ -43,6 +43,8 @@ class Settings(BaseSettings):
     data_dir: Path = Path("data")
     # `postgresql://…`, or `sqlite:///path`; a file in the data folder when empty.
     database_url: str = ""
+    # The most connections that a server process opens to PostgreSQL, beside the one that listens.
+    database_connections: int = Field(16, ge=2, le=1000)
     # Shares quotas between processes.
     redis_url: str = ""
 

@@ -1,84 +1,52 @@
-"""What tests share: databases of both kinds, an application in this process, and everything started as a user would."""
+"""Fixtures of all tests: databases of both kinds, and an application in this process."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import socket
-import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
-import asyncpg
 import pytest
 
 from server.app import Application
-from server.core.identity import api_keys
-from server.core.shared.call_context import Call, Caller
 from server.rpc import log
 from server.settings import Settings
-from server.store.opened import open_database
 from server.store.database import Database
-from server.store.migrations import migrate
+from server.store.opened import open_database
+from tests.support.databases import emptied, new_postgres, new_sqlite
+from tests.support.stack import Stack
+from tests.support.tenants import Tenant, make_tenant
 
 log.configure("ERROR")
-LOCAL_POSTGRES = "postgresql://postgres@127.0.0.1:5432/postgres"
 
 
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
-
-
-async def _create(url: str, name: str) -> str | None:
-    try:
-        connection = await asyncpg.connect(url, timeout=3)
-    except (OSError, asyncpg.PostgresError, TimeoutError) as error:
-        return f"PostgreSQL does not answer at {url} ({error}); set TEST_DATABASE_URL"
-    await connection.execute(f'CREATE DATABASE "{name}"')
-    await connection.close()
-    return None
-
-
-async def _drop(url: str, name: str) -> None:
-    connection = await asyncpg.connect(url)
-    await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-    await connection.close()
-
-
-async def _empty(url: str) -> None:
-    connection = await asyncpg.connect(url)
-    await connection.execute("TRUNCATE organizations CASCADE")
-    await connection.close()
+def pytest_xdist_auto_num_workers() -> int:
+    """Two test processes a core, because much of what they do is waiting; as many as PostgreSQL has connections for."""
+    return min(8, 2 * (os.cpu_count() or 1))
 
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
-    """An empty database on a PostgreSQL server, migrated; skips where none answers."""
-    server = os.environ.get("TEST_DATABASE_URL", LOCAL_POSTGRES)
-    name = f"orchestrator_test_{uuid.uuid4().hex[:12]}"
-    problem = asyncio.run(_create(server, name))
-    if problem is not None:
-        pytest.skip(problem)
-    url = server.rpartition("/")[0] + f"/{name}"
-    migrate(Settings(database_url=url))
-    yield url
-    asyncio.run(_drop(server, name))
+    """A migrated database on a PostgreSQL server, which the tests of this process share."""
+    with new_postgres() as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of a migrated database, of each kind in turn."""
+    """The address of a migrated, empty database, of each kind in turn."""
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'orchestrator.db'}"
-        migrate(Settings(database_url=url))
-        return url
+        return new_sqlite(tmp_path)
     url = str(request.getfixturevalue("postgres_url"))
-    asyncio.run(_empty(url))
+    asyncio.run(emptied(url))
     return url
+
+
+@pytest.fixture
+def sqlite_settings(tmp_path: Path) -> Settings:
+    """The defaults, with a migrated SQLite file."""
+    return Settings(data_dir=tmp_path, database_url=new_sqlite(tmp_path))
 
 
 @pytest.fixture
@@ -86,9 +54,12 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
     return Settings(
         data_dir=tmp_path,
         database_url=database_url,
+        # Eight test processes share the hundred that PostgreSQL allows.
+        database_connections=8,
         lease_seconds=2.0,
         heartbeat_seconds=0.5,
-        sandbox_prewarmed=2,
+        # A sandbox starts when code runs; a test that runs much of it may ask for warm ones.
+        sandbox_prewarmed=0,
         shutdown_seconds=2.0,
         workers=2,
     )
@@ -102,29 +73,6 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
     await opened.close()
 
 
-class Tenant:
-    """An organization with a key, and calls as it makes them."""
-
-    def __init__(self, caller: Caller, key: str) -> None:
-        self.caller = caller
-        self.key = key
-
-    @property
-    def metadata(self) -> tuple[tuple[str, str], ...]:
-        return (("authorization", f"Bearer {self.key}"),)
-
-    def call(self, *, key: str = "", digest: str = "digest", if_match: int = 0) -> Call:
-        call = Call(self.caller, "request", "method")
-        call.idempotency_key, call.digest, call.if_match = key, digest, if_match
-        return call
-
-
-async def make_tenant(database: Database, **options: Any) -> Tenant:
-    key, secret = await api_keys.create_key(database, organization=f"Org {uuid.uuid4().hex}", name="test", **options)
-    caller = Caller(key.organization_id, key.user_id, key.id, frozenset(key.scopes.split()), key.hourly_limit)
-    return Tenant(caller, secret)
-
-
 @pytest.fixture
 async def application(settings: Settings) -> AsyncIterator[Application]:
     """Everything but the gateway, in this process, on a free port (`application.port`)."""
@@ -136,6 +84,27 @@ async def application(settings: Settings) -> AsyncIterator[Application]:
         await running.stop()
 
 
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One `orchestrator up` for all tests of this process that leave it running.
+
+    The tests that use it are one xdist group, so that there is one of it.
+    """
+    running = Stack(
+        tmp_path_factory.mktemp("stack") / "data",
+        REQUESTS_PER_HOUR="100000",
+        REQUESTS_PER_MINUTE="100000",
+        INDUSTRIAL_REQUESTS_PER_MINUTE="100000",
+        OPEN_SESSIONS="10",
+        SOCKETS_PER_KEY="3",
+        SLOW_CONSUMER_EVENTS="100",
+        LEASE_SECONDS="2",
+        HEARTBEAT_SECONDS="0.5",
+    ).start()
+    yield running
+    running.stop()
+
+
 @pytest.fixture
 async def tenant(application: Application) -> Tenant:
     return await make_tenant(application.database)
@@ -144,29 +113,3 @@ async def tenant(application: Application) -> Tenant:
 @pytest.fixture
 async def other_tenant(application: Application) -> Tenant:
     return await make_tenant(application.database)
-
-
-async def eventually(check: Callable[[], Any], seconds: float = 10.0) -> Any:
-    """The first true value of `check` (which may be async), looked for until `seconds` have passed."""
-    async with asyncio.timeout(seconds):
-        while True:
-            value = check()
-            if asyncio.iscoroutine(value):
-                value = await value
-            if value:
-                return value
-            await asyncio.sleep(0.01)
-
-
-@contextlib.contextmanager
-def environment(**values: str) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -10,14 +10,16 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from typer.testing import CliRunner
 
+from server.cli.main import app
 from server.core.identity.authentication import Authenticator
 from server.apikit.api import limits_of
 from server.apis import declarations
 from server.prepare import prepare
 from server.settings import Settings
 from server.store.opened import open_database
-from tests.conftest import environment
+from tests.support.environment import environment
 
 ORCHESTRATOR = str(Path(sys.executable).parent / "orchestrator")
 
@@ -92,6 +94,6 @@ def test_the_development_key_works_in_another_database_too(tmp_path: Path) -> No
 
 
 def test_a_database_that_cannot_be_reached_is_named(tmp_path: Path) -> None:
-    command = [ORCHESTRATOR, "migrate", "--data-dir", str(tmp_path), "--database-url", "postgresql://u@127.0.0.1:1/x"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
-    assert done.returncode == 1 and "cannot be reached" in done.stderr and "Traceback" not in done.stderr
+    nowhere = "postgresql://u@127.0.0.1:1/x"
+    done = CliRunner().invoke(app, ["migrate", "--data-dir", str(tmp_path), "--database-url", nowhere])
+    assert done.exit_code == 1 and "cannot be reached" in done.stderr and "Traceback" not in done.output

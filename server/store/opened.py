@@ -12,4 +12,4 @@ def open_database(settings: Settings) -> Database:
     """The database that the settings name, not yet connected."""
     if settings.sqlite_path is not None:
         return SQLite(settings.sqlite_path)
-    return Postgres(settings.database)
+    return Postgres(settings.database, connections=settings.database_connections)

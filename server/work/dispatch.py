@@ -245,14 +245,18 @@ class Dispatcher:
                     self._cancel(lease.task_id)
             await asyncio.sleep(REMOTE_CANCEL_SECONDS)
 
+    async def sweep(self) -> None:
+        """Looks once for everything that nobody announces: what time has brought, and what the dead have left."""
+        for sweep in (self._leases.release_expired, *self.sweeps):
+            try:
+                await sweep()
+            except ServiceError as error:
+                log.warning("a sweep could not be done", reason=error.reason, error=error.message)
+            except Exception:
+                # One that fails again and again must not keep the others from being done.
+                log.exception("bug", sweep=getattr(sweep, "__qualname__", str(sweep)))
+
     async def _sweep(self) -> None:
         while True:
-            for sweep in (self._leases.release_expired, *self.sweeps):
-                try:
-                    await sweep()
-                except ServiceError as error:
-                    log.warning("a sweep could not be done", reason=error.reason, error=error.message)
-                except Exception:
-                    # One that fails again and again must not keep the others from being done.
-                    log.exception("bug", sweep=getattr(sweep, "__qualname__", str(sweep)))
+            await self.sweep()
             await asyncio.sleep(SWEEP_SECONDS)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import stat
-import subprocess
-import sys
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jwt
 import pytest
+from typer.testing import CliRunner
 
+from server.cli.main import app
 from server.core.identity import oauth_clients
 from server.core.identity.oauth_clients import FAILURES_PER_MINUTE, OAuthClients
 from server.core.identity.api_keys import create_key
@@ -24,7 +24,6 @@ from server.model import OAuthClient
 from server.settings import Settings
 from server.store.database import Database
 
-ORCHESTRATOR = str(Path(sys.executable).parent / "orchestrator")
 SECOND = 1_000_000
 
 
@@ -257,10 +256,9 @@ def test_processes_that_share_a_data_folder_share_the_secret_and_only_its_owner_
 
 def test_the_command_creates_lists_and_revokes(tmp_path: Path) -> None:
     def orchestrator(*arguments: str, code: int = 0) -> str:
-        command = [ORCHESTRATOR, "clients", *arguments, "--data-dir", str(tmp_path)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-        assert done.returncode == code, done.stderr
-        return done.stdout + done.stderr
+        done = CliRunner().invoke(app, ["clients", *arguments, "--data-dir", str(tmp_path)])
+        assert done.exit_code == code, done.output
+        return done.output
 
     made = orchestrator("create", "CI", "--organization", "Acme", "--scopes", "tasks:read", "--token-seconds", "60")
     identifier = made.split("client_id:")[1].split()[0]

@@ -27,8 +27,10 @@ from server.core.agents.performance import AgentSnapshot, AgentPerformance, succ
 from server.core.workers.reports import completed
 from server.errors import Conflict, NotFound, ServiceError, Unavailable
 from server.model import Agent, AgentStatus, Priority, SessionStatus, TaskStatus
-from tests.conftest import eventually, make_tenant
-from tests.core.world import DONE, SECOND, World
+from tests.support.tenants import make_tenant
+from tests.support.waiting import eventually
+from tests.support.clock import SECOND
+from tests.support.world import DONE, World
 
 BOOM = failure("Boom", "it broke")
 ENDS = {"completed", "failed", "cancelled"}

@@ -16,8 +16,8 @@ from server.core.queue.retry_policy import RetryPolicy
 from server.core.queue.due_tasks import DueTasks
 from server.errors import Conflict, InvalidRequest, NotFound
 from server.model import AgentStatus, Priority, TaskStatus
-from tests.conftest import make_tenant
-from tests.core.world import DONE, UPPER, WIDE, World
+from tests.support.tenants import make_tenant
+from tests.support.world import DONE, UPPER, World
 
 BOOM = failure("Boom", "it broke")
 

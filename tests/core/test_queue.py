@@ -12,10 +12,7 @@ from server.core.shared.count_cache import CountCache
 from server.core.queue.completion import Result
 from server.core.queue.creation import NewTask
 from server.model import SessionStatus, TaskStatus
-from server.settings import Settings
-from server.store.database import Database
-from tests.conftest import make_tenant
-from tests.core.world import SECOND, UPPER, WIDE, Clock, World
+from tests.support.world import UPPER, WIDE, World
 
 
 async def test_many_holders_never_claim_the_same_task_nor_more_than_they_asked_for(world: World) -> None:
@@ -39,7 +36,7 @@ async def test_tasks_are_claimed_oldest_first(world: World) -> None:
 async def test_a_result_is_taken_once_and_only_from_the_present_holder(world: World) -> None:
     (made,) = await world.make(1)
     (slow,) = await world.claims.claim("python", "slow", 1)
-    world.database.clock.now += 11 * SECOND
+    world.wait(11)
     (released,) = await world.leases.release_expired()
     assert released.status == TaskStatus.PENDING
     (quick,) = await world.claims.claim("python", "quick", 1)
@@ -58,7 +55,7 @@ async def test_a_lease_that_is_kept_does_not_run_out(world: World) -> None:
     await world.make(1)
     (task,) = await world.claims.claim("python", "h", 1)
     for _ in range(3):
-        world.database.clock.now += 8 * SECOND
+        world.wait(8)
         (lease,) = await world.leases.keep("h", [(task.id, 1)])
         assert (lease.task_id, lease.attempt, lease.cancel_requested) == (task.id, 1, False)
         assert await world.leases.release_expired() == []
@@ -68,7 +65,7 @@ async def test_a_task_that_keeps_killing_its_holders_fails_in_the_end(world: Wor
     (made,) = await world.make(1)
     for _ in range(2):
         assert await world.claims.claim("python", "h", 1)
-        world.database.clock.now += 11 * SECOND
+        world.wait(11)
         (task,) = await world.leases.release_expired()
     assert task.status == TaskStatus.FAILED and "LeaseExpired" in task.error
     assert (await world.history(made))[-1] == "failed"
@@ -88,7 +85,7 @@ async def test_a_holder_learns_of_a_cancellation_and_a_dead_holders_task_ends_ca
     assert asked.status == TaskStatus.RUNNING and asked.cancel_requested_at
     assert [lease.task_id for lease in await world.leases.cancelled("h")] == [made]
     assert (await world.leases.keep("h", [(made, 1)]))[0].cancel_requested
-    world.database.clock.now += 11 * SECOND
+    world.wait(11)
     (task,) = await world.leases.release_expired()
     assert task.status == TaskStatus.CANCELLED
     assert await world.history(made) == ["created", "started", "cancel_requested", "cancelled"]
@@ -100,7 +97,7 @@ async def test_expiring_a_session_cancels_its_open_tasks(world: World) -> None:
     session = await world.sessions.create(call, name="s", timeout_seconds=5)
     task = await world.tasks.create(call, NewTask(agent_id=agent.id, session_id=session.id, input={"x": "a"}))
     assert await world.sessions.expire() == 0
-    world.database.clock.now += 6 * SECOND
+    world.wait(6)
     assert await world.sessions.expire() == 1
     assert (await world.sessions.get(call, session.id)).status == "expired"
     assert (await world.queries.get(call, task.id)).status == TaskStatus.CANCELLED

@@ -14,7 +14,7 @@ from server.core.queue.retry_policy import RetryPolicy
 from server.core.queue.schedule import next_runs
 from server.errors import Conflict, InvalidRequest
 from server.model import AgentStatus, Priority, SessionStatus, TaskStatus
-from tests.core.world import DONE, UPPER, World
+from tests.support.world import DONE, UPPER, World
 
 BOOM = failure("Boom", "it broke")
 ENDS = {"completed", "failed", "cancelled"}

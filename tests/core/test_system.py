@@ -19,8 +19,9 @@ from server.core.monitoring.alert_rules import AlertThresholds, AlertRules
 from server.errors import InvalidRequest
 from server.model import Alert, Rollup
 from server.store.statement import Statement
-from tests.conftest import make_tenant
-from tests.core.world import DONE, SECOND, UPPER, WIDE, World
+from tests.support.tenants import make_tenant
+from tests.support.clock import SECOND
+from tests.support.world import DONE, UPPER, World
 
 ROLLUPS = Statement(select(Rollup.table()).order_by(Rollup.table().c.began_at), Rollup)
 ALERTS = Statement(select(Alert.table()).order_by(Alert.table().c.id), Alert)
@@ -182,10 +183,9 @@ async def test_metrics_are_what_ended_and_nothing_is_made_up(world: World) -> No
     assert list(hour) == ["error_rate"] and [value for _, value in hour["error_rate"]] == [25]
     assert [len((await metrics.series(call, period, "throughput"))["throughput"]) for period in ("1h", "7d", "30d")] == [60, 28, 30]
     assert [value for _, value in (await metrics.series(call, "30d", "task_completion_rate"))["task_completion_rate"]]
-    for given in ({"period": "2h"}, {"period": "1h", "metric": "beauty"}):
-        with pytest.raises(InvalidRequest) as refused:
+    for given, known in (({"period": "2h"}, "24h"), ({"period": "1h", "metric": "beauty"}, "throughput")):
+        with pytest.raises(InvalidRequest, match=known):
             await metrics.series(call, **given)
-        assert "24h" in str(refused.value) or "throughput" in str(refused.value)
     other = await make_tenant(world.database)
     assert (await metrics.series(other.call(), "24h"))["response_time"] == []
 

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from server.app import Application
+from server.core.workers import claim_loop
 from server.core.agents.profile import AgentProfile
 from server.core.queue.fencing import Finish, StaleLease
 from server.core.queue.creation import NewTask
@@ -16,7 +17,9 @@ from server.core.workers.reports import CANCELLED, LogLine, NotCancelled, Note, 
 from server.core.workers.hub import WorkerHub
 from server.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from server.model import Task, TaskStatus, WorkerStatus
-from tests.conftest import Tenant, eventually
+from tests.support.clock import pass_loop_time
+from tests.support.tenants import Tenant
+from tests.support.waiting import eventually
 
 
 class Desk(Consumer):
@@ -45,14 +48,25 @@ class Floor:
         self.cases, self.call = application.use_cases, tenant.call()
         self.hub, self.workers, self.queue = self.cases.worker_hub, self.cases.workers, application.claims
         self.reports = self.cases.worker_reports
-        self.claims = 0
-        claim = self.queue.claim_of
+        self.claims, self.looks = 0, 0
+        claim, read = self.queue.claim_of, application.database.one
 
         async def counted(*arguments):
             self.claims += 1
             return await claim(*arguments)
 
+        async def counted_look(statement, **parameters):
+            self.looks += statement is claim_loop._WAITING
+            return await read(statement, **parameters)
+
         self.queue.claim_of = counted  # type: ignore[method-assign]
+        application.database.one = counted_look  # type: ignore[method-assign]
+
+    async def look(self) -> None:
+        """Until it has looked for tasks once more, without having been told of any."""
+        looks = self.looks
+        pass_loop_time(1.25 * claim_loop.POLL_SECONDS)
+        await eventually(lambda: self.looks > looks)
 
     async def agent(self, **more):
         profile = AgentProfile(**{"type": "x", "max_concurrent_tasks": 1000, **more})
@@ -77,11 +91,12 @@ async def floor(application: Application, tenant: Tenant) -> Floor:
 async def test_one_task_costs_one_claim_however_many_workers_wait(floor: Floor) -> None:
     agent = await floor.agent()
     desks = [await floor.desk(agent) for _ in range(50)]
-    await asyncio.sleep(1.5)
+    for _ in range(3):
+        await floor.look()
     assert floor.claims == 0, "waiting costs reads only"
     await floor.tasks(agent)
     await eventually(lambda: sum(len(desk.given) for desk in desks) == 1)
-    await asyncio.sleep(0.2)
+    await floor.look()
     assert floor.claims == 1
     await floor.tasks(agent, 20)
     await eventually(lambda: sum(len(desk.given) for desk in desks) == 21)
@@ -95,7 +110,7 @@ async def test_what_another_process_commits_wakes_without_writing(floor: Floor, 
     for _ in range(50):
         application.feeds._announced("somebody", 7)
         await asyncio.sleep(0.001)
-    await asyncio.sleep(0.05)
+    await floor.look()
     assert floor.claims == 0
     (task,) = await floor.tasks(agent)
     await eventually(lambda: desk.given)

@@ -21,8 +21,9 @@ from server.errors import Conflict, InvalidRequest, NotFound, ServiceError, Vers
 from server.model import Priority, TaskStatus, WorkflowStatus
 from server.settings import Settings
 from server.store.opened import open_database
-from tests.conftest import make_tenant
-from tests.core.world import World, wired
+from tests.support.tenants import make_tenant
+from tests.support.waiting import eventually
+from tests.support.world import World, wired
 
 BOOM = failure("Boom", "it broke")
 
@@ -346,7 +347,8 @@ async def test_failures_completions_cancels_and_retries_at_once_leave_nothing_op
                 office.runs.cancel_orphans(),
             )
             ended = await office.run(run)
-            assert ended.status in ("failed", "cancelled")
+            # Where nobody cancels it, it fails.
+            assert ended.status == "failed" or (round % 2 and ended.status == "cancelled")
             # What somebody held at that moment is swept up.
             assert await office.runs.cancel_orphans() in (0, 1) and await office.runs.cancel_orphans() == 0
             office.world.wait(11)
@@ -593,13 +595,12 @@ async def test_a_run_is_watched_to_its_end(office: Office) -> None:
             seen.append((each.status, [step.status for step in steps]))
 
     watching = asyncio.create_task(watch())
-    await asyncio.sleep(0.1)
+    await eventually(lambda: seen)
     await office.do(a=gives(1))
-    await asyncio.sleep(0.6)
+    await eventually(lambda: ("running", ["completed", "pending"]) in seen)
     await office.do(b=gives(1))
     await asyncio.wait_for(watching, 5)
     assert seen[0] == ("running", ["pending", "waiting"]) and seen[-1] == ("completed", ["completed", "completed"])
-    assert ("running", ["completed", "pending"]) in seen
     assert len(seen) == len({str(each) for each in seen})
 
 

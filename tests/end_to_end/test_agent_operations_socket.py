@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import Iterator
 
+import grpc
 import httpx2 as httpx
 import pytest
+from orchestrator.v1 import task_service_pb2, task_service_pb2_grpc
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.end_to_end.stack import Stack
+from server.apikit.projection import to_value
+from tests.support.stack import Stack, narrow
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.xdist_group("stack")
 
 AGENT = {"name": "a", "type": "data_processor"}
 NOBODY = "00000000000070008000000000000000"
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder = tmp_path_factory.mktemp("sockets") / "data"
-    limits = {"REQUESTS_PER_HOUR": "100000", "REQUESTS_PER_MINUTE": "100000", "SOCKETS_PER_KEY": "3"}
-    running = Stack(folder, HEARTBEAT_SECONDS="0.5", SLOW_CONSUMER_EVENTS="200", **limits).start()
-    yield running
-    running.stop()
 
 
 @pytest.fixture
@@ -49,10 +45,6 @@ class Ears:
                 if frame["type"] != "heartbeat" and (not types or frame["type"] in types):
                     return frame
 
-    async def silence(self, seconds: float = 0.3) -> None:
-        with pytest.raises(TimeoutError):
-            await self.hear(seconds=seconds)
-
     async def closed(self) -> int:
         with pytest.raises(ConnectionClosed):
             while True:
@@ -67,7 +59,7 @@ def listen(stack: Stack, key: str = "", **options):
 
 def post(api: httpx.Client, path: str, body: dict | None = None) -> dict:
     answer = api.post(path, json=body or {})
-    assert answer.status_code in (200, 201), answer.text
+    assert answer.is_success, answer.text
     return answer.json()["data"]
 
 
@@ -77,7 +69,7 @@ async def test_events_come_as_documented(stack: Stack, api: httpx.Client, key: s
         await ears.say(type="auth", token=key)
         assert (await ears.hear())["type"] == "auth_ok"
         agent = await asyncio.to_thread(post, api, "/v1/agents", AGENT)
-        await ears.silence()
+        # What nobody has asked for would be heard before the answer.
         await ears.say(type="subscribe", channel="agent_events", agent_id=agent["id"], id="7")
         subscribed = await ears.hear()
         assert subscribed["type"] == "subscribed" and subscribed["reply_to"] == "7"
@@ -121,7 +113,8 @@ async def test_a_header_is_a_credential_too_and_since_goes_back(stack: Stack, ap
         assert gone["type"] == "error" and gone["payload"]["code"] == "CURSOR_GONE" and gone["payload"]["start_after"] == 4
         await asyncio.to_thread(api.delete, f"/v1/agents/{agents[1]['id']}")
         assert (await ears.hear())["type"] == "agent_deleted", "once, though two subscriptions have it"
-        await ears.silence()
+        await ears.say(type="ping")
+        assert (await ears.hear())["type"] == "pong"
 
 
 async def test_mistakes_are_told_and_the_socket_goes_on(stack: Stack, api: httpx.Client, key: str) -> None:
@@ -200,17 +193,10 @@ async def test_who_is_nobody_is_closed(stack: Stack, key: str) -> None:
         assert await Ears(socket).closed() == 1008
     async with listen(stack, "wrong") as socket:
         assert await Ears(socket).closed() == 1008
-    _, weak = stack.new_key("--scopes", "tasks:read")
+    _, weak = stack.new_key(scopes="tasks:read")
     async with listen(stack) as socket:
         await Ears(socket).say(type="auth", token=weak)
         assert (await Ears(socket).hear())["payload"]["code"] == "FORBIDDEN"
-        assert await Ears(socket).closed() == 1008
-    began = time.monotonic()
-    async with listen(stack) as socket:
-        await Ears(socket).say(type="ping")
-        await Ears(socket).hear("pong")
-        error = await Ears(socket).hear(seconds=15)
-        assert error["payload"]["code"] == "UNAUTHORIZED" and 9 < time.monotonic() - began < 14
         assert await Ears(socket).closed() == 1008
 
 
@@ -218,7 +204,7 @@ async def test_a_revoked_key_ends_its_sockets(stack: Stack) -> None:
     identifier, secret = stack.new_key()
     async with listen(stack, secret) as socket:
         await Ears(socket).hear("connected")
-        await asyncio.to_thread(stack.orchestrator, "keys", "revoke", identifier)
+        await asyncio.to_thread(stack.revoke, identifier)
         assert await Ears(socket).closed() == 1008
 
 
@@ -235,40 +221,46 @@ async def test_a_key_has_only_so_many_sockets(stack: Stack, key: str) -> None:
             assert await Ears(socket).closed() == 1013
     for socket in sockets:
         await socket.close()
-    await asyncio.sleep(0.3)
-    async with listen(stack, key) as socket:
-        await Ears(socket).hear("connected")
+
+    async def let_in() -> bool:
+        async with listen(stack, key) as socket:
+            return (await Ears(socket).hear())["type"] == "connected"
+
+    await eventually(let_in)
 
 
 async def test_others_hear_nothing_and_a_plain_request_is_told_to_upgrade(stack: Stack, api: httpx.Client) -> None:
-    async with listen(stack, stack_key := await asyncio.to_thread(stack.tenant)) as socket:
+    other = stack.tenant()
+    async with listen(stack, other) as socket:
         ears = Ears(socket)
         await ears.hear("connected")
         for channel in ("agent_events", "task_events", "workflow_events", "system_events"):
             await ears.say(type="subscribe", channel=channel)
             await ears.hear("subscribed")
         await asyncio.to_thread(post, api, "/v1/agents", AGENT)
-        await ears.silence()
-    assert stack_key
+        with httpx.Client(base_url=api.base_url, headers={"authorization": f"Bearer {other}"}) as own:
+            made = await asyncio.to_thread(post, own, "/v1/agents", AGENT)
+        heard = await ears.hear()
+        assert (heard["type"], heard["payload"]["id"], heard["id"]) == ("agent_created", made["id"], "1")
     plain = api.get("/v1/ws")
     assert plain.status_code == 426 and plain.json()["error"]["code"] == "UPGRADE_REQUIRED"
 
 
 async def test_a_slow_reader_is_told_and_misses_nothing(stack: Stack, api: httpx.Client, key: str) -> None:
     agent = await asyncio.to_thread(post, api, "/v1/agents", AGENT)
-    async with listen(stack, key, max_queue=1) as socket:
+    async with listen(stack, key, max_queue=1, compression=None, sock=narrow(stack.operations_port)) as socket:
         ears = Ears(socket)
         await ears.hear("connected")
         await ears.say(type="subscribe", channel="task_events")
         subscribed = await ears.hear("subscribed")
-        count = 3000
-        body = {"agent_id": agent["id"], "type": "x", "payload": {"text": "x" * 7000}}
-
-        def flood() -> None:
-            for _ in range(count):
-                post(api, "/v1/tasks", body)
-
-        await asyncio.to_thread(flood)
+        # More than all that stands between can hold, which is some 9 MiB.
+        count = 2000
+        new = task_service_pb2.CreateTaskRequest(agent_id=agent["id"], type="x", input=to_value({"text": "x" * 7000}))
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{stack.grpc_port}") as channel:
+            tasks = task_service_pb2_grpc.TaskServiceStub(channel)
+            batch = task_service_pb2.BatchCreateTasksRequest(tasks=[new] * 100)
+            for _ in range(count // 100):
+                await tasks.BatchCreateTasks(batch, metadata=(("authorization", f"Bearer {key}"),))
         told, numbers = [], []
         while len(numbers) < count:
             frame = await ears.hear()
@@ -278,4 +270,4 @@ async def test_a_slow_reader_is_told_and_misses_nothing(stack: Stack, api: httpx
                 numbers.append(int(frame["id"]))
         first = int(subscribed["payload"]["since"]) + 1
         assert numbers == list(range(first, first + count))
-        assert told and told[0]["behind"] > 200 and int(told[0]["cursor"]) >= first
+        assert told and told[0]["behind"] > 100 and int(told[0]["cursor"]) >= first

@@ -11,7 +11,11 @@ import sys
 import threading
 from pathlib import Path
 
-from tests.end_to_end.stack import Stack
+import pytest
+
+from tests.support.stack import Stack
+
+pytestmark = pytest.mark.xdist_group("stack")
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
-from tests.conftest import free_port
-from tests.end_to_end.stack import ORCHESTRATOR, Stack, events_of
+from tests.support.ports import free_port
+from tests.support.stack import ORCHESTRATOR, Stack, events_of
 
 SECRET = "a secret that all of these machines share"
 
@@ -28,6 +28,7 @@ class Machines:
         self.environment = {
             **os.environ,
             "DATABASE_URL": database_url,
+            "DATABASE_CONNECTIONS": "8",
             "API_SECRET_KEY": SECRET,
             "HEARTBEAT_SECONDS": "0.5",
             "LEASE_SECONDS": "2",

@@ -13,8 +13,9 @@ import grpc
 import pytest
 
 from server.app import Application
-from tests.apis.test_workers import Client, Raw
-from tests.conftest import Tenant, eventually, make_tenant
+from tests.support.workers import Client, Raw
+from tests.support.tenants import Tenant, make_tenant
+from tests.support.waiting import eventually
 from orchestrator.v1 import agent_service_pb2, task_service_pb2
 from orchestrator.v1.task_pb2 import TASK_STATUS_COMPLETED, TASK_STATUS_RUNNING
 from server.apikit.projection import from_value, to_value
@@ -48,6 +49,13 @@ async def extractor(client: Client):
         return listed[0] if listed and listed[0].active_since.seconds else None
 
     return await eventually(found, 20)
+
+
+async def runs(client: Client, task) -> None:
+    async def running():
+        return (await client.get(task)).status == TASK_STATUS_RUNNING
+
+    await eventually(running)
 
 
 async def test_the_examples_pass_rows_on_and_drain_when_told(client: Client, application: Application) -> None:
@@ -84,24 +92,19 @@ async def test_a_stopped_process_past_its_lease_is_refused_and_the_others_result
     try:
         agent = await extractor(client)
         task = await client.task(agent, {"source_database": "slow", "seconds": 1.0})
-
-        async def running():
-            return (await client.get(task)).status == TASK_STATUS_RUNNING
-
-        await eventually(running)
+        await runs(client, task)
         process.send_signal(signal.SIGSTOP)
         async with Raw(client, agent) as other:
             (lease,) = await other.leased(seconds=10)
             assert lease.task_id == task.id and lease.attempt == 2
             process.send_signal(signal.SIGCONT)
-            # It comes back, ends what it was doing, and is not heard.
-            await asyncio.sleep(2)
+            # It comes back, ends what it was doing, and is not heard; then it ends what takes longer.
+            following = await client.task(agent, {"source_database": "next", "seconds": 1.0})
+            assert (await client.ended(following)).status == TASK_STATUS_COMPLETED
             assert (await client.get(task)).status == TASK_STATUS_RUNNING
             await other.complete(lease, "other")
             done = await client.ended(task)
         assert done.status == TASK_STATUS_COMPLETED and from_value(done.output) == "other" and done.attempt == 2
-        # And it goes on with the next one.
-        assert (await client.ended(await client.task(agent, {"source_database": "next"}))).status == TASK_STATUS_COMPLETED
     finally:
         end(process)
 
@@ -110,8 +113,9 @@ async def test_a_killed_process_loses_nothing(client: Client, application: Appli
     processes = [start("data_extractor", application.port, client.tenant)]
     try:
         agent = await extractor(client)
-        tasks = [await client.task(agent, {"source_database": "d", "seconds": 0.2}) for _ in range(12)]
-        await asyncio.sleep(0.3)
+        tasks = [await client.task(agent, {"source_database": "d", "seconds": 0.3}) for _ in range(12)]
+        # Some are done, some are being done, and some wait.
+        await runs(client, tasks[4])
         processes[0].kill()
         processes.append(start("data_extractor", application.port, client.tenant))
         done = await asyncio.wait_for(asyncio.gather(*(client.ended(task) for task in tasks)), 30)
@@ -121,6 +125,8 @@ async def test_a_killed_process_loses_nothing(client: Client, application: Appli
 
 
 async def test_a_worker_outlives_its_server(settings) -> None:
+    # Its lease must not run out in between, however long the second server takes to start.
+    settings = settings.model_copy(update={"lease_seconds": 30.0})
     first = Application(settings)
     port = (await first.start(["127.0.0.1:0"]))[0]
     tenant = await make_tenant(first.database)
@@ -130,7 +136,7 @@ async def test_a_worker_outlives_its_server(settings) -> None:
             client = Client(channel, tenant)
             agent = await extractor(client)
             task = await client.task(agent, {"source_database": "d", "seconds": 0.8})
-            await asyncio.sleep(0.2)
+            await runs(client, task)
             await first.stop()
         second = Application(settings)
         await second.start([f"127.0.0.1:{port}"])

@@ -18,7 +18,7 @@ import uv
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from orchestrator.v1 import session_service_pb2, session_service_pb2_grpc
 
-from tests.conftest import free_port
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = "def process_data(data): return data.upper()"

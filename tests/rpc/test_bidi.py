@@ -13,9 +13,10 @@ from server.core.identity import api_keys
 from server.core.shared.call_context import Call, Caller
 from server.errors import Unauthorized
 from server.rpc.quotas import Quotas
-from tests.conftest import Tenant, eventually, make_tenant
-from tests.gateway.conftest import served, someone, talk_settings  # noqa: F401
-from tests.gateway.talk import PACKAGE, Say, Served, httpbody_pb2
+from tests.support.tenants import Tenant, make_tenant
+from tests.support.waiting import eventually
+from tests.support.clock import pass_time
+from tests.support.talk import PACKAGE, Say, Served, httpbody_pb2
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ async def test_it_ends_with_its_key(served: Served, channel) -> None:
     await call.write(Say(text="one"))
     await call.read()
     await api_keys.revoke_key(served.database, f"key_{stored.id}")
-    await asyncio.sleep(1.1)
+    pass_time(served.database, 1)
     await call.write(Say(text="two"))
     assert await refusal(call) == (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHORIZED")
 
@@ -113,8 +114,8 @@ async def test_through_the_transcoder_there_is_no_dialogue(someone: Tenant, chan
     assert trailing["x-http-status"] == "426" and "UPGRADE_REQUIRED" in trailing["x-error-body"]
 
 
-async def test_quotas_count_calls_but_not_unmetered_ones(talk_settings) -> None:  # noqa: F811
-    running = Served(talk_settings, quotas=Quotas(redis_url="", requests_per_hour=2))
+async def test_quotas_count_calls_but_not_unmetered_ones(sqlite_settings) -> None:  # noqa: F811
+    running = Served(sqlite_settings, quotas=Quotas(redis_url="", requests_per_hour=2))
     await running.start()
     tenant = await make_tenant(running.database)
     async with grpc.aio.insecure_channel(f"unix:{running.grpc_path}") as channel:

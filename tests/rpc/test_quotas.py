@@ -13,6 +13,7 @@ import redis
 
 from server.core.shared.call_context import Caller
 from server.rpc.quotas import Exhausted, Quotas
+from tests.support.services import missing
 
 REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/15")
 
@@ -27,7 +28,7 @@ def redis_server() -> str:
     try:
         redis.Redis.from_url(REDIS, socket_connect_timeout=1).ping()
     except redis.RedisError as error:
-        pytest.skip(f"Redis does not answer at {REDIS} ({error}); set TEST_REDIS_URL")
+        missing(f"Redis does not answer at {REDIS} ({error}); set TEST_REDIS_URL")
     return REDIS
 
 

@@ -25,7 +25,8 @@ from server.store.feed import Feeds
 from server.store.migrations import migrate
 from server.store.opened import open_database
 from server.store.sqlite import SQLite
-from tests.conftest import Tenant, eventually, make_tenant
+from tests.support.tenants import Tenant, make_tenant
+from tests.support.waiting import eventually
 
 
 @pytest.fixture

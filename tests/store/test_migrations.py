@@ -31,7 +31,7 @@ from server.errors import SchemaTooNew
 from server.model import Record
 from server.settings import Settings
 from server.store.migrations import FOLDER, VERSIONS, configuration, migrate
-from tests.conftest import free_port
+from tests.support.ports import free_port
 from tests.store.rows_0001 import CODING, PLAIN, ROWS, SECRET, Row, task_id
 
 ORCHESTRATOR = str(Path(sys.executable).parent / "orchestrator")

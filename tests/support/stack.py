@@ -1,0 +1,159 @@
+"""The whole product as a user starts it: `orchestrator up` in a process of its own, spoken to over HTTP and gRPC."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx2 as httpx
+import psutil
+
+from server.core.identity import api_keys
+from server.settings import Settings
+from server.store.database import Database
+from server.store.opened import open_database
+from tests.support.ports import free_port
+
+T = TypeVar("T")
+ORCHESTRATOR = str(Path(sys.executable).parent / "orchestrator")
+
+
+class Stack:
+    """One `orchestrator up`."""
+
+    def __init__(self, data_dir: Path, *flags: str, **environment: str) -> None:
+        self.data_dir = data_dir
+        self.port, self.operations_port, self.grpc_port = free_port(), free_port(), free_port()
+        self.log_path = data_dir.parent / f"{data_dir.name}.log"
+        self.flags = flags
+        self.environment = {"DATABASE_CONNECTIONS": "8", "SANDBOX_PREWARMED": "1", **environment}
+        self.process: subprocess.Popen[str] | None = None
+        self.seconds_to_ready = 0.0
+
+    def start(self) -> Stack:
+        arguments = [ORCHESTRATOR, "up", "--data-dir", str(self.data_dir)]
+        arguments += ["--grpc-port", str(self.grpc_port), "--orchestra-port", str(self.port)]
+        arguments += ["--operations-port", str(self.operations_port), *self.flags]
+        began = time.monotonic()
+        self.process = subprocess.Popen(
+            arguments,
+            stdout=subprocess.PIPE,
+            stderr=self.log_path.open("a"),
+            text=True,
+            env={**os.environ, **self.environment},
+        )
+        self.output = []
+        for line in self.process.stdout:
+            self.output.append(line)
+            if line.startswith("ready"):
+                break
+        else:
+            raise AssertionError(f"never ready: {self.output} {self.log_path.read_text()[-3000:]}")
+        self.seconds_to_ready = time.monotonic() - began
+        return self
+
+    @property
+    def key(self) -> str:
+        return (self.data_dir / "dev-api-key").read_text().strip()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def client(self, key: str | None = None, **options: Any) -> httpx.Client:
+        headers = {"authorization": f"Bearer {key or self.key}"}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=90, **options)
+
+    def orchestrator(self, *arguments: str) -> str:
+        """What a command says about this stack's data."""
+        command = [ORCHESTRATOR, *arguments, "--data-dir", str(self.data_dir)]
+        environment = {**os.environ, **self.environment}
+        return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
+
+    def new_key(self, organization: str = "", **options: Any) -> tuple[str, str]:
+        """The id and the secret of a new key, of a new organization where none is named.
+
+        It is written straight into the database, which is faster than a process; `options` are those of `create_key`.
+        """
+
+        async def create(database: Database) -> tuple[str, str]:
+            key, secret = await api_keys.create_key(
+                database, organization=organization or uuid.uuid4().hex, name="test", **options
+            )
+            return f"key_{key.id}", secret
+
+        return self._with_database(create)
+
+    def tenant(self) -> str:
+        """The key of a new organization."""
+        return self.new_key()[1]
+
+    def revoke(self, identifier: str) -> None:
+        """Ends a key, as another process does."""
+        self._with_database(lambda database: api_keys.revoke_key(database, identifier))
+
+    def _with_database(self, work: Callable[[Database], Awaitable[T]]) -> T:
+        settings = Settings(data_dir=self.data_dir, database_url=self.environment.get("DATABASE_URL", ""))
+
+        async def run() -> T:
+            database = open_database(settings)
+            await database.open()
+            try:
+                return await work(database)
+            finally:
+                await database.close()
+
+        # In a thread of its own: the caller may be inside a loop.
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(asyncio.run, run()).result()
+
+    def children(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def server(self) -> psutil.Process:
+        """The (first) server process."""
+        direct = psutil.Process(self.process.pid).children()
+        return next(child for child in direct if child.cmdline()[1:3] == ["-m", "server"])
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        if self.process is None or self.process.poll() is not None:
+            return self.process.returncode if self.process else 0
+        self.process.send_signal(number)
+        try:
+            return self.process.wait(40)
+        finally:
+            self.process.stdout.close()
+
+
+def narrow(port: int) -> socket.socket:
+    """A connection for a slow reader: it holds little that has not been read."""
+    opened = socket.socket()
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+    opened.connect(("127.0.0.1", port))
+    return opened
+
+
+def events_of(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
+    """The events of a server-sent stream; a comment is passed as {"comment": …}."""
+    event: dict[str, Any] = {}
+    for line in lines:
+        if line.startswith(":"):
+            yield {"comment": line[1:].strip()}
+        elif line:
+            name, _, value = line.partition(": ")
+            event[name] = value
+        else:
+            if "data" in event:
+                yield {**event, "data": json.loads(event["data"])}
+            event = {}
