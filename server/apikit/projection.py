@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
 from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar
 
+from cachetools import FIFOCache
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct, Value
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -62,15 +62,13 @@ def remembered(encode: Callable[[R], M]) -> Callable[[R], M]:
     A message is found by every value of its row, so a row that has changed in any way is encoded anew. For rows
     without long texts. Nobody may change the messages.
     """
-    known: OrderedDict[tuple[Any, ...], M] = OrderedDict()
+    known: FIFOCache[tuple[Any, ...], M] = FIFOCache(REMEMBERED)
 
     def find(record: R) -> M:
         key = tuple(record.values().values())
         message = known.get(key)
         if message is None:
             message = known[key] = encode(record)
-            if len(known) > REMEMBERED:
-                known.popitem(last=False)
         return message
 
     return find

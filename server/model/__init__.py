@@ -8,6 +8,7 @@ from server.model.idempotency import IdempotencyKey
 from server.model.identity import ApiKey, OAuthClient, Organization, User
 from server.model.record import Record, new_id
 from server.model.sessions import BY_HAND, MOVES, Checkpoint, Session, SessionCount, SessionKind, SessionStatus
+from server.model.snapshots import resource_of
 from server.model.system import Alert, Rollup
 from server.model.tasks import (
     AGEING,
@@ -72,4 +73,5 @@ __all__ = [
     "WorkflowRun",
     "WorkflowStatus",
     "new_id",
+    "resource_of",
 ]

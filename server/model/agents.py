@@ -39,7 +39,7 @@ class Agent(Record, table=True):
     __tablename__ = "agents"
     __table_args__ = (
         Index("agents_by_organization", "organization_id", "id"),
-        Index("agents_by_type", "organization_id", "type", "status"),
+        Index("agents_by_type", "organization_id", "type", "id"),
         Index("agents_by_name", "organization_id", "name"),
         Index(
             "agents_deleted",
@@ -121,6 +121,8 @@ class Worker(Record, table=True):
 
     __tablename__ = "workers"
     __table_args__ = (
+        Index("workers_by_organization", "organization_id", "id"),
+        Index("workers_of_agent", "agent_id", "id"),
         Index("workers_by_agent", "agent_id", "status"),
         Index("workers_by_silence", "status", "silent_at"),
     )

@@ -10,7 +10,7 @@ from orchestrator.agent_operations.v1.event_service_pb2 import SocketRequest
 from server.apikit.socket_protocol import Topics
 from server.core.shared.ids import parse_filter
 from server.errors import InvalidRequest
-from server.model import Event
+from server.model import Event, WorkflowRun, resource_of
 
 # The kinds of events in each channel, by how their types begin.
 CHANNELS = {
@@ -45,12 +45,10 @@ class Topic:
             return False
         if self.task_id and event.resource_id != self.task_id:
             return False
-        # A run's event names its workflow in the row that it keeps.
-        return (
-            not self.workflow_id
-            or event.resource_id == self.workflow_id
-            or f'"workflow_id":"{self.workflow_id}"' in event.payload
-        )
+        if not self.workflow_id or event.resource_id == self.workflow_id:
+            return True
+        run = resource_of(event)
+        return isinstance(run, WorkflowRun) and run.workflow_id == self.workflow_id
 
 
 class Subscriptions(Topics):

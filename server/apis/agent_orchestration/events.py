@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
-import structlog
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from orchestrator.agent_orchestration.v1 import event_service_pb2 as pb
 
+from server.apikit.event_encoder import EventEncoder
 from server.apikit.projection import timestamp
 from server.apis.agent_orchestration.shape import agent_message, execution_message, session_message
 from server.core.events.stream import EventFilter, EventStreams
 from server.core.sessions.lifecycle import Sessions
 from server.core.shared.call_context import Call
 from server.errors import InvalidRequest
-from server.model import Agent, Event, Session, Task
+from server.model import Agent, Event, Record, Session, Task
 
 CONTENT_TYPE = "text/event-stream"
-ENCODED = 2048
-log = structlog.get_logger()
 
 
 class EventServicer:
@@ -32,7 +29,7 @@ class EventServicer:
     def __init__(self, events: EventStreams, sessions: Sessions) -> None:
         self._events = events
         self._sessions = sessions
-        self._encoded: OrderedDict[tuple[str, int], bytes] = OrderedDict()
+        self._encoder = EventEncoder(_SHAPES, _server_sent, _named)
 
     async def StreamEvents(self, request: pb.StreamEventsRequest, call: Call) -> AsyncIterator[HttpBody]:
         if request.session_id:
@@ -46,16 +43,7 @@ class EventServicer:
         # The first piece opens the stream at once; clients reconnect after a second.
         yield _piece(b"retry: 1000\n: connected\n\n")
         async for events in self._events.follow(call, after, wanted):
-            yield _piece(b"".join(map(self._encode, events)) or b": keep-alive\n\n")
-
-    def _encode(self, event: Event) -> bytes:
-        key = (event.organization_id, event.number)
-        encoded = self._encoded.get(key)
-        if encoded is None:
-            encoded = self._encoded[key] = _encode(event)
-            if len(self._encoded) > ENCODED:
-                self._encoded.popitem(last=False)
-        return encoded
+            yield _piece(b"".join(map(self._encoder.encode, events)) or b": keep-alive\n\n")
 
 
 def _cursor(request: pb.StreamEventsRequest, call: Call) -> int | None:
@@ -75,15 +63,9 @@ def _piece(data: bytes) -> HttpBody:
     return HttpBody(content_type=CONTENT_TYPE, data=data)
 
 
-def _encode(event: Event) -> bytes:
+def _server_sent(event: Event, data: dict[str, Any]) -> bytes:
     kind, _, what = event.type.partition(".")
     type = f"execution.{what}" if kind == "task" else event.type
-    try:
-        data = _data(kind, json.loads(event.payload))
-    except Exception:
-        # One event that cannot be shown must not end the stream for all that follow it.
-        log.exception("bug", event_type=event.type, number=event.number)
-        data = {"id": event.resource_id}
     body = {
         "id": str(event.number),
         "type": type,
@@ -93,15 +75,18 @@ def _encode(event: Event) -> bytes:
     return f"id: {event.number}\nevent: {type}\ndata: {json.dumps(body, separators=(',', ':'))}\n\n".encode()
 
 
-def _data(kind: str, payload: dict[str, Any]) -> dict[str, Any]:
-    message: Message
-    if kind == "session":
-        message = session_message(Session.new(**payload))
-    elif kind == "agent":
-        message = agent_message(Agent.new(**payload))
-    elif kind == "task":
-        message = execution_message(Task.new(**payload))
-    else:
-        # What this API has no shape for is named and no more.
-        return {"id": f"{'run' if kind == 'workflow_run' else kind}_{payload['id']}"}
+def _named(event: Event) -> dict[str, Any]:
+    """What this API has no shape for is named and no more."""
+    kind = event.type.partition(".")[0]
+    return {"id": f"{'run' if kind == 'workflow_run' else kind}_{event.resource_id}"}
+
+
+def _plain(message: Message) -> dict[str, Any]:
     return MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+
+
+_SHAPES: Mapping[type[Record], Callable[[Any], dict[str, Any]]] = {
+    Agent: lambda agent: _plain(agent_message(agent)),
+    Session: lambda session: _plain(session_message(session)),
+    Task: lambda task: _plain(execution_message(task)),
+}

@@ -7,13 +7,12 @@ is made; one reading is good for every event that was there before it.
 from __future__ import annotations
 
 import asyncio
-import json
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
 import structlog
+from cachetools import FIFOCache
 from google.api.httpbody_pb2 import HttpBody
 
 from server.apikit.frames import alert_payload, event_frame, plain, time_text
@@ -30,7 +29,7 @@ from server.apis.industrial.shape import (
 from server.core.agents.performance import AgentPerformance, AgentSnapshot
 from server.core.shared.call_context import Call
 from server.errors import NotFound, Unavailable
-from server.model import Agent, Alert, Checkpoint, Event, Session, SessionCount, Task, Worker
+from server.model import Agent, Alert, Checkpoint, Event, Session, SessionCount, Task, Worker, resource_of
 
 Payload = dict[str, Any]
 T = TypeVar("T")
@@ -51,9 +50,9 @@ class EventFrames:
     ) -> None:
         self._counted = counted
         self._performance = performance
-        self._made: OrderedDict[tuple[str, int, str], asyncio.Task[HttpBody | None]] = OrderedDict()
+        self._made: FIFOCache[tuple[str, int, str], asyncio.Task[HttpBody | None]] = FIFOCache(MADE)
         # By organization and id: the newest event that was there before, and what was read then.
-        self._read: OrderedDict[tuple[str, str], tuple[int, asyncio.Task[Any]]] = OrderedDict()
+        self._read: FIFOCache[tuple[str, str], tuple[int, asyncio.Task[Any]]] = FIFOCache(READ)
 
     async def render(self, call: Call, events: Sequence[Event], rooms: Rooms) -> list[HttpBody]:
         """The frames of events, in order, as far as they are in `rooms`."""
@@ -76,8 +75,6 @@ class EventFrames:
         making = self._made.get(key)
         if making is None:
             making = self._made[key] = asyncio.create_task(self._make(call, event, side, newest))
-            if len(self._made) > MADE:
-                self._made.popitem(last=False)
         try:
             # Whoever made it first may go away meanwhile.
             return making.result() if making.done() else await asyncio.shield(making)
@@ -101,21 +98,19 @@ class EventFrames:
         """The type and the payload of an event's frame; None where there is none."""
         if side == METRICS:
             return await self._metrics(call, event, newest)
-        row = json.loads(event.payload)
-        kind = event.type.partition(".")[0]
-        if kind == "session":
-            return await self._session_of(call, event, Session.new(**row), newest)
-        if kind == "checkpoint":
-            checkpoint = plain(checkpoint_message(Checkpoint.new(**row)))
+        resource = resource_of(event)
+        if isinstance(resource, Session):
+            return await self._session_of(call, event, resource, newest)
+        if isinstance(resource, Checkpoint):
+            checkpoint = plain(checkpoint_message(resource))
             return "session.checkpoint_created", {"session_id": checkpoint["session_id"], "checkpoint": checkpoint}
-        if kind == "task":
-            task = Task.new(**row)
-            return _task_of_agent(event, task) if side == AGENTS else _task_of_session(event, task)
-        if kind == "agent":
-            return await self._agent(call, event, Agent.new(**row), newest)
-        if kind == "worker":
-            return await self._heartbeat(call, event, Worker.new(**row), newest)
-        return event.type, _alert(Alert.new(**row))
+        if isinstance(resource, Task):
+            return _task_of_agent(event, resource) if side == AGENTS else _task_of_session(event, resource)
+        if isinstance(resource, Agent):
+            return await self._agent(call, event, resource, newest)
+        if isinstance(resource, Worker):
+            return await self._heartbeat(call, event, resource, newest)
+        return (event.type, _alert(resource)) if isinstance(resource, Alert) else None
 
     async def _metrics(self, call: Call, event: Event, newest: int) -> tuple[str, Payload] | None:
         identifier = event.session_id or ""
@@ -167,9 +162,6 @@ class EventFrames:
         if reading is None or before < event.number:
             reading = asyncio.create_task(_found(read, call, identifier))
             self._read[key] = (newest, reading)
-            self._read.move_to_end(key)
-            if len(self._read) > READ:
-                self._read.popitem(last=False)
         try:
             found: T | None = await asyncio.shield(reading)
         except Exception:

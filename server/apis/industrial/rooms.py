@@ -9,7 +9,7 @@ from server.apikit.socket_protocol import Topics
 from server.apis.industrial.ids import shown_id
 from server.core.shared.ids import parse_id
 from server.errors import InvalidRequest
-from server.model import Event
+from server.model import Event, Task, resource_of
 
 SESSIONS, AGENTS, SYSTEM = "sessions", "agents", "system"
 # What a key must be allowed to read, besides events, to be in a room: events show as much as reading does.
@@ -31,7 +31,6 @@ TASKS_OF_AGENTS: Mapping[str, str] = {
 FOUND_MEANWHILE = frozenset({"task.ready", "task.released", "task.retrying"})
 _SPELLINGS = {"sessions/": SESSIONS, "session:": SESSIONS, "agents/": AGENTS, "agent:": AGENTS}
 _RESOURCES = {SESSIONS: "session", AGENTS: "agent"}
-_ROUTED = '"routed":true'
 
 
 class Room(NamedTuple):
@@ -92,8 +91,8 @@ class Rooms(Topics):
 def word_for_agent(event: Event) -> str | None:
     """What the agent of a task is told by an event of it; None where that is nothing to it."""
     if event.type in FOUND_MEANWHILE:
-        # Quotes in a text are escaped, so nobody writes this but us.
-        return "agent.task_assigned" if _ROUTED in event.payload else None
+        task = resource_of(event)
+        return "agent.task_assigned" if isinstance(task, Task) and task.routed else None
     return TASKS_OF_AGENTS.get(event.type)
 
 

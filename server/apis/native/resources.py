@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
 from orchestrator.v1.agent_pb2 import Agent as AgentMessage
 from orchestrator.v1.agent_pb2 import AgentRuntime, AgentStatus
@@ -27,7 +29,7 @@ from server.apikit.projection import project, remembered, timestamp, to_value, v
 from server.apis.native.workflow_resources import run_message, workflow_message
 from server.core.agents.entry_point import Entry, signature
 from server.core.queue.schedule import next_runs
-from server.model import Agent, Attempt, Event, Session, Task, TaskLog, Workflow, WorkflowRun
+from server.model import Agent, Attempt, Event, Session, Task, TaskLog, resource_of
 
 SESSION_STATUS = {name.removeprefix("SESSION_STATUS_").lower(): number for name, number in SessionStatus.items()}
 AGENT_STATUS = {name.removeprefix("AGENT_STATUS_").lower(): number for name, number in AgentStatus.items()}
@@ -113,19 +115,11 @@ def log_message(line: TaskLog) -> TaskLogLine:
 
 def event_message(event: Event) -> EventMessage:
     """An event with the resource as it was."""
-    payload = json.loads(event.payload)
     message = EventMessage(number=event.number, type=event.type, created_at=timestamp(event.created_at))
     kind = event.type.partition(".")[0]
-    if kind == "session":
-        message.session.CopyFrom(session_message(Session.new(**payload)))
-    elif kind == "agent":
-        message.agent.CopyFrom(agent_message(Agent.new(**payload)))
-    elif kind == "task":
-        message.task.CopyFrom(task_message(Task.new(**payload)))
-    elif kind == "workflow":
-        message.workflow.CopyFrom(workflow_message(Workflow.new(**payload)))
-    elif kind == "workflow_run":
-        message.workflow_run.CopyFrom(run_message(WorkflowRun.new(**payload)))
+    encode = _OF_EVENTS.get(kind)
+    if encode is not None:
+        getattr(message, kind).CopyFrom(encode(resource_of(event)))
     return message
 
 
@@ -150,3 +144,13 @@ def _schedule(task: Task) -> Schedule:
             expression=written["expression"], timezone=written["timezone"], next_runs=[timestamp(run) for run in runs]
         )
     )
+
+
+# The field of an event that holds its resource, which is the first word of its type, and what fills it.
+_OF_EVENTS: Mapping[str, Callable[[Any], Message]] = {
+    "agent": agent_message,
+    "session": session_message,
+    "task": task_message,
+    "workflow": workflow_message,
+    "workflow_run": run_message,
+}

@@ -41,17 +41,20 @@ class Listing(Generic[R]):
         light: Sequence[str] = (),
         spans: Mapping[str, ColumnElement[bool]] | None = None,
         indexed: Sequence[str] = (),
+        leading: Sequence[str] = (),
         short: Sequence[str] = (),
     ) -> None:
         self._table = table
         # Conditions that filters stand for which do not compare a column of their own name.
         self._spans = spans or {}
-        self._where = [table.table().c.organization_id == bindparam("organization"), *where]
+        self._where = where
         self._filters = filters
         self._light = light
         self._short = short
         # Filters with an index of their own. Others may pass over many rows, which is no work for the event loop.
-        self._indexed = frozenset(indexed)
+        self._indexed = frozenset((*indexed, *leading))
+        # Those whose index begins with them, and not with the organization.
+        self._leading = frozenset(leading)
         self._statements: dict[tuple[str, ...], tuple[Statement[R], Statement[R], Statement[Any]]] = {}
 
     def _statement(self, given: tuple[str, ...]) -> tuple[Statement[R], Statement[R], Statement[Any]]:
@@ -67,13 +70,21 @@ class Listing(Generic[R]):
     def _build(self, given: tuple[str, ...]) -> tuple[Statement[R], Statement[R], Statement[Any]]:
         table = self._table.table()
         conditions = (self._spans[name] if name in self._spans else table.c[name] == bindparam(name) for name in given)
-        where = [*self._where, *conditions]
+        where = [self._ours(given), *self._where, *conditions]
         rows = select(*map(self._shown, table.c)).where(*where).order_by(table.c.id.desc()).limit(bindparam("limit"))
         return (
             Statement(rows.where(table.c.id < bindparam("before")), self._table),
             Statement(rows.offset(bindparam("offset")), self._table),
             Statement(select(func.count()).select_from(table).where(*where)),
         )
+
+    def _ours(self, given: tuple[str, ...]) -> ColumnElement[bool]:
+        """What keeps other organizations' rows out."""
+        organization: Any = self._table.table().c.organization_id
+        if self._leading.intersection(given):
+            # As an expression, so that SQLite takes the filter's index, and not the long one of all rows.
+            organization = func.coalesce(organization, "")
+        return organization == bindparam("organization")  # type: ignore[no-any-return]
 
     def _shown(self, column: Column[Any]) -> ColumnElement[Any]:
         nothing: ColumnElement[Any] = null() if column.nullable else literal("")

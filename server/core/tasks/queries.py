@@ -40,7 +40,7 @@ def _listing(light: Sequence[str], short: Sequence[str] = ()) -> Listing[Task]:
     return Listing(
         Task,
         [_shown],
-        ["status", "agent_id", "session_id", "priority", "type", "workflow_run_id"],
+        ["status", "agent_id", "session_id", "priority", "type", "workflow_run_id", "parent_id", "recurring_id"],
         light=light,
         short=short,
         spans={
@@ -52,10 +52,8 @@ def _listing(light: Sequence[str], short: Sequence[str] = ()) -> Listing[Task]:
             "not_ready": and_(_tasks.waiting_for == 0, not_(_ready)),
             # Those that are no part of another one.
             "whole": and_(_tasks.parent_id.is_(None), _tasks.recurring_id.is_(None)),
-            # Subtasks of one, or what a recurring one has made.
-            "parent_id": or_(_tasks.parent_id == bindparam("parent_id"), _tasks.recurring_id == bindparam("parent_id")),
         },
-        indexed=["agent_id", "session_id", "workflow_run_id", "parent_id"],
+        leading=["agent_id", "session_id", "workflow_run_id", "parent_id", "recurring_id"],
     )
 
 
@@ -95,14 +93,34 @@ class TaskQueries:
 
     async def page(self, call: Call, *, size: int, token: str, **filters: Any) -> Page[Task]:
         """Tasks newest first and without long texts, by page token; filters that are None or empty do not count."""
-        return await _LIST.page(self._database, call.organization_id, size=size, token=token, **_digits(filters))
+        return await _LIST.page(
+            self._database, call.organization_id, size=size, token=token, **await self._given(call, filters)
+        )
 
     async def slice(self, call: Call, *, limit: int, offset: int, results: bool = False, **filters: Any) -> Page[Task]:
         """Tasks newest first and without long texts, from an offset, with their number; `results` for short outputs."""
         listing = _LIST_WITH_RESULTS if results else _LIST
         return await listing.slice(
-            self._database, self._counts, call.organization_id, limit=limit, offset=offset, **_digits(filters)
+            self._database,
+            self._counts,
+            call.organization_id,
+            limit=limit,
+            offset=offset,
+            **await self._given(call, filters),
         )
+
+    async def _given(self, call: Call, filters: dict[str, Any]) -> dict[str, Any]:
+        """The filters that are given, with ids as digits. Raises InvalidRequest."""
+        given = {name: value for name, value in filters.items() if value is not None and value != ""}
+        for name, resource in _IDS.items():
+            if name in given:
+                given[name] = parse_filter(name, resource, given[name])
+        if "parent_id" in given:
+            parent = await TASKS.find(self._database, call.organization_id, given["parent_id"])
+            if parent is None or not parent.subtasks:
+                # One that was not taken apart is the parent of what it makes at its times.
+                given["recurring_id"] = given.pop("parent_id")
+        return given
 
     async def logs(self, task: Task, limit: int = SHOWN_LOGS) -> list[TaskLog]:
         """The newest lines about a task that `get` has given, oldest first."""
@@ -142,12 +160,3 @@ class TaskQueries:
             except TimeoutError:
                 return await self.get(call, task.id)
         return task
-
-
-def _digits(filters: dict[str, Any]) -> dict[str, Any]:
-    """The filters that are given, with ids as digits. Raises InvalidRequest."""
-    given = {name: value for name, value in filters.items() if value is not None and value != ""}
-    for name, resource in _IDS.items():
-        if name in given:
-            given[name] = parse_filter(name, resource, given[name])
-    return given

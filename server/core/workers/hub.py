@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Any
 
 from sqlalchemy import select
@@ -14,7 +13,7 @@ from server.core.workers.claim_loop import AGENT, ClaimLoop
 from server.core.workers.consumer import Consumer
 from server.core.workers.reports import WorkerReports
 from server.errors import NotFound, Unavailable
-from server.model import Event, Task, Worker
+from server.model import Event, Task, Worker, resource_of
 from server.store.database import Database
 from server.store.feed import Feeds
 from server.store.forever import forever
@@ -245,10 +244,8 @@ class WorkerHub:
 
 def _attempt_of(event: Event) -> int:
     """Which attempt an event of a task is about."""
-    if isinstance(event.record, Task):
-        return event.record.attempt
-    attempt: int = json.loads(event.payload).get("attempt", 0)
-    return attempt
+    task = event.record or resource_of(event)
+    return task.attempt if isinstance(task, Task) else 0
 
 
 def _superseded() -> Unavailable:

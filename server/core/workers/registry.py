@@ -54,7 +54,7 @@ _SILENT = Statement[Worker](
     .with_for_update(key_share=True, skip_locked=True),
     Worker,
 )
-_LIST = Listing(Worker, [], ["agent_id", "status"], indexed=["agent_id"])
+_LIST = Listing(Worker, [], ["agent_id", "status"], leading=["agent_id"])
 
 
 class WorkerRegistry:

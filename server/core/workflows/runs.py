@@ -32,7 +32,7 @@ _runs = WorkflowRun.table().c
 _tasks = Task.table().c
 RUNS = Resource(WorkflowRun, "run")
 _LIST = Listing(
-    WorkflowRun, [], ["workflow_id", "status"], light=["parameters", "steps", "output"], indexed=["workflow_id"]
+    WorkflowRun, [], ["workflow_id", "status"], light=["parameters", "steps", "output"], leading=["workflow_id"]
 )
 # Without what a run's steps do not show; longer outputs are left to the tasks, because a hundred must fit in a message.
 MAX_SHOWN_OUTPUT = 32 << 10

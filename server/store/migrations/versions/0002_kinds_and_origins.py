@@ -28,6 +28,11 @@ def upgrade() -> None:
     op.add_column("skills", sa.Column("capability", sa.Boolean(), nullable=False, server_default=sa.true()))
     # Capabilities are written as a JSON array of strings.
     op.execute(_NOT_A_CAPABILITY[op.get_bind().dialect.name])
+    # Lists go along these, newest first.
+    op.drop_index("agents_by_type", "agents")
+    op.create_index("agents_by_type", "agents", ["organization_id", "type", "id"])
+    op.create_index("workers_by_organization", "workers", ["organization_id", "id"])
+    op.create_index("workers_of_agent", "workers", ["agent_id", "id"])
 
 
 _NOT_A_CAPABILITY = {
@@ -41,6 +46,10 @@ _NOT_A_CAPABILITY = {
 
 
 def downgrade() -> None:
+    op.drop_index("workers_of_agent", "workers")
+    op.drop_index("workers_by_organization", "workers")
+    op.drop_index("agents_by_type", "agents")
+    op.create_index("agents_by_type", "agents", ["organization_id", "type", "status"])
     op.drop_column("skills", "capability")
     op.drop_column("sessions", "kind")
     op.execute("UPDATE tasks SET parent_id = recurring_id WHERE recurring_id IS NOT NULL")

@@ -1,0 +1,36 @@
+"""Snapshots: the resource that an event is about, as it was right after the change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from server.model.agents import Agent, Worker
+from server.model.events import Event
+from server.model.record import Record
+from server.model.sessions import Checkpoint, Session
+from server.model.system import Alert
+from server.model.tasks import Task
+from server.model.workflows import Workflow, WorkflowRun
+
+# What the first word of an event's type stands for.
+RESOURCES: Mapping[str, type[Record]] = {
+    "agent": Agent,
+    "checkpoint": Checkpoint,
+    "session": Session,
+    "system": Alert,
+    "task": Task,
+    "worker": Worker,
+    "workflow": Workflow,
+    "workflow_run": WorkflowRun,
+}
+_READ = "snapshot"
+
+
+def resource_of(event: Event) -> Record:
+    """The resource, without what events leave out; read once, however many ask. Raises KeyError for other events."""
+    values = event.values()
+    found: Record | None = values.get(_READ)
+    if found is None:
+        found = values[_READ] = RESOURCES[event.type.partition(".")[0]].new(**json.loads(event.payload))
+    return found
