@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import threading
 import time
 from typing import Any
@@ -21,6 +22,12 @@ AGENTS = {
     "QA": ["TESTING", "DOCUMENTATION"],
 }
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT")
+
+
+def say(line: str) -> None:
+    """Prints a line in one piece, because two threads do."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 class Api:
@@ -56,7 +63,7 @@ class Room(threading.Thread):
             for text in socket:
                 frame = json.loads(text)
                 status, task = frame["payload"].get("status", ""), frame["payload"].get("task", {})
-                print("  room:", frame["type"], status, task.get("title", ""), flush=True)
+                say(f"  room: {frame['type']} {status} {task.get('title', '')}")
                 if frame["type"] == "subscription.confirmed":
                     self.opened.set()
                 if task.get("subtask_count") and status in ENDED:
@@ -75,7 +82,7 @@ def work(api: Api, agent: dict[str, Any]) -> None:
         api.post(
             f"{path}/result", attempt=begun["attempt"], result={"done": begun["title"]}, tokens_used=len(begun["title"])
         )
-        print(f"{agent['name']} did: {task['title']}", flush=True)
+        say(f"{agent['name']} did: {task['title']}")
 
 
 def main(address: str, key: str, suffix: str) -> None:
@@ -100,17 +107,17 @@ def main(address: str, key: str, suffix: str) -> None:
         complexity="MEDIUM",
     )
     plan = api.post(f"/tasks/{task['id']}/decompose", template="MICROSERVICE")
-    print(f"{plan['template_used']}: {len(plan['subtasks'])} parts", flush=True)
+    say(f"{plan['template_used']}: {len(plan['subtasks'])} parts")
     while not room.parts_done.wait(0.1):
         for agent in agents:
             work(api, agent)
     api.post(f"/sessions/{session['id']}/checkpoints", name="before the end", data={"parts": len(plan["subtasks"])})
     done = api.post(f"/sessions/{session['id']}/complete", result={"endpoint": "POST /auth/login"})
     room.join(10)
-    print(f"{done['title']} is {done['status']}: {json.dumps(done['metrics'])}")
+    say(f"{done['title']} is {done['status']}: {json.dumps(done['metrics'])}")
     for agent in agents:
         final = api.get(f"/agents/{agent['id']}")
-        print(f"{final['name']}: {final['tasks_completed']} tasks, success rate {final['success_rate']}")
+        say(f"{final['name']}: {final['tasks_completed']} tasks, success rate {final['success_rate']}")
 
 
 if __name__ == "__main__":
