@@ -6,6 +6,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx2 as httpx
 import pytest
@@ -235,15 +236,18 @@ async def test_a_slow_reader_is_told_and_misses_nothing(stack: Stack, api: httpx
     session = await post(api, "/sessions", SESSION)
     # More than all that stands between can hold, which is some 9 MiB.
     count, text = 2000, "x" * 7000
-    async with listen(stack, key, max_queue=1, compression=None, sock=narrow(stack.port)) as slow, listen(stack, key) as quick:
+    # Who does not read hears no answer to a ping either.
+    unread = {"max_queue": 1, "compression": None, "ping_interval": None, "sock": narrow(stack.port)}
+    async with listen(stack, key, **unread) as slow, listen(stack, key) as quick:
         ears, others = await Ears(slow).entered(), await Ears(quick).entered()
 
+        def make(_: int) -> None:
+            answer = api.post("/api/v1/tasks", json={"session_id": session["id"], "title": "t", "description": text})
+            assert answer.is_success, answer.text
+
         def flood() -> None:
-            for _ in range(count):
-                answer = api.post(
-                    "/api/v1/tasks", json={"session_id": session["id"], "title": "t", "description": text}
-                )
-                assert answer.is_success, answer.text
+            with ThreadPoolExecutor(8) as threads:
+                list(threads.map(make, range(count)))
 
         async def keep_up() -> None:
             for number in range(count):
