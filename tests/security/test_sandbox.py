@@ -249,6 +249,17 @@ async def test_cancellation_kills(sandboxes: Sandboxes) -> None:
     assert busy.gone.done()
 
 
+async def test_a_cancellation_is_heard_at_whichever_turn_of_the_loop_it_comes(sandboxes: Sandboxes) -> None:
+    for turns in range(8):
+        await eventually(lambda: any(sandbox.fit for shelf in sandboxes._shelves.values() for sandbox in shelf))
+        task = asyncio.create_task(call(sandboxes, "import time\ndef f(): time.sleep(60)"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait({task}, timeout=5)
+        assert task.done() and task.cancelled(), f"forgotten at turn {turns}"
+
+
 async def test_unsandboxed_forks_are_killed(tmp_path: Path) -> None:
     sandboxes = Sandboxes(prewarmed=0, unsandboxed=True, scratch=tmp_path)
     await sandboxes.start()

@@ -128,7 +128,7 @@ class Sandboxes:
         for _ in range(self._prewarmed + 2):
             sandbox = self._pick(shelf) or self._start(confinement)
             try:
-                await asyncio.wait_for(asyncio.shield(sandbox.ready), _START_SECONDS)
+                await _until_ready(sandbox)
                 return sandbox
             except asyncio.CancelledError:
                 await sandbox.stop()
@@ -229,10 +229,19 @@ class Sandboxes:
         except OSError as error:
             return str(error)
         try:
-            await asyncio.wait_for(asyncio.shield(sandbox.ready), _START_SECONDS)
+            await _until_ready(sandbox)
             outcome = await self._run_in(sandbox, Job(code="def f(): return 1", entry="f", style="none", input=None))
             return None if outcome.output == 1 else f"{outcome.failure} {outcome.stderr}"
         except (OSError, TimeoutError) as error:
             return str(error) or "a first sandbox was not ready in time"
         finally:
             await sandbox.stop()
+
+
+async def _until_ready(sandbox: Sandbox) -> None:
+    """Waits until it is fit for a job. Raises OSError where it never will be, TimeoutError where that takes too long.
+
+    `wait_for` would not do: up to Python 3.11 it forgets a cancellation that comes when what it waits for is done.
+    """
+    async with asyncio.timeout(_START_SECONDS):
+        await asyncio.shield(sandbox.ready)
