@@ -13,10 +13,10 @@ from tests.support.stack import ORCHESTRATOR, Stack
 pytestmark = pytest.mark.xdist_group("stack")
 
 
-def test_it_is_ready_within_five_seconds(stack: Stack) -> None:
-    print(f"ready after {stack.seconds_to_ready:.2f} s")
-    # Machines that run tests are busy; the benchmark has the figure. This only catches a start that hangs.
-    assert stack.seconds_to_ready < 15
+def test_it_is_ready_after_little_work(stack: Stack) -> None:
+    print(f"ready after {stack.cpu_seconds_to_ready:.2f} s of processor time")
+    # By the processor's time, because machines that run tests are busy; the benchmark has the figure by the clock.
+    assert stack.cpu_seconds_to_ready < 8
 
 
 def test_it_prints_where_it_is_and_with_which_key(stack: Stack) -> None:
