@@ -3,7 +3,7 @@
 -- From the server: the status and the error body that it asked for in headers, which go no further.
 -- From Envoy itself: a refusal of a request, marked with its status. The listener's local_reply_config says how the API
 -- shapes it (gateway/refusals.py says in which lines); here the words in it are filled in, with what the transcoder said.
--- The route's metadata says which methods the API's paths have, and whether its errors name the request.
+-- The virtual host's metadata says which methods the paths have, and the route's whether errors name the request.
 
 local TYPES = {
   TYPE_STRING = "must be a string",
@@ -75,7 +75,7 @@ end
 local function allowed(handle, path)
   local found, any = {}, false
   path = path:match("^[^?]*")
-  for _, known in ipairs(handle:metadata():get("paths") or {}) do
+  for _, known in ipairs(handle:virtualHost():metadata():get("paths") or {}) do
     if path:find(known.path) then
       for _, verb in ipairs(known.verbs) do
         found[verb], any = true, true

@@ -37,7 +37,6 @@ class Routes:
     def __init__(self, base: Mapping[str, Any], descriptors: FileDescriptorSet) -> None:
         self._base = base
         self._descriptors = descriptors
-        self._own: dict[str, JSON] = {}
         self._policies: dict[str, JSON] = {}
 
     def virtual_host(self, host: Host) -> JSON:
@@ -56,6 +55,7 @@ class Routes:
             "name": host.name,
             "domains": list(host.domains),
             "retry_policy": self._base["retry_policy"],
+            "metadata": self._paths(host),
             "typed_per_filter_config": {TRANSCODER: self._transcoder(host, _first(host))},
             "routes": routes,
         }
@@ -83,7 +83,7 @@ class Routes:
         route: JSON = {
             "match": match,
             "route": {"cluster": "server", "timeout": timeout, **more},
-            "metadata": self._metadata(api),
+            "metadata": {"filter_metadata": {"reply": {"named": names_request(api)}}},
             "typed_per_filter_config": {CORS: self._cors(api)},
         }
         if _json(api) != _json(_first(host)):
@@ -95,16 +95,18 @@ class Routes:
             route["request_headers_to_remove"] = ["origin"]
         return route
 
-    def _metadata(self, api: Declaration) -> JSON:
-        """What gateway/reply.lua must know of an API."""
-        if api.name not in self._own:
-            paths: dict[str, set[str]] = {}
+    def _paths(self, host: Host) -> JSON:
+        """The paths of a host's APIs, each with its methods, for a refusal in gateway/reply.lua.
+
+        They are not in the routes' metadata, all of which Envoy copies for each request that Lua looks into it.
+        """
+        paths: dict[str, set[str]] = {}
+        for api in host.apis:
             for each in protos.bindings(self._descriptors, api.packages):
                 verbs = paths.setdefault(each.pattern("[^/]+", ".+", "%"), set())
                 verbs.update(("GET", "HEAD") if each.verb == "GET" and not each.socket else (each.verb,))
-            known = [{"path": f"^{path}$", "verbs": _in_order(verbs)} for path, verbs in sorted(paths.items())]
-            self._own[api.name] = {"filter_metadata": {"reply": {"named": names_request(api), "paths": known}}}
-        return self._own[api.name]
+        known = [{"path": f"^{path}$", "verbs": _in_order(verbs)} for path, verbs in sorted(paths.items())]
+        return {"filter_metadata": {"reply": {"paths": known}}}
 
     def _cors(self, api: Declaration) -> JSON:
         """Which pages may call it, and with which methods."""

@@ -66,10 +66,12 @@ def remembered(encode: Callable[[R], M]) -> Callable[[R], M]:
 
     def find(record: R) -> M:
         key = tuple(record.values().values())
-        message = known.get(key)
-        if message is None:
+        try:
+            # Half of what `get` costs, for each row of every list.
+            return known[key]
+        except KeyError:
             message = known[key] = encode(record)
-        return message
+            return message
 
     return find
 
