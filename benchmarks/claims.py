@@ -15,6 +15,7 @@ from benchmarks.load import Failed
 from benchmarks.postgres import new_database
 from benchmarks.report import ms, percentile, table
 from benchmarks.scale import Scale
+from server import values
 from server.core.agents.profile import AgentProfile
 from server.core.agents.registry import AgentRegistry
 from server.core.identity import api_keys
@@ -109,7 +110,7 @@ class _Backlog:
         while self._waiting < size:
             count = min(BATCH, size - self._waiting)
             agents = [self._everybody[(self._waiting + index) % len(self._everybody)] for index in range(count)]
-            news = [NewTask(agent_id=agent.id, input={"n": 1}) for agent in agents]
+            news = [NewTask(agent_id=agent.id, input=values.encode({"n": 1})) for agent in agents]
             await self._tasks.create_all(self._call, news)
             self._waiting += count
 

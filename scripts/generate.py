@@ -21,6 +21,7 @@ from grpc_tools import protoc
 from gateway import protos
 from gateway.configuration import configuration
 from gateway.document import text
+from scripts.wire import twins
 from server.apis import declarations
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -71,8 +72,18 @@ def generate(output: Path) -> None:
     descriptors = [f"--descriptor_set_out={output / 'orchestrator.binpb'}", "--include_imports"]
     _protoc([*include, *messages, *ours, "buf/validate/validate.proto"])
     _protoc([*include, *descriptors, *ours])
+    generate_wire(output)
     for folder in (path for path in output.rglob("*") if path.is_dir()):
         (folder / "__init__.py").touch()
+
+
+def generate_wire(output: Path) -> None:
+    """Writes the messages that the server works with."""
+    known = _descriptors(output).file
+    described, wire = ROOT / "build" / "wire.binpb", twins(known)
+    described.write_bytes(FileDescriptorSet(file=[*known, *wire]).SerializeToString())
+    names = [file.name for file in wire]
+    _protoc([f"--descriptor_set_in={described}", f"--python_out={output}", f"--pyi_out={output}", *names])
 
 
 def _protoc(arguments: list[str]) -> None:

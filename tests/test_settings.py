@@ -37,7 +37,9 @@ def test_quotas_cannot_be_lifted_outside_development() -> None:
 
 def test_each_api_has_settings_of_its_own_by_its_name() -> None:
     bounds = {each.name: each for each in declarations()}
-    with environment(INDUSTRIAL_REQUESTS_PER_MINUTE="7", SOCKETS_PER_KEY="3", AGENT_ORCHESTRATION_REQUESTS_PER_MINUTE="9"):
+    with environment(
+        INDUSTRIAL_REQUESTS_PER_MINUTE="7", SOCKETS_PER_KEY="3", AGENT_ORCHESTRATION_REQUESTS_PER_MINUTE="9"
+    ):
         settings = Settings()
     industrial = limits_of(bounds["industrial"], settings)
     assert (industrial.requests_per_minute, industrial.sockets_per_key, industrial.hourly) == (7, 5, False)

@@ -7,10 +7,9 @@ import time
 from typing import Any, cast
 
 from google.api.httpbody_pb2 import HttpBody
-from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
-from server.apikit.projection import timestamp
+from server.apikit.projection import shown_message, timestamp
 from server.model import Alert, Event
 
 
@@ -28,8 +27,7 @@ def said(type: str, payload: dict[str, Any], reply_to: str = "") -> HttpBody:
 
 def plain(message: Message) -> dict[str, Any]:
     """A message as the REST API shows it."""
-    shown = MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
-    return cast("dict[str, Any]", _whole(shown))
+    return cast("dict[str, Any]", _whole(shown_message(message)))
 
 
 def alert_payload(alert: Alert, identifier: str) -> dict[str, Any]:

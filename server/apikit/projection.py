@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar
 
 from cachetools import FIFOCache
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
-from google.protobuf.struct_pb2 import Struct, Value
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from server import values
 from server.model import Record
 
 M = TypeVar("M", bound=Message)
@@ -82,50 +83,27 @@ def timestamp(microseconds: int) -> Timestamp:
     return Timestamp(seconds=seconds, nanos=rest * 1000)
 
 
-def value_of(text: str | None) -> Value | None:
-    """The Value of a JSON text; None where there is none."""
-    return None if text is None else to_value(json.loads(text))
+def shown_message(message: Message) -> dict[str, Any]:
+    """A message as the REST API shows it, with its free-form values."""
+    words = MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+    _show_values(message, words)
+    return words
 
 
-def to_value(plain: Any) -> Value:
-    """The Value of plain JSON data."""
-    value = Value()
-    _fill(value, plain)
-    return value
+def _show_values(message: Message, words: dict[str, Any]) -> None:
+    for field, value in message.ListFields():
+        if field.type == FieldDescriptor.TYPE_BYTES:
+            # A Struct begins with an entry, and a Value never does.
+            words[field.name] = values.decode(values.of_struct(value) if value[:1] in (b"", b"\n") else value)
+        elif field.message_type is None or field.message_type.GetOptions().map_entry:
+            continue
+        elif field.is_repeated:
+            for each, inner in zip(value, words[field.name], strict=True):
+                _show_values_of(each, inner)
+        else:
+            _show_values_of(value, words[field.name])
 
 
-def _fill(value: Value, plain: Any) -> None:
-    if plain is None:
-        value.null_value = 0  # type: ignore[assignment]
-    elif isinstance(plain, bool):
-        value.bool_value = plain
-    elif isinstance(plain, int | float):
-        value.number_value = plain
-    elif isinstance(plain, str):
-        value.string_value = plain
-    elif isinstance(plain, list):
-        value.list_value.SetInParent()
-        for each in plain:
-            _fill(value.list_value.values.add(), each)
-    else:
-        value.struct_value.SetInParent()
-        for key, each in plain.items():
-            _fill(value.struct_value.fields[key], each)
-
-
-def from_value(value: Value) -> Any:
-    """Plain JSON data; numbers without a fraction become integers, as their writer meant."""
-    kind = value.WhichOneof("kind")
-    if kind == "struct_value":
-        return {key: from_value(each) for key, each in value.struct_value.fields.items()}
-    if kind == "list_value":
-        return [from_value(each) for each in value.list_value.values]
-    if kind == "number_value":
-        number = value.number_value
-        return int(number) if number.is_integer() and abs(number) < 2**53 else number
-    return None if kind in (None, "null_value") else getattr(value, kind)
-
-
-def from_struct(struct: Struct) -> dict[str, Any]:
-    """Plain JSON data, as `from_value` gives it."""
-    return {key: from_value(each) for key, each in struct.fields.items()}
+def _show_values_of(message: Message, words: Any) -> None:
+    if isinstance(words, dict):
+        _show_values(message, words)

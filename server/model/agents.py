@@ -5,10 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, Column, Float, Index, Text, text
+from sqlalchemy import BigInteger, Column, Float, Index, LargeBinary, Text, text
 from sqlmodel import Field
 
 from server.model.record import Record, finish
+from server.values import EMPTY_OBJECT
 
 
 class AgentRuntime(StrEnum):
@@ -61,8 +62,8 @@ class Agent(Record, table=True):
     capabilities: str = Field(default="[]", sa_column=Column(Text, nullable=False))
     # Where it works, in its owner's words, such as `production`.
     environment: str = ""
-    # Settings of its own beside the columns below, as a JSON object.
-    configuration: str = Field(default="{}", sa_column=Column(Text, nullable=False))
+    # Settings of its own beside the columns below, an object.
+    configuration: bytes = Field(default=EMPTY_OBJECT, sa_column=Column(LargeBinary, nullable=False))
     max_concurrent_tasks: int = 10
     # Defaults of its tasks.
     timeout_seconds: float = Field(default=30.0, sa_type=Float)

@@ -7,8 +7,10 @@ import os
 import time
 from typing import Any, ClassVar, Self
 
-from sqlalchemy import Table
+from sqlalchemy import LargeBinary, Table
 from sqlmodel import SQLModel
+
+from server import values
 
 _new = object.__new__
 
@@ -33,6 +35,8 @@ class Record(SQLModel):
     # Columns that an event leaves out, always or where they are long.
     unrecorded: ClassVar[frozenset[str]] = frozenset()
     bulky: ClassVar[frozenset[str]] = frozenset()
+    # Columns that hold values (server.values).
+    free_form: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
     def table(cls) -> Table:
@@ -71,7 +75,24 @@ class Record(SQLModel):
             and name not in self.unrecorded
             and not (name in self.bulky and value is not None and len(value) > MAX_RECORDED_TEXT)
         }
-        return json.dumps(kept, separators=(",", ":"))
+        return json.dumps(kept, separators=(",", ":"), default=_bytes_as_json)
+
+    @classmethod
+    def of_snapshot(cls, text: str) -> Self:
+        """The row that a snapshot was made of, without what it leaves out."""
+        kept = json.loads(text)
+        for name in cls.free_form & kept.keys():
+            written = kept[name]
+            if written is not None:
+                # Before they were kept as bytes, values were texts.
+                plain = not isinstance(written, list)
+                kept[name] = values.encode(json.loads(written)) if plain else written[0].encode("latin-1")
+        return cls.new(**kept)
+
+
+def _bytes_as_json(value: bytes) -> list[str]:
+    """Bytes in JSON: a character each, in a list, because texts are texts."""
+    return [value.decode("latin-1")]
 
 
 MAX_RECORDED_TEXT = 8192
@@ -82,6 +103,7 @@ def finish(*tables: type[Record]) -> None:
     for cls in tables:
         columns = cls.table().columns
         cls.columns = tuple(column.name for column in columns)
+        cls.free_form = frozenset(column.name for column in columns if isinstance(column.type, LargeBinary))
         cls.defaults = {
             name: None if field.is_required() else field.default for name, field in cls.model_fields.items()
         }

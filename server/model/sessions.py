@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, Column, Index, Text, text
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, Text, text
 from sqlmodel import Field
 
 from server.errors import Conflict
 from server.model.record import Record, finish
 from server.model.tasks import Priority
+from server.values import EMPTY_OBJECT
 
 
 class SessionStatus(StrEnum):
@@ -103,8 +104,8 @@ class Session(Record, table=True):
     prompt: str = Field(default="", sa_column=Column(Text, nullable=False))
     # The session that it goes on from.
     parent_id: str | None = None
-    # What it achieved, as JSON.
-    result: str | None = Field(default=None, sa_column=Column(Text))
+    # What it achieved.
+    result: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
     timeout_seconds: int = 3600
     max_iterations: int = 100
     iterations: int = 0
@@ -178,8 +179,8 @@ class Checkpoint(Record, table=True):
     # Counted from 1 in its session.
     number: int
     name: str = ""
-    # A JSON object.
-    data: str = Field(default="{}", sa_column=Column(Text, nullable=False))
+    # An object.
+    data: bytes = Field(default=EMPTY_OBJECT, sa_column=Column(LargeBinary, nullable=False))
     created_at: int = Field(sa_type=BigInteger)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 from server.model.agents import Agent, Worker
@@ -32,5 +31,5 @@ def resource_of(event: Event) -> Record:
     values = event.values()
     found: Record | None = values.get(_READ)
     if found is None:
-        found = values[_READ] = RESOURCES[event.type.partition(".")[0]].new(**json.loads(event.payload))
+        found = values[_READ] = RESOURCES[event.type.partition(".")[0]].of_snapshot(event.payload)
     return found

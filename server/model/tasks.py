@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum, StrEnum
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, Column, Float, Index, Text, text
+from sqlalchemy import BigInteger, Column, Float, Index, LargeBinary, Text, text
 from sqlmodel import Field
 
 from server.model.record import Record, finish
@@ -137,9 +137,9 @@ class Task(Record, table=True):
     subtasks: int = 0
     status: str = TaskStatus.PENDING.value
     priority: int = Priority.MEDIUM.value
-    # JSON texts.
-    input: str | None = Field(default=None, sa_column=Column(Text))
-    output: str | None = Field(default=None, sa_column=Column(Text))
+    # Values (server.values).
+    input: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    output: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
     error: str | None = Field(default=None, sa_column=Column(Text))
     stdout: str = Field(default="", sa_column=Column(Text, nullable=False))
     stderr: str = Field(default="", sa_column=Column(Text, nullable=False))

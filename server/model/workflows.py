@@ -5,11 +5,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, Column, Index, Text, text
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, Text, text
 from sqlmodel import Field
 
 from server.model.record import Record, finish
 from server.model.tasks import Priority
+from server.values import EMPTY_OBJECT
 
 
 class WorkflowStatus(StrEnum):
@@ -41,7 +42,7 @@ class Workflow(Record, table=True):
     name: str
     description: str = Field(default="", sa_column=Column(Text, nullable=False))
     status: str = WorkflowStatus.ACTIVE.value
-    # A JSON array of steps.
+    # A JSON array of steps, with their inputs as `core.workflows.step_spec` writes them.
     steps: str = Field(sa_column=Column(Text, nullable=False))
     version: int = 1
     created_at: int = Field(sa_type=BigInteger)
@@ -73,10 +74,10 @@ class WorkflowRun(Record, table=True):
     workflow_id: str = Field(foreign_key="workflows.id")
     status: str = RunStatus.RUNNING.value
     priority: int = Priority.MEDIUM.value
-    # JSON texts: what it was given, its steps, and what its last steps gave (by step).
-    parameters: str = Field(default="{}", sa_column=Column(Text, nullable=False))
+    # What it was given, its steps as the workflow has them, and what its last steps gave (by step).
+    parameters: bytes = Field(default=EMPTY_OBJECT, sa_column=Column(LargeBinary, nullable=False))
     steps: str = Field(sa_column=Column(Text, nullable=False))
-    output: str | None = Field(default=None, sa_column=Column(Text))
+    output: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
     error: str = Field(default="", sa_column=Column(Text, nullable=False))
     # The order of the steps that run now.
     current_order: int = 0

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 from urllib.parse import unquote_plus
 
-from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.descriptor import Descriptor, MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
@@ -79,11 +80,20 @@ def method_of(descriptor: MethodDescriptor, api: Api) -> Method:
         api=api,
         streams=descriptor.server_streaming,
         client_streams=descriptor.client_streaming,
-        request=GetMessageClass(descriptor.input_type),
-        answer=GetMessageClass(descriptor.output_type),
+        request=_message(descriptor.input_type),
+        answer=_message(descriptor.output_type),
         paths=_paths(descriptor),
         source="query" if http is not None and not http.body else "body",
     )
+
+
+def _message(descriptor: Descriptor) -> type[Message]:
+    """The class of a message as the server works with it: its twin, in which free-form values are bytes."""
+    folder, _, path = descriptor.file.name.removesuffix(".proto").partition("/")
+    if folder != "orchestrator":
+        return GetMessageClass(descriptor)
+    twin: type[Message] = getattr(import_module(f"orchestrator.wire.{path.replace('/', '.')}_pb2"), descriptor.name)
+    return twin
 
 
 def _http(descriptor: MethodDescriptor) -> Any:

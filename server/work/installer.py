@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from server import values
 from server.core.agents.registry import AgentRegistry
 from server.core.agents.requirements import RequirementError
 from server.core.queue.claims import INSTALLATION
@@ -25,7 +26,7 @@ class Installer:
 
     async def run(self, task: Task) -> Result:
         """Installs what the task names and tells the agent."""
-        requirements = task.input or "[]"
+        requirements = json.dumps(values.decode(task.input) if task.input is not None else [])
         try:
             folder = await self._environments.install(json.loads(requirements))
         except (InstallFailed, RequirementError) as error:

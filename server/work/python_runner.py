@@ -6,10 +6,10 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from server.core.agents.entry_point import Entry, arguments
+from server import values
+from server.core.agents.entry_point import Entry, style_of_call
 from server.core.agents.registry import AgentRegistry
 from server.core.queue.completion import Result, failure
-from server.core.shared.json_limits import problem_in
 from server.model import Agent, AgentRuntime, Task, TaskStatus
 from server.work.environments import Environments, InstallFailed
 from server.work.sandbox import Failure, Job, Limits, Sandboxes, SandboxUnavailable
@@ -47,12 +47,13 @@ class PythonRunner:
         except SandboxUnavailable as error:
             return failure("SandboxUnavailable", str(error))
         problem = outcome.failure
-        unreadable = problem_in(outcome.output, "output") if problem is None else None
+        unreadable = await values.problem_in(outcome.output, "output") if outcome.output is not None else None
         if unreadable is not None:
-            problem = Failure(type="OutputNotJSON", message=unreadable, traceback="")
+            # Only a program that has written to the server's pipe itself gets here.
+            problem = Failure(type="OutputNotJSON", message=f"output: {unreadable}", traceback="")
         return Result(
             status=TaskStatus.COMPLETED if problem is None else TaskStatus.FAILED,
-            output=json.dumps(outcome.output, separators=(",", ":")) if problem is None else None,
+            output=outcome.output if problem is None else None,
             error=json.dumps(asdict(problem)) if problem is not None else None,
             stdout=outcome.stdout,
             stderr=outcome.stderr,
@@ -70,14 +71,15 @@ class PythonRunner:
 
     def _job(self, agent: Agent, task: Task, packages: Path | None) -> Job:
         entry = Entry.from_json(agent.entry)
-        style, value = arguments(entry, json.loads(task.input) if task.input is not None else {})
+        given = task.input if task.input is not None else values.EMPTY_OBJECT
+        style = style_of_call(entry, values.outline(given))
         limits = Limits(
             wall_seconds=task.timeout_seconds,
             cpu_seconds=_cpu_seconds(task.timeout_seconds),
             memory_bytes=self._limits.memory_bytes,
             disk_bytes=self._limits.disk_bytes,
         )
-        return Job(code=agent.code, entry=entry.function, style=style, input=value, environment=packages, limits=limits)
+        return Job(code=agent.code, entry=entry.function, style=style, input=given, environment=packages, limits=limits)
 
 
 def _cpu_seconds(timeout: float) -> int:

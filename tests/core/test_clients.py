@@ -65,9 +65,17 @@ async def test_a_client_gets_a_token_that_stands_for_it(database, issuer, identi
     assert (grant.expires_in, grant.scope) == (3600, "sessions:* tasks:read")
     claims = claims_of(grant.access_token)
     assert set(claims) == {"iss", "sub", "org", "scope", "iat", "exp", "jti"}
-    assert (claims["iss"], claims["sub"], claims["exp"] - claims["iat"]) == ("orchestrator", f"client_{client.id}", 3600)
+    assert (claims["iss"], claims["sub"], claims["exp"] - claims["iat"]) == (
+        "orchestrator",
+        f"client_{client.id}",
+        3600,
+    )
     caller = await identity.caller(grant.access_token)
-    assert (caller.key_id, caller.organization_id, caller.user_id) == (client.id, client.organization_id, client.user_id)
+    assert (caller.key_id, caller.organization_id, caller.user_id) == (
+        client.id,
+        client.organization_id,
+        client.user_id,
+    )
     assert caller.may("sessions:write") and caller.may("tasks:read") and not caller.may("tasks:write")
     assert identity.known(grant.access_token) is caller
     again = await issuer.grant(client.id.upper(), secret, None)
@@ -91,7 +99,9 @@ async def test_a_token_holds_what_was_asked_for_and_never_more_than_its_client(d
         with pytest.raises(Forbidden):
             await issuer.grant(client.id, secret, scope)
     everything, its_secret = await make_client(database)
-    assert (await issuer.grant(everything.id, its_secret, "workers:write system:read")).scope == "system:read workers:write"
+    assert (
+        await issuer.grant(everything.id, its_secret, "workers:write system:read")
+    ).scope == "system:read workers:write"
     assert (await issuer.grant(everything.id, its_secret, "*")).scope == "*"
 
 
@@ -236,7 +246,9 @@ async def test_keys_go_on_as_before_and_tokens_need_somebody_who_reads_them(data
         await Authenticator(database).caller(token)
 
 
-@pytest.mark.parametrize("options", [{"scopes": "all"}, {"scopes": " "}, {"token_seconds": 0}, {"token_seconds": 86_401}])
+@pytest.mark.parametrize(
+    "options", [{"scopes": "all"}, {"scopes": " "}, {"token_seconds": 0}, {"token_seconds": 86_401}]
+)
 async def test_clients_that_make_no_sense_are_not_created(database, options) -> None:
     before = len(await oauth_clients.list_clients(database))
     with pytest.raises(InvalidRequest):

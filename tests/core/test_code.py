@@ -5,7 +5,8 @@ import warnings
 
 import pytest
 
-from server.core.agents.entry_point import CodeError, Entry, arguments, bind_problem, find_entry, signature
+from server import values
+from server.core.agents.entry_point import CodeError, Entry, bind_problem, find_entry, signature, style_of_call
 
 
 def refusal(code: str, name: str | None = None) -> CodeError:
@@ -16,19 +17,19 @@ def refusal(code: str, name: str | None = None) -> CodeError:
 
 
 def called(code: str, value: object) -> object:
-    """What the entry returns for an input when it is called the way `arguments` says."""
+    """What the entry returns for an input when it is called the way `style_of_call` says."""
     entry = find_entry(code)
     namespace: dict[str, object] = {"__name__": "deployed"}
     exec(code, namespace)  # noqa: S102 - the code is this file's own table
     function = namespace[entry.function]
     assert callable(function)
-    style, bound = arguments(entry, value)
+    style = style_of_call(entry, values.outline(values.encode(value)))
     if style == "none":
         return function()
     if style == "whole":
-        return function(bound)
-    assert isinstance(bound, dict)
-    return function(**bound) if style == "keywords" else function(*bound.values())
+        return function(value)
+    assert isinstance(value, dict)
+    return function(**value) if style == "keywords" else function(*value.values())
 
 
 @pytest.mark.parametrize(
@@ -305,7 +306,7 @@ def test_an_input_that_cannot_bind_is_told_why(parameters: str, keys: list[str] 
     assert bind_problem(entry, keys) == problem
     if keys is not None and problem is not None:
         with pytest.raises(ValueError) as caught:
-            arguments(entry, dict.fromkeys(keys))
+            style_of_call(entry, dict.fromkeys(keys))
         assert str(caught.value) == problem
 
 
@@ -331,4 +332,4 @@ def test_the_binding_has_one_line_for_people(code: str, line: str) -> None:
 
 def test_an_entry_made_of_its_stored_fields_binds_the_same() -> None:
     entry = Entry(function="f", style="whole", parameters=("text",), required=("text",))
-    assert arguments(entry, {"text": "hi"}) == ("keywords", {"text": "hi"})
+    assert style_of_call(entry, {"text": None}) == "keywords"

@@ -9,6 +9,7 @@ import random
 import asyncpg
 import pytest
 
+from server import values
 from server.apis.industrial.shape import agent_status, execution_time
 from server.core.coding.assignments import Assignments
 from server.core.coding.checkpoints import Checkpoints
@@ -64,7 +65,9 @@ class Coding:
         return count.total, count.completed, count.failed
 
     async def agent(self, *capabilities, name="", **more):
-        profile = AgentProfile(type="BACKEND", capabilities=list(capabilities), **{"max_concurrent_tasks": 1000, **more})
+        profile = AgentProfile(
+            type="BACKEND", capabilities=list(capabilities), **{"max_concurrent_tasks": 1000, **more}
+        )
         return await self.agents.register(self.call(), name=name or f"a{random.random()}", profile=profile)
 
     async def task(self, session, *capabilities, **more):
@@ -72,7 +75,7 @@ class Coding:
         return await self.tasks.create(self.call(), new)
 
     async def result(self, agent, task, said=None):
-        return await self.assignments.result(self.call(), agent.id, task.id, said or completed(None))
+        return await self.assignments.result(self.call(), agent.id, task.id, said or await completed(values.NULL))
 
     async def apart(self, session, template="CRUD"):
         task = await self.task(session)
@@ -125,7 +128,7 @@ async def test_the_duration_of_a_session_is_the_time_that_it_runs(coding: Coding
 
 async def test_a_session_that_was_retried_has_all_its_time_again(coding: Coding, world: World) -> None:
     session = await coding.session(max_seconds=100)
-    await coding.checkpoints.keep(coding.call(), session.id, "c", {})
+    await coding.checkpoints.keep(coding.call(), session.id, "c", values.EMPTY_OBJECT)
     world.wait(101)
     assert await world.sessions.expire() == 1
     again = await coding.sessions.retry(coding.call(), session.id)
@@ -284,7 +287,7 @@ async def test_many_agents_that_go_silent_are_offline_and_their_leases_return(co
         assert seen.agent_id in (alive.id, silent[0].id)
         if task.id not in kept and seen.agent_id == alive.id:
             with pytest.raises(StaleLease):
-                await coding.assignments.result(coding.call(), task.agent_id, task.id, completed(None))
+                await coding.assignments.result(coding.call(), task.agent_id, task.id, await completed(values.NULL))
             await coding.result(alive, seen)
     for agent in silent[1:]:
         assert agent_status(await standing(coding, agent), world.database.clock()) == "OFFLINE"
@@ -460,7 +463,7 @@ async def test_pausing_while_tasks_are_claimed_and_ended_loses_none(coding: Codi
     session = await coding.session(max_seconds=80_000)
     for _ in range(30):
         await world.tasks.create(
-            coding.call(), NewTask(session_id=session.id, agent_id=agent.id, type="x", input={})
+            coding.call(), NewTask(session_id=session.id, agent_id=agent.id, type="x", input=values.encode({}))
         )
     over = asyncio.Event()
     paused = False
@@ -503,7 +506,9 @@ async def test_pausing_while_tasks_are_claimed_and_ended_loses_none(coding: Codi
     assert await coding.count(session) == (30, 30, 0) and not paused
 
 
-async def test_who_pauses_a_session_and_who_ends_a_task_of_it_do_not_wait_for_each_other(postgres, coding, world) -> None:
+async def test_who_pauses_a_session_and_who_ends_a_task_of_it_do_not_wait_for_each_other(
+    postgres, coding, world
+) -> None:
     agent = await coding.agent()
     session = await coding.session()
     task = await coding.task(session)
@@ -557,7 +562,7 @@ async def test_everything_at_once_ends_consistently(coding: Coding, world: World
         for _ in range(25):
             session, agent = chance.choice(sessions), chance.choice(agents)
             task = await some_task(session)
-            call = coding.call()
+            call, done = coding.call(), await completed(values.encode(1), tokens_used=1)
             actions = [
                 lambda: coding.task(session, chance.choice(SKILLS)),
                 lambda: coding.task(session),
@@ -565,14 +570,14 @@ async def test_everything_at_once_ends_consistently(coding: Coding, world: World
                 lambda: coding.sessions.pause(call, session.id),
                 lambda: coding.sessions.resume(call, session.id),
                 lambda: coding.agents.beat(call, agent.id, chance.randrange(100)),
-                lambda: coding.checkpoints.keep(call, session.id, "k", {}),
+                lambda: coding.checkpoints.keep(call, session.id, "k", values.EMPTY_OBJECT),
             ]
             if task is not None:
                 actions += [
                     lambda: coding.assignments.assign(call, task.id, agent.id),
                     lambda: coding.tasks.decompose(call, task.id, "UI"),
                     lambda: coding.assignments.begin(call, task.id, task.agent_id or agent.id),
-                    lambda: coding.assignments.result(call, task.agent_id or agent.id, task.id, completed(1, tokens_used=1)),
+                    lambda: coding.assignments.result(call, task.agent_id or agent.id, task.id, done),
                     lambda: coding.assignments.result(call, task.agent_id or agent.id, task.id, BOOM),
                     lambda: coding.tasks.cancel(call, task.id),
                     lambda: coding.tasks.put_back(call, task.id),

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from server import values
 from server.core.agents.profile import AgentProfile
 from server.core.queue.completion import failure
 from server.core.queue.creation import NewTask
@@ -54,7 +55,9 @@ async def test_one_busy_agents_backlog_keeps_no_other_agent_waiting(world: World
         world.tenant.call(), name="busy", code=UPPER, profile=AgentProfile(max_concurrent_tasks=1)
     )
     for _ in range(3):
-        await world.tasks.create_all(world.tenant.call(), [NewTask(agent_id=busy.id, input={"x": "a"})] * 30)
+        await world.tasks.create_all(
+            world.tenant.call(), [NewTask(agent_id=busy.id, input=values.encode({"x": "a"}))] * 30
+        )
     assert len(await world.claims.claim("python", "h", 8)) == 1
     free = await world.agents.create(world.tenant.call(), name="free", code=UPPER)
     task = await world.task(agent_id=free.id, input={"x": "a"})
@@ -143,7 +146,7 @@ async def test_a_recurring_task_makes_one_task_each_time_whoever_looks(world: Wo
     made = await world.queries.slice(world.tenant.call(), limit=50, offset=0, parent_id=recurring.id)
     assert made.total == 3
     (first, *_) = await world.claim(worker, 10)
-    assert (first.input, first.priority, first.recurring_id) == ('{"n":1}', Priority.HIGH, recurring.id)
+    assert (first.input, first.priority, first.recurring_id) == (values.encode({"n": 1}), Priority.HIGH, recurring.id)
     # Times that nobody was there for are not made up for one by one.
     world.wait(6 * 3600)
     await world.timetable.advance()
@@ -418,11 +421,14 @@ async def test_counts_are_those_of_what_ended_however_much_ends_at_once(world: W
 async def test_a_batch_whose_answer_was_lost_is_answered_with_the_same_tasks(world: World) -> None:
     agent, _ = await world.agent()
     # Made in another order than they are named in.
-    news = [NewTask(agent_id=agent.id, input=n, key=f"k{n}", depends_on=[f"k{n + 1}"] if n < 9 else []) for n in range(10)]
+    news = [
+        NewTask(agent_id=agent.id, input=values.encode(n), key=f"k{n}", depends_on=[f"k{n + 1}"] if n < 9 else [])
+        for n in range(10)
+    ]
     first = await world.tasks.create_all(world.tenant.call(key="once"), news)
     again = await world.tasks.create_all(world.tenant.call(key="once"), news)
     assert [task.id for task in again] == [task.id for task in first]
-    assert [task.input for task in again] == [str(n) for n in range(10)]
+    assert [task.input for task in again] == [values.encode(n) for n in range(10)]
     assert (await world.queries.page(world.tenant.call(), size=100, token="")).rows[10:] == []
     with pytest.raises(Conflict):
         await world.tasks.create_all(world.tenant.call(key="once", digest="another"), news)

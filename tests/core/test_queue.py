@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from server import values
 from server.core.queue.fencing import StaleLease
 from server.core.sessions.lifecycle import Sessions
 from server.core.shared.count_cache import CountCache
@@ -17,9 +18,7 @@ from tests.support.world import UPPER, WIDE, World
 
 async def test_many_holders_never_claim_the_same_task_nor_more_than_they_asked_for(world: World) -> None:
     made = await world.make(60)
-    claims = await asyncio.gather(
-        *(world.claims.claim("python", f"holder {n % 8}", 4) for n in range(24))
-    )
+    claims = await asyncio.gather(*(world.claims.claim("python", f"holder {n % 8}", 4) for n in range(24)))
     assert max(map(len, claims)) <= 4
     claimed = [task.id for claim in claims for task in claim]
     assert sorted(claimed) == sorted(made)
@@ -42,10 +41,12 @@ async def test_a_result_is_taken_once_and_only_from_the_present_holder(world: Wo
     (quick,) = await world.claims.claim("python", "quick", 1)
     assert quick.attempt == 2
     with pytest.raises(StaleLease) as stale:
-        await world.leases.finish(made, slow.attempt, Result(status=TaskStatus.COMPLETED, output='"slow"'))
+        await world.leases.finish(made, slow.attempt, Result(status=TaskStatus.COMPLETED, output=values.encode("slow")))
     assert stale.value.details == {"attempt": 1, "current_attempt": 2, "held_by": "quick", "status": "running"}
-    done = await world.leases.finish(made, quick.attempt, Result(status=TaskStatus.COMPLETED, output='"quick"'))
-    assert done.output == '"quick"'
+    done = await world.leases.finish(
+        made, quick.attempt, Result(status=TaskStatus.COMPLETED, output=values.encode("quick"))
+    )
+    assert done.output == values.encode("quick")
     with pytest.raises(StaleLease):
         await world.leases.finish(made, quick.attempt, Result(status=TaskStatus.FAILED))
     assert await world.history(made) == ["created", "started", "released", "started", "completed"]
@@ -95,7 +96,9 @@ async def test_expiring_a_session_cancels_its_open_tasks(world: World) -> None:
     call = world.tenant.call()
     agent = await world.agents.create(call, name="a", code=UPPER, profile=WIDE)
     session = await world.sessions.create(call, name="s", timeout_seconds=5)
-    task = await world.tasks.create(call, NewTask(agent_id=agent.id, session_id=session.id, input={"x": "a"}))
+    task = await world.tasks.create(
+        call, NewTask(agent_id=agent.id, session_id=session.id, input=values.encode({"x": "a"}))
+    )
     assert await world.sessions.expire() == 0
     world.wait(6)
     assert await world.sessions.expire() == 1
@@ -111,10 +114,14 @@ async def test_changes_of_one_account_at_once_neither_deadlock_nor_fail(world: W
 
     async def work(n: int) -> None:
         session = await sessions.create(call, name=f"s{n}")
-        task = await world.tasks.create(call, NewTask(agent_id=agent.id, session_id=session.id, input={"x": "a"}))
+        task = await world.tasks.create(
+            call, NewTask(agent_id=agent.id, session_id=session.id, input=values.encode({"x": "a"}))
+        )
         claimed = await world.claims.claim("python", f"h{n}", 1)
         for each in claimed:
-            await world.leases.finish(each.id, each.attempt, Result(status=TaskStatus.COMPLETED, output="1"))
+            await world.leases.finish(
+                each.id, each.attempt, Result(status=TaskStatus.COMPLETED, output=values.encode(1))
+            )
         await sessions.end(call, session.id, SessionStatus.COMPLETED)
         await world.tasks.cancel(call, task.id)
 

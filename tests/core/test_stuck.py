@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from server import values
 from server.core.queue.completion import failure
 from server.core.queue.creation import NewTask
 from server.core.agents.profile import AgentProfile
@@ -79,7 +80,11 @@ async def test_dependents_end_once_where_two_servers_tell_them(world: World) -> 
 def test_a_cron_time_is_never_in_the_past_not_even_in_the_hour_that_comes_twice(zone: str) -> None:
     written = {"type": "cron", "expression": "30 1 * * *", "timezone": zone}
     every = {"type": "cron", "expression": "*/20 * * * *", "timezone": zone}
-    for day in (datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 10, 25, tzinfo=UTC), datetime(2026, 3, 8, tzinfo=UTC)):
+    for day in (
+        datetime(2026, 11, 1, tzinfo=UTC),
+        datetime(2026, 10, 25, tzinfo=UTC),
+        datetime(2026, 3, 8, tzinfo=UTC),
+    ):
         for minute in range(0, 24 * 60, 7):
             after = int(day.timestamp() + minute * 60) * 1_000_000
             for each in (written, every):
@@ -161,9 +166,7 @@ async def test_hopeless_tasks_stand_in_nobodys_way(world: World) -> None:
 
 async def test_an_urgent_task_without_an_agent_goes_before_a_backlog(world: World) -> None:
     agent, worker = await world.agent("ocr", max_concurrent_tasks=1)
-    await world.tasks.create_all(
-        world.tenant.call(), [NewTask(agent_id=agent.id, priority=Priority.LOW)] * 20
-    )
+    await world.tasks.create_all(world.tenant.call(), [NewTask(agent_id=agent.id, priority=Priority.LOW)] * 20)
     (running,) = await world.claim(worker, 1)
     urgent = await world.task(type="ocr", priority=Priority.CRITICAL)
     assert urgent.agent_id is None
@@ -266,13 +269,15 @@ async def test_a_sweep_that_fails_over_one_task_does_the_others(world: World) ->
     assert {task.id for task in released} == {made[0].id, made[2].id}
 
 
-@pytest.mark.parametrize("what", ["a session that ends", "an agent that is deleted", "an agent that cannot be installed"])
+@pytest.mark.parametrize(
+    "what", ["a session that ends", "an agent that is deleted", "an agent that cannot be installed"]
+)
 async def test_no_task_is_left_behind_however_many_there_are(world: World, what: str) -> None:
     call = world.tenant.call()
     requirements = ["nothing"] if "installed" in what else []
     agent = await world.agents.create(call, name="a", code=UPPER, requirements=requirements)
     session = await world.sessions.create(call, name="s", max_iterations=2000)
-    new = NewTask(agent_id=agent.id, session_id=session.id, input={"x": "a"})
+    new = NewTask(agent_id=agent.id, session_id=session.id, input=values.encode({"x": "a"}))
     for _ in range(2):
         await world.tasks.create_all(call, [new] * 301)
     if "session" in what:

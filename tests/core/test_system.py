@@ -181,7 +181,9 @@ async def test_metrics_are_what_ended_and_nothing_is_made_up(world: World) -> No
     assert all(at % HOUR == 0 for at, _ in day["throughput"])
     hour = await metrics.series(call, "1h", "error_rate")
     assert list(hour) == ["error_rate"] and [value for _, value in hour["error_rate"]] == [25]
-    assert [len((await metrics.series(call, period, "throughput"))["throughput"]) for period in ("1h", "7d", "30d")] == [60, 28, 30]
+    assert [
+        len((await metrics.series(call, period, "throughput"))["throughput"]) for period in ("1h", "7d", "30d")
+    ] == [60, 28, 30]
     assert [value for _, value in (await metrics.series(call, "30d", "task_completion_rate"))["task_completion_rate"]]
     for given, known in (({"period": "2h"}, "24h"), ({"period": "1h", "metric": "beauty"}, "throughput")):
         with pytest.raises(InvalidRequest, match=known):
@@ -211,9 +213,13 @@ async def test_compaction_changes_no_sum_however_many_do_it(world: World, monkey
     assert await metrics.compact() == 0
     after = {period: await metrics.series(call, period) for period in ("7d", "30d")}
     rows = await world.database.all(ROLLUPS)
-    assert all(row.seconds == (60 if world.database.clock.now - row.began_at < 2 * DAY + HOUR else 3600) for row in rows)
+    assert all(
+        row.seconds == (60 if world.database.clock.now - row.began_at < 2 * DAY + HOUR else 3600) for row in rows
+    )
     assert sum(row.completed for row in rows) == 30
-    rounded = lambda found: {p: {n: [(a - a % DAY, v) for a, v in each] for n, each in s.items()} for p, s in found.items()}
+    rounded = lambda found: {
+        p: {n: [(a - a % DAY, v) for a, v in each] for n, each in s.items()} for p, s in found.items()
+    }
     assert rounded(after)["30d"]["error_rate"] == rounded(before)["30d"]["error_rate"]
     world.wait(33 * 86400)
     assert await metrics.compact() > 0

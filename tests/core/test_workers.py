@@ -6,6 +6,9 @@ import asyncio
 
 import pytest
 
+from google.protobuf.struct_pb2 import Value
+
+from server import values
 from server.app import Application
 from server.core.workers import claim_loop
 from server.core.agents.profile import AgentProfile
@@ -79,7 +82,7 @@ class Floor:
         return desk
 
     async def tasks(self, agent, count=1, **more):
-        new = NewTask(agent_id=agent.id if agent else "", input={}, **more)
+        new = NewTask(agent_id=agent.id if agent else "", input=values.encode({}), **more)
         return await self.cases.tasks.create_all(self.call, [new] * count)
 
 
@@ -153,9 +156,7 @@ async def test_what_is_left_of_a_connection_claims_nothing_once_another_process_
     half_open = await floor.desk(agent, 100)
     # Another process over the same database.
     elsewhere = WorkerHub(application.database, floor.queue, floor.reports, application.feeds, lease_seconds=2)
-    worker, _ = await floor.workers.connect(
-        floor.call, agent_id=agent.id, capacity=5, worker_id=half_open.worker.id
-    )
+    worker, _ = await floor.workers.connect(floor.call, agent_id=agent.id, capacity=5, worker_id=half_open.worker.id)
     assert (half_open.worker.connection, worker.connection) == (1, 2)
     assert await floor.queue.claim_of(agent.id, worker.holder, 1, (worker.id, 1)) == []
     present = Desk(worker, 5)
@@ -191,14 +192,18 @@ async def test_results_are_taken_once_and_in_any_company(floor: Floor) -> None:
     await eventually(lambda: len(desk.given) == 4)
     worker, (a, b, c, d) = desk.worker, desk.given
     said = [
-        Finish(a.id, 1, completed({"x": [1, 2.5, None]})),
+        Finish(a.id, 1, await completed(values.encode({"x": [1, 2.5, None]}))),
         Finish(b.id, 1, failed("E", "m" * 10_000, "t", retryable=False)),
         Finish(c.id, 1, CANCELLED),
-        Finish(d.id, 2, completed(1)),
-        Finish("0" * 32, 1, completed(1)),
+        Finish(d.id, 2, await completed(values.encode(1))),
+        Finish("0" * 32, 1, await completed(values.encode(1))),
     ]
     one, two, three, four, five = await floor.reports.finish(worker, said)
-    assert isinstance(one, Task) and one.status == TaskStatus.COMPLETED and one.output == '{"x":[1,2.5,null]}'
+    assert (
+        isinstance(one, Task)
+        and one.status == TaskStatus.COMPLETED
+        and one.output == values.encode({"x": [1, 2.5, None]})
+    )
     assert isinstance(two, Task) and two.status == TaskStatus.FAILED and len(two.error) < 9000
     assert isinstance(three, NotCancelled) and isinstance(four, StaleLease) and isinstance(five, StaleLease)
     assert four.details["held_by"] == f"worker_{worker.id}" and five.details["status"] == "unknown"
@@ -206,8 +211,10 @@ async def test_results_are_taken_once_and_in_any_company(floor: Floor) -> None:
     assert [task.version for task in again] == [one.version, two.version]
     back = await floor.reports.give_back(worker, [(c.id, 1), (d.id, 9)])
     assert isinstance(back[0], Task) and isinstance(back[1], StaleLease)
-    assert completed(float("nan")).status == TaskStatus.FAILED and "OutputNotJSON" in completed(2**60).error
-    assert "OutputTooLarge" in completed("x" * (1 << 20)).error and not completed("x" * (1 << 20)).retryable
+    no_number = await completed(Value(number_value=float("nan")).SerializeToString())
+    assert no_number.status == TaskStatus.FAILED and "OutputNotJSON" in no_number.error
+    large = await completed(values.encode("x" * (1 << 20)))
+    assert "OutputTooLarge" in large.error and not large.retryable
 
 
 async def test_notes_are_gathered_and_bounded(floor: Floor) -> None:

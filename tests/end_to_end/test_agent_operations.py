@@ -84,7 +84,10 @@ def test_configuration_has_defaults_and_keeps_what_it_is_given(api: httpx.Client
 def test_an_update_changes_what_is_given_alone(api: httpx.Client, method: str) -> None:
     agent = create(api, "/v1/agents", {**AGENT, "configuration": {"timeout": 300, "model": "m", "colour": "red"}})
     path = f"/v1/agents/{agent['id']}"
-    body = {"name": "Updated Agent Name", "configuration": {"max_concurrent_tasks": 15, "timeout": 600, "colour": None, "size": 1}}
+    body = {
+        "name": "Updated Agent Name",
+        "configuration": {"max_concurrent_tasks": 15, "timeout": 600, "colour": None, "size": 1},
+    }
     changed = api.request(method, path, json=body, headers={"If-Match": '"1"'})
     assert changed.status_code == 200 and changed.headers["etag"] == '"2"', changed.text
     data = changed.json()["data"]
@@ -120,7 +123,9 @@ def test_agents_are_listed_in_pages_and_by_filter(api: httpx.Client, stack: Stac
     made = [create(api, "/v1/agents", {"name": f"a{n}", "type": "even" if n % 2 == 0 else "odd"}) for n in range(5)]
     with stack.client(key) as orchestra:
         python = orchestra.post("/v1/agents", json=UPPER).json()["id"]
-        installing = orchestra.post("/v1/agents", json={**UPPER, "requirements": ["no-such-package-of-ours-0"]}).json()["id"]
+        installing = orchestra.post("/v1/agents", json={**UPPER, "requirements": ["no-such-package-of-ours-0"]}).json()[
+            "id"
+        ]
     newest_first = [installing, python, *(each["id"] for each in made[::-1])]
     page = api.get("/v1/agents?page=2&limit=3").json()
     assert [each["id"] for each in page["data"]] == newest_first[3:6]
@@ -321,12 +326,54 @@ REFUSALS = [
     ("POST", "/v1/agents", {"name": "x" * 201, "type": "t"}, 400, "name", "200"),
     ("POST", "/v1/agents", {"name": 1, "type": "t"}, 400, "name", "string"),
     ("POST", "/v1/agents", {"name": "a", "type": "t", "configuration": "fast"}, 400, "configuration", "object"),
-    ("POST", "/v1/agents", {"name": "a", "type": "t", "configuration": {"timeout": 0}}, 400, "configuration.timeout", ""),
-    ("POST", "/v1/agents", {"name": "a", "type": "t", "configuration": {"timeout": "x"}}, 400, "configuration.timeout", "number"),
-    ("POST", "/v1/agents", {"name": "a", "type": "t", "configuration": {"retry_attempts": 1.5}}, 400, "configuration.retry_attempts", "whole"),
-    ("POST", "/v1/agents", {"name": "a", "type": "t", "configuration": {"max_concurrent_tasks": 0}}, 400, "configuration.max_concurrent_tasks", ""),
-    ("POST", "/v1/agents", {"name": "a", "type": "t", "configuration": {"max_concurrent_tasks": True}}, 400, "configuration.max_concurrent_tasks", ""),
-    ("POST", "/v1/agents", {"name": "a", "type": "t", "configuration": {"x": "y" * 70_000}}, 400, "configuration", "larger"),
+    (
+        "POST",
+        "/v1/agents",
+        {"name": "a", "type": "t", "configuration": {"timeout": 0}},
+        400,
+        "configuration.timeout",
+        "",
+    ),
+    (
+        "POST",
+        "/v1/agents",
+        {"name": "a", "type": "t", "configuration": {"timeout": "x"}},
+        400,
+        "configuration.timeout",
+        "number",
+    ),
+    (
+        "POST",
+        "/v1/agents",
+        {"name": "a", "type": "t", "configuration": {"retry_attempts": 1.5}},
+        400,
+        "configuration.retry_attempts",
+        "whole",
+    ),
+    (
+        "POST",
+        "/v1/agents",
+        {"name": "a", "type": "t", "configuration": {"max_concurrent_tasks": 0}},
+        400,
+        "configuration.max_concurrent_tasks",
+        "",
+    ),
+    (
+        "POST",
+        "/v1/agents",
+        {"name": "a", "type": "t", "configuration": {"max_concurrent_tasks": True}},
+        400,
+        "configuration.max_concurrent_tasks",
+        "",
+    ),
+    (
+        "POST",
+        "/v1/agents",
+        {"name": "a", "type": "t", "configuration": {"x": "y" * 70_000}},
+        400,
+        "configuration",
+        "larger",
+    ),
     ("POST", "/v1/agents", {"name": "a", "type": "t", "capabilities": [""]}, 400, "capabilities", ""),
     ("POST", "/v1/agents", b"{", 400, "body", "JSON"),
     ("POST", "/v1/agents", [], 400, "body", "object"),
@@ -341,10 +388,38 @@ REFUSALS = [
     ("POST", "/v1/tasks", {"agent_id": "{agent}", "schedule": {"type": "soon"}}, 400, "schedule.type", "cron"),
     ("POST", "/v1/tasks", {"agent_id": "{agent}", "schedule": {"type": "at"}}, 400, "schedule.at", ""),
     ("POST", "/v1/tasks", {"agent_id": "{agent}", "schedule": {"type": "at", "at": "noon"}}, 400, "schedule.at", ""),
-    ("POST", "/v1/tasks", {"agent_id": "{agent}", "schedule": {"type": "delay", "seconds": -1}}, 400, "schedule.seconds", ""),
-    ("POST", "/v1/tasks", {"agent_id": "{agent}", "schedule": {"type": "cron", "expression": "x"}}, 400, "schedule.expression", ""),
-    ("POST", "/v1/tasks", {"agent_id": "{agent}", "schedule": {"type": "cron", "expression": "* * * * *", "timezone": "Mars"}}, 400, "schedule.timezone", ""),
-    ("POST", "/v1/tasks", {"agent_id": "{agent}", "schedule": {"type": "immediate", "at": "x"}}, 400, "schedule.at", ""),
+    (
+        "POST",
+        "/v1/tasks",
+        {"agent_id": "{agent}", "schedule": {"type": "delay", "seconds": -1}},
+        400,
+        "schedule.seconds",
+        "",
+    ),
+    (
+        "POST",
+        "/v1/tasks",
+        {"agent_id": "{agent}", "schedule": {"type": "cron", "expression": "x"}},
+        400,
+        "schedule.expression",
+        "",
+    ),
+    (
+        "POST",
+        "/v1/tasks",
+        {"agent_id": "{agent}", "schedule": {"type": "cron", "expression": "* * * * *", "timezone": "Mars"}},
+        400,
+        "schedule.timezone",
+        "",
+    ),
+    (
+        "POST",
+        "/v1/tasks",
+        {"agent_id": "{agent}", "schedule": {"type": "immediate", "at": "x"}},
+        400,
+        "schedule.at",
+        "",
+    ),
     ("POST", "/v1/tasks", {"agent_id": "{agent}", "timeout": 0}, 400, "timeout", ""),
     ("POST", "/v1/tasks", {"agent_id": "{agent}", "retry": {"max_retries": 101}}, 400, "retry.max_retries", ""),
     ("POST", "/v1/tasks", {"agent_id": "{agent}", "depends_on": ["x"]}, 400, "depends_on", ""),
@@ -357,12 +432,22 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize("case", REFUSALS, ids=[f"{case[0]} {case[1]} {case[4]} {n}" for n, case in enumerate(REFUSALS)])
+@pytest.mark.parametrize(
+    "case", REFUSALS, ids=[f"{case[0]} {case[1]} {case[4]} {n}" for n, case in enumerate(REFUSALS)]
+)
 def test_bad_input_gets_a_clear_error_as_documented(api: httpx.Client, case: tuple) -> None:
     method, path, body, status, field, issue = case
     agent = create(api, "/v1/agents", AGENT)["id"] if "{agent}" in f"{path}{str(body)[:500]}" else ""
-    content = body if isinstance(body, bytes) else None if body is None else json.dumps(body).replace("{agent}", agent).encode()
-    answer = api.request(method, path.replace("{agent}", agent), content=content, headers={"content-type": "application/json"})
+    content = (
+        body
+        if isinstance(body, bytes)
+        else None
+        if body is None
+        else json.dumps(body).replace("{agent}", agent).encode()
+    )
+    answer = api.request(
+        method, path.replace("{agent}", agent), content=content, headers={"content-type": "application/json"}
+    )
     assert answer.status_code == status, answer.text
     error = answer.json()["error"]
     assert error["code"] == "INVALID_REQUEST" and error["message"], error
@@ -377,7 +462,9 @@ def test_the_path_alone_says_which_agent(api: httpx.Client, name: str) -> None:
         refused = api.request(method, f"/v1/agents/{mine}?{name}={other}", json=body)
         assert refused.status_code == 400 and refused.json()["error"]["details"]["field"] == "agent_id", refused.text
     for method in ("PUT", "PATCH"):
-        answer = api.request(method, f"/v1/agents/{mine}", json={name.replace("%5F", "_"): other, "description": method})
+        answer = api.request(
+            method, f"/v1/agents/{mine}", json={name.replace("%5F", "_"): other, "description": method}
+        )
         if name == "agentId":
             assert answer.json()["data"]["id"] == mine
         else:
@@ -391,7 +478,9 @@ def test_the_path_alone_says_which_task_run_or_worker(api: httpx.Client) -> None
     one, two = (create(api, "/v1/tasks", {**TASK, "agent_id": agent})["id"] for _ in range(2))
     worker, other = (create(api, "/v1/workers", {"agent_id": agent})["id"] for _ in range(2))
     paths = [(f"/v1/tasks/{one}/{verb}", "task_id", two) for verb in ("cancel", "retry")]
-    paths += [(f"/v1/workflows/workflow_{NOBODY}/runs/run_{NOBODY}/cancel", each, "x") for each in ("workflow_id", "run_id")]
+    paths += [
+        (f"/v1/workflows/workflow_{NOBODY}/runs/run_{NOBODY}/cancel", each, "x") for each in ("workflow_id", "run_id")
+    ]
     paths += [(f"/v1/runs/run_{NOBODY}/{verb}", "run_id", "x") for verb in ("cancel", "retry")]
     paths += [(f"/v1/workflows/workflow_{NOBODY}/execute", "workflow_id", "x")]
     paths += [(f"/v1/workers/{worker}/{verb}", "worker_id", other) for verb in ("heartbeat", "leases", "drain")]
@@ -399,8 +488,15 @@ def test_the_path_alone_says_which_task_run_or_worker(api: httpx.Client) -> None
     paths += [(f"/v1/workers/{worker}/tasks/{one}/{verb}", "task_id", two) for verb in verbs]
     for path, field, value in paths:
         for refused in (api.post(path, json={field: value}), api.post(f"{path}?{field}={value}", json={})):
-            assert refused.status_code == 400 and refused.json()["error"]["details"]["field"] == field, (path, refused.text)
-    for path, field in ((f"/v1/tasks/{one}", "task_id"), (f"/v1/workers/{worker}", "worker_id"), ("/v1/runs/x", "run_id")):
+            assert refused.status_code == 400 and refused.json()["error"]["details"]["field"] == field, (
+                path,
+                refused.text,
+            )
+    for path, field in (
+        (f"/v1/tasks/{one}", "task_id"),
+        (f"/v1/workers/{worker}", "worker_id"),
+        ("/v1/runs/x", "run_id"),
+    ):
         refused = api.get(f"{path}?{field}=x")
         assert refused.status_code == 400 and refused.json()["error"]["details"]["field"] == field, (path, refused.text)
     refused = api.delete(f"/v1/workers/{worker}?worker_id={other}")
@@ -462,8 +558,16 @@ def test_credentials_and_scopes(api: httpx.Client, stack: Stack) -> None:
             assert refused.status_code == 401 and refused.json()["error"]["code"] == "UNAUTHORIZED"
         mine = {"authorization": f"Bearer {weak}"}
         assert client.get("/v1/tasks", headers=mine).status_code == 200
-        for method, path in (("GET", "/v1/agents"), ("GET", "/v1/health"), ("GET", "/v1/metrics"), ("POST", "/v1/tasks")):
-            assert client.request(method, path, headers=mine, json={"type": "x"} if method == "POST" else None).status_code == 403
+        for method, path in (
+            ("GET", "/v1/agents"),
+            ("GET", "/v1/health"),
+            ("GET", "/v1/metrics"),
+            ("POST", "/v1/tasks"),
+        ):
+            assert (
+                client.request(method, path, headers=mine, json={"type": "x"} if method == "POST" else None).status_code
+                == 403
+            )
     standing = api.get("/v1/agents").headers
     assert standing["x-ratelimit-limit"] == "100000" and int(standing["x-ratelimit-remaining"]) < 100000
     assert int(standing["x-ratelimit-reset"]) > time.time()
@@ -481,7 +585,10 @@ def test_a_burst_is_refused_after_a_hundred_in_a_minute(tmp_path) -> None:
                 minute, mine = time.time() // 60, {"authorization": f"Bearer {stack.tenant()}"}
                 answers = [client.get("/v1/agents", headers=mine) for _ in range(101)]
             assert [answer.status_code for answer in answers] == [200] * 100 + [429]
-            assert answers[0].headers["x-ratelimit-limit"] == "1000" and answers[0].headers["x-ratelimit-remaining"] == "999"
+            assert (
+                answers[0].headers["x-ratelimit-limit"] == "1000"
+                and answers[0].headers["x-ratelimit-remaining"] == "999"
+            )
             error = answers[100].json()["error"]
             assert error["code"] == "RATE_LIMITED" and error["details"]["window"] == "minute"
             assert 1 <= int(answers[100].headers["retry-after"]) <= 60

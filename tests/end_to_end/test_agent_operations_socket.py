@@ -13,7 +13,7 @@ from orchestrator.v1 import task_service_pb2, task_service_pb2_grpc
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from server.apikit.projection import to_value
+from server.worker.values import to_value
 from tests.support.stack import Stack, narrow
 from tests.support.waiting import eventually
 
@@ -77,11 +77,18 @@ async def test_events_come_as_documented(stack: Stack, api: httpx.Client, key: s
         await ears.say(type="subscribe", channel="task_events")
         await ears.hear("subscribed")
         await asyncio.to_thread(post, api, "/v1/agents", AGENT)
-        task = await asyncio.to_thread(post, api, "/v1/tasks", {"agent_id": agent["id"], "type": "x", "payload": {"a": 1}})
+        task = await asyncio.to_thread(
+            post, api, "/v1/tasks", {"agent_id": agent["id"], "type": "x", "payload": {"a": 1}}
+        )
         await asyncio.to_thread(post, api, f"/v1/tasks/{task['id']}/cancel")
         await asyncio.to_thread(api.put, f"/v1/agents/{agent['id']}", json={"status": "inactive"})
         heard = [await ears.hear() for _ in range(4)]
-        assert [each["type"] for each in heard] == ["task_created", "task_cancelled", "agent_updated", "agent_status_change"]
+        assert [each["type"] for each in heard] == [
+            "task_created",
+            "task_cancelled",
+            "agent_updated",
+            "agent_status_change",
+        ]
         assert [int(each["id"]) for each in heard] == sorted(int(each["id"]) for each in heard)
         assert heard[0]["payload"]["id"] == task["id"] and heard[0]["payload"]["payload"] == {"a": 1}
         change = heard[3]["payload"]
@@ -110,7 +117,9 @@ async def test_a_header_is_a_credential_too_and_since_goes_back(stack: Stack, ap
         assert (await ears.hear())["id"] == "4"
         await ears.say(type="subscribe", channel="task_events", since=10_000)
         gone = await ears.hear()
-        assert gone["type"] == "error" and gone["payload"]["code"] == "CURSOR_GONE" and gone["payload"]["start_after"] == 4
+        assert (
+            gone["type"] == "error" and gone["payload"]["code"] == "CURSOR_GONE" and gone["payload"]["start_after"] == 4
+        )
         await asyncio.to_thread(api.delete, f"/v1/agents/{agents[1]['id']}")
         assert (await ears.hear())["type"] == "agent_deleted", "once, though two subscriptions have it"
         await ears.say(type="ping")
@@ -172,7 +181,9 @@ async def test_every_frame_is_answered_by_its_id_in_our_own_words(stack: Stack, 
             assert error["type"] == "error" and error["reply_to"] == "9", error
             message = error["payload"]["message"]
             assert "does not fit" in message and next(iter(wrong)) in message
-            assert not any(word in message for word in ("str", "int'", "list", "dict", "bytes", "Failed", "literal")), message
+            assert not any(word in message for word in ("str", "int'", "list", "dict", "bytes", "Failed", "literal")), (
+                message
+            )
         await ears.say(type="subscribe", channel="agent_events", agent_id=f"agent_{NOBODY}")
         assert (await ears.hear())["payload"]["code"] == "NOT_FOUND"
 

@@ -16,7 +16,9 @@ import pytest
 
 from tests.support.stack import Stack
 
-CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), "")
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), ""
+)
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium is installed here (Debian's package: chromium)")
 
 DASHBOARD = """<!doctype html><script>

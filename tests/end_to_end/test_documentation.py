@@ -136,7 +136,11 @@ def test_the_api_of_the_page_on_adding_one_is_found_by_its_folder(tmp_path: Path
     source.parent.mkdir(parents=True)
     source.write_text(proto)
     generated, ours = tmp_path / "generated", tmp_path / "ours.binpb"
-    include = [tmp_path / "protos", Path(next(iter(google.api.__path__))).parents[1], Path(grpc_tools.__file__).parent / "_proto"]
+    include = [
+        tmp_path / "protos",
+        Path(next(iter(google.api.__path__))).parents[1],
+        Path(grpc_tools.__file__).parent / "_proto",
+    ]
     made = ["--include_imports", f"--descriptor_set_out={ours}", f"--python_out={generated}", str(source)]
     assert protoc.main(["protoc", *(f"-I{each}" for each in include), *made]) == 0
     command = [sys.executable, "-c", GREET, str(ours), str(tmp_path / "data")]

@@ -97,7 +97,9 @@ async def test_envoy_yaml_is_what_make_generate_makes() -> None:
 
 async def test_declarations_are_read_without_a_server() -> None:
     heavy = ("grpc", "google.protobuf", "orchestrator", "sqlalchemy", "pydantic")
-    program = f"import sys; from server.apis import declarations; declarations(); print(sys.modules.keys() & {{*{heavy}}})"
+    program = (
+        f"import sys; from server.apis import declarations; declarations(); print(sys.modules.keys() & {{*{heavy}}})"
+    )
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE)
     said, _ = await process.communicate()
     assert said == b"set()\n"
@@ -116,7 +118,9 @@ async def test_every_service_of_a_declared_package_has_a_servicer() -> None:
 @pytest.mark.parametrize("host", HOSTS)
 async def test_in_production_the_host_chooses_the_api_at_either_port(everything, someone: Tenant, host: str) -> None:
     api = HOSTS[host]
-    path = filled(next(each.template for each in bindings(api.name) if each.verb == "GET" and not each.stream and not each.socket))
+    path = filled(
+        next(each.template for each in bindings(api.name) if each.verb == "GET" and not each.stream and not each.socket)
+    )
     for port in (everything.orchestra, everything.operations):
         for named in (host, host.upper(), f"{host}:443"):
             everything.calls.clear()
@@ -180,7 +184,12 @@ async def test_a_wrong_method_gets_405_and_the_right_ones(everything, someone: T
             answer = await everything.ask(everything.port(api), method, f"{path}?a=1", X_API_Key=someone.key)
             shape(answer, 405, name, "METHOD_NOT_ALLOWED")
             assert set(answer.headers["allow"].split(", ")) == _also(path, expected), path
-    shape(await everything.ask(everything.port(api), "GET", f"{api.routes[0].prefix}/no/such/path/at/all"), 404, name, "NOT_FOUND")
+    shape(
+        await everything.ask(everything.port(api), "GET", f"{api.routes[0].prefix}/no/such/path/at/all"),
+        404,
+        name,
+        "NOT_FOUND",
+    )
 
 
 def _also(path: str, expected: dict[str, set[str]]) -> set[str]:
@@ -199,16 +208,22 @@ async def test_head_is_get_without_a_body(everything, someone: Tenant, name: str
         assert head.status == 200 and head.text == b"", path
         if not each.stream:
             get = await everything.ask(everything.port(api), "GET", path, X_API_Key=someone.key, X_Request_Id="same")
-            headers = [{name: value for name, value in answer.headers.items() if name != "date"} for answer in (head, get)]
+            headers = [
+                {name: value for name, value in answer.headers.items() if name != "date"} for answer in (head, get)
+            ]
             assert headers[0] == headers[1], path
-    refused = await everything.ask(everything.port(api), "HEAD", filled(paths[0].template), Authorization="Bearer wrong")
+    refused = await everything.ask(
+        everything.port(api), "HEAD", filled(paths[0].template), Authorization="Bearer wrong"
+    )
     opens = name == "camel"
     assert refused.status == (200 if opens else 401) and refused.text == b""
     posts = next((each.template for each in bindings(name) if each.verb == "POST" and "{" in each.template), None)
     if posts is not None:
         wrong = await everything.ask(everything.port(api), "HEAD", filled(posts), X_API_Key=someone.key)
         assert wrong.status == 405 and wrong.headers["allow"] == "POST" and wrong.text == b""
-    nothing = await everything.ask(everything.port(api), "HEAD", f"{api.routes[0].prefix}/nothing/at/all", X_API_Key=someone.key)
+    nothing = await everything.ask(
+        everything.port(api), "HEAD", f"{api.routes[0].prefix}/nothing/at/all", X_API_Key=someone.key
+    )
     assert nothing.status == 404 and nothing.text == b""
 
 
@@ -222,10 +237,14 @@ async def test_pages_may_call_every_api(everything, someone: Tenant, name: str) 
         preflight = await everything.ask(everything.port(api), "OPTIONS", path, Origin=PAGE, **asks)
         assert preflight.status == 200 and preflight.headers["access-control-allow-origin"] == PAGE
         assert each.verb in preflight.headers["access-control-allow-methods"].split(", ")
-        foreign = await everything.ask(everything.port(api), "OPTIONS", path, Origin="https://elsewhere.example", **asks)
+        foreign = await everything.ask(
+            everything.port(api), "OPTIONS", path, Origin="https://elsewhere.example", **asks
+        )
         assert foreign.status == 405 and "access-control-allow-origin" not in foreign.headers
     for origin, allowed in ((PAGE, True), ("https://elsewhere.example", False)):
-        answer = await everything.ask(everything.port(api), "GET", f"{api.routes[0].prefix}/nothing/at/all", Origin=origin)
+        answer = await everything.ask(
+            everything.port(api), "GET", f"{api.routes[0].prefix}/nothing/at/all", Origin=origin
+        )
         assert ("access-control-allow-origin" in answer.headers) == allowed and answer.headers["vary"] == "origin"
 
 
@@ -277,7 +296,14 @@ async def test_what_envoy_refuses_before_it_has_read_a_path_has_the_usual_shape(
 @pytest.mark.parametrize("name", APIS)
 async def test_what_a_caller_writes_into_a_path_cannot_break_the_answer(everything, name: str) -> None:
     api = APIS[name]
-    for path in (b'/"},"a":"', b"/@method/@field/@request_id", b"/%22%0a%5c", b"/caf\xe9", "/caf\u00e9".encode(), b"/" + b"x" * 999):
+    for path in (
+        b'/"},"a":"',
+        b"/@method/@field/@request_id",
+        b"/%22%0a%5c",
+        b"/caf\xe9",
+        "/caf\u00e9".encode(),
+        b"/" + b"x" * 999,
+    ):
         raw = b"GET " + api.routes[0].prefix.encode() + path + b" HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
         said = await asyncio.to_thread(_said, everything.port(api), raw)
         body = json.loads(said.partition(b"\r\n\r\n")[2].decode())
@@ -291,7 +317,9 @@ async def test_names_are_in_camel_case_where_an_api_says_so(everything) -> None:
         assert made.status == 200 and made.json == {"thingId": "a", "dueDate": "soon", "partCount": 3}
         got = await everything.ask(everything.operations, "GET", "/api/v1/things/b", **headers)
         assert got.json == {"thingId": "b", "dueDate": "", "partCount": 0}
-        refused = await everything.ask(everything.operations, "POST", "/api/v1/things", '{"dueDate": "never"}', **headers)
+        refused = await everything.ask(
+            everything.operations, "POST", "/api/v1/things", '{"dueDate": "never"}', **headers
+        )
         assert refused.status == 400 and refused.json["error"]["details"] == {"dueDate": ["must be soon"]}
         beside = await everything.ask(everything.operations, "GET", "/v1/agents?limit=1", Authorization="Bearer x")
         assert beside.status == 401

@@ -111,7 +111,9 @@ def test_an_external_agent_works_with_its_token_alone(stack: Stack, api: httpx.C
     assert task["assigned_agent_id"] == agent["agent_id"]
     own = f"{stack.url}/api/v1/agents/external/{agent['agent_id']}"
     with httpx.Client(headers={"x-agent-token": agent["auth_token"]}, timeout=30) as outside:
-        beat = outside.post(f"{own}/heartbeat", json={"status": "healthy", "current_load": 0.5, "metrics": {"uptime": 1}})
+        beat = outside.post(
+            f"{own}/heartbeat", json={"status": "healthy", "current_load": 0.5, "metrics": {"uptime": 1}}
+        )
         assert beat.status_code == 200 and beat.json()["status"] == "ACTIVE"
         assert outside.post(f"{own}/heartbeat", json={"current_load": 101}).status_code == 400
         done = outside.post(f"{own}/tasks/{task['id']}/result", json={"status": "completed", "result": "5-7-5"})

@@ -159,7 +159,9 @@ async def test_rooms_are_joined_and_left_and_mistakes_are_told(stack: Stack, api
         assert (await ears.hear())["type"] == "pong"
 
 
-async def test_who_comes_again_misses_nothing_and_hears_nothing_twice(stack: Stack, api: httpx.Client, key: str) -> None:
+async def test_who_comes_again_misses_nothing_and_hears_nothing_twice(
+    stack: Stack, api: httpx.Client, key: str
+) -> None:
     session = await post(api, "/sessions", SESSION)
     path = f"/ws/sessions/{session['id']}"
     numbers: list[int] = []

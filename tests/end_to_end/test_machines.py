@@ -125,7 +125,12 @@ def test_servers_on_several_machines_work_as_one(machines: Machines, tmp_path: P
                     break
                 assert time.monotonic() < deadline and answer.status_code in (200, 503), answer.text
                 time.sleep(0.05)
-        while len(completed := {each["data"]["data"].get("id") for each in seen if each["event"] == "execution.completed"}) < 40:
+        while (
+            len(
+                completed := {each["data"]["data"].get("id") for each in seen if each["event"] == "execution.completed"}
+            )
+            < 40
+        ):
             assert time.monotonic() < deadline, completed
             time.sleep(0.05)
         over.set()

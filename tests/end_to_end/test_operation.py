@@ -90,7 +90,9 @@ def test_two_workers_work_as_one(tmp_path: Path, database: str, request: pytest.
             for stream in streams:
                 stream.__exit__(None, None, None)
             # Which process answers is Envoy's choice: both do.
-            holders = {line.split('"method"')[0] for line in stack.log_path.read_text().splitlines() if "serving" in line}
+            holders = {
+                line.split('"method"')[0] for line in stack.log_path.read_text().splitlines() if "serving" in line
+            }
             assert len(holders) == 2
     finally:
         assert stack.stop() == 0

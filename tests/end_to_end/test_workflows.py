@@ -46,7 +46,10 @@ def test_workflows_over_rest(rest: httpx.Client) -> None:
     workflow = created.json()["data"]
     assert workflow["status"] == "active" and workflow["steps"][1]["id"] == "step_2"
     assert {key: workflow["steps"][0][key] for key in ("id", "name", "agent_type", "order")} == {
-        "id": "extract", "name": "Extraction", "agent_type": "python", "order": 1
+        "id": "extract",
+        "name": "Extraction",
+        "agent_type": "python",
+        "order": 1,
     }
     path = f"/v1/workflows/{workflow['id']}"
     assert rest.get(path).json()["data"] == workflow
@@ -68,7 +71,8 @@ def test_workflows_over_rest(rest: httpx.Client) -> None:
     assert done["status"] == "completed" and done["output"] == {"step_2": {"n": 3}}, done
     assert done["duration"] >= 0 and done["started_at"] == done["created_at"] and done["completed_at"]
     assert [(step["id"], step["status"], step["attempts"]) for step in done["steps"]] == [
-        ("extract", "completed", 1), ("step_2", "completed", 1)
+        ("extract", "completed", 1),
+        ("step_2", "completed", 1),
     ]
     assert done["steps"][0]["output"] == {"n": 2} and done["steps"][0]["task_id"].startswith("task_")
     assert rest.get(f"/v1/runs/{run['id']}").json()["data"] == done

@@ -127,7 +127,9 @@ def test_executions_survive_kill_9_of_the_server(stack: Stack, count: int) -> No
     for n, execution in enumerate(made):
         assert results[execution]["status"] == "completed" and results[execution]["output"] == n * n, results[execution]
 
-    while not any(event["event"] == "session.created" and event["data"]["data"]["id"] == last for event in follower.events):
+    while not any(
+        event["event"] == "session.created" and event["data"]["data"]["id"] == last for event in follower.events
+    ):
         assert time.monotonic() < deadline, f"seed {seed}: the follower is late"
         time.sleep(0.05)
     follower.done.set()
@@ -181,9 +183,7 @@ def test_sigterm_finishes_what_runs_and_leaves_no_process(stack: Stack) -> None:
         slow = {"name": "s", "code": "import time\ndef f():\n    time.sleep(1)\n    return 'finished'"}
         agent = client.post("/v1/agents", json=slow).json()["id"]
         answers = []
-        caller = threading.Thread(
-            target=lambda: answers.append(client.post(f"/v1/agents/{agent}/execute", json={}))
-        )
+        caller = threading.Thread(target=lambda: answers.append(client.post(f"/v1/agents/{agent}/execute", json={})))
         caller.start()
         deadline = time.monotonic() + 10
         while not client.get("/v1/executions?status=running").json()["total"]:

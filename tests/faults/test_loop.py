@@ -29,7 +29,7 @@ from orchestrator.v1 import (
 )
 from orchestrator.v1.task_pb2 import TASK_STATUS_RUNNING
 
-from server.apikit.projection import to_value
+from server.worker.values import to_value
 from tests.support.stack import Stack
 
 # So many faults, each with a batch of tasks and a workflow run: a few by default, many in the slow tests.
@@ -184,7 +184,11 @@ def test_faults_lose_nothing_and_repeat_nothing(stack: Stack, tmp_path: Path, co
     api = Api(stack, key)
     register = agent_service_pb2.RegisterAgentRequest
     agents = [
-        api(lambda a: a.agents.RegisterAgent, register(name=f"a{n}", type="hands", max_concurrent_tasks=15), f"agent {n}").id
+        api(
+            lambda a: a.agents.RegisterAgent,
+            register(name=f"a{n}", type="hands", max_concurrent_tasks=15),
+            f"agent {n}",
+        ).id
         for n in range(2)
     ]
     crew = Crew(stack, key, [agents[n % 2] for n in range(WORKERS)], tmp_path)
@@ -223,10 +227,14 @@ def test_faults_lose_nothing_and_repeat_nothing(stack: Stack, tmp_path: Path, co
 
         wanted = len(tasks) + len(runs) * len(STEPS)
         ended = lambda: sum(e.type in {f"task.{end}" for end in ENDS} for e in list(follower.events))  # noqa: E731
-        finished = lambda: sum(e.type.startswith("workflow_run.") and e.type.partition(".")[2] in ENDS for e in list(follower.events))  # noqa: E501, E731
+        finished = lambda: sum(
+            e.type.startswith("workflow_run.") and e.type.partition(".")[2] in ENDS for e in list(follower.events)
+        )  # noqa: E501, E731
         deadline = time.monotonic() + 150
         while ended() < wanted or finished() < count:
-            assert time.monotonic() < deadline, f"seed {seed}: {ended()} of {wanted} tasks, {finished()} of {count} runs"
+            assert time.monotonic() < deadline, (
+                f"seed {seed}: {ended()} of {wanted} tasks, {finished()} of {count} runs"
+            )
             time.sleep(0.05)
         # Whatever came before this one has been heard when this one is.
         last = api(lambda a: a.agents.RegisterAgent, register(name="the end", type="nothing"), "the end").id

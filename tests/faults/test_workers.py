@@ -18,7 +18,7 @@ from tests.support.tenants import Tenant, make_tenant
 from tests.support.waiting import eventually
 from orchestrator.v1 import agent_service_pb2, task_service_pb2
 from orchestrator.v1.task_pb2 import TASK_STATUS_COMPLETED, TASK_STATUS_RUNNING
-from server.apikit.projection import from_value, to_value
+from server.worker.values import from_value, to_value
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 

@@ -93,7 +93,9 @@ def installed(orchestrator: Path, tmp_path_factory: pytest.TempPathFactory) -> I
 
 def test_every_file_of_the_packages_is_in_the_wheel(wheel: Path) -> None:
     """Templates, filters and migrations are files like the modules beside them."""
-    listed = _run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "server", "gateway"], cwd=ROOT)
+    listed = _run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "server", "gateway"], cwd=ROOT
+    )
     sources = {name for name in listed.split("\0") if name and (ROOT / name).exists()}
     with zipfile.ZipFile(wheel) as archive:
         assert sources - set(archive.namelist()) == set()

@@ -24,7 +24,12 @@ _OURS = "root" if os.geteuid() == 0 else "ordinary user"
 PASSAGES = [
     pytest.param(_OURS, _QUICK, id=f"quick ones as {_OURS}", marks=pytest.mark.xdist_group("gauntlet")),
     *(
-        pytest.param(identity, list(PROGRAMS), id=f"all as {identity}", marks=[pytest.mark.slow, pytest.mark.xdist_group(identity)])
+        pytest.param(
+            identity,
+            list(PROGRAMS),
+            id=f"all as {identity}",
+            marks=[pytest.mark.slow, pytest.mark.xdist_group(identity)],
+        )
         for identity in ("root", "ordinary user")
     ),
 ]

@@ -386,9 +386,7 @@ ROWS: dict[str, list[Row]] = {
             "ended_at": NOW + SECOND,
         }
     ],
-    "task_logs": [
-        {"task_id": task_id("running"), "number": 1, "level": "info", "message": "begun", "created_at": NOW}
-    ],
+    "task_logs": [{"task_id": task_id("running"), "number": 1, "level": "info", "message": "begun", "created_at": NOW}],
     "feeds": [{"organization_id": ACME, "head": 9, "trimmed": 7}],
     "events": [
         {

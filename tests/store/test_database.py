@@ -59,7 +59,9 @@ async def test_the_migrations_make_the_tables_that_the_models_describe(settings:
     engine = create_async_engine(settings.alembic_url)
     async with engine.connect() as connection:
         difference = await connection.run_sync(
-            lambda sync: compare_metadata(MigrationContext.configure(sync, opts={"compare_type": True}), Record.metadata)
+            lambda sync: compare_metadata(
+                MigrationContext.configure(sync, opts={"compare_type": True}), Record.metadata
+            )
         )
     await engine.dispose()
     assert difference == []

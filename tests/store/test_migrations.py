@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -26,6 +27,8 @@ from orchestrator.v1 import (
 from sqlalchemy import Connection, MetaData, inspect, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from server import values
+from server.core.workflows.step_spec import steps_in
 from server.app import Application
 from server.errors import SchemaTooNew
 from server.model import Record
@@ -38,9 +41,20 @@ ORCHESTRATOR = str(Path(sys.executable).parent / "orchestrator")
 # SHA-256 of every migration that has been released. Databases have run them: to change the schema, append another one.
 RELEASED = {
     "0001_the_backbone.py": "83ea82bb0e3f5caf37fa866449361011839d16695ff990239096ba73fd28a7ce",
+    "0002_kinds_and_origins.py": "a004481a93eb0862aa1ad94c95ef9f3ad021b89aec17fcc2096175fd687859cd",
 }
 # Columns that a later migration is meant to remove or fill anew, by table and name; a test of its own says how.
-CHANGED = frozenset({("tasks", "parent_id")})
+VALUES = {
+    "agents": ("configuration",),
+    "checkpoints": ("data",),
+    "sessions": ("result",),
+    "tasks": ("input", "output"),
+    "workflow_runs": ("parameters", "output"),
+}
+CHANGED = frozenset(
+    {("tasks", "parent_id"), ("workflows", "steps"), ("workflow_runs", "steps")}
+    | {(table, column) for table, columns in VALUES.items() for column in columns}
+)
 NEWER = "9999"
 R = TypeVar("R")
 
@@ -156,6 +170,37 @@ def test_0002_gives_each_meaning_of_a_column_one_of_its_own(empty: Settings) -> 
     assert back == {row["id"]: row["parent_id"] for row in ROWS["tasks"]}
 
 
+def test_0003_writes_values_as_protobuf_and_back(empty: Settings) -> None:
+    upgrade(empty, "0001")
+    on(empty, fill)
+    before = on(empty, rows)
+    upgrade(empty, "0003")
+    after = on(empty, rows)
+    for table, columns in VALUES.items():
+        written = {row["id"]: row for row in before[table]}
+        for row in after[table]:
+            for column in columns:
+                text = written[row["id"]][column]
+                assert (row[column] is None) == (text is None)
+                assert text is None or values.decode(bytes(row[column])) == json.loads(text), (table, column)
+    (workflow,) = after["workflows"]
+    assert [step.get("input") for step in steps_in(workflow["steps"])] == [
+        values.encode(step["input"]) if "input" in step else None
+        for step in json.loads(before["workflows"][0]["steps"])
+    ]
+    command.downgrade(configuration(empty.alembic_url), "0002")
+    back = on(empty, rows)
+    assert [back[table] for table in (*VALUES, "workflows")] == [
+        [{**row, **({"parent_id": None} if table == "tasks" else {})} for row in before[table]]
+        for table in (*VALUES, "workflows")
+    ] or all(
+        json.loads(new[column] or "null") == json.loads(old[column] or "null")
+        for table, columns in VALUES.items()
+        for new, old in zip(back[table], before[table], strict=True)
+        for column in columns
+    )
+
+
 def test_every_migration_can_be_taken_back_and_made_again(empty: Settings) -> None:
     upgrade(empty, "head")
     command.downgrade(configuration(empty.alembic_url), "base")
@@ -165,7 +210,9 @@ def test_every_migration_can_be_taken_back_and_made_again(empty: Settings) -> No
 
 
 def version(settings: Settings) -> str:
-    return on(settings, lambda connection: connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one())
+    return on(
+        settings, lambda connection: connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
+    )
 
 
 def set_version(settings: Settings, version: str) -> None:

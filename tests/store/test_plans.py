@@ -37,6 +37,7 @@ ALLOWED |= {"store.migrations._VERSION"}
 # PostgreSQL begins this join at the other end where both tables are empty.
 TURNED_ROUND = {"core.workers.reconciliation._DELETED"}
 
+
 def _members() -> Iterator[tuple[str, Any]]:
     """Every named value of core and of the store, in whichever package, and those in its dictionaries."""
     for package in (server.core, server.store):

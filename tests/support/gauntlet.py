@@ -14,6 +14,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from server import values
 from server.work.sandbox import Job, Limits, Sandboxes
 from tests.support.hostile_programs import PRELUDE, PROGRAMS, SYSCALLS, Program
 
@@ -121,7 +122,9 @@ async def attack(sandboxes: Sandboxes, program: Program, targets: Targets) -> di
     limits = {"wall_seconds": 4.0, "cpu_seconds": 3, **limits}
     begun = time.perf_counter()
     outcome = await sandboxes.run(
-        Job(code=code(program), entry="f", style="whole", input=targets.inside(), limits=Limits(**limits))
+        Job(
+            code=code(program), entry="f", style="whole", input=values.encode(targets.inside()), limits=Limits(**limits)
+        )
     )
     seconds = time.perf_counter() - begun
     deadline = time.monotonic() + 3

@@ -86,13 +86,17 @@ PROGRAMS: dict[str, Program] = {
         {"threads": 16, "memory_bytes": 2 << 30},
     ),
     "take too much memory": Program(
-        "keep = []\n    for _ in range(20): keep.append(bytearray(10 << 20))", ("MemoryError",), {"memory_bytes": 128 << 20}
+        "keep = []\n    for _ in range(20): keep.append(bytearray(10 << 20))",
+        ("MemoryError",),
+        {"memory_bytes": 128 << 20},
     ),
     "map too much memory": Program(
         "import mmap; mmap.mmap(-1, 200 << 20)", ("OSError", "MemoryError"), {"memory_bytes": 128 << 20}
     ),
     "fill the disk": Program(
-        "for i in range(6): open(f\"{t['folder']}/{i}\", 'wb').write(bytes(2 << 20))", ("OSError",), {"disk_bytes": 8 << 20}
+        "for i in range(6): open(f\"{t['folder']}/{i}\", 'wb').write(bytes(2 << 20))",
+        ("OSError",),
+        {"disk_bytes": 8 << 20},
     ),
     "write one huge file": Program(
         "open(t['folder'] + '/huge', 'wb').write(bytes(12 << 20))", ("OSError",), {"disk_bytes": 8 << 20}
@@ -103,7 +107,10 @@ PROGRAMS: dict[str, Program] = {
         "sys.stdout.write('x' * 600_000 + '\\n'); sys.stdout.flush()", (), {"output_bytes": 1000}, stdout_limit=1100
     ),
     "loop": Program(
-        "end = time.process_time() + 1.5\n    while time.process_time() < end: pass", ("TimeoutError",), {"cpu_seconds": 1}, lasting=True
+        "end = time.process_time() + 1.5\n    while time.process_time() < end: pass",
+        ("TimeoutError",),
+        {"cpu_seconds": 1},
+        lasting=True,
     ),
     "sleep": Program("time.sleep(1.2)", ("TimeoutError",), {"wall_seconds": 0.4}, seconds=1.1, lasting=True),
     "ignore the request to end": Program(
@@ -123,7 +130,9 @@ PROGRAMS: dict[str, Program] = {
     "signal every process": Program("os.kill(-1, 0)", REFUSED),
     "signal the parent": Program("os.kill(os.getppid(), 0)", REFUSED),
     "signal another process": Program("os.kill(t['victim'], signal.SIGCONT)", (*REFUSED, "ProcessLookupError")),
-    "open a handle on another process": Program("checked(libc.syscall(t['nr']['pidfd_open'], t['victim'], 0))", REFUSED),
+    "open a handle on another process": Program(
+        "checked(libc.syscall(t['nr']['pidfd_open'], t['victim'], 0))", REFUSED
+    ),
     "trace": Program("checked(libc.ptrace(0, 0, 0, 0))", REFUSED),
     "read another process's memory": Program(
         "b = ctypes.create_string_buffer(8); v = (ctypes.c_ulong * 2)(ctypes.addressof(b), 8)\n"
@@ -196,9 +205,7 @@ PROGRAMS: dict[str, Program] = {
         REFUSED,
         control="perhaps",
     ),
-    "handle page faults": Program(
-        "checked(libc.syscall(t['nr']['userfaultfd'], 1))", REFUSED, control="perhaps"
-    ),
+    "handle page faults": Program("checked(libc.syscall(t['nr']['userfaultfd'], 1))", REFUSED, control="perhaps"),
     "make a nameless file": Program("checked(libc.syscall(t['nr']['memfd_create'], b'x', 0))", REFUSED),
     "share memory": Program("checked(libc.syscall(t['nr']['shmget'], 0, ctypes.c_size_t(4096), 0o1600))", REFUSED),
     "change personality": Program("checked(libc.syscall(t['nr']['personality'], 0xFFFFFFFF))", REFUSED),

@@ -14,7 +14,7 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from orchestrator.industrial.v1 import agent_service_pb2, session_service_pb2, task_service_pb2
 
-from server.apikit.projection import to_value
+from server.worker.values import to_value
 from server.core.coding.decomposition import templates
 from server.settings import ApiSettings
 from tests.support.waiting import eventually
@@ -72,9 +72,15 @@ class Industrial:
         service, method = METHODS[method_name]
         request, answer = GetMessageClass(method.input_type), GetMessageClass(method.output_type)
         call = self.channel.unary_unary(
-            f"/{service.full_name}/{method_name}", request_serializer=request.SerializeToString, response_deserializer=answer.FromString
+            f"/{service.full_name}/{method_name}",
+            request_serializer=request.SerializeToString,
+            response_deserializer=answer.FromString,
         )
-        given = {key: _field(method.input_type.fields_by_name[key], value) for key, value in fields.items() if value is not None}
+        given = {
+            key: _field(method.input_type.fields_by_name[key], value)
+            for key, value in fields.items()
+            if value is not None
+        }
         extra = (GATEWAY,) if http else ()
         made = call(request(**given), metadata=(*self.metadata, *extra, *headers))
         try:

@@ -38,7 +38,9 @@ async def main() -> None:
         socket = await unix_connect(said["path"], uri=f"ws://x/t/feed?token={said['key']}", compression=None)
         await socket.recv()
         sockets.append(socket)
-    print(f"{SOCKETS} handshakes in {time.monotonic() - began:.2f} s, {(process.memory_info().rss - before) / SOCKETS / 1024:.0f} KiB each")
+    print(
+        f"{SOCKETS} handshakes in {time.monotonic() - began:.2f} s, {(process.memory_info().rss - before) / SOCKETS / 1024:.0f} KiB each"
+    )
     used = process.cpu_times()
     own = time.process_time()
     server.stdin.write(f"{MESSAGES}\n".encode())

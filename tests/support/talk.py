@@ -85,9 +85,7 @@ SERVICE = DESCRIPTOR.services_by_name["TalkService"]
 Say = GetMessageClass(DESCRIPTOR.message_types_by_name["Say"])
 
 
-TALK = Declaration(
-    "talk", "Talk", [PACKAGE], render_code_message_details, listener="orchestra", routes=[Route("/t")]
-)
+TALK = Declaration("talk", "Talk", [PACKAGE], render_code_message_details, listener="orchestra", routes=[Route("/t")])
 
 
 def body(**said):

@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 from google.protobuf.message_factory import GetMessageClass
 
-from server.apikit.projection import to_value
+from server.worker.values import to_value
 
 
 @dataclass(frozen=True)

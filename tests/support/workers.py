@@ -15,7 +15,7 @@ from orchestrator.v1 import (
 )
 from orchestrator.v1 import worker_pb2 as pb
 
-from server.apikit.projection import to_value
+from server.worker.values import to_value
 from tests.support.tenants import Tenant
 from tests.support.waiting import eventually
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from server import values
 from server.core.agents.registry import AgentRegistry
 from server.core.agents.profile import AgentProfile
 from server.core.queue.dependencies import Dependencies
@@ -30,7 +31,7 @@ from tests.support.tenants import Tenant
 
 WIDE = AgentProfile(max_concurrent_tasks=1000)
 UPPER = "def f(x): return x.upper()"
-DONE = Result(status=TaskStatus.COMPLETED, output="1")
+DONE = Result(status=TaskStatus.COMPLETED, output=values.encode(1))
 
 
 def wired(database: Database) -> Database:
@@ -70,6 +71,8 @@ class World:
         return [(await self.task(agent_id=agent.id, input={"x": "a"})).id for _ in range(count)]
 
     async def task(self, **given: Any) -> Task:
+        if "input" in given:
+            given["input"] = values.encode(given["input"])
         return await self.tasks.create(self.tenant.call(), NewTask(**given))
 
     async def get(self, task: Task | str) -> Task:

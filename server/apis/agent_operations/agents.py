@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from google.protobuf.struct_pb2 import Value
-from orchestrator.agent_operations.v1 import agent_service_pb2 as pb
-from orchestrator.agent_operations.v1.agent_pb2 import AgentHealth
+from orchestrator.wire.agent_operations.v1 import agent_service_pb2 as pb
+from orchestrator.wire.agent_operations.v1.agent_pb2 import AgentHealth
 
-from server.apikit.projection import from_value, timestamp
-from server.apis.agent_operations.shape import agent_message, light_agent_message, object_of, page_of, pagination
+from server import values
+from server.apikit.projection import timestamp
+from server.apis.agent_operations.shape import agent_message, light_agent_message, page_of, pagination
 from server.core.agents.health import AgentHealthChecks
-from server.core.agents.profile import AgentProfile
+from server.core.agents.profile import MAX_CONFIGURATION_BYTES, AgentProfile
 from server.core.agents.registry import AgentRegistry
 from server.core.shared.call_context import Call
+from server.core.shared.free_form import check_object, check_value
 from server.errors import InvalidRequest, VersionMismatch
 from server.model import Agent, AgentStatus
 
@@ -55,7 +55,7 @@ class AgentServicer:
         return await self._answer(await self._agents.get(call, request.agent_id), call)
 
     async def CreateAgent(self, request: pb.CreateAgentRequest, call: Call) -> pb.AgentResponse:
-        columns, rest = _settings(request)
+        columns, rest = await _settings(request)
         agent = await self._agents.register(
             call,
             name=request.name,
@@ -64,14 +64,14 @@ class AgentServicer:
                 type=request.type,
                 capabilities=list(request.capabilities),
                 environment=request.environment,
-                configuration={name: value for name, value in rest.items() if value is not None},
+                configuration=values.encode({name: value for name, value in rest.items() if value is not None}),
                 **{"retry_attempts": RETRY_ATTEMPTS, **columns},
             ),
         )
         return await self._answer(agent, call)
 
     async def UpdateAgent(self, request: pb.UpdateAgentRequest, call: Call) -> pb.AgentResponse:
-        columns, rest = _settings(request)
+        columns, rest = await _settings(request)
         based_on = call.if_match
         for attempt in range(1, TRIES + 1):
             merged = None
@@ -79,7 +79,7 @@ class AgentServicer:
                 # What the agent keeps for itself is one column, so a change of a part of it needs the whole.
                 known = await self._agents.get(call, request.agent_id)
                 call.if_match = based_on or known.version
-                merged = {**json.loads(known.configuration), **rest}
+                merged = {**values.decode(known.configuration), **rest}
                 merged = {name: value for name, value in merged.items() if value is not None}
             try:
                 agent = await self._agents.update(
@@ -89,9 +89,9 @@ class AgentServicer:
                     description=request.description if request.HasField("description") else None,
                     profile=AgentProfile(
                         type=request.type if request.HasField("type") else None,
-                        capabilities=_words(request.capabilities) if request.HasField("capabilities") else None,
+                        capabilities=await _words(request.capabilities) if request.HasField("capabilities") else None,
                         environment=request.environment if request.HasField("environment") else None,
-                        configuration=merged,
+                        configuration=values.encode(merged) if merged is not None else None,
                         **columns,
                     ),
                     disabled=request.status == AgentStatus.INACTIVE if request.HasField("status") else None,
@@ -121,9 +121,12 @@ class AgentServicer:
         return pb.AgentResponse(data=message)
 
 
-def _settings(request: pb.CreateAgentRequest | pb.UpdateAgentRequest) -> tuple[dict[str, Any], dict[str, Any]]:
+async def _settings(request: pb.CreateAgentRequest | pb.UpdateAgentRequest) -> tuple[dict[str, Any], dict[str, Any]]:
     """The settings that the server knows, by column, and the others. Raises InvalidRequest."""
-    rest = object_of("configuration", request.configuration) if request.HasField("configuration") else {}
+    rest: dict[str, Any] = {}
+    if request.HasField("configuration"):
+        await check_object(request.configuration, "configuration", MAX_CONFIGURATION_BYTES)
+        rest = values.decode(request.configuration)
     columns: dict[str, Any] = {}
     for name, column in _COLUMNS.items():
         value = rest.pop(name, None)
@@ -135,9 +138,10 @@ def _settings(request: pb.CreateAgentRequest | pb.UpdateAgentRequest) -> tuple[d
     return columns, rest
 
 
-def _words(value: Value) -> list[str] | None:
+async def _words(value: bytes) -> list[str] | None:
     """New capabilities; null is as good as absent. Raises InvalidRequest."""
-    plain = from_value(value)
+    await check_value(value, "capabilities", MAX_CONFIGURATION_BYTES)
+    plain = values.decode(value)
     if plain is not None and not (isinstance(plain, list) and all(isinstance(each, str) for each in plain)):
         raise InvalidRequest("capabilities", "must be an array of strings")
     return plain

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from google.api.httpbody_pb2 import HttpBody
-from orchestrator.agent_operations.v1.event_service_pb2 import SocketRequest
+from orchestrator.wire.agent_operations.v1.event_service_pb2 import SocketRequest
 
 from server.apikit.connection_limit import ConnectionLimit
 from server.apikit.event_encoder import EventEncoder

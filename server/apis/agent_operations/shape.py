@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any
 
-from google.protobuf.struct_pb2 import Value
-from orchestrator.agent_operations.v1.agent_pb2 import Agent as AgentMessage
-from orchestrator.agent_operations.v1.agent_pb2 import AgentMetrics
-from orchestrator.agent_operations.v1.pagination_pb2 import Pagination
-from orchestrator.agent_operations.v1.task_pb2 import Task as TaskMessage
-from orchestrator.agent_operations.v1.task_pb2 import TaskAttempt, TaskError, TaskLog, TaskRetry, TaskSchedule
+from orchestrator.wire.agent_operations.v1.agent_pb2 import Agent as AgentMessage
+from orchestrator.wire.agent_operations.v1.agent_pb2 import AgentMetrics
+from orchestrator.wire.agent_operations.v1.pagination_pb2 import Pagination
+from orchestrator.wire.agent_operations.v1.task_pb2 import Task as TaskMessage
+from orchestrator.wire.agent_operations.v1.task_pb2 import TaskAttempt, TaskError, TaskLog, TaskRetry, TaskSchedule
 
-from server.apikit.projection import from_value, project, remembered, timestamp, to_value, value_of
+from server import values
+from server.apikit.projection import project, remembered, timestamp
 from server.core.queue.schedule import next_runs
 from server.errors import InvalidRequest
 from server.model import Agent, AgentStatus, Attempt, Priority, Task, TaskStatus
@@ -33,12 +32,11 @@ def pagination(page: int, limit: int, total: int) -> Pagination:
     return Pagination(page=page, limit=limit, total=total, pages=-(-total // limit))
 
 
-def object_of(field: str, value: Value) -> dict[str, Any]:
-    """A field that must be an object. Raises InvalidRequest."""
-    if value.WhichOneof("kind") != "struct_value":
+def object_of(field: str, value: bytes) -> bytes:
+    """A value that must be an object. Raises InvalidRequest."""
+    if not values.is_object(value):
         raise InvalidRequest(field, "must be an object")
-    plain: dict[str, Any] = from_value(value)
-    return plain
+    return value
 
 
 def moment(field: str, text: str) -> int | None:
@@ -60,11 +58,11 @@ def moment(field: str, text: str) -> int | None:
 def agent_message(agent: Agent) -> AgentMessage:
     """An agent, as far as its row says."""
     settings = {
-        **json.loads(agent.configuration),
         "max_concurrent_tasks": agent.max_concurrent_tasks,
         "timeout": agent.timeout_seconds,
         "retry_attempts": agent.retry_attempts,
     }
+    configuration = values.merged(agent.configuration, {name: values.encode(value) for name, value in settings.items()})
     ended = agent.tasks_completed + agent.tasks_failed
     metrics = AgentMetrics(
         tasks_completed=agent.tasks_completed,
@@ -78,7 +76,7 @@ def agent_message(agent: Agent) -> AgentMessage:
         id=f"agent_{agent.id}",
         status="initializing" if agent.status == AgentStatus.INSTALLING else agent.status,
         capabilities=json.loads(agent.capabilities),
-        configuration=to_value(settings).struct_value,
+        configuration=values.struct_of(configuration),
         health=None,
         metrics=metrics,
     )
@@ -98,8 +96,8 @@ def task_message(task: Task, logs: list[Line] | None = None, attempts: list[Atte
         agent_id=f"agent_{task.agent_id}" if task.agent_id else None,
         priority=Priority(task.priority).name.lower(),
         progress=task.progress or 0.0,
-        payload=value_of(task.input),
-        result=value_of(task.output),
+        payload=task.input,
+        result=task.output,
         error=_error(task.error),
         schedule=_schedule(task) if task.schedule is not None else None,
         retry=TaskRetry(**json.loads(task.retry)) if task.retry is not None else None,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from google.api.httpbody_pb2 import HttpBody
-from orchestrator.agent_operations.v1.event_service_pb2 import SocketRequest
+from orchestrator.wire.agent_operations.v1.event_service_pb2 import SocketRequest
 
 from server.apikit.frames import said
 from server.apikit.socket_protocol import Finder, SocketProtocol

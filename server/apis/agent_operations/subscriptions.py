@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from orchestrator.agent_operations.v1.event_service_pb2 import SocketRequest
+from orchestrator.wire.agent_operations.v1.event_service_pb2 import SocketRequest
 
 from server.apikit.socket_protocol import Topics
 from server.core.shared.ids import parse_filter

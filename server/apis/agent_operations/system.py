@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from orchestrator.agent_operations.v1 import system_service_pb2 as pb
-from orchestrator.agent_operations.v1.system_pb2 import (
+from orchestrator.wire.agent_operations.v1 import system_service_pb2 as pb
+from orchestrator.wire.agent_operations.v1.system_pb2 import (
     DatabaseHealth,
     QueueHealth,
     RedisHealth,
@@ -12,7 +12,8 @@ from orchestrator.agent_operations.v1.system_pb2 import (
     SystemServices,
 )
 
-from server.apikit.projection import timestamp, to_value
+from server import values
+from server.apikit.projection import timestamp
 from server.core.monitoring.health import HealthChecks
 from server.core.monitoring.task_metrics import TaskMetrics
 from server.core.shared.call_context import Call
@@ -58,4 +59,4 @@ class SystemServicer:
             name: [{"timestamp": timestamp(at).ToJsonString(), "value": value} for at, value in values]
             for name, values in series.items()
         }
-        return pb.GetMetricsResponse(data=SystemMetrics(period=period, metrics=to_value(points).struct_value))
+        return pb.GetMetricsResponse(data=SystemMetrics(period=period, metrics=values.struct_of(values.encode(points))))

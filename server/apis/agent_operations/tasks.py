@@ -6,9 +6,10 @@ import asyncio
 import time
 from typing import Any
 
-from orchestrator.agent_operations.v1 import task_pb2
-from orchestrator.agent_operations.v1 import task_service_pb2 as pb
+from orchestrator.wire.agent_operations.v1 import task_pb2
+from orchestrator.wire.agent_operations.v1 import task_service_pb2 as pb
 
+from server import values
 from server.apikit.projection import timestamp
 from server.apis.agent_operations.shape import moment, object_of, page_of, pagination, task_message
 from server.core.agents.registry import AgentRegistry
@@ -78,7 +79,7 @@ def _new_task(request: pb.CreateTaskRequest) -> NewTask:
         agent_type=request.agent_type,
         capabilities=request.capabilities,
         type=request.type,
-        input=object_of("payload", request.payload) if request.HasField("payload") else {},
+        input=object_of("payload", request.payload) if request.HasField("payload") else values.EMPTY_OBJECT,
         priority=Priority[request.priority.upper()] if request.priority else Priority.MEDIUM,
         timeout_seconds=request.timeout if request.HasField("timeout") else None,
         retry=_retry(request.retry) if request.HasField("retry") else None,

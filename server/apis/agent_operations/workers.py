@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from orchestrator.agent_operations.v1 import worker_service_pb2 as pb
+from orchestrator.wire.agent_operations.v1 import worker_service_pb2 as pb
 
-from server.apikit.projection import from_value, project, timestamp, value_of
+from server import values
+from server.apikit.projection import project, timestamp
 from server.apis.agent_operations.shape import page_of, pagination
 from server.core.queue.fencing import Finish
 from server.core.shared.call_context import Call
@@ -144,7 +145,9 @@ class WorkerServicer:
         return pb.WriteLogResponse(data=_standing(noted))
 
     async def CompleteTask(self, request: pb.CompleteTaskRequest, call: Call) -> pb.CompleteTaskResponse:
-        finish = Finish(parse_id("task", request.task_id), request.attempt, completed(from_value(request.output)))
+        finish = Finish(
+            parse_id("task", request.task_id), request.attempt, await completed(request.output or values.NULL)
+        )
         return pb.CompleteTaskResponse(data=await self._end(call, request.worker_id, finish))
 
     async def FailTask(self, request: pb.FailTaskRequest, call: Call) -> pb.FailTaskResponse:
@@ -188,7 +191,7 @@ def _lease(task: Task) -> pb.WorkerLease:
         id=f"task_{task.id}",
         type=task.type,
         priority=Priority(task.priority).name.lower(),
-        payload=value_of(task.input),
+        payload=task.input,
         timeout_seconds=task.timeout_seconds,
         session_id=f"session_{task.session_id}" if task.session_id else "",
         cancel_requested=task.cancel_requested_at is not None,

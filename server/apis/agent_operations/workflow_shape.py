@@ -6,14 +6,15 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from orchestrator.agent_operations.v1.task_pb2 import TaskError, TaskRetry
-from orchestrator.agent_operations.v1.workflow_pb2 import Workflow as WorkflowMessage
-from orchestrator.agent_operations.v1.workflow_pb2 import WorkflowRun as RunMessage
-from orchestrator.agent_operations.v1.workflow_pb2 import WorkflowRunStep, WorkflowStep
+from orchestrator.wire.agent_operations.v1.task_pb2 import TaskError, TaskRetry
+from orchestrator.wire.agent_operations.v1.workflow_pb2 import Workflow as WorkflowMessage
+from orchestrator.wire.agent_operations.v1.workflow_pb2 import WorkflowRun as RunMessage
+from orchestrator.wire.agent_operations.v1.workflow_pb2 import WorkflowRunStep, WorkflowStep
 
-from server.apikit.projection import from_value, project, timestamp, to_value, value_of
+from server import values
+from server.apikit.projection import project, timestamp
 from server.core.workflows.runs import RunStep
-from server.core.workflows.step_spec import Step
+from server.core.workflows.step_spec import Step, steps_in
 from server.model import Priority, Workflow, WorkflowRun
 
 
@@ -23,7 +24,7 @@ def workflow_message(workflow: Workflow) -> WorkflowMessage:
         workflow,
         WorkflowMessage,
         id=f"workflow_{workflow.id}",
-        steps=[_step_message(step) for step in json.loads(workflow.steps or "[]")],
+        steps=[_step_message(step) for step in steps_in(workflow.steps or "[]")],
     )
 
 
@@ -36,9 +37,9 @@ def run_message(run: WorkflowRun, steps: Sequence[RunStep] = ()) -> RunMessage:
         id=f"run_{run.id}",
         workflow_id=f"workflow_{run.workflow_id}",
         priority=Priority(run.priority).name.lower(),
-        parameters=value_of(run.parameters or None),
+        parameters=run.parameters or None,
         steps=[_run_step_message(step) for step in steps],
-        output=value_of(run.output),
+        output=run.output,
         started_at=timestamp(run.created_at),
         duration=(ended - run.created_at) / 1_000_000 if ended is not None else None,
     )
@@ -51,7 +52,7 @@ def step_of(message: WorkflowStep) -> Step:
     if message.HasField("order"):
         step["order"] = message.order
     if message.HasField("input"):
-        step["input"] = from_value(message.input)
+        step["input"] = message.input or values.NULL
     if message.HasField("timeout_seconds"):
         step["timeout_seconds"] = message.timeout_seconds
     if message.HasField("retry"):
@@ -65,7 +66,7 @@ def _step_message(step: Mapping[str, Any]) -> WorkflowStep:
     plain = {name: value for name, value in step.items() if name not in ("input", "retry")}
     return WorkflowStep(
         **plain,
-        input=to_value(step["input"]) if "input" in step else None,
+        input=step.get("input"),
         retry=TaskRetry(**step["retry"]) if "retry" in step else None,
     )
 
@@ -79,7 +80,7 @@ def _run_step_message(each: RunStep) -> WorkflowRunStep:
     message.task_id = f"task_{task.id}"
     message.attempts = task.attempt
     if task.output is not None:
-        message.output.CopyFrom(to_value(json.loads(task.output)))
+        message.output = task.output
     if task.error:
         error = json.loads(task.error)
         message.error.CopyFrom(TaskError(type=error["type"], message=error["message"]))

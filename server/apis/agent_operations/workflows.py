@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from orchestrator.agent_operations.v1 import workflow_service_pb2 as pb
+from orchestrator.wire.agent_operations.v1 import workflow_service_pb2 as pb
 
+from server import values
 from server.apikit.projection import timestamp
-from server.apis.agent_operations.shape import object_of, page_of, pagination
+from server.apis.agent_operations.shape import page_of, pagination
 from server.apis.agent_operations.workflow_shape import run_message, step_of, workflow_message
 from server.core.shared.call_context import Call
 from server.core.workflows.definitions import WorkflowDefinitions
@@ -62,7 +63,7 @@ class WorkflowServicer:
         run = await self._workflows.execute(
             call,
             request.workflow_id,
-            parameters=object_of("parameters", request.parameters) if request.HasField("parameters") else {},
+            parameters=request.parameters if request.HasField("parameters") else values.EMPTY_OBJECT,
             priority=Priority[request.priority.upper()] if request.priority else Priority.MEDIUM,
         )
         return await self._run(run, call)

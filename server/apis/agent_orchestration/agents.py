@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.agent_orchestration.v1 import agent_service_pb2 as pb
-from orchestrator.agent_orchestration.v1.agent_pb2 import Agent as AgentMessage
+from orchestrator.wire.agent_orchestration.v1 import agent_service_pb2 as pb
+from orchestrator.wire.agent_orchestration.v1.agent_pb2 import Agent as AgentMessage
 
 from server.apis.agent_orchestration.shape import LIMIT, agent_message
 from server.core.agents.registry import AgentRegistry

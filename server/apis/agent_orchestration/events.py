@@ -7,12 +7,10 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from google.api.httpbody_pb2 import HttpBody
-from google.protobuf.json_format import MessageToDict
-from google.protobuf.message import Message
-from orchestrator.agent_orchestration.v1 import event_service_pb2 as pb
+from orchestrator.wire.agent_orchestration.v1 import event_service_pb2 as pb
 
 from server.apikit.event_encoder import EventEncoder
-from server.apikit.projection import timestamp
+from server.apikit.projection import shown_message, timestamp
 from server.apis.agent_orchestration.shape import agent_message, execution_message, session_message
 from server.core.events.stream import EventFilter, EventStreams
 from server.core.sessions.lifecycle import Sessions
@@ -81,12 +79,8 @@ def _named(event: Event) -> dict[str, Any]:
     return {"id": f"{'run' if kind == 'workflow_run' else kind}_{event.resource_id}"}
 
 
-def _plain(message: Message) -> dict[str, Any]:
-    return MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
-
-
 _SHAPES: Mapping[type[Record], Callable[[Any], dict[str, Any]]] = {
-    Agent: lambda agent: _plain(agent_message(agent)),
-    Session: lambda session: _plain(session_message(session)),
-    Task: lambda task: _plain(execution_message(task)),
+    Agent: lambda agent: shown_message(agent_message(agent)),
+    Session: lambda session: shown_message(session_message(session)),
+    Task: lambda task: shown_message(execution_message(task)),
 }

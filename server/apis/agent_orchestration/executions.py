@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from orchestrator.agent_orchestration.v1 import execution_service_pb2 as pb
-from orchestrator.agent_orchestration.v1.execution_pb2 import Execution
+from orchestrator.wire.agent_orchestration.v1 import execution_service_pb2 as pb
+from orchestrator.wire.agent_orchestration.v1.execution_pb2 import Execution
 
-from server.apikit.projection import from_value
+from server import values
 from server.apis.agent_orchestration.shape import LIMIT, execution_message
 from server.core.agents.registry import AgentRegistry
 from server.core.queue.creation import NewTask
@@ -43,7 +43,7 @@ class ExecutionServicer:
         new = NewTask(
             agent_id=request.agent_id,
             session_id=request.session_id,
-            input=from_value(request.input_data) if request.HasField("input_data") else {},
+            input=request.input_data or values.NULL if request.HasField("input_data") else values.EMPTY_OBJECT,
             timeout_seconds=timeout,
             input_field="input_data",
         )

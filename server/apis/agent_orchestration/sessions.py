@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from orchestrator.agent_orchestration.v1 import session_service_pb2 as pb
-from orchestrator.agent_orchestration.v1.session_pb2 import Session as SessionMessage
+from orchestrator.wire.agent_orchestration.v1 import session_service_pb2 as pb
+from orchestrator.wire.agent_orchestration.v1.session_pb2 import Session as SessionMessage
 
 from server.apis.agent_orchestration.shape import LIMIT, SESSION_FILTERS, session_message
 from server.core.sessions.lifecycle import Sessions

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from orchestrator.agent_orchestration.v1.agent_pb2 import Agent as AgentMessage
-from orchestrator.agent_orchestration.v1.execution_pb2 import Execution, ExecutionError
-from orchestrator.agent_orchestration.v1.session_pb2 import Session as SessionMessage
-from orchestrator.agent_orchestration.v1.session_pb2 import SessionConfig
+from orchestrator.wire.agent_orchestration.v1.agent_pb2 import Agent as AgentMessage
+from orchestrator.wire.agent_orchestration.v1.execution_pb2 import Execution, ExecutionError
+from orchestrator.wire.agent_orchestration.v1.session_pb2 import Session as SessionMessage
+from orchestrator.wire.agent_orchestration.v1.session_pb2 import SessionConfig
 
-from server.apikit.projection import project, remembered, value_of
+from server.apikit.projection import project, remembered
 from server.core.agents.entry_point import Entry, signature
 from server.model import Agent, Session, SessionStatus, Task
 
@@ -60,8 +60,8 @@ def execution_message(task: Task) -> Execution:
         id=f"execution_{task.id}",
         agent_id=f"agent_{task.agent_id}" if task.agent_id else "",
         session_id=f"session_{task.session_id}" if task.session_id else "",
-        input_data=value_of(task.input),
-        output=value_of(task.output),
+        input_data=task.input,
+        output=task.output,
         stdout=task.stdout or "",
         stderr=task.stderr or "",
         error=ExecutionError(**json.loads(task.error)) if task.error else None,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
-from orchestrator.industrial.v1 import agent_service_pb2 as pb
-from orchestrator.industrial.v1.agent_pb2 import Agent as AgentMessage
-from orchestrator.industrial.v1.task_pb2 import Task as TaskMessage
+from orchestrator.wire.industrial.v1 import agent_service_pb2 as pb
+from orchestrator.wire.industrial.v1.agent_pb2 import Agent as AgentMessage
+from orchestrator.wire.industrial.v1.task_pb2 import Task as TaskMessage
 
-from server.apikit.projection import from_struct, from_value
+from server import values
 from server.apis.industrial.ids import shown_id
 from server.apis.industrial.shape import agent_message, agent_status, task_message
 from server.core.agents.performance import AgentPerformance
@@ -86,12 +86,14 @@ class AgentServicer:
             "protocol_version": request.protocol_version or "1.0",
             "version": request.version,
             "endpoint_url": request.endpoint_url,
-            "metadata": from_struct(request.metadata),
         }
+        configuration = {name: values.encode(value) for name, value in told.items() if value}
+        if request.metadata:
+            configuration["metadata"] = values.of_struct(request.metadata)
         profile = AgentProfile(
             type=request.agent_type,
             capabilities=list(request.capabilities),
-            configuration={name: value for name, value in told.items() if value},
+            configuration=values.object_of(configuration),
             max_concurrent_tasks=request.max_concurrent_tasks or 1,
         )
         agent, token = await self._heartbeats.register_external(call, name=request.name, profile=profile)
@@ -118,7 +120,7 @@ class AgentServicer:
         if request.status.upper() == "FAILED" or (not request.status and request.error):
             result = failed("AgentError", request.error or "the agent gave no reason", "", tokens_used=tokens)
         else:
-            result = achieved(from_value(request.result), tokens_used=tokens)
+            result = await achieved(request.result or values.NULL, tokens_used=tokens)
         return task_message(
             await self._assignments.result(call, request.agent_id, request.task_id, result, attempt=attempt)
         )

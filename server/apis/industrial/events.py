@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 from google.api.httpbody_pb2 import HttpBody
-from orchestrator.industrial.v1.event_service_pb2 import SocketRequest
+from orchestrator.wire.industrial.v1.event_service_pb2 import SocketRequest
 
 from server.apikit.connection_limit import ConnectionLimit
 from server.apikit.socket_protocol import Finder, SocketDependencies

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from orchestrator.industrial.v1 import session_service_pb2 as pb
-from orchestrator.industrial.v1.session_pb2 import Checkpoint as CheckpointMessage
-from orchestrator.industrial.v1.session_pb2 import Session as SessionMessage
+from orchestrator.wire.industrial.v1 import session_service_pb2 as pb
+from orchestrator.wire.industrial.v1.session_pb2 import Checkpoint as CheckpointMessage
+from orchestrator.wire.industrial.v1.session_pb2 import Session as SessionMessage
 
-from server.apikit.projection import from_struct, from_value
+from server import values
 from server.apis.industrial.shape import (
     checkpoint_message,
     page_of,
@@ -97,7 +97,7 @@ class SessionServicer:
         return await self._answer(await self._coding.cancel(call, request.session_id, request.reason), call)
 
     async def CompleteSession(self, request: pb.CompleteSessionRequest, call: Call) -> SessionMessage:
-        result = from_value(request.result) if request.HasField("result") else None
+        result = request.result or values.NULL if request.HasField("result") else None
         return await self._answer(await self._coding.complete(call, request.session_id, result), call)
 
     async def FailSession(self, request: pb.FailSessionRequest, call: Call) -> SessionMessage:
@@ -107,7 +107,7 @@ class SessionServicer:
         return await self._answer(await self._coding.retry(call, request.session_id), call)
 
     async def CreateCheckpoint(self, request: pb.CreateCheckpointRequest, call: Call) -> CheckpointMessage:
-        data = from_struct(request.data)
+        data = values.of_struct(request.data)
         return checkpoint_message(await self._checkpoints.keep(call, request.session_id, request.name, data))
 
     async def ListCheckpoints(self, request: pb.ListCheckpointsRequest, call: Call) -> pb.ListCheckpointsResponse:

@@ -7,13 +7,14 @@ import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from orchestrator.industrial.v1.agent_pb2 import Agent as AgentMessage
-from orchestrator.industrial.v1.session_pb2 import Checkpoint as CheckpointMessage
-from orchestrator.industrial.v1.session_pb2 import Session as SessionMessage
-from orchestrator.industrial.v1.session_pb2 import SessionMetrics
-from orchestrator.industrial.v1.task_pb2 import Task as TaskMessage
+from orchestrator.wire.industrial.v1.agent_pb2 import Agent as AgentMessage
+from orchestrator.wire.industrial.v1.session_pb2 import Checkpoint as CheckpointMessage
+from orchestrator.wire.industrial.v1.session_pb2 import Session as SessionMessage
+from orchestrator.wire.industrial.v1.session_pb2 import SessionMetrics
+from orchestrator.wire.industrial.v1.task_pb2 import Task as TaskMessage
 
-from server.apikit.projection import project, timestamp, to_value, value_of
+from server import values
+from server.apikit.projection import project, timestamp
 from server.apis.industrial.ids import shown_id
 from server.apis.industrial.words import SESSION_WORDS, task_status
 from server.core.agents.performance import AgentSnapshot, success_rate, tier
@@ -62,7 +63,7 @@ def session_message(session: Session, count: SessionCount, now: int | None = Non
         initial_prompt=session.prompt,
         parent_session_id=_id(session.parent_id),
         max_duration_seconds=session.timeout_seconds,
-        result=value_of(session.result),
+        result=session.result,
         retry_count=session.retries,
         checkpoint_count=min(session.checkpoints, KEPT_CHECKPOINTS),
         metrics=SessionMetrics(
@@ -93,7 +94,7 @@ def checkpoint_message(checkpoint: Checkpoint) -> CheckpointMessage:
         id=shown_id(checkpoint.id),
         session_id=shown_id(checkpoint.session_id),
         sequence=checkpoint.number,
-        data=to_value(json.loads(checkpoint.data)).struct_value,
+        data=values.struct_of(checkpoint.data),
     )
 
 
@@ -118,7 +119,7 @@ def task_message(
         completed_subtasks=completed,
         failed_subtasks=failed,
         dependencies=[shown_id(each) for each in dependencies],
-        result=value_of(task.output),
+        result=task.output,
         error=json.loads(task.error)["message"] if task.error else "",
         started_at=timestamp(task.started_at) if task.started_at and task.status != TaskStatus.PENDING else None,
         cancel_requested=task.cancel_requested_at is not None and task.completed_at is None,

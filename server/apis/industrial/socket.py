@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import structlog
 from google.api.httpbody_pb2 import HttpBody
-from orchestrator.industrial.v1.event_service_pb2 import SocketRequest
+from orchestrator.wire.industrial.v1.event_service_pb2 import SocketRequest
 
 from server.apikit.errors import ErrorContext
 from server.apikit.frames import said

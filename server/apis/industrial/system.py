@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any
 
-from orchestrator.industrial.v1 import system_service_pb2 as pb
+from orchestrator.wire.industrial.v1 import system_service_pb2 as pb
 
 from server.core.monitoring.health import HealthChecks
 from server.core.shared.call_context import Call

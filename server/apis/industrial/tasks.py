@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.industrial.v1 import task_service_pb2 as pb
-from orchestrator.industrial.v1.task_pb2 import Task as TaskMessage
-from orchestrator.industrial.v1.task_pb2 import TaskTemplate, TaskTemplatePart
+from orchestrator.wire.industrial.v1 import task_service_pb2 as pb
+from orchestrator.wire.industrial.v1.task_pb2 import Task as TaskMessage
+from orchestrator.wire.industrial.v1.task_pb2 import TaskTemplate, TaskTemplatePart
 
-from server.apikit.projection import from_value
+from server import values
 from server.apis.industrial.ids import shown_id
 from server.apis.industrial.shape import page_of, paged, task_message
 from server.core.coding.assignments import Assignments, NoMove
@@ -92,7 +92,7 @@ class TaskServicer:
         if to == "IN_PROGRESS":
             task = await self._assignments.begin(call, task_id)
         elif to == "COMPLETED":
-            task = await self._coding.end(call, task_id, achieved(None))
+            task = await self._coding.end(call, task_id, await achieved(values.NULL))
         elif to == "FAILED":
             task = await self._coding.end(call, task_id, failed("Failed", "it was failed by hand", "", retryable=False))
         elif to == "CANCELLED":
@@ -109,7 +109,7 @@ class TaskServicer:
 
     async def CompleteTask(self, request: pb.CompleteTaskRequest, call: Call) -> TaskMessage:
         tokens = request.tokens_used if request.HasField("tokens_used") else None
-        result = achieved(from_value(request.result), tokens_used=tokens)
+        result = await achieved(request.result or values.NULL, tokens_used=tokens)
         return await self._answer(await self._coding.end(call, request.task_id, result, _attempt(request)), call)
 
     async def FailTask(self, request: pb.FailTaskRequest, call: Call) -> TaskMessage:

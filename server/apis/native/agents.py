@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.v1 import agent_service_pb2 as pb
-from orchestrator.v1.agent_pb2 import Agent as AgentMessage
+from orchestrator.wire.v1 import agent_service_pb2 as pb
+from orchestrator.wire.v1.agent_pb2 import Agent as AgentMessage
 
-from server.apikit.projection import from_struct
+from server import values
 from server.apis.native.resources import AGENT_WORDS, agent_message
 from server.core.agents.profile import AgentProfile
 from server.core.agents.registry import AgentRegistry
@@ -80,5 +80,5 @@ def _profile(request: pb.CreateAgentRequest | pb.RegisterAgentRequest | pb.Updat
     if request.HasField("capabilities"):
         given["capabilities"] = list(request.capabilities.words)
     if request.HasField("configuration"):
-        given["configuration"] = from_struct(request.configuration)
+        given["configuration"] = values.of_struct(request.configuration)
     return AgentProfile(**given)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from orchestrator.v1 import event_service_pb2 as pb
-from orchestrator.v1.event_pb2 import Event as EventMessage
+from orchestrator.wire.v1 import event_service_pb2 as pb
+from orchestrator.wire.v1.event_pb2 import Event as EventMessage
 
 from server.apis.native.resources import event_message
 from server.core.events.stream import EventFilter, EventStreams

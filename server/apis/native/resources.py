@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from google.protobuf.message import Message
-from google.protobuf.struct_pb2 import Struct
-from orchestrator.v1.agent_pb2 import Agent as AgentMessage
-from orchestrator.v1.agent_pb2 import AgentRuntime, AgentStatus
-from orchestrator.v1.event_pb2 import Event as EventMessage
-from orchestrator.v1.session_pb2 import Session as SessionMessage
-from orchestrator.v1.session_pb2 import SessionStatus
-from orchestrator.v1.task_pb2 import (
+from orchestrator.wire.v1.agent_pb2 import Agent as AgentMessage
+from orchestrator.wire.v1.agent_pb2 import AgentRuntime, AgentStatus
+from orchestrator.wire.v1.event_pb2 import Event as EventMessage
+from orchestrator.wire.v1.session_pb2 import Session as SessionMessage
+from orchestrator.wire.v1.session_pb2 import SessionStatus
+from orchestrator.wire.v1.task_pb2 import (
     Cron,
     RetryPolicy,
     Schedule,
@@ -23,9 +22,10 @@ from orchestrator.v1.task_pb2 import (
     TaskPriority,
     TaskStatus,
 )
-from orchestrator.v1.task_pb2 import Task as TaskMessage
+from orchestrator.wire.v1.task_pb2 import Task as TaskMessage
 
-from server.apikit.projection import project, remembered, timestamp, to_value, value_of
+from server import values
+from server.apikit.projection import project, remembered, timestamp
 from server.apis.native.workflow_resources import run_message, workflow_message
 from server.core.agents.entry_point import Entry, signature
 from server.core.queue.schedule import next_runs
@@ -50,7 +50,7 @@ def session_message(session: Session) -> SessionMessage:
         status=SESSION_STATUS[session.status],
         priority=session.priority + 1,
         parent_id=f"session_{session.parent_id}" if session.parent_id else "",
-        result=value_of(session.result),
+        result=session.result,
     )
 
 
@@ -67,7 +67,7 @@ def agent_message(agent: Agent) -> AgentMessage:
         entry_function=entry.function if entry is not None else "",
         input_binding=signature(entry) if entry is not None else "",
         capabilities=json.loads(agent.capabilities),
-        configuration=_struct(agent.configuration),
+        configuration=values.struct_of(agent.configuration) if agent.configuration != values.EMPTY_OBJECT else None,
         disabled=agent.disabled_at is not None,
     )
 
@@ -84,8 +84,8 @@ def task_message(task: Task) -> TaskMessage:
         workflow_run_id=f"run_{task.workflow_run_id}" if task.workflow_run_id else "",
         status=TASK_STATUS[task.status],
         priority=task.priority + 1,
-        input=value_of(task.input),
-        output=value_of(task.output),
+        input=task.input,
+        output=task.output,
         stdout=task.stdout or "",
         stderr=task.stderr or "",
         error=TaskError(**json.loads(task.error)) if task.error else None,
@@ -126,10 +126,6 @@ def event_message(event: Event) -> EventMessage:
 def priority_word(number: int) -> Any:
     """The priority that an enum number stands for; None for none."""
     return number - TaskPriority.TASK_PRIORITY_LOW if number else None
-
-
-def _struct(text: str) -> Struct | None:
-    return to_value(json.loads(text)).struct_value if text != "{}" else None
 
 
 def _schedule(task: Task) -> Schedule:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from orchestrator.v1 import session_service_pb2 as pb
-from orchestrator.v1.session_pb2 import Session as SessionMessage
+from orchestrator.wire.v1 import session_service_pb2 as pb
+from orchestrator.wire.v1.session_pb2 import Session as SessionMessage
 
 from server.apis.native.resources import SESSION_WORDS, session_message
 from server.core.sessions.lifecycle import Sessions

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-from orchestrator.v1 import task_pb2, task_service_pb2
-from orchestrator.v1 import task_service_pb2 as pb
-from orchestrator.v1.task_pb2 import Task as TaskMessage
+from orchestrator.wire.v1 import task_pb2, task_service_pb2
+from orchestrator.wire.v1 import task_service_pb2 as pb
+from orchestrator.wire.v1.task_pb2 import Task as TaskMessage
 
-from server.apikit.projection import from_value
+from server import values
 from server.apis.native.resources import TASK_WORDS, attempt_message, log_message, priority_word, task_message
 from server.core.queue.creation import NewTask
 from server.core.queue.retry_policy import RetryPolicy
@@ -80,7 +80,7 @@ def new_task(request: task_service_pb2.CreateTaskRequest) -> NewTask:
         agent_type=request.agent_type,
         capabilities=request.capabilities,
         type=request.type,
-        input=from_value(request.input) if request.HasField("input") else {},
+        input=request.input or values.NULL if request.HasField("input") else values.EMPTY_OBJECT,
         priority=Priority.MEDIUM if priority is None else Priority(priority),
         timeout_seconds=request.timeout_seconds if request.HasField("timeout_seconds") else None,
         retry=_retry(request.retry) if request.HasField("retry") else None,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 
-from orchestrator.v1 import worker_pb2, worker_service_pb2
-from orchestrator.v1.worker_pb2 import LeaseRef, WorkRequest, WorkResponse
-from orchestrator.v1.worker_pb2 import Worker as WorkerMessage
+from orchestrator.wire.v1 import worker_pb2, worker_service_pb2
+from orchestrator.wire.v1.worker_pb2 import LeaseRef, WorkRequest, WorkResponse
+from orchestrator.wire.v1.worker_pb2 import Worker as WorkerMessage
 
-from server.apikit.projection import from_value, project, timestamp
+from server import values
+from server.apikit.projection import project, timestamp
 from server.apis.native.resources import TASK_STATUS, task_message
 from server.core.queue.fencing import Finish
 from server.core.shared.call_context import Call
@@ -132,7 +133,9 @@ async def _listen(connection: WorkerConnection, requests: AsyncIterator[WorkRequ
 async def _take(connection: WorkerConnection, request: WorkRequest) -> None:
     kind = request.WhichOneof("message")
     if kind == "complete":
-        await connection.end(Finish(*_name(request.complete.lease), completed(from_value(request.complete.output))))
+        await connection.end(
+            Finish(*_name(request.complete.lease), await completed(request.complete.output or values.NULL))
+        )
     elif kind == "heartbeat":
         beat = request.heartbeat
         cpu = beat.cpu_usage if beat.HasField("cpu_usage") else None

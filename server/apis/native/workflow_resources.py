@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from orchestrator.v1.task_pb2 import RetryPolicy, TaskError
-from orchestrator.v1.workflow_pb2 import Workflow as WorkflowMessage
-from orchestrator.v1.workflow_pb2 import WorkflowRun as RunMessage
-from orchestrator.v1.workflow_pb2 import (
+from orchestrator.wire.v1.task_pb2 import RetryPolicy, TaskError
+from orchestrator.wire.v1.workflow_pb2 import Workflow as WorkflowMessage
+from orchestrator.wire.v1.workflow_pb2 import WorkflowRun as RunMessage
+from orchestrator.wire.v1.workflow_pb2 import (
     WorkflowRunStatus,
     WorkflowRunStep,
     WorkflowStatus,
@@ -17,9 +17,10 @@ from orchestrator.v1.workflow_pb2 import (
     WorkflowStepStatus,
 )
 
-from server.apikit.projection import from_value, project, timestamp, to_value, value_of
+from server import values
+from server.apikit.projection import project, timestamp
 from server.core.workflows.runs import RunStep
-from server.core.workflows.step_spec import Step
+from server.core.workflows.step_spec import Step, steps_in
 from server.model import Workflow, WorkflowRun
 
 STATUS = {name.removeprefix("WORKFLOW_STATUS_").lower(): number for name, number in WorkflowStatus.items()}
@@ -38,7 +39,7 @@ def workflow_message(workflow: Workflow) -> WorkflowMessage:
         WorkflowMessage,
         id=f"workflow_{workflow.id}",
         status=STATUS[workflow.status],
-        steps=[_step_message(step) for step in json.loads(workflow.steps or "[]")],
+        steps=[_step_message(step) for step in steps_in(workflow.steps or "[]")],
     )
 
 
@@ -51,9 +52,9 @@ def run_message(run: WorkflowRun, steps: Sequence[RunStep] = ()) -> RunMessage:
         workflow_id=f"workflow_{run.workflow_id}",
         status=RUN_STATUS[run.status],
         priority=run.priority + 1,
-        parameters=value_of(run.parameters or None),
+        parameters=run.parameters or None,
         steps=[_run_step_message(step) for step in steps],
-        output=value_of(run.output),
+        output=run.output,
     )
 
 
@@ -64,7 +65,7 @@ def step_of(message: WorkflowStep) -> Step:
     if message.HasField("order"):
         step["order"] = message.order
     if message.HasField("input"):
-        step["input"] = from_value(message.input)
+        step["input"] = message.input or values.NULL
     if message.HasField("timeout_seconds"):
         step["timeout_seconds"] = message.timeout_seconds
     if message.HasField("retry"):
@@ -78,7 +79,7 @@ def _step_message(step: Mapping[str, Any]) -> WorkflowStep:
     plain = {name: value for name, value in step.items() if name not in ("input", "retry")}
     return WorkflowStep(
         **plain,
-        input=to_value(step["input"]) if "input" in step else None,
+        input=step.get("input"),
         retry=RetryPolicy(**step["retry"]) if "retry" in step else None,
     )
 
@@ -92,7 +93,7 @@ def _run_step_message(each: RunStep) -> WorkflowRunStep:
     message.task_id = f"task_{task.id}"
     message.attempts = task.attempt
     if task.output is not None:
-        message.output.CopyFrom(to_value(json.loads(task.output)))
+        message.output = task.output
     if task.error:
         message.error.CopyFrom(TaskError(**json.loads(task.error)))
     if task.started_at is not None:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
 
-from google.protobuf.struct_pb2 import Value
-from orchestrator.v1 import workflow_service_pb2 as pb
-from orchestrator.v1.workflow_pb2 import Workflow as WorkflowMessage
-from orchestrator.v1.workflow_pb2 import WorkflowRun as RunMessage
+from orchestrator.wire.v1 import workflow_service_pb2 as pb
+from orchestrator.wire.v1.workflow_pb2 import Workflow as WorkflowMessage
+from orchestrator.wire.v1.workflow_pb2 import WorkflowRun as RunMessage
 
-from server.apikit.projection import from_value
+from server import values
 from server.apis.native.workflow_resources import RUN_WORDS, WORDS, run_message, step_of, workflow_message
 from server.core.shared.call_context import Call
 from server.core.workflows.definitions import WorkflowDefinitions
 from server.core.workflows.runs import WorkflowRuns
-from server.errors import InvalidRequest
 from server.model import Priority, WorkflowRun, WorkflowStatus
 
 PAGE_SIZE = 20
@@ -70,7 +67,7 @@ class WorkflowServicer:
         run = await self._workflows.execute(
             call,
             request.id,
-            parameters=_object(request.parameters) if request.HasField("parameters") else {},
+            parameters=request.parameters if request.HasField("parameters") else values.EMPTY_OBJECT,
             priority=Priority(request.priority - 1) if request.priority else Priority.MEDIUM,
         )
         return await self._answer(run)
@@ -100,10 +97,3 @@ class WorkflowServicer:
 
     async def _answer(self, run: WorkflowRun) -> RunMessage:
         return run_message(run, await self._runs.steps_of(run))
-
-
-def _object(value: Value) -> dict[str, Any]:
-    if value.WhichOneof("kind") != "struct_value":
-        raise InvalidRequest("parameters", "must be an object")
-    plain: dict[str, Any] = from_value(value)
-    return plain

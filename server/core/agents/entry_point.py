@@ -84,24 +84,24 @@ def bind_problem(entry: Entry, keys: Collection[str] | None) -> str | None:
     return "; ".join([*parts, takes]) if parts else None
 
 
-def arguments(entry: Entry, value: object) -> tuple[str, object]:
-    """How to call the entry with this input: the style that applies and what it applies to.
+def style_of_call(entry: Entry, value: Mapping[str, object] | None) -> str:
+    """How to call the entry with this input, an object, of whose values only which are objects counts, or None.
 
-    ("none", None), ("keywords", an object), ("whole", any value) or ("sole", an object with one key).
+    "none", "keywords" (an object), "whole" (any value) or "sole" (an object with one key).
     Raises ValueError with the text of `bind_problem` where the input cannot bind.
     """
-    problem = bind_problem(entry, value.keys() if isinstance(value, Mapping) else None)
+    problem = bind_problem(entry, value.keys() if value is not None else None)
     if problem:
         raise ValueError(problem)
     if entry.style == "none":
-        return "none", None
-    if not isinstance(value, Mapping):
-        return "whole", value
+        return "none"
+    if value is None:
+        return "whole"
     if entry.style == "keywords" or _binds_by_name(entry, value):
-        return "keywords", value
+        return "keywords"
     if entry.style == "sole" and not value:
-        return "none", None  # nothing was given, and the parameter has a default
-    return entry.style, value
+        return "none"  # nothing was given, and the parameter has a default
+    return entry.style
 
 
 def signature(entry: Entry) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from sqlalchemy import bindparam, select
 
+from server import values
 from server.core.agents.presence import LOCK_AGENT
 from server.core.queue.claims import INSTALLATION
 from server.core.queue.holds import fail_waiting, hold, unhold
@@ -65,7 +67,7 @@ async def plan_installation(transaction: Transaction, agent: Agent) -> None:
         kind=TaskKind.INSTALLATION.value,
         runtime=INSTALLATION,
         agent_id=agent.id,
-        input=agent.requirements,
+        input=values.encode(json.loads(agent.requirements)),
         timeout_seconds=float(INSTALL_SECONDS),
         ready_at=transaction.now,
         rank=transaction.now,

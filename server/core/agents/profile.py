@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from server.core.shared.json_limits import problem_in
+from server.core.shared.free_form import check_object
 from server.errors import InvalidRequest
 
 MAX_SKILLS = 32
@@ -22,13 +22,13 @@ class AgentProfile:
     type: str | None = None
     capabilities: Sequence[str] | None = None
     environment: str | None = None
-    # Settings that only the agent itself reads.
-    configuration: Mapping[str, Any] | None = None
+    # Settings that only the agent itself reads, an object.
+    configuration: bytes | None = None
     max_concurrent_tasks: int | None = None
     timeout_seconds: float | None = None
     retry_attempts: int | None = None
 
-    def columns(self) -> dict[str, Any]:
+    async def columns(self) -> dict[str, Any]:
         """The columns that are given. Raises InvalidRequest."""
         if self.type is not None and not self.type.strip():
             raise InvalidRequest("type", "must not be empty")
@@ -39,11 +39,7 @@ class AgentProfile:
                 raise InvalidRequest("capabilities", f"must be at most {MAX_SKILLS} words of 1 to 100 characters")
             given["capabilities"] = json.dumps(words, separators=(",", ":"))
         if self.configuration is not None:
-            problem = problem_in(self.configuration, "configuration")
-            text = json.dumps(self.configuration, separators=(",", ":"))
-            if problem is not None or len(text) > MAX_CONFIGURATION_BYTES:
-                raise InvalidRequest("configuration", problem or f"is larger than {MAX_CONFIGURATION_BYTES} bytes")
-            given["configuration"] = text
+            await check_object(self.configuration, "configuration", MAX_CONFIGURATION_BYTES)
         for name, (least, most) in _BOUNDS.items():
             if name in given and not least <= given[name] <= most:
                 raise InvalidRequest(f"configuration.{name}", f"must be from {least:g} to {most:g}")

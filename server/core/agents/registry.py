@@ -63,7 +63,7 @@ class AgentRegistry:
     ) -> Agent:
         """Deploys code. Raises InvalidRequest for code or requirements that cannot work, SandboxUnavailable."""
         self.check_sandbox()
-        columns = profile.columns()
+        columns = await profile.columns()
         entry = await entry_text(code, entry_function)
         required = requirements_text(requirements)
         at_once = required == "[]"
@@ -93,7 +93,7 @@ class AgentRegistry:
 
     async def register(self, call: Call, *, name: str, description: str = "", profile: AgentProfile) -> Agent:
         """A new external agent, initializing until a worker comes. Raises InvalidRequest."""
-        columns = {"timeout_seconds": EXTERNAL_TIMEOUT_SECONDS, **profile.columns()}
+        columns = {"timeout_seconds": EXTERNAL_TIMEOUT_SECONDS, **await profile.columns()}
         if "type" not in columns:
             raise InvalidRequest("type", "required field missing")
 
@@ -153,7 +153,7 @@ class AgentRegistry:
         disabled: bool | None = None,
     ) -> Agent:
         """Changes what is not None. Raises NotFound, VersionMismatch, and what `create` raises."""
-        given: dict[str, Any] = {"name": name, "description": description, "code": code, **profile.columns()}
+        given: dict[str, Any] = {"name": name, "description": description, "code": code, **await profile.columns()}
         if requirements is not None:
             given["requirements"] = requirements_text(requirements)
         if code is not None or entry_function is not None:

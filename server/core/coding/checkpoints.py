@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import bindparam, delete, select
 
 from server.core.sessions.lifecycle import SESSIONS, lock_open
 from server.core.shared.call_context import Call
-from server.core.shared.json_limits import problem_in
+from server.core.shared.free_form import check_object
 from server.core.shared.resource import Resource, change
-from server.errors import InvalidRequest
 from server.model import Checkpoint, new_id
 from server.store.database import Database
 from server.store.statement import Statement
@@ -43,12 +40,9 @@ class Checkpoints:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def keep(self, call: Call, identifier: str, name: str, data: Mapping[str, Any]) -> Checkpoint:
+    async def keep(self, call: Call, identifier: str, name: str, data: bytes) -> Checkpoint:
         """Keeps where a session stands. Raises Conflict where it has ended."""
-        problem = problem_in(data, "data")
-        text = json.dumps(data, separators=(",", ":"))
-        if problem is not None or len(text) > MAX_CHECKPOINT_BYTES:
-            raise InvalidRequest("data", problem or f"is larger than {MAX_CHECKPOINT_BYTES} bytes")
+        await check_object(data, "data", MAX_CHECKPOINT_BYTES)
 
         async def make(transaction: Transaction) -> Checkpoint:
             session = await lock_open(transaction, call, identifier)
@@ -59,7 +53,7 @@ class Checkpoints:
                 session_id=session.id,
                 number=number,
                 name=name,
-                data=text,
+                data=data,
                 created_at=transaction.now,
             )
             await transaction.insert(checkpoint)

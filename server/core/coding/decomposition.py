@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from server.core.queue.creation import NewTask, create_task, json_text
+from server import values
+from server.core.queue.creation import NewTask, create_task
 from server.core.sessions import lifecycle
 from server.core.shared.call_context import Call
 from server.core.shared.resource import change
@@ -80,15 +81,15 @@ def find_template(name: str) -> Template:
     return template
 
 
-def task_input(new: NewTask) -> str:
-    """What whoever does a coding task is given, as JSON."""
+def task_input(new: NewTask) -> bytes:
+    """What whoever does a coding task is given."""
     said = {
         "title": new.title,
         "description": new.description,
         "complexity": new.complexity,
         "required_capabilities": list(new.capabilities),
     }
-    return json_text(said, "description")
+    return values.encode(said)
 
 
 async def take_apart(
@@ -111,11 +112,11 @@ async def take_apart(
     made: dict[str, Task] = {}
     for part in template.parts:
         new = _new_task(task, part)
+        new = replace(new, input=task_input(new))
         made[part.key] = await create_task(
             transaction,
             call.organization_id,
             new,
-            task_input(new),
             agent=None,
             session_id=task.session_id,
             depends_on=[made[key].id for key in part.depends_on],

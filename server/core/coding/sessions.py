@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import bindparam, func, select, update
 
 from server.core.identity.organizations import LOCK_ORGANIZATION
-from server.core.queue.creation import json_text
 from server.core.sessions.lifecycle import SECOND, SESSIONS, end_session, stop_clock
 from server.core.shared.call_context import Call
+from server.core.shared.free_form import check_value
 from server.core.shared.ids import parse_filter
 from server.core.shared.resource import change
 from server.errors import Conflict, InvalidRequest
@@ -161,9 +161,10 @@ class CodingSessions:
         """Ends a session as failed and cancels its open tasks. Raises Conflict."""
         return await self._end(call, identifier, SessionStatus.FAILED, error=error)
 
-    async def complete(self, call: Call, identifier: str, result: object = None) -> Session:
+    async def complete(self, call: Call, identifier: str, result: bytes | None = None) -> Session:
         """Ends a session whose tasks have all ended. Raises Conflict, which names those that have not."""
-        text = json_text(result, "result") if result is not None else None
+        if result is not None:
+            await check_value(result, "result")
 
         async def move(transaction: Transaction, session: Session) -> Session:
             session.check_move(SessionStatus.COMPLETED, BY_HAND)
@@ -177,7 +178,7 @@ class CodingSessions:
                     reason="TASKS_OPEN",
                     details={"open": number, "tasks": [row[0] for row in still_open]},
                 )
-            return await end_session(transaction, session, SessionStatus.COMPLETED, result=text)
+            return await end_session(transaction, session, SessionStatus.COMPLETED, result=result)
 
         return await SESSIONS.once(self._database, call, identifier, move)
 

@@ -11,7 +11,7 @@ from server.core.coding.assignments import NoMove, check_single, nobody
 from server.core.coding.decomposition import MAX_PARTS, find_template, take_apart, task_input
 from server.core.queue.cancellation import request_cancel
 from server.core.queue.completion import Result, conclude
-from server.core.queue.creation import MAX_DEPENDENCIES, NewTask, create_task, json_text
+from server.core.queue.creation import MAX_DEPENDENCIES, NewTask, create_task
 from server.core.queue.fencing import stale_lease
 from server.core.queue.lease_service import release
 from server.core.queue.routing.matching import any_active_with
@@ -20,6 +20,7 @@ from server.core.queue.subtasks import count_subtasks
 from server.core.sessions import lifecycle
 from server.core.shared import idempotency
 from server.core.shared.call_context import Call
+from server.core.shared.free_form import check_value
 from server.core.shared.ids import parse_filter
 from server.core.shared.resource import check_version
 from server.model import Dependency, Session, SessionKind, Task, TaskStatus
@@ -57,8 +58,8 @@ class CodingTasks:
         else:
             new = replace(new, by_hand=True)
         new = replace(new, timeout_seconds=TIMEOUT_SECONDS)
-        new.check()
-        text = task_input(new)
+        new = replace(new, input=task_input(new), input_field="description")
+        await new.check()
         waits = [parse_filter("dependencies", "task", each) for each in new.depends_on]
 
         async def make(transaction: Transaction) -> Task:
@@ -72,7 +73,6 @@ class CodingTasks:
                 transaction,
                 call.organization_id,
                 new,
-                text,
                 agent=None,
                 session_id=session.id,
                 depends_on=waits,
@@ -156,6 +156,7 @@ class CodingTasks:
         return depth
 
 
-def achieved(value: object, *, tokens_used: int | None = None) -> Result:
+async def achieved(value: bytes, *, tokens_used: int | None = None) -> Result:
     """What a task completes with. Raises InvalidRequest where that cannot be kept."""
-    return Result(status=TaskStatus.COMPLETED, output=json_text(value, "result"), tokens_used=tokens_used)
+    await check_value(value, "result")
+    return Result(status=TaskStatus.COMPLETED, output=value, tokens_used=tokens_used)

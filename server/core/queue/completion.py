@@ -33,10 +33,10 @@ _COUNT = Statement[Any](
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """How an attempt ended. `output` and `error` are JSON texts."""
+    """How an attempt ended. `output` is a value (server.values), `error` a JSON text."""
 
     status: TaskStatus
-    output: str | None = None
+    output: bytes | None = None
     error: str | None = None
     stdout: str = ""
     stderr: str = ""

@@ -9,18 +9,18 @@ from typing import Any
 
 from sqlalchemy import bindparam, select
 
+from server import values
 from server.core.queue import schedule
 from server.core.queue.retry_policy import RetryPolicy
 from server.core.queue.routing.admission import admission
 from server.core.queue.routing.matching import any_of_type, any_with_skill
 from server.core.queue.session_counters import count_in_session
-from server.core.shared.json_limits import problem_in
+from server.core.shared.free_form import check_value
 from server.errors import Conflict, InvalidRequest, NotFound
 from server.model import Agent, AgentRuntime, AgentStatus, Dependency, Priority, Task, TaskKind, TaskStatus, new_id
 from server.store.statement import Statement
 from server.store.transaction import Transaction
 
-MAX_INPUT_BYTES = 1 << 20
 MAX_DEPENDENCIES = 100
 MAX_TIMEOUT_SECONDS = 86_400.0
 
@@ -46,7 +46,7 @@ class NewTask:
     agent_type: str = ""
     capabilities: Sequence[str] = ()
     type: str = ""
-    input: object = None
+    input: bytes = values.EMPTY_OBJECT
     priority: Priority = Priority.MEDIUM
     # None for the agent's.
     timeout_seconds: float | None = None
@@ -73,8 +73,8 @@ class NewTask:
     # The field that callers of this API know the input by.
     input_field: str = field(default="input")
 
-    def check(self) -> str:
-        """Raises InvalidRequest where it could never be; returns the input as JSON."""
+    async def check(self) -> None:
+        """Raises InvalidRequest where it could never be."""
         if not (self.agent_id or self.agent_type or self.type or self.by_hand):
             raise InvalidRequest("agent_id", "name an agent, or the type of task or agent to find one by")
         if self.timeout_seconds is not None and not 0 < self.timeout_seconds <= MAX_TIMEOUT_SECONDS:
@@ -83,25 +83,13 @@ class NewTask:
             raise InvalidRequest("depends_on", f"must name at most {MAX_DEPENDENCIES} tasks")
         if self.retry is not None:
             self.retry.check()
-        return json_text(self.input, self.input_field)
-
-
-def json_text(value: object, field: str) -> str:
-    """A value as compact JSON. Raises InvalidRequest where it is too large or cannot travel."""
-    problem = problem_in(value, field)
-    if problem is not None:
-        raise InvalidRequest(field, problem)
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    if len(text) > MAX_INPUT_BYTES // 4 and len(text.encode("utf-8", "surrogatepass")) > MAX_INPUT_BYTES:
-        raise InvalidRequest(field, f"is larger than {MAX_INPUT_BYTES} bytes as JSON")
-    return text
+        await check_value(self.input, self.input_field)
 
 
 async def create_task(
     transaction: Transaction,
     organization: str,
     new: NewTask,
-    text: str,
     *,
     agent: Agent | None,
     session_id: str | None = None,
@@ -109,7 +97,9 @@ async def create_task(
     paused: bool = False,
     has_dependents: bool = False,
 ) -> Task:
-    """Inserts the task and its event; `depends_on` are digits. Raises Conflict, InvalidRequest, NotFound.
+    """Inserts a task that has been checked, and its event; `depends_on` are digits.
+
+    Raises Conflict, InvalidRequest, NotFound.
 
     `paused` where its session does not run now, `has_dependents` where the caller makes some wait for it.
     """
@@ -133,7 +123,7 @@ async def create_task(
         workflow_run_id=new.workflow_run_id,
         step_id=new.step_id,
         priority=int(new.priority),
-        input=text,
+        input=new.input,
         timeout_seconds=new.timeout_seconds or (agent.timeout_seconds if agent is not None else 0.0),
         retry=new.retry.text() if new.retry is not None else None,
         schedule=json.dumps(plan.written, separators=(",", ":")) if plan.written is not None else None,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
+from server import values
 from server.core.agents.entry_point import Entry, bind_problem
 from server.core.agents.registry import AGENTS, AgentRegistry
 from server.core.queue.cancellation import request_cancel
@@ -38,10 +39,10 @@ class TaskCommands:
         Raises NotFound for the agent, the session or a dependency, InvalidRequest where something of it cannot be,
         Conflict where the agent cannot work or the session takes no more, SandboxUnavailable.
         """
-        text = new.check()
+        await new.check()
 
         async def make(transaction: Transaction) -> Task:
-            return await self._make(transaction, call, new, text, {})
+            return await self._make(transaction, call, new, {})
 
         return await TASKS.create(self._database, call, make)
 
@@ -49,7 +50,8 @@ class TaskCommands:
         """New tasks, all of them or none. `depends_on` may name the keys of others. Raises as `create` does."""
         if not 0 < len(news) <= MAX_BATCH:
             raise InvalidRequest("tasks", f"must be 1 to {MAX_BATCH} tasks")
-        texts = [new.check() for new in news]
+        for new in news:
+            await new.check()
         order = _in_order(news)
 
         async def body(transaction: Transaction) -> list[Task]:
@@ -61,7 +63,7 @@ class TaskCommands:
             for index in order:
                 new = news[index]
                 waits = [by_key.get(each, each) for each in new.depends_on]
-                made[index] = await self._make(transaction, call, replace(new, depends_on=waits), texts[index], cache)
+                made[index] = await self._make(transaction, call, replace(new, depends_on=waits), cache)
                 if new.key:
                     by_key[new.key] = made[index].id
             answer = [made[index] for index in range(len(news))]
@@ -71,9 +73,7 @@ class TaskCommands:
 
         return await self._database.write(body)
 
-    async def _make(
-        self, transaction: Transaction, call: Call, new: NewTask, text: str, cache: dict[str, Agent]
-    ) -> Task:
+    async def _make(self, transaction: Transaction, call: Call, new: NewTask, cache: dict[str, Agent]) -> Task:
         agent = None
         if new.agent_id:
             agent = cache.get(new.agent_id)
@@ -88,7 +88,6 @@ class TaskCommands:
             transaction,
             call.organization_id,
             new,
-            text,
             agent=agent,
             session_id=session.id if session is not None else None,
             depends_on=waits,
@@ -160,7 +159,7 @@ def _in_order(news: Sequence[NewTask]) -> list[int]:
     return order
 
 
-def _check_input(agent: Agent, value: object, field: str) -> None:
-    problem = bind_problem(Entry.from_json(agent.entry), value.keys() if isinstance(value, Mapping) else None)
+def _check_input(agent: Agent, value: bytes, field: str) -> None:
+    problem = bind_problem(Entry.from_json(agent.entry), values.outline(value))
     if problem is not None:
         raise InvalidRequest(field, problem)

@@ -88,7 +88,7 @@ class AgentHeartbeats:
     async def _register(self, call: Call, name: str, profile: AgentProfile, *, token: bool) -> tuple[Agent, str]:
         if not name.strip():
             raise InvalidRequest("name", "must not be blank")
-        columns = {"timeout_seconds": TASK_SECONDS, **profile.columns()}
+        columns = {"timeout_seconds": TASK_SECONDS, **await profile.columns()}
 
         async def body(transaction: Transaction) -> tuple[Agent, str]:
             if (known := await idempotency.done(transaction, call)) is not None:

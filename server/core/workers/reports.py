@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, func, select
 
+from server import values
 from server.core.queue.completion import Result, failure
 from server.core.queue.fencing import Finish, StaleLease, shown_holder, stale_lease
 from server.core.queue.lease_service import LeaseService, release
 from server.core.queue.rows import LOCK
-from server.core.shared.json_limits import problem_in
 from server.core.shared.resource import change
 from server.errors import Conflict, InvalidRequest, NotFound
 from server.model import Task, TaskLog, TaskStatus, Worker
@@ -25,7 +25,6 @@ KEPT_LOGS = 1000
 MAX_LOG_CHARACTERS = 8192
 MAX_TYPE_CHARACTERS = 200
 MAX_TRACEBACK_CHARACTERS = 64 << 10
-MAX_OUTPUT_BYTES = 1 << 20
 LEVELS = ("debug", "info", "warning", "error")
 
 _tasks = Task.table().c
@@ -66,15 +65,13 @@ class Note:
     lines: list[LogLine] = field(default_factory=list)
 
 
-def completed(output: Any, *, tokens_used: int | None = None) -> Result:
+async def completed(output: bytes, *, tokens_used: int | None = None) -> Result:
     """The result of a worker that has one; where that cannot be kept, the failure that this is."""
-    problem = problem_in(output, "output")
+    problem = await values.problem_in(output, "output")
     if problem is not None:
-        return failure("OutputNotJSON", problem, retryable=False)
-    text = json.dumps(output, separators=(",", ":"))
-    if len(text) > MAX_OUTPUT_BYTES:
-        return failure("OutputTooLarge", f"the output is larger than {MAX_OUTPUT_BYTES} bytes", retryable=False)
-    return Result(status=TaskStatus.COMPLETED, output=text, tokens_used=tokens_used)
+        type = "OutputTooLarge" if len(output) > values.MAX_BYTES else "OutputNotJSON"
+        return failure(type, problem if problem.startswith("output") else f"the output {problem}", retryable=False)
+    return Result(status=TaskStatus.COMPLETED, output=output, tokens_used=tokens_used)
 
 
 def failed(

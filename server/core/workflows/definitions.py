@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import bindparam, func, select
 
-from server.core.queue.creation import json_text
 from server.core.shared.call_context import Call
 from server.core.shared.count_cache import CountCache
+from server.core.shared.free_form import check_object
 from server.core.shared.pagination import Listing, Page
 from server.core.shared.resource import Resource, change
 from server.core.workflows import progression, runs
-from server.core.workflows.step_spec import Step, check_parameters, checked_steps
+from server.core.workflows.step_spec import check_parameters, checked_steps, steps_in, steps_text
 from server.errors import Conflict
 from server.model import Priority, Workflow, WorkflowRun, WorkflowStatus, new_id
 from server.store.database import Database
@@ -50,7 +49,7 @@ class WorkflowDefinitions:
         status: WorkflowStatus = WorkflowStatus.ACTIVE,
     ) -> Workflow:
         """A new workflow. Its agents need not be there yet. Raises InvalidRequest."""
-        text = _steps_text(steps)
+        text = steps_text(await checked_steps(steps))
 
         async def make(transaction: Transaction) -> Workflow:
             now = transaction.now
@@ -98,7 +97,7 @@ class WorkflowDefinitions:
         given = {
             "name": name,
             "description": description,
-            "steps": _steps_text(steps) if steps is not None else None,
+            "steps": steps_text(await checked_steps(steps)) if steps is not None else None,
             "status": status.value if status is not None else None,
         }
         changes = {column: value for column, value in given.items() if value is not None}
@@ -132,7 +131,7 @@ class WorkflowDefinitions:
         call: Call,
         identifier: str,
         *,
-        parameters: Mapping[str, Any],
+        parameters: bytes,
         priority: Priority = Priority.MEDIUM,
     ) -> WorkflowRun:
         """A new run, whose first steps are tasks already.
@@ -140,22 +139,22 @@ class WorkflowDefinitions:
         Raises NotFound, Conflict where the workflow is inactive, InvalidRequest where a step needs a parameter that is
         not given, or an agent of a type that does not exist.
         """
-        text = json_text(dict(parameters), "parameters")
+        await check_object(parameters, "parameters")
 
         async def make(transaction: Transaction) -> WorkflowRun:
             # Any number may execute a workflow at once, and meanwhile nobody changes or deletes it.
             workflow = await WORKFLOWS.lock(transaction, call, identifier, shared=True)
             if workflow.status != WorkflowStatus.ACTIVE:
                 raise Conflict("the workflow is inactive", reason="WORKFLOW_INACTIVE")
-            steps: list[Step] = json.loads(workflow.steps)
-            check_parameters(steps, parameters)
+            steps = steps_in(workflow.steps)
+            await check_parameters(steps, parameters)
             await runs.check_agents(transaction, call, steps)
             run = WorkflowRun.new(
                 id=new_id(),
                 organization_id=call.organization_id,
                 workflow_id=workflow.id,
                 priority=int(priority),
-                parameters=text,
+                parameters=parameters,
                 steps=workflow.steps,
                 current_order=min(step["order"] for step in steps),
                 created_at=transaction.now,
@@ -166,7 +165,3 @@ class WorkflowDefinitions:
             return await progression.begin(transaction, run, {})
 
         return await runs.RUNS.create(self._database, call, make)
-
-
-def _steps_text(steps: Sequence[Mapping[str, Any]]) -> str:
-    return json.dumps(checked_steps(steps), separators=(",", ":"), ensure_ascii=False)

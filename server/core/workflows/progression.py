@@ -13,24 +13,28 @@ from typing import Any
 
 from sqlalchemy import ARRAY, String, bindparam, func, select, text
 
+from server import values
 from server.core.queue import creation
 from server.core.queue.cancellation import request_cancel
 from server.core.queue.retry_policy import RetryPolicy
 from server.core.shared.resource import change
 from server.core.workflows.expressions import MAX_FILLED, FilledTooLarge, filled
-from server.core.workflows.step_spec import Step, steps_named
+from server.core.workflows.step_spec import Step, steps_in, steps_named
 from server.errors import ServiceError
 from server.model import Priority, RunStatus, Task, TaskStatus, WorkflowRun
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
+from server.values import Value
 
 SWEEP = 50
-MAX_OUTPUT = 1 << 20
-# How many characters of outputs are read for the templates of one step, and for those of one order together. Reading
-# takes up to a quarter of a second a MiB, and what has been read takes many times its length in memory.
+MAX_OUTPUT = values.MAX_BYTES
+# How many bytes of outputs are read for the templates of one step, and for those of one order together. What has been
+# read takes many times its length in memory.
 MAX_READ = 4 << 20
 MAX_READ_TOGETHER = 32 << 20
+# How many bytes the inputs of the steps of one order may have, which are written in one transaction.
+MAX_MADE_TOGETHER = 16 << 20
 MAX_ERROR = 2000
 
 _runs = WorkflowRun.table().c
@@ -85,7 +89,7 @@ async def advance(transaction: Transaction, task: Task) -> None:
 
 async def proceed(transaction: Transaction, run: WorkflowRun, states: Mapping[str, State]) -> WorkflowRun:
     """Where every step of the current order has completed, begins the next order, or completes the run."""
-    steps: list[Step] = json.loads(run.steps)
+    steps = steps_in(run.steps)
     done = {name for name, (_, status) in states.items() if status == TaskStatus.COMPLETED}
     current = [step["id"] for step in steps if step["order"] == run.current_order]
     if not done.issuperset(current):
@@ -108,7 +112,7 @@ async def resume(transaction: Transaction, run: WorkflowRun) -> WorkflowRun:
 
 async def begin(transaction: Transaction, run: WorkflowRun, states: Mapping[str, State]) -> WorkflowRun:
     """Makes tasks for the steps of the current order that have not completed, or fails the run where one cannot be."""
-    steps: list[Step] = json.loads(run.steps)
+    steps = steps_in(run.steps)
     due = [
         step
         for step in steps
@@ -117,10 +121,14 @@ async def begin(transaction: Transaction, run: WorkflowRun, states: Mapping[str,
     ]
     earlier = [step["id"] for step in steps if step["order"] < run.current_order]
     outputs = _Outputs(transaction, states)
-    parameters = json.loads(run.parameters)
+    parameters, made = values.Value.FromString(run.parameters), 0
     for step in due:
         try:
-            await _make(transaction, run, step, await _input(step, parameters, outputs, earlier))
+            value = await _input(step, parameters, outputs, earlier)
+            made += len(value)
+            if made > MAX_MADE_TOGETHER:
+                raise FilledTooLarge(f"the steps of its order are given more than {MAX_MADE_TOGETHER} bytes together")
+            await _make(transaction, run, step, value)
         except ServiceError as error:
             # Nothing of this step has been written: what can be refused is refused before the first row.
             message = f"step {step['id']} could not begin: {error.message}"
@@ -130,7 +138,7 @@ async def begin(transaction: Transaction, run: WorkflowRun, states: Mapping[str,
     return run
 
 
-async def _input(step: Step, parameters: Mapping[str, Any], outputs: _Outputs, earlier: Sequence[str]) -> Any:
+async def _input(step: Step, parameters: Value, outputs: _Outputs, earlier: Sequence[str]) -> bytes:
     if "input" in step:
         named = steps_named(step["input"])
         read = await outputs.read([name for name in earlier if name in named], MAX_READ)
@@ -138,12 +146,11 @@ async def _input(step: Step, parameters: Mapping[str, Any], outputs: _Outputs, e
             step["input"],
             {"parameters": parameters, "steps": {name: {"output": value} for name, value in read.items()}},
         )
-    if not earlier:
-        return parameters
-    return {**parameters, "inputs": await outputs.read(earlier, MAX_FILLED)}
+    given = parameters.SerializeToString()
+    return values.merged(given, {"inputs": await outputs.whole(earlier, MAX_FILLED)}) if earlier else given
 
 
-async def _make(transaction: Transaction, run: WorkflowRun, step: Step, value: Any) -> None:
+async def _make(transaction: Transaction, run: WorkflowRun, step: Step, value: bytes) -> None:
     new = creation.NewTask(
         agent_type=step["agent_type"],
         type=step["agent_type"],
@@ -155,11 +162,12 @@ async def _make(transaction: Transaction, run: WorkflowRun, step: Step, value: A
         workflow_run_id=run.id,
         step_id=step["id"],
     )
-    await creation.create_task(transaction, run.organization_id, new, new.check(), agent=None)
+    await new.check()
+    await creation.create_task(transaction, run.organization_id, new, agent=None)
 
 
 async def finish(
-    transaction: Transaction, run: WorkflowRun, status: RunStatus, message: str, output: str | None = None
+    transaction: Transaction, run: WorkflowRun, status: RunStatus, message: str, output: bytes | None = None
 ) -> WorkflowRun:
     """Ends a run, and cancels what is left of it."""
     ended = await change(
@@ -206,34 +214,33 @@ class _Outputs:
         self._states = states
         self._lengths: dict[str, int] = {}
         # What was asked for last, and how much has been parsed in all.
-        self._parsed: dict[str, Any] = {}
+        self._parsed: dict[str, Value] = {}
         self._read = 0
 
-    async def together(self, names: Sequence[str]) -> str | None:
-        """The outputs of these steps as one JSON object by their names; None where that is too long to keep."""
+    async def together(self, names: Sequence[str]) -> bytes | None:
+        """The outputs of these steps as one object by their names; None where that is too long to keep."""
         if await self._measure(names) > MAX_OUTPUT:
             return None
-        parts = [f"{json.dumps(name)}:{await self._text(name)}" for name in names]
-        output = "{" + ",".join(parts) + "}"
+        output = values.object_of({name: await self._output(name) for name in names})
         return output if len(output) <= MAX_OUTPUT else None
 
-    async def read(self, names: Sequence[str], most: int) -> dict[str, Any]:
-        """The outputs of these steps by their names. Raises FilledTooLarge."""
-        length = await self._measure(names)
-        if length > most:
-            raise FilledTooLarge(
-                f"the outputs of earlier steps that it needs have {length} characters, and at most {most} are read; "
-                "name fewer of them in its input, or let those steps give less"
-            )
+    async def whole(self, names: Sequence[str], most: int) -> bytes:
+        """The same where nothing may be missing. Raises FilledTooLarge."""
+        await self._check_length(names, most)
+        return values.object_of({name: await self._output(name) for name in names})
+
+    async def read(self, names: Sequence[str], most: int) -> dict[str, Value]:
+        """The outputs of these steps by their names, parsed. Raises FilledTooLarge."""
+        await self._check_length(names, most)
         self._forget_all_but(names)
         for name in names:
             if name not in self._parsed:
                 self._read += self._lengths[name]
                 if self._read > MAX_READ_TOGETHER:
                     raise FilledTooLarge(
-                        f"the steps of its order need more than {MAX_READ_TOGETHER} characters of the outputs of others"
+                        f"the steps of its order need more than {MAX_READ_TOGETHER} bytes of the outputs of others"
                     )
-                self._parsed[name] = json.loads(await self._text(name))
+                self._parsed[name] = Value.FromString(await self._output(name))
                 # One at a time: others' turns come between them.
                 await asyncio.sleep(0)
         return {name: self._parsed[name] for name in names}
@@ -253,6 +260,14 @@ class _Outputs:
                 self._lengths[new[task]] = length or 0
         return sum(self._lengths[name] for name in names)
 
-    async def _text(self, name: str) -> str:
+    async def _check_length(self, names: Sequence[str], most: int) -> None:
+        length = await self._measure(names)
+        if length > most:
+            raise FilledTooLarge(
+                f"the outputs of earlier steps that it needs have {length} bytes, and at most {most} are read; "
+                "name fewer of them in its input, or let those steps give less"
+            )
+
+    async def _output(self, name: str) -> bytes:
         row = await self._transaction.one(_OUTPUT, task=self._states[name][0])
-        return row[0] if row is not None and row[0] is not None else "null"
+        return row[0] if row is not None and row[0] is not None else values.NULL

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,7 @@ from server.core.shared.ids import parse_filter, parse_id
 from server.core.shared.pagination import Listing, Page
 from server.core.shared.resource import Resource, change
 from server.core.workflows import progression
-from server.core.workflows.step_spec import Step
+from server.core.workflows.step_spec import Step, steps_in
 from server.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from server.model import RunStatus, Task, Workflow, WorkflowRun
 from server.store.database import Database
@@ -113,12 +112,11 @@ class WorkflowRuns:
         """The steps of a run that `get` has given, in the order in which they were written."""
         newest = {task.step_id: task for task in await self._database.all(_STEP_TASKS, run=run.id)}
         not_begun = "waiting" if run.status == RunStatus.RUNNING else "cancelled"
-        steps: list[Step] = json.loads(run.steps)
         return [
             RunStep(step, newest[step["id"]], newest[step["id"]].status)
             if step["id"] in newest
             else RunStep(step, None, not_begun)
-            for step in steps
+            for step in steps_in(run.steps)
         ]
 
     async def watch(self, call: Call, identifier: str) -> AsyncIterator[tuple[WorkflowRun, list[RunStep]]]:
@@ -205,8 +203,7 @@ async def _check_retry(transaction: Transaction, call: Call, run: WorkflowRun) -
         )
     if await transaction.one(_WORKFLOW, id=run.workflow_id) is None:
         raise Conflict("the workflow has been deleted", reason="WORKFLOW_DELETED")
-    steps: list[Step] = json.loads(run.steps)
-    await check_agents(transaction, call, [step for step in steps if step["order"] >= run.current_order])
+    await check_agents(transaction, call, [step for step in steps_in(run.steps) if step["order"] >= run.current_order])
 
 
 async def check_agents(transaction: Transaction, call: Call, steps: Sequence[Step]) -> None:

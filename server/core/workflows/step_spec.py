@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import itertools
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from server.core.queue.creation import MAX_TIMEOUT_SECONDS, json_text
+from server import values
+from server.core.queue.creation import MAX_TIMEOUT_SECONDS
 from server.core.queue.retry_policy import RetryPolicy
-from server.core.shared.json_limits import problem_in
+from server.core.shared.free_form import check_value
 from server.core.workflows.expressions import ReferenceMissing, looked_up, parts_of, references
 from server.errors import InvalidRequest
 
 MAX_STEPS = 100
 MAX_ORDER = 1_000_000
 MAX_CAPABILITIES = 32
+# Of all steps together, in bytes.
+MAX_INPUTS = values.MAX_BYTES
 Step = dict[str, Any]
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -23,38 +29,64 @@ _KEYS = frozenset({"id", "name", "agent_type", "order", "capabilities", "input",
 _RETRY_KEYS = frozenset({"max_retries", "initial_delay", "multiplier", "max_delay", "jitter"})
 
 
-def checked_steps(steps: Sequence[Mapping[str, Any]]) -> list[Step]:
+async def checked_steps(steps: Sequence[Mapping[str, Any]]) -> list[Step]:
     """The steps with their defaults filled in. Raises InvalidRequest for the field at fault."""
     if not 0 < len(steps) <= MAX_STEPS:
         raise InvalidRequest("steps", f"must be 1 to {MAX_STEPS} steps")
-    known = [_checked(step, index) for index, step in enumerate(steps)]
+    known = [await _checked(step, index) for index, step in enumerate(steps)]
     _give_ids(known)
-    json_text(known, "steps")
+    if sum(len(step.get("input", b"")) for step in known) > MAX_INPUTS:
+        raise InvalidRequest("steps", f"have inputs of more than {MAX_INPUTS} bytes together")
     orders = {step["id"]: step["order"] for step in known}
     for index, step in enumerate(known):
-        for path in references(step.get("input")):
+        try:
+            named = references(step.get("input"))
+        except ValueError as error:
+            raise InvalidRequest(f"steps[{index}].input", f"has expressions, and {error}") from None
+        for path in named:
             _check_reference(f"steps[{index}].input", path, step, orders)
+        await asyncio.sleep(0)
     return known
 
 
-def check_parameters(steps: Sequence[Step], parameters: Mapping[str, Any]) -> None:
+def steps_text(steps: Sequence[Step]) -> str:
+    """Checked steps as a workflow keeps them: JSON, in which inputs are base64."""
+    written = [
+        {**step, "input": base64.b64encode(step["input"]).decode()} if "input" in step else step for step in steps
+    ]
+    return json.dumps(written, separators=(",", ":"), ensure_ascii=False)
+
+
+def steps_in(text: str) -> list[Step]:
+    """The steps that `steps_text` has written."""
+    steps: list[Step] = json.loads(text)
+    for step in steps:
+        if "input" in step:
+            step["input"] = base64.b64decode(step["input"])
+    return steps
+
+
+async def check_parameters(steps: Sequence[Step], parameters: bytes) -> None:
     """Raises InvalidRequest for a parameter that some step's input names and that is not given."""
+    context: dict[str, Any] = {}
     for step in steps:
         for path in references(step.get("input")):
             if parts_of(path)[0] == "parameters":
+                context = context or {"parameters": values.Value.FromString(parameters)}
                 try:
-                    looked_up(path, {"parameters": parameters})
+                    looked_up(path, context)
                 except ReferenceMissing:
                     raise InvalidRequest(path.strip(), f"is not given, and step {step['id']} needs it") from None
+        await asyncio.sleep(0)
 
 
-def steps_named(template: Any) -> set[str]:
+def steps_named(template: bytes) -> set[str]:
     """The ids of the steps whose outputs a checked input names."""
     paths = [parts_of(path) for path in references(template)]
     return {parts[1] for parts in paths if parts[0] == "steps"}
 
 
-def _checked(step: Mapping[str, Any], index: int) -> Step:
+async def _checked(step: Mapping[str, Any], index: int) -> Step:
     place = f"steps[{index}]"
     unknown = sorted(step.keys() - _KEYS)
     if unknown:
@@ -76,9 +108,7 @@ def _checked(step: Mapping[str, Any], index: int) -> Step:
     if step.get("capabilities"):
         known["capabilities"] = _capabilities(step["capabilities"], place)
     if "input" in step:
-        problem = problem_in(step["input"], f"{place}.input")
-        if problem is not None:
-            raise InvalidRequest(f"{place}.input", problem)
+        await check_value(step["input"], f"{place}.input")
         known["input"] = step["input"]
     timeout = step.get("timeout_seconds")
     if timeout is not None:

@@ -1,14 +1,16 @@
 """The program that runs a job inside a sandbox: it loads the user's module, calls its entry and writes one result.
 
 Like bootstrap.py it is sent to the sandbox compiled and never imported, and it spares imports for the same reason.
-A result is four bytes of length and that many bytes of JSON: {"output": ...} or {"failure": [type, message,
-traceback]}. User code can write to that pipe too, so the server believes none of it.
+The input and the output are the bytes of a google.protobuf.Value: few rules, and no library. A result is four bytes of
+length and that many bytes: `O` and the output, or `F` and the JSON of [type, message, traceback]. User code can write
+to that pipe too, so the server believes none of it.
 """
 
 # Imports wait until they are needed and `os` is spared.
 # ruff: noqa: PLC0415, SLF001
 from __future__ import annotations
 
+import marshal
 import posix
 import sys
 
@@ -20,8 +22,12 @@ if TYPE_CHECKING:
 _FILE = "agent.py"
 _MESSAGE_LIMIT, _TRACEBACK_LIMIT = 8 * 1024, 32 * 1024
 _OUT_OF_MEMORY = "the run needed more memory than it is allowed"
-_DEPTH_LIMIT = 200
-_INTEGER_BITS = 14000  # about 4200 digits: what Python still turns into text
+# What every reader of a google.protobuf.Value can still parse.
+_DEPTH_LIMIT = 30
+_INTEGER_LIMIT = 2**53
+# What a value begins with, by its kind; an element of an object or a list; and the value of an object's entry.
+_NULL, _NUMBER, _TEXT, _BOOLEAN, _OBJECT, _LIST = 0x08, 0x11, 0x1A, 0x20, 0x2A, 0x32
+_ELEMENT, _ENTRY_VALUE = b"\x0a", b"\x12"
 
 
 class _NotJSON(Exception):
@@ -44,9 +50,9 @@ def run(job: dict[str, Any], results: int) -> None:
     reserve: list[bytes] = [bytes(4 * 1024 * 1024)]
     try:
         output, allowed = _encode(_call(job)), job["result_bytes"]
-        payload = b'{"output":' + output + b"}"
+        payload = b"O" + output
         if len(output) > allowed:
-            message = f"the output is {len(output)} bytes of JSON; {allowed} are allowed"
+            message = f"the output is {len(output)} bytes; {allowed} are allowed"
             payload = _failure("OutputTooLarge", message, "")
     except _NotJSON as error:
         payload = _failure("OutputNotJSON", str(error), "")
@@ -76,7 +82,7 @@ def _call(job: dict[str, Any]) -> Any:
     entry = module.__dict__.get(job["entry"])
     if entry is None:
         raise NameError(f"the code does not define {job['entry']!r}")
-    value = _apply(entry, job["style"], job["input"])
+    value = _apply(entry, job["style"], _decode(job["input"], 0, len(job["input"])))
     return _await(value, job) if hasattr(type(value), "__await__") else value
 
 
@@ -113,76 +119,134 @@ def _await(awaitable: Any, job: dict[str, Any]) -> Any:
     raise RuntimeError(f"the code awaits {yielded!r}, which only an event loop can resolve")
 
 
+def _decode(data: bytes, at: int, end: int) -> Any:
+    """The value between two places. Numbers without a fraction are integers, as their writer meant."""
+    if at >= end or data[at] == _NULL:
+        return None
+    kind = data[at]
+    if kind == _NUMBER:
+        number = marshal.loads(b"g" + data[at + 1 : at + 9])  # noqa: S302 - a float and nothing else
+        return int(number) if number.is_integer() and -_INTEGER_LIMIT < number < _INTEGER_LIMIT else number
+    length, at = _varint_at(data, at + 1)
+    if kind == _BOOLEAN:
+        return bool(length)
+    if kind == _TEXT:
+        return data[at : at + length].decode()
+    if kind == _OBJECT:
+        return dict(_decode_entry(data, start, stop) for start, stop in _pieces(data, at, at + length))
+    if kind == _LIST:
+        return [_decode(data, start, stop) for start, stop in _pieces(data, at, at + length)]
+    raise ValueError("the input is not what it should be")
+
+
+def _decode_entry(data: bytes, at: int, end: int) -> tuple[str, Any]:
+    length, at = _varint_at(data, at + 1)
+    key = data[at : at + length].decode()
+    at += length
+    start = _varint_at(data, at + 1)[1] if at < end else end
+    return key, _decode(data, start, end)
+
+
+def _pieces(data: bytes, at: int, end: int) -> Any:
+    """Where each element of an object or a list begins and ends."""
+    while at < end:
+        length, at = _varint_at(data, at + 1)
+        yield at, at + length
+        at += length
+
+
+def _varint_at(data: bytes, at: int) -> tuple[int, int]:
+    byte = data[at]
+    number, shift, at = byte & 0x7F, 7, at + 1
+    while byte > 0x7F:
+        byte = data[at]
+        number |= (byte & 0x7F) << shift
+        shift, at = shift + 7, at + 1
+    return number, at
+
+
 def _encode(value: Any) -> bytes:
     try:
-        _check(value, "output", _DEPTH_LIMIT)
-        return _text(value).encode()
+        return _encoded(value, "output", _DEPTH_LIMIT)
     except (ValueError, RecursionError) as error:
         # Values that change while they are looked at, and classes that lie about what they are.
         raise _NotJSON(f"output: {error}") from None
 
 
-def _check(value: Any, path: str, depth: int) -> None:
-    """Refuse the first value that JSON cannot say."""
-    if value is None or value is True or value is False:
-        return
+def _encoded(value: Any, path: str, depth: int) -> bytes:
+    """The value, or the place of the first one that JSON cannot say."""
+    if value is None:
+        return bytes((_NULL, 0))
+    if value is True or value is False:
+        return bytes((_BOOLEAN, value))
     if isinstance(value, str):
-        _check_text(value, path)
-    elif isinstance(value, int):
-        if value.bit_length() > _INTEGER_BITS:
-            raise _NotJSON(f"{path}: an integer of {value.bit_length()} bits")
-    elif isinstance(value, float):
+        text = _utf8(value, path)
+        return bytes((_TEXT,)) + _varint(len(text)) + text
+    if isinstance(value, int):
+        if not -_INTEGER_LIMIT <= value <= _INTEGER_LIMIT:
+            raise _NotJSON(f"{path}: an integer beyond 2^53, which JSON readers round; use a string")
+        return _number(int(value))
+    if isinstance(value, float):
         if value - value != 0:
             raise _NotJSON(f"{path}: {float.__repr__(value)} is not a JSON number")
-    elif isinstance(value, (list, tuple, dict)):
-        if not depth:
-            raise _NotJSON(f"{path[:200]}…: nested deeper than {_DEPTH_LIMIT} levels")
-        if isinstance(value, dict):
-            _check_mapping(value, path, depth)
-        else:
-            for index, item in enumerate(value):
-                _check(item, f"{path}[{index}]", depth - 1)
-    else:
+        return _number(float(value))
+    if not isinstance(value, (list, tuple, dict)):
         raise _NotJSON(f"{path}: {type(value).__name__}")
+    if not depth:
+        raise _NotJSON(f"{path[:200]}…: nested deeper than {_DEPTH_LIMIT} levels")
+    if isinstance(value, dict):
+        kind, pieces = _OBJECT, [_entry(key, item, path, depth) for key, item in value.items()]
+    else:
+        kind = _LIST
+        pieces = [_encoded(item, f"{path}[{index}]", depth - 1) for index, item in enumerate(value)]
+    body = b"".join([_ELEMENT + _varint(len(piece)) + piece for piece in pieces])
+    return bytes((kind,)) + _varint(len(body)) + body
 
 
-def _check_mapping(value: dict[Any, Any], path: str, depth: int) -> None:
-    for key, item in value.items():
-        if not isinstance(key, str):
-            raise _NotJSON(f"{path}: the key {key!r:.100} is of type {type(key).__name__}, not str")
-        _check_text(key, path)
-        _check(item, f"{path}.{key}" if key.isidentifier() else f"{path}[{key!r:.100}]", depth - 1)
+def _entry(key: Any, item: Any, path: str, depth: int) -> bytes:
+    if not isinstance(key, str):
+        raise _NotJSON(f"{path}: the key {key!r:.100} is of type {type(key).__name__}, not str")
+    name = _utf8(key, path)
+    value = _encoded(item, f"{path}.{key}" if key.isidentifier() else f"{path}[{key!r:.100}]", depth - 1)
+    return _ELEMENT + _varint(len(name)) + name + _ENTRY_VALUE + _varint(len(value)) + value
 
 
-def _check_text(value: str, path: str) -> None:
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise _NotJSON(f"{path}: text with a lone surrogate, which UTF-8 cannot say") from None
+def _number(value: float) -> bytes:
+    return bytes((_NUMBER,)) + marshal.dumps(float(value), 2)[1:9]
 
 
-def _text(value: Any) -> str:
-    """JSON text. The encoder's C half alone when this interpreter has it: importing json takes longer than a start."""
+def _varint(number: int) -> bytes:
+    written = bytearray()
+    while number > 0x7F:
+        written.append(number & 0x7F | 0x80)
+        number >>= 7
+    written.append(number)
+    return bytes(written)
+
+
+def _utf8(value: str, path: str) -> bytes:
     try:
-        import _json
-
-        native: Any = _json
-        make = native.make_encoder(None, _refuse, native.encode_basestring, None, ":", ",", False, False, False)
-    except Exception:
-        import json
-
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return "".join(make(value, 0))
-
-
-def _refuse(value: Any) -> Any:
-    raise _NotJSON(f"output: {type(value).__name__}")
+        return value.encode()
+    except UnicodeEncodeError:
+        raise _NotJSON(f"{path}: text with a lone surrogate, which UTF-8 cannot say") from None
 
 
 def _failure(kind: str, message: str, traceback: str) -> bytes:
     parts = [kind[:200], message, traceback]
-    return b'{"failure":' + _text([part.encode("utf-8", "replace").decode() for part in parts]).encode() + b"}"
+    return b"F" + _json([part.encode("utf-8", "replace").decode() for part in parts]).encode()
+
+
+def _json(texts: list[str]) -> str:
+    """Their JSON. The encoder's C half alone where there is one: importing json takes longer than a start."""
+    try:
+        import _json
+
+        native: Any = _json
+        return "[" + ",".join([native.encode_basestring(text) for text in texts]) + "]"
+    except Exception:
+        import json
+
+        return json.dumps(texts, ensure_ascii=False)
 
 
 def _message(error: BaseException) -> str:

@@ -27,7 +27,8 @@ class Job:
     code: str
     entry: str
     style: str
-    input: object
+    # A value (server.values).
+    input: bytes
     environment: Path | None = None
     limits: Limits = field(default_factory=Limits)
 
@@ -45,7 +46,8 @@ class Failure:
 class Outcome:
     """What a run returned or how it failed, and what it printed meanwhile."""
 
-    output: object
+    # A value that nobody has looked at; None where there is a failure.
+    output: bytes | None
     failure: Failure | None
     stdout: str
     stderr: str

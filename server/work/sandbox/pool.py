@@ -8,7 +8,8 @@ import time
 from collections import OrderedDict, deque
 from pathlib import Path
 
-from server.work.sandbox.job import Failure, Job, Limits, Outcome, SandboxUnavailable
+from server import values
+from server.work.sandbox.job import Job, Limits, Outcome, SandboxUnavailable
 from server.work.sandbox.launch import Confinement, Isolation, framed, obstacle, packages
 from server.work.sandbox.process import Sandbox
 from server.work.sandbox.verdict import FAILURE_BYTES, judge
@@ -100,13 +101,8 @@ class Sandboxes:
             "result_bytes": limits.result_bytes,
         }
         begun = time.perf_counter()
-        try:
-            frame = framed(message)
-        except ValueError as error:
-            failure = Failure(type="ValueError", message=f"the input cannot be handed over: {error}", traceback="")
-            return Outcome(output=None, failure=failure, stdout="", stderr="", duration_ms=0.0)
         end = await sandbox.run(
-            frame,
+            framed(message),
             wall_seconds=limits.wall_seconds,
             output_bytes=limits.output_bytes,
             result_bytes=limits.result_bytes + FAILURE_BYTES,
@@ -230,8 +226,10 @@ class Sandboxes:
             return str(error)
         try:
             await _until_ready(sandbox)
-            outcome = await self._run_in(sandbox, Job(code="def f(): return 1", entry="f", style="none", input=None))
-            return None if outcome.output == 1 else f"{outcome.failure} {outcome.stderr}"
+            outcome = await self._run_in(
+                sandbox, Job(code="def f(): return 1", entry="f", style="none", input=values.NULL)
+            )
+            return None if outcome.output == values.encode(1) else f"{outcome.failure} {outcome.stderr}"
         except (OSError, TimeoutError) as error:
             return str(error) or "a first sandbox was not ready in time"
         finally:

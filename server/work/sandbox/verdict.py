@@ -1,8 +1,6 @@
 """What a run that ended means: its result, which user code may have forged, or the reason there is none."""
 
 import json
-import math
-import re
 import signal
 
 from server.work.sandbox.job import Failure, Limits
@@ -13,12 +11,11 @@ _TYPE_LIMIT, _MESSAGE_LIMIT, _TRACEBACK_LIMIT = 200, 9 * 1024, 40 * 1024
 # Bytes a failure's JSON may take beyond the result's own bound.
 FAILURE_BYTES = 512 * 1024
 _SIGNAL_STATUS = 128
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def judge(
     sandbox: Sandbox, end: End, limits: Limits, isolation: Isolation, duration: float
-) -> tuple[object, Failure | None]:
+) -> tuple[bytes | None, Failure | None]:
     """The output, or the failure, of a run."""
     if end is End.RESULT:
         return _result(sandbox.payload, limits)
@@ -31,43 +28,22 @@ def judge(
     return None, _ended(sandbox, limits, isolation, duration)
 
 
-def _result(payload: bytes, limits: Limits) -> tuple[object, Failure | None]:
+def _result(payload: bytes, limits: Limits) -> tuple[bytes | None, Failure | None]:
+    kind, said = payload[:1], payload[1:]
+    if kind == b"O":
+        if len(said) > limits.result_bytes:
+            return None, _failure("OutputTooLarge", f"the output is larger than {limits.result_bytes} bytes")
+        return said, None
     try:
-        if _SURROGATE.search(payload):
-            # Never written by the harness but for a backslash in text; only a full look tells.
-            json.dumps(_parse(payload), ensure_ascii=False).encode()
-        message = _parse(payload)
+        parts = json.loads(said.decode()) if kind == b"F" else None
     except (ValueError, RecursionError):
-        return None, _failure("ProtocolError", "the program wrote a result that is not JSON")
-    if isinstance(message, dict) and len(message) == 1:
-        if "output" in message:
-            if len(payload) > limits.result_bytes + len(b'{"output":}'):
-                return None, _failure("OutputTooLarge", f"the output is larger than {limits.result_bytes} bytes")
-            return message["output"], None
-        parts = message.get("failure")
-        if isinstance(parts, list) and len(parts) == 3 and all(isinstance(part, str) for part in parts):
-            kind, text, trace = parts
-            return None, Failure(
-                type=_plain(kind, _TYPE_LIMIT),
-                message=_plain(text, _MESSAGE_LIMIT),
-                traceback=_plain(trace, _TRACEBACK_LIMIT),
-            )
-    return None, _failure("ProtocolError", "the program wrote a result of an unknown form")
-
-
-def _parse(payload: bytes) -> object:
-    return json.loads(payload.decode("utf-8"), parse_constant=_refuse, parse_float=_finite)
-
-
-def _refuse(text: str) -> object:
-    raise ValueError(f"{text} is not JSON")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text} is not a finite number")
-    return number
+        parts = None
+    if not (isinstance(parts, list) and len(parts) == 3 and all(isinstance(part, str) for part in parts)):
+        return None, _failure("ProtocolError", "the program wrote a result of an unknown form")
+    type, text, trace = (part.encode("utf-8", "replace").decode() for part in parts)
+    return None, Failure(
+        type=_plain(type, _TYPE_LIMIT), message=_plain(text, _MESSAGE_LIMIT), traceback=_plain(trace, _TRACEBACK_LIMIT)
+    )
 
 
 def _ended(sandbox: Sandbox, limits: Limits, isolation: Isolation, duration: float) -> Failure:

@@ -12,7 +12,7 @@ from orchestrator.agent_operations.v1 import agent_service_pb2_grpc as operation
 from orchestrator.v1 import agent_service_pb2, agent_service_pb2_grpc, task_service_pb2, task_service_pb2_grpc
 from orchestrator.v1.task_pb2 import TASK_STATUS_PENDING, TASK_STATUS_RUNNING
 
-from server.apikit.projection import to_value
+from server.worker.values import to_value
 from tests.support.clock import ahead, pass_time, pass_time_in
 from tests.support.industrial import Industrial
 from tests.support.workers import Raw
@@ -41,7 +41,9 @@ async def test_a_new_agent_has_what_was_asked_for_and_is_there(api: Industrial) 
     assert str(uuid.UUID(agent.id)) == agent.id
     assert (agent.name, agent.type, agent.status, agent.tier) == ("AGENT-BACKEND-001", "BACKEND", "IDLE", "STANDARD")
     assert sorted(agent.capabilities) == ["CODE_GENERATION", "DEBUGGING"] and agent.max_concurrent_tasks == 7
-    assert agent.current_load == agent.tasks_completed == agent.current_tasks == 0 and not agent.HasField("success_rate")
+    assert agent.current_load == agent.tasks_completed == agent.current_tasks == 0 and not agent.HasField(
+        "success_rate"
+    )
     assert agent.registered_at.seconds and agent.last_heartbeat.seconds
     assert await of(api, agent) == agent
     assert (await api.agent(type="QA")).max_concurrent_tasks == 5
@@ -68,7 +70,9 @@ async def test_an_agent_that_cannot_be_is_refused_by_field(api: Industrial, wron
     assert error.details["field"].startswith(next(iter(wrong)))
 
 
-async def test_a_name_is_given_once_and_is_free_again_after_deregistration(api: Industrial, stranger: Industrial) -> None:
+async def test_a_name_is_given_once_and_is_free_again_after_deregistration(
+    api: Industrial, stranger: Industrial
+) -> None:
     agent = await api.agent(name="one")
     error = await api.refused("RegisterAgent", name="one", type="QA", http=True)
     assert (error.http, error.code) == (409, "AGENT_EXISTS") and error.details["agent_id"] == agent.id
@@ -103,7 +107,15 @@ async def test_a_load_outside_its_bounds_is_refused(api: Industrial, wrong: floa
 
 async def test_a_heartbeat_is_answered_with_the_agent_as_it_is_now(api: Industrial) -> None:
     agent = await api.agent()
-    for value, status in ((0, "IDLE"), (0.5, "ACTIVE"), (79.9, "ACTIVE"), (80, "BUSY"), (94.9, "BUSY"), (95, "DEGRADED"), (100, "DEGRADED")):
+    for value, status in (
+        (0, "IDLE"),
+        (0.5, "ACTIVE"),
+        (79.9, "ACTIVE"),
+        (80, "BUSY"),
+        (94.9, "BUSY"),
+        (95, "DEGRADED"),
+        (100, "DEGRADED"),
+    ):
         beat = await load(api, agent, value)
         assert (beat.status, round(beat.current_load, 1)) == (status, value), value
         assert beat.last_heartbeat.ToMicroseconds() >= agent.last_heartbeat.ToMicroseconds()
@@ -163,7 +175,9 @@ async def test_an_agent_with_code_sends_no_heartbeats(api, channel, tenant) -> N
     assert (error.http, error.code) == (409, "NOT_EXTERNAL")
 
 
-async def test_agents_of_other_apis_may_send_heartbeats_several_first_ones_at_once_too(api, channel, tenant, workers) -> None:
+async def test_agents_of_other_apis_may_send_heartbeats_several_first_ones_at_once_too(
+    api, channel, tenant, workers
+) -> None:
     create = operations.CreateAgentRequest(name="elsewhere", type="custom", capabilities=["X"])
     made = await operations_grpc.AgentServiceStub(channel).CreateAgent(create, metadata=tenant.metadata)
     agent = await api("GetAgent", agent_id=made.data.id)
@@ -220,7 +234,11 @@ async def test_an_agent_that_is_also_called_what_it_can_do_is_listed_by_it(api: 
 async def test_performance_is_over_all_agents(api: Industrial, stranger: Industrial) -> None:
     nothing = await api("GetAgentPerformance")
     assert (nothing.total_agents, nothing.active_agents, nothing.total_tasks_completed) == (0, 0, 0)
-    assert not nothing.HasField("avg_success_rate") and dict(nothing.by_tier) == {"ELITE": 0, "STANDARD": 0, "PROBATION": 0}
+    assert not nothing.HasField("avg_success_rate") and dict(nothing.by_tier) == {
+        "ELITE": 0,
+        "STANDARD": 0,
+        "PROBATION": 0,
+    }
     good, bad, idle = await api.agent(), await api.agent(), await api.agent()
     session = await api.session(started=True)
 
@@ -344,7 +362,9 @@ async def test_deregistering_returns_what_a_connected_worker_of_the_agent_does(a
     assert (await api.see(task)).assigned_agent_id == other.id
 
 
-async def test_the_token_of_an_external_agent_is_good_for_its_own_work_alone(api, channel, stranger, application) -> None:
+async def test_the_token_of_an_external_agent_is_good_for_its_own_work_alone(
+    api, channel, stranger, application
+) -> None:
     given = await api(
         "RegisterExternalAgent",
         protocol_version="1.0",
@@ -435,7 +455,9 @@ async def test_another_organizations_agent_is_not_found(api: Industrial, strange
     error = await stranger.refused("AssignTask", task_id=task.id, agent_id=agent.id, http=True)
     assert (error.http, error.code) == (404, "AGENT_NOT_FOUND")
     assert (await stranger("ListAgents")).total == 0 and (await stranger("ListAgents", capability="X")).total == 0
-    error = await stranger.refused("CreateTask", session_id=session.id, title="t", required_capabilities=["X"], http=True)
+    error = await stranger.refused(
+        "CreateTask", session_id=session.id, title="t", required_capabilities=["X"], http=True
+    )
     assert (error.http, error.code) == (503, "AGENT_UNAVAILABLE")
     error = await stranger.refused("AssignTask", task_id=task.id, http=True)
     assert (error.http, error.code) == (503, "AGENT_UNAVAILABLE")
@@ -465,7 +487,9 @@ async def test_a_result_of_a_task_that_is_tried_again_may_be_said_twice(api, cha
 async def test_a_task_that_recurs_is_begun_by_nobody(api, channel, tenant) -> None:
     agents = agent_service_pb2_grpc.AgentServiceStub(channel)
     tasks = task_service_pb2_grpc.TaskServiceStub(channel)
-    agent = await agents.RegisterAgent(agent_service_pb2.RegisterAgentRequest(name="r", type="x"), metadata=tenant.metadata)
+    agent = await agents.RegisterAgent(
+        agent_service_pb2.RegisterAgentRequest(name="r", type="x"), metadata=tenant.metadata
+    )
     await api("SendHeartbeat", agent_id=agent.id)
     create = task_service_pb2.CreateTaskRequest(agent_id=agent.id, input=to_value({}))
     create.schedule.cron.expression = "0 0 1 1 *"

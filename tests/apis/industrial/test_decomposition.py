@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from server.apikit.projection import from_value
+from server.worker.values import from_value
 from server.core.coding.decomposition import templates
 from tests.support.industrial import Industrial, Refused, able, apart, result, task_in
 from tests.support.workers import Raw
@@ -15,10 +15,19 @@ from tests.support.waiting import eventually
 
 async def test_the_templates_are_those_of_the_data_files(api: Industrial) -> None:
     listed = await api("ListTaskTemplates")
-    assert {each.name for each in listed.items} == {"MICROSERVICE", "CRUD", "UI", "SECURITY", "WEB_SERVICE", "REFACTORING"}
+    assert {each.name for each in listed.items} == {
+        "MICROSERVICE",
+        "CRUD",
+        "UI",
+        "SECURITY",
+        "WEB_SERVICE",
+        "REFACTORING",
+    }
     assert listed.total == 6 and [each.name for each in listed.items] == sorted(each.name for each in listed.items)
     for each in listed.items:
-        assert each.description and [part.key for part in each.subtasks] == [p.key for p in templates()[each.name].parts]
+        assert each.description and [part.key for part in each.subtasks] == [
+            p.key for p in templates()[each.name].parts
+        ]
         assert all(part.title and part.capabilities and part.estimated_minutes for part in each.subtasks)
 
 
@@ -44,7 +53,12 @@ async def test_the_parts_of_every_template_are_done_in_its_order_and_end_the_tas
         assert (seen.complexity, seen.estimated_minutes) == (part.complexity, part.estimated_minutes)
         assert (seen.priority, seen.parent_task_id, seen.session_id) == ("CRITICAL", task.id, session.id)
     whole = await api.see(task)
-    assert (whole.status, whole.subtask_count, whole.completed_subtasks, whole.progress) == ("IN_PROGRESS", len(made), 0, 0)
+    assert (whole.status, whole.subtask_count, whole.completed_subtasks, whole.progress) == (
+        "IN_PROGRESS",
+        len(made),
+        0,
+        0,
+    )
     done: set[str] = set()
     for count in range(1, len(made) + 1):
 

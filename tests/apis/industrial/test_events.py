@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 import pytest
 from orchestrator.industrial.v1.event_service_pb2 import SocketRequest
 
+from server import values
 from server.apis.industrial.events import EventServicer
 from server.apis.industrial.ids import shown_id
 from server.app import Application
@@ -70,7 +71,9 @@ class Industry:
 
         cases = self.cases
         options = {"sockets_per_client": 5, "health": health, **options}
-        return EventServicer(cases.events, cases.session_statistics.counted, cases.agents.get, cases.agent_performance, **options)
+        return EventServicer(
+            cases.events, cases.session_statistics.counted, cases.agents.get, cases.agent_performance, **options
+        )
 
     @asynccontextmanager
     async def listen(self, method: str = "WatchSessions", *, call: Call | None = None, servicer=None, **first):
@@ -128,10 +131,10 @@ async def test_a_day_of_work_as_its_rooms_hear_it(industry: Industry) -> None:
         for task in (first, second):
             await cases.assignments.assign(call, task.id, agent.id)
             await cases.assignments.begin(call, task.id, agent.id)
-        await cases.coding_tasks.end(call, first.id, completed({"a": 1}))
+        await cases.coding_tasks.end(call, first.id, await completed(values.encode({"a": 1})))
         await cases.coding_tasks.end(call, second.id, failed("E", "no", "", retryable=False))
         await cases.agent_heartbeats.beat(call, agent.id, 85.0)
-        await cases.checkpoints.keep(call, session.id, "c", {"b": 2})
+        await cases.checkpoints.keep(call, session.id, "c", values.encode({"b": 2}))
         await cases.coding_sessions.pause(call, session.id)
         await cases.agent_heartbeats.deregister(call, agent.id)
         await cases.coding_sessions.cancel(call, session.id, "enough")
@@ -341,7 +344,9 @@ async def test_a_client_has_five_sockets_and_each_that_ends_makes_room(industry:
                 await ears.next()
         assert caught.value.details == {"limit": 5}
 
-    opened = [industry.inside(method) for method in ("WatchSessions", "WatchAgents", "WatchSystem") for _ in range(2)][:5]
+    opened = [industry.inside(method) for method in ("WatchSessions", "WatchAgents", "WatchSystem") for _ in range(2)][
+        :5
+    ]
     for each in opened:
         await each.__aenter__()
     await sixth()
@@ -442,7 +447,7 @@ async def test_a_task_that_nothing_blocks_any_more_is_told_in_its_session(indust
     waiting = await industry.task(session, depends_on=[first.id])
     await cases.assignments.assign(call, first.id, agent.id)
     async with industry.inside() as ears:
-        await cases.assignments.result(call, agent.id, first.id, completed(None))
+        await cases.assignments.result(call, agent.id, first.id, await completed(values.NULL))
         while (frame := await ears.hear("task.status_changed"))["payload"]["task_id"] != shown_id(waiting.id):
             pass
     assert frame["payload"]["status"] == frame["payload"]["task"]["status"] == "PENDING"

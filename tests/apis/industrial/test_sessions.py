@@ -16,7 +16,8 @@ from orchestrator.v1 import session_service_pb2_grpc as native_grpc
 from orchestrator.v1 import task_service_pb2 as native_task
 from orchestrator.v1 import task_service_pb2_grpc as native_task_grpc
 
-from server.apikit.projection import from_struct, from_value
+from google.protobuf.struct_pb2 import Value
+from server.worker.values import from_value
 from server.app import Application
 from tests.support.workers import Raw
 from tests.support.clock import ahead
@@ -109,7 +110,12 @@ async def test_a_new_session_has_what_was_asked_for_and_the_defaults_of_the_docu
         initial_prompt="Implement user authentication",
         max_duration_seconds=86400,
     )
-    assert (given.title, given.type, given.priority, given.status) == ("Session-Alpha-001", "TESTING", "HIGH", "PENDING")
+    assert (given.title, given.type, given.priority, given.status) == (
+        "Session-Alpha-001",
+        "TESTING",
+        "HIGH",
+        "PENDING",
+    )
     assert (given.initial_prompt, given.max_duration_seconds) == ("Implement user authentication", 86400)
     assert str(uuid.UUID(given.id)) == given.id
     assert not given.HasField("started_at") and not given.HasField("completed_at") and not given.HasField("result")
@@ -406,11 +412,16 @@ async def test_the_metrics_of_a_session_follow_its_tasks_also_those_tried_again(
 async def test_the_newest_hundred_checkpoints_are_kept(api: Industrial) -> None:
     session = await api.session()
     for number in range(1, 104):
-        kept = await api("CreateCheckpoint", session_id=session.id, name=f"c{number}", data={"n": number, "deep": {"a": [1]}})
+        kept = await api(
+            "CreateCheckpoint", session_id=session.id, name=f"c{number}", data={"n": number, "deep": {"a": [1]}}
+        )
         assert kept.sequence == number and kept.session_id == session.id
     listed = await api("ListCheckpoints", session_id=session.id)
     assert listed.total == 100 and [each.sequence for each in listed.items] == list(range(103, 3, -1))
-    assert from_struct(listed.items[0].data) == {"n": 103, "deep": {"a": [1]}} and listed.items[0].name == "c103"
+    assert (
+        from_value(Value(struct_value=listed.items[0].data)) == {"n": 103, "deep": {"a": [1]}}
+        and listed.items[0].name == "c103"
+    )
     assert (await api.get(session)).checkpoint_count == 100
     await api.act("cancel", session)
     error = await api.refused("CreateCheckpoint", session_id=session.id, http=True)
@@ -589,7 +600,15 @@ async def test_lists_are_filtered_by_every_status_and_come_in_pages(api: Industr
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"page": 0}, {"page": -1}, {"page_size": 0}, {"page_size": 101}, {"page_size": 1000}, {"status": "running"}, {"status": ""}],
+    [
+        {"page": 0},
+        {"page": -1},
+        {"page_size": 0},
+        {"page_size": 101},
+        {"page_size": 1000},
+        {"status": "running"},
+        {"status": ""},
+    ],
 )
 async def test_pages_and_words_that_are_not_are_refused(api: Industrial, wrong) -> None:
     error = await api.refused("ListSessions", **wrong, http=True)

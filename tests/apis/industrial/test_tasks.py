@@ -20,7 +20,7 @@ from orchestrator.v1.task_pb2 import (
     TASK_STATUS_RUNNING,
 )
 
-from server.apikit.projection import from_value, to_value
+from server.worker.values import from_value, to_value
 from tests.support.industrial import Industrial, able, apart, begun, given, result, task_in
 from tests.support.waiting import eventually
 
@@ -99,11 +99,18 @@ async def test_dispatch_finds_an_agent_that_can_do_all_of_it(api: Industrial) ->
     session = await api.session(started=True)
     both, one = await api.agent("A", "B"), await api.agent("A", "C")
     task = await api.task(session, "B", "A")
-    assert (task.status, task.assigned_agent_id) == ("QUEUED", both.id) and list(task.required_capabilities) == ["A", "B"]
-    error = await api.refused("CreateTask", session_id=session.id, title="t", required_capabilities=["B", "C"], http=True)
+    assert (task.status, task.assigned_agent_id) == ("QUEUED", both.id) and list(task.required_capabilities) == [
+        "A",
+        "B",
+    ]
+    error = await api.refused(
+        "CreateTask", session_id=session.id, title="t", required_capabilities=["B", "C"], http=True
+    )
     assert (error.http, error.code) == (503, "AGENT_UNAVAILABLE") and "B, C" in error.message
     assert error.details["required_capabilities"] == ["B", "C"]
-    assert (await api.refused("CreateTask", session_id=session.id, title="t", required_capabilities=["D"])).grpc == grpc.StatusCode.UNAVAILABLE
+    assert (
+        await api.refused("CreateTask", session_id=session.id, title="t", required_capabilities=["D"])
+    ).grpc == grpc.StatusCode.UNAVAILABLE
     await api("DeregisterAgent", agent_id=both.id)
     await api.refused("CreateTask", session_id=session.id, title="t", required_capabilities=["B"])
     assert (await api.task(session, " A ")).assigned_agent_id == one.id
@@ -258,7 +265,12 @@ async def test_a_task_fails_with_its_reason_and_results_of_old_attempts_do_not_c
 async def test_a_result_may_be_said_twice_and_another_one_may_not(api: Industrial) -> None:
     agent = await api.agent(max_concurrent_tasks=10)
     session = await api.session(started=True)
-    for said in ({"result": {"x": 1}}, {"error": "boom"}, {"status": "failed", "error": "boom"}, {"status": "completed"}):
+    for said in (
+        {"result": {"x": 1}},
+        {"error": "boom"},
+        {"status": "failed", "error": "boom"},
+        {"status": "completed"},
+    ):
         task = await given(api, session, agent)
         first = await result(api, agent, task, **said)
         assert first.status == ("FAILED" if "error" in said else "COMPLETED") and first.attempt == 1
@@ -391,7 +403,13 @@ async def test_other_apis_see_the_same_tasks(api: Industrial, channel, tenant, n
     session = await api.session(started=True)
     operator = operations_grpc.TaskServiceStub(channel)
     orchestra = orchestration_grpc.ExecutionServiceStub(channel)
-    words = {TASK_STATUS_PENDING: "pending", TASK_STATUS_RUNNING: "running", TASK_STATUS_COMPLETED: "completed", TASK_STATUS_FAILED: "failed", TASK_STATUS_CANCELLED: "cancelled"}
+    words = {
+        TASK_STATUS_PENDING: "pending",
+        TASK_STATUS_RUNNING: "running",
+        TASK_STATUS_COMPLETED: "completed",
+        TASK_STATUS_FAILED: "failed",
+        TASK_STATUS_CANCELLED: "cancelled",
+    }
     whole, parts = await apart(api, session)
     made = [await task_in(api, session, agent, state) for state in PATCHES]
     for task in [*made, whole, parts["model"], parts["tests"]]:
@@ -401,7 +419,9 @@ async def test_other_apis_see_the_same_tasks(api: Industrial, channel, tenant, n
         assert (seen.status, seen.id, seen.title) == (NATIVE[status], f"task_{digits}", task.title)
         other = (await operator.GetTask(operations.GetTaskRequest(task_id=task.id), metadata=tenant.metadata)).data
         assert other.status == words[seen.status], status
-        run = await orchestra.GetExecution(orchestration.GetExecutionRequest(execution_id=task.id), metadata=tenant.metadata)
+        run = await orchestra.GetExecution(
+            orchestration.GetExecutionRequest(execution_id=task.id), metadata=tenant.metadata
+        )
         assert (run.id, run.status) == (f"execution_{digits}", words[seen.status])
         assert run.session_id == f"session_{session.id.replace('-', '')}"
     seen = await native("GetTask", parts["model"])

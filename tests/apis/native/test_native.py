@@ -19,9 +19,14 @@ from orchestrator.v1 import (
     task_service_pb2_grpc,
 )
 from orchestrator.v1.session_pb2 import SESSION_STATUS_COMPLETED, SESSION_STATUS_CREATED, SESSION_STATUS_FAILED
-from orchestrator.v1.task_pb2 import TASK_STATUS_CANCELLED, TASK_STATUS_COMPLETED, TASK_STATUS_FAILED, TASK_STATUS_RUNNING
+from orchestrator.v1.task_pb2 import (
+    TASK_STATUS_CANCELLED,
+    TASK_STATUS_COMPLETED,
+    TASK_STATUS_FAILED,
+    TASK_STATUS_RUNNING,
+)
 
-from server.apikit.projection import from_value, to_value
+from server.worker.values import from_value, to_value
 from server.app import Application
 from tests.support.refusals import reason, refused
 from tests.support.tenants import Tenant, make_tenant
@@ -89,7 +94,9 @@ async def test_a_session_lives_from_creation_to_its_end(client: Client) -> None:
     assert ended.status == SESSION_STATUS_COMPLETED and ended.completed_at.seconds
     again = await refused(client.sessions.EndSession(end, metadata=client.metadata))
     assert again.code() == grpc.StatusCode.FAILED_PRECONDITION and reason(again).reason == "SESSION_ENDED"
-    await client.sessions.DeleteSession(session_service_pb2.DeleteSessionRequest(id=session.id), metadata=client.metadata)
+    await client.sessions.DeleteSession(
+        session_service_pb2.DeleteSessionRequest(id=session.id), metadata=client.metadata
+    )
     get = session_service_pb2.GetSessionRequest(id=session.id)
     gone = await refused(client.sessions.GetSession(get, metadata=client.metadata))
     assert gone.code() == grpc.StatusCode.NOT_FOUND
@@ -233,12 +240,12 @@ async def test_another_organization_sees_nothing(client: Client, stranger: Clien
     ]
     for call in calls:
         assert (await refused(call)).code() == grpc.StatusCode.NOT_FOUND
-    listed = await stranger.events.ListEvents(
-        event_service_pb2.ListEventsRequest(after=0), metadata=stranger.metadata
-    )
+    listed = await stranger.events.ListEvents(event_service_pb2.ListEventsRequest(after=0), metadata=stranger.metadata)
     assert not listed.events and listed.newest == 0
     for page in (
-        (await stranger.sessions.ListSessions(session_service_pb2.ListSessionsRequest(), metadata=stranger.metadata)).sessions,
+        (
+            await stranger.sessions.ListSessions(session_service_pb2.ListSessionsRequest(), metadata=stranger.metadata)
+        ).sessions,
         (await stranger.agents.ListAgents(agent_service_pb2.ListAgentsRequest(), metadata=stranger.metadata)).agents,
         (await stranger.tasks.ListTasks(task_service_pb2.ListTasksRequest(), metadata=stranger.metadata)).tasks,
     ):
@@ -327,6 +334,11 @@ async def test_bad_requests_name_the_field(client: Client) -> None:
 
 async def test_a_call_without_a_good_key_is_refused(channel, application: Application) -> None:
     stub = session_service_pb2_grpc.SessionServiceStub(channel)
-    for metadata in ((), (("authorization", "Bearer ak_wrong"),), (("authorization", "Basic x"),), (("x-api-key", "ak_x"),)):
+    for metadata in (
+        (),
+        (("authorization", "Bearer ak_wrong"),),
+        (("authorization", "Basic x"),),
+        (("x-api-key", "ak_x"),),
+    ):
         error = await refused(stub.ListSessions(session_service_pb2.ListSessionsRequest(), metadata=metadata))
         assert error.code() == grpc.StatusCode.UNAUTHENTICATED

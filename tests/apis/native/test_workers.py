@@ -15,7 +15,12 @@ from orchestrator.v1 import (
     worker_service_pb2,
 )
 from orchestrator.v1 import worker_pb2 as pb
-from orchestrator.v1.agent_pb2 import AGENT_STATUS_ACTIVE, AGENT_STATUS_ERROR, AGENT_STATUS_INACTIVE, AGENT_STATUS_INITIALIZING
+from orchestrator.v1.agent_pb2 import (
+    AGENT_STATUS_ACTIVE,
+    AGENT_STATUS_ERROR,
+    AGENT_STATUS_INACTIVE,
+    AGENT_STATUS_INITIALIZING,
+)
 from orchestrator.v1.worker_pb2 import WORKER_STATUS_DRAINING
 from orchestrator.v1.task_pb2 import (
     TASK_STATUS_CANCELLED,
@@ -25,7 +30,7 @@ from orchestrator.v1.task_pb2 import (
     TASK_STATUS_RUNNING,
 )
 
-from server.apikit.projection import from_value
+from server.worker.values import from_value
 from server.app import Application
 from server.core.queue import cancellation
 from server.worker import Permanent, Worker
@@ -143,7 +148,9 @@ async def test_a_dropped_connection_goes_on_where_it_was(client: Client) -> None
     assert done[0].version == 3
 
 
-async def test_a_silent_worker_loses_its_lease_to_another_and_is_refused(client: Client, application: Application) -> None:
+async def test_a_silent_worker_loses_its_lease_to_another_and_is_refused(
+    client: Client, application: Application
+) -> None:
     # No lease runs out but when this test lets time pass.
     application.database.clock = Clock(application.database.clock())
     agent = await client.agent()
@@ -382,7 +389,10 @@ async def test_the_library_does_all_of_it(client: Client, application: Applicati
     assert from_value(added.output) == {"sum": 5} and added.progress_message == "half", added
     assert from_value((await client.ended(await do({"k": [1]}, type="sync"))).output) == [{"k": [1]}, "sync"]
     failed = await client.ended(await do({"x": 1}, type="fail"))
-    assert (failed.status, failed.error.type) == (TASK_STATUS_FAILED, "Permanent") and "in fail" in failed.error.traceback
+    assert (failed.status, failed.error.type) == (
+        TASK_STATUS_FAILED,
+        "Permanent",
+    ) and "in fail" in failed.error.traceback
     missing = await client.ended(await do({}))
     assert missing.error.type == "TypeError"
     task = await do({}, type="long")
@@ -431,7 +441,9 @@ def rest(channel, tenant) -> Rest:
     return Rest(channel, tenant)
 
 
-async def test_a_heartbeat_brings_back_who_was_lost_and_not_who_has_left(application, client: Client, rest: Rest) -> None:
+async def test_a_heartbeat_brings_back_who_was_lost_and_not_who_has_left(
+    application, client: Client, rest: Rest
+) -> None:
     agent = await client.agent()
     await rest.connect(agent)
     database, workers = application.database, application.use_cases.workers

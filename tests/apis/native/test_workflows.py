@@ -28,7 +28,7 @@ from orchestrator.v1.workflow_pb2 import (
     WorkflowStep,
 )
 
-from server.apikit.projection import from_value, to_value
+from server.worker.values import from_value, to_value
 from server.app import Application
 from tests.support.refusals import reason, refused
 from tests.support.tenants import Tenant, make_tenant

@@ -98,7 +98,9 @@ async def test_json_a_form_and_basic_all_get_a_token(endpoint: Endpoint) -> None
     asked = await endpoint.post(urlencode({**form, "scope": "sessions:read"}).encode(), f"{FORM}; charset=UTF-8")
     assert good(asked) and asked.body["scope"] == "sessions:read"
     assert good(await endpoint.basic())
-    encoded = base64.b64encode(f"{quote(endpoint.id.replace('_', '%5F'), safe='%')}:{endpoint.secret}".encode()).decode()
+    encoded = base64.b64encode(
+        f"{quote(endpoint.id.replace('_', '%5F'), safe='%')}:{endpoint.secret}".encode()
+    ).decode()
     assert good(await endpoint.basic(encoded))
     assert good(await endpoint.basic(body=f"grant_type=client_credentials&client_id={endpoint.id}"))
     in_json = json.dumps({"grant_type": "client_credentials"}).encode()
@@ -112,7 +114,9 @@ async def test_what_is_empty_or_unknown_counts_for_nothing(endpoint: Endpoint) -
     refused(await endpoint.json(grant_type=""), 400, "invalid_request")
 
 
-async def test_a_token_opens_what_its_scope_says_in_its_own_organization(application, endpoint: Endpoint, channel) -> None:
+async def test_a_token_opens_what_its_scope_says_in_its_own_organization(
+    application, endpoint: Endpoint, channel
+) -> None:
     sessions = session_service_pb2_grpc.SessionServiceStub(channel)
     token = good(await endpoint.json())
     metadata = (("authorization", f"Bearer {token}"),)
@@ -120,8 +124,17 @@ async def test_a_token_opens_what_its_scope_says_in_its_own_organization(applica
     get = session_service_pb2.GetSessionRequest(id=session.id)
     assert (await sessions.GetSession(get, metadata=(("x-api-key", token),))).id == session.id
     theirs = await make_tenant(application.database)
-    for stranger, mine in ((theirs.metadata, session.id), (metadata, (await sessions.CreateSession(
-        session_service_pb2.CreateSessionRequest(name="t"), metadata=theirs.metadata)).id)):
+    for stranger, mine in (
+        (theirs.metadata, session.id),
+        (
+            metadata,
+            (
+                await sessions.CreateSession(
+                    session_service_pb2.CreateSessionRequest(name="t"), metadata=theirs.metadata
+                )
+            ).id,
+        ),
+    ):
         with pytest.raises(grpc.aio.AioRpcError) as error:
             await sessions.GetSession(session_service_pb2.GetSessionRequest(id=mine), metadata=stranger)
         assert error.value.code() == grpc.StatusCode.NOT_FOUND
@@ -247,7 +260,9 @@ async def test_a_credential_that_comes_along_counts_for_nothing(application, end
     assert good(answer) and "x-ratelimit-limit" not in answer.headers
 
 
-async def test_a_database_that_is_away_is_said_in_the_words_of_oauth(application, endpoint: Endpoint, monkeypatch) -> None:
+async def test_a_database_that_is_away_is_said_in_the_words_of_oauth(
+    application, endpoint: Endpoint, monkeypatch
+) -> None:
     async def away(*_: object) -> None:
         raise Unavailable("the database cannot be reached")
 
@@ -262,7 +277,9 @@ async def test_this_api_allows_so_many_requests_a_minute_and_others_do_not_count
     port = (await application.start(["127.0.0.1:0"]))[0]
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            client, secret = await oauth_clients.create_client(application.database, organization=uuid.uuid4().hex, name="c")
+            client, secret = await oauth_clients.create_client(
+                application.database, organization=uuid.uuid4().hex, name="c"
+            )
             endpoint = Endpoint(channel, f"client_{client.id}", secret)
             tenant = await make_tenant(application.database)
             sessions = session_service_pb2_grpc.SessionServiceStub(channel)

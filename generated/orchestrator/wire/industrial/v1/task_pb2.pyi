@@ -1,0 +1,93 @@
+import datetime
+
+from orchestrator.wire import struct_pb2 as _struct_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Task(_message.Message):
+    __slots__ = ("id", "session_id", "parent_task_id", "title", "description", "status", "complexity", "priority", "required_capabilities", "assigned_agent_id", "estimated_minutes", "progress", "subtask_count", "completed_subtasks", "failed_subtasks", "dependencies", "result", "error", "attempt", "tokens_used", "created_at", "updated_at", "started_at", "completed_at", "cancel_requested")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    PARENT_TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    COMPLEXITY_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    REQUIRED_CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
+    ASSIGNED_AGENT_ID_FIELD_NUMBER: _ClassVar[int]
+    ESTIMATED_MINUTES_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    SUBTASK_COUNT_FIELD_NUMBER: _ClassVar[int]
+    COMPLETED_SUBTASKS_FIELD_NUMBER: _ClassVar[int]
+    FAILED_SUBTASKS_FIELD_NUMBER: _ClassVar[int]
+    DEPENDENCIES_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_USED_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_FIELD_NUMBER: _ClassVar[int]
+    COMPLETED_AT_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_REQUESTED_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    session_id: str
+    parent_task_id: str
+    title: str
+    description: str
+    status: str
+    complexity: str
+    priority: str
+    required_capabilities: _containers.RepeatedScalarFieldContainer[str]
+    assigned_agent_id: str
+    estimated_minutes: int
+    progress: float
+    subtask_count: int
+    completed_subtasks: int
+    failed_subtasks: int
+    dependencies: _containers.RepeatedScalarFieldContainer[str]
+    result: bytes
+    error: str
+    attempt: int
+    tokens_used: float
+    created_at: _timestamp_pb2.Timestamp
+    updated_at: _timestamp_pb2.Timestamp
+    started_at: _timestamp_pb2.Timestamp
+    completed_at: _timestamp_pb2.Timestamp
+    cancel_requested: bool
+    def __init__(self, id: _Optional[str] = ..., session_id: _Optional[str] = ..., parent_task_id: _Optional[str] = ..., title: _Optional[str] = ..., description: _Optional[str] = ..., status: _Optional[str] = ..., complexity: _Optional[str] = ..., priority: _Optional[str] = ..., required_capabilities: _Optional[_Iterable[str]] = ..., assigned_agent_id: _Optional[str] = ..., estimated_minutes: _Optional[int] = ..., progress: _Optional[float] = ..., subtask_count: _Optional[int] = ..., completed_subtasks: _Optional[int] = ..., failed_subtasks: _Optional[int] = ..., dependencies: _Optional[_Iterable[str]] = ..., result: _Optional[bytes] = ..., error: _Optional[str] = ..., attempt: _Optional[int] = ..., tokens_used: _Optional[float] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., completed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cancel_requested: _Optional[bool] = ...) -> None: ...
+
+class TaskTemplate(_message.Message):
+    __slots__ = ("name", "description", "subtasks")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    SUBTASKS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    description: str
+    subtasks: _containers.RepeatedCompositeFieldContainer[TaskTemplatePart]
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., subtasks: _Optional[_Iterable[_Union[TaskTemplatePart, _Mapping]]] = ...) -> None: ...
+
+class TaskTemplatePart(_message.Message):
+    __slots__ = ("key", "title", "description", "complexity", "capabilities", "estimated_minutes", "depends_on")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    COMPLEXITY_FIELD_NUMBER: _ClassVar[int]
+    CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
+    ESTIMATED_MINUTES_FIELD_NUMBER: _ClassVar[int]
+    DEPENDS_ON_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    title: str
+    description: str
+    complexity: str
+    capabilities: _containers.RepeatedScalarFieldContainer[str]
+    estimated_minutes: int
+    depends_on: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, key: _Optional[str] = ..., title: _Optional[str] = ..., description: _Optional[str] = ..., complexity: _Optional[str] = ..., capabilities: _Optional[_Iterable[str]] = ..., estimated_minutes: _Optional[int] = ..., depends_on: _Optional[_Iterable[str]] = ...) -> None: ...

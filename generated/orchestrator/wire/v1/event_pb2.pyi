@@ -1,0 +1,33 @@
+import datetime
+
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from orchestrator.wire.v1 import agent_pb2 as _agent_pb2
+from orchestrator.wire.v1 import session_pb2 as _session_pb2
+from orchestrator.wire.v1 import task_pb2 as _task_pb2
+from orchestrator.wire.v1 import workflow_pb2 as _workflow_pb2
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Event(_message.Message):
+    __slots__ = ("number", "type", "created_at", "session", "agent", "task", "workflow", "workflow_run")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    TASK_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOW_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOW_RUN_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    type: str
+    created_at: _timestamp_pb2.Timestamp
+    session: _session_pb2.Session
+    agent: _agent_pb2.Agent
+    task: _task_pb2.Task
+    workflow: _workflow_pb2.Workflow
+    workflow_run: _workflow_pb2.WorkflowRun
+    def __init__(self, number: _Optional[int] = ..., type: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., session: _Optional[_Union[_session_pb2.Session, _Mapping]] = ..., agent: _Optional[_Union[_agent_pb2.Agent, _Mapping]] = ..., task: _Optional[_Union[_task_pb2.Task, _Mapping]] = ..., workflow: _Optional[_Union[_workflow_pb2.Workflow, _Mapping]] = ..., workflow_run: _Optional[_Union[_workflow_pb2.WorkflowRun, _Mapping]] = ...) -> None: ...

@@ -1,0 +1,198 @@
+"""Free-form JSON: kept as the bytes of a google.protobuf.Value, passed on unparsed, and read only where somebody must.
+
+A value goes from a client into the store and out again as the bytes that it came in, order of keys included: what is in
+it costs nothing. Bytes of a google.protobuf.Struct are the same without what says that they are an object.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from google.protobuf.message import DecodeError
+from orchestrator.wire.struct_pb2 import Value as Value  # noqa: PLC0414 — core knows the class from here
+
+# So much takes at most some ten milliseconds to parse, in which nobody else has a turn, whatever it is made of.
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 30
+# Beyond this, a double — and so protobuf's JSON and JavaScript — cannot tell neighbouring integers apart.
+MAX_INTEGER = 2**53
+NULL = b"\x08\x00"
+EMPTY_OBJECT = b"\x2a\x00"
+
+_OBJECT, _LIST, _TAG, _ENTRY_VALUE = b"\x2a", b"\x32", b"\x0a", b"\x12"
+# A number behind what announces it: an element, the value of an entry, or the whole.
+_NOT_FINITE = re.compile(rb"(?:^|[\n\x12]\x09)\x11.{6}[\xf0-\xff][\x7f\xff]", re.DOTALL)
+# protobuf parses messages 100 deep. An object within an object takes three, so these leave MAX_DEPTH of them.
+_LISTS_AROUND = (100 - 3 * MAX_DEPTH) // 2
+
+
+async def problem_in(value: bytes, path: str, most: int = MAX_BYTES) -> str | None:
+    """Why a value cannot be kept, in words that go behind its field's name; None where it can.
+
+    `path` begins the place that is named where a number is at fault. A value has at most `most` bytes as protobuf.
+    """
+    if len(value) > most:
+        return f"is larger than {most} bytes as protobuf, in which a number takes 11 bytes and a text its length"
+    try:
+        around = Value.FromString(_within_lists(value))
+    except DecodeError as error:
+        return f"is nested more than {MAX_DEPTH} deep" if "MaxDepth" in str(error) else "is no google.protobuf.Value"
+    if _NOT_FINITE.search(value) is not None:
+        # Very likely there is one; which, only a walk can tell, and that may take a tenth of a second.
+        return await asyncio.to_thread(_not_finite, around, path)
+    return None
+
+
+def encode(plain: object) -> bytes:
+    """The bytes of plain JSON data. Raises ValueError for what JSON readers could not read back."""
+    value = Value()
+    _fill(value, plain)
+    return value.SerializeToString()
+
+
+def decode(value: bytes) -> Any:
+    """Plain JSON data; numbers without a fraction become integers, as their writer meant. Walks all of it."""
+    return plain(Value.FromString(value))
+
+
+def plain(value: Value) -> Any:
+    """Plain JSON data of a parsed value."""
+    kind = value.WhichOneof("kind")
+    if kind == "struct_value":
+        return {entry.key: plain(entry.value) for entry in value.struct_value.fields}
+    if kind == "list_value":
+        return [plain(each) for each in value.list_value.values]
+    if kind == "number_value":
+        number = value.number_value
+        return int(number) if number.is_integer() and abs(number) < MAX_INTEGER else number
+    return None if kind in (None, "null_value") else getattr(value, kind)
+
+
+def json_text(value: Value) -> str:
+    """A parsed value as compact JSON."""
+    return json.dumps(plain(value), separators=(",", ":"), ensure_ascii=False)
+
+
+def outline(value: bytes) -> dict[str, object] | None:
+    """The keys of an object, each with an empty object where that is one; None for what is no object."""
+    if not is_object(value):
+        return None
+    entries = Value.FromString(value).struct_value.fields
+    return {entry.key: {} if entry.value.HasField("struct_value") else None for entry in entries}
+
+
+def is_object(value: bytes) -> bool:
+    """Whether it is a JSON object."""
+    return value.startswith(_OBJECT)
+
+
+def of_struct(struct: bytes) -> bytes:
+    """The value of the bytes of a google.protobuf.Struct."""
+    return _OBJECT + _varint(len(struct)) + struct
+
+
+def struct_of(value: bytes) -> bytes:
+    """The bytes of an object as a google.protobuf.Struct."""
+    # The tag, and the varint behind it, whose last byte is the first without its highest bit.
+    start = next(index for index in range(1, len(value)) if value[index] < 0x80) + 1
+    return value[start:]
+
+
+def object_of(values: Mapping[str, bytes]) -> bytes:
+    """An object of values, none of which is parsed."""
+    return of_struct(b"".join(map(_entry, values.items())))
+
+
+def merged(value: bytes, given: Mapping[str, bytes]) -> bytes:
+    """An object with these values in it, instead of what it had by their names."""
+    root = Value.FromString(value)
+    entries = root.struct_value.fields
+    for index in reversed([index for index, entry in enumerate(entries) if entry.key in given]):
+        del entries[index]
+    return of_struct(root.struct_value.SerializeToString() + b"".join(map(_entry, given.items())))
+
+
+def elements(value: Value, most: int) -> Iterator[Value]:
+    """A parsed value and everything in it. Raises ValueError where that is more than `most`."""
+    pending, seen = [value], 0
+    while pending:
+        each = pending.pop()
+        seen += 1
+        if seen > most:
+            raise ValueError(f"has more than {most} values in it")
+        yield each
+        if each.HasField("struct_value"):
+            pending.extend(entry.value for entry in reversed(each.struct_value.fields))
+        elif each.HasField("list_value"):
+            pending.extend(reversed(each.list_value.values))
+
+
+def _fill(value: Value, given: Any) -> None:
+    if given is None:
+        value.null_value = 0  # type: ignore[assignment]
+    elif isinstance(given, bool):
+        value.bool_value = given
+    elif isinstance(given, int | float):
+        if not math.isfinite(given) or (isinstance(given, int) and abs(given) > MAX_INTEGER):
+            raise ValueError(f"{given} is not a number that every JSON reader reads back")
+        value.number_value = given
+    elif isinstance(given, str):
+        value.string_value = given
+    elif isinstance(given, list | tuple):
+        value.list_value.SetInParent()
+        for each in given:
+            _fill(value.list_value.values.add(), each)
+    elif isinstance(given, Mapping):
+        value.struct_value.SetInParent()
+        for key, each in given.items():
+            _fill(value.struct_value.fields.add(key=key).value, each)
+    else:
+        raise ValueError(f"{type(given).__name__} is nothing that JSON can say")
+
+
+def _entry(item: tuple[str, bytes]) -> bytes:
+    key = item[0].encode()
+    body = _TAG + _varint(len(key)) + key + _ENTRY_VALUE + _varint(len(item[1])) + item[1]
+    return _TAG + _varint(len(body)) + body
+
+
+def _varint(number: int) -> bytes:
+    written = bytearray()
+    while number > 0x7F:
+        written.append(number & 0x7F | 0x80)
+        number >>= 7
+    written.append(number)
+    return bytes(written)
+
+
+def _within_lists(value: bytes) -> bytes:
+    """The value as the only element of lists around it, which take up the depth that it may not have."""
+    pieces, length = [value], len(value)
+    for _ in range(_LISTS_AROUND):
+        element = _TAG + _varint(length)
+        head = _LIST + _varint(length + len(element)) + element
+        pieces.append(head)
+        length += len(head)
+    return b"".join(reversed(pieces))
+
+
+def _not_finite(around: Value, path: str) -> str | None:
+    """The place of the first number that is not finite."""
+    for _ in range(_LISTS_AROUND):
+        around = around.list_value.values[0]
+    pending = [(around, path)]
+    while pending:
+        each, place = pending.pop()
+        kind = each.WhichOneof("kind")
+        if kind == "number_value" and not math.isfinite(each.number_value):
+            return f"{place[:200]}: not a finite number"
+        if kind == "struct_value":
+            pending.extend((entry.value, f"{place}.{entry.key}") for entry in each.struct_value.fields)
+        elif kind == "list_value":
+            pending.extend((inner, f"{place}[{index}]") for index, inner in enumerate(each.list_value.values))
+    return None
