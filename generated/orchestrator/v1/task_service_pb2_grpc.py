@@ -96,7 +96,8 @@ class TaskServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BatchCreateTasks(self, request, context):
-        """Creates up to 500 tasks at once, all or none, and returns them in the same order.
+        """Creates up to 500 tasks at once, all or none, and returns them in the same order. Where one is refused, the error's
+        field says which, such as `tasks[3].input`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -15,6 +15,7 @@ from server.core.agents.profile import MAX_CONFIGURATION_BYTES, AgentProfile
 from server.core.agents.registry import AgentRegistry
 from server.core.shared.call_context import Call
 from server.core.shared.free_form import check_object, check_value
+from server.core.shared.pagination import left_out
 from server.errors import InvalidRequest, VersionMismatch
 from server.model import Agent, AgentStatus
 
@@ -48,7 +49,8 @@ class AgentServicer:
             beginning="yes" if beginning else None,
         )
         return pb.ListAgentsResponse(
-            data=[light_agent_message(agent) for agent in page.rows], pagination=pagination(number, limit, page.total)
+            data=[light_agent_message(agent) for agent in page.rows],
+            pagination=pagination(number, limit, page.total, left_out(page.rows, ["configuration"])),
         )
 
     async def GetAgent(self, request: pb.GetAgentRequest, call: Call) -> pb.AgentResponse:

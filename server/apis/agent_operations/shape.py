@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from orchestrator.wire.agent_operations.v1.agent_pb2 import Agent as AgentMessage
@@ -27,9 +28,9 @@ def page_of(page: int, limit: int) -> tuple[int, int, int]:
     return page, limit, (page - 1) * limit
 
 
-def pagination(page: int, limit: int, total: int) -> Pagination:
-    """Where a page stands."""
-    return Pagination(page=page, limit=limit, total=total, pages=-(-total // limit))
+def pagination(page: int, limit: int, total: int, omitted: Sequence[str] = ()) -> Pagination:
+    """Where a page stands, and which fields its items lack."""
+    return Pagination(page=page, limit=limit, total=total, pages=-(-total // limit), omitted_fields=omitted)
 
 
 def object_of(field: str, value: bytes) -> bytes:
@@ -58,11 +59,11 @@ def moment(field: str, text: str) -> int | None:
 def agent_message(agent: Agent) -> AgentMessage:
     """An agent, as far as its row says."""
     settings = {
-        "max_concurrent_tasks": agent.max_concurrent_tasks,
-        "timeout": agent.timeout_seconds,
-        "retry_attempts": agent.retry_attempts,
+        "max_concurrent_tasks": values.encode(agent.max_concurrent_tasks),
+        "timeout": values.encode(agent.timeout_seconds),
+        "retry_attempts": values.encode(agent.retry_attempts),
     }
-    configuration = values.merged(agent.configuration, {name: values.encode(value) for name, value in settings.items()})
+    configuration = values.merged(agent.configuration or values.EMPTY_OBJECT, settings)
     ended = agent.tasks_completed + agent.tasks_failed
     metrics = AgentMetrics(
         tasks_completed=agent.tasks_completed,
@@ -86,7 +87,7 @@ def agent_message(agent: Agent) -> AgentMessage:
 light_agent_message = remembered(agent_message)
 
 
-def task_message(task: Task, logs: list[Line] | None = None, attempts: list[Attempt] | None = None) -> TaskMessage:
+def task_message(task: Task, logs: Sequence[Line] = (), attempts: Sequence[Attempt] = ()) -> TaskMessage:
     """A task; without what its row lacks in lists and events."""
     ended = task.completed_at is not None
     return project(
@@ -96,8 +97,8 @@ def task_message(task: Task, logs: list[Line] | None = None, attempts: list[Atte
         agent_id=f"agent_{task.agent_id}" if task.agent_id else None,
         priority=Priority(task.priority).name.lower(),
         progress=task.progress or 0.0,
-        payload=task.input,
-        result=task.output,
+        payload=task.input or None,
+        result=task.output or None,
         error=_error(task.error),
         schedule=_schedule(task) if task.schedule is not None else None,
         retry=TaskRetry(**json.loads(task.retry)) if task.retry is not None else None,
@@ -112,8 +113,8 @@ def task_message(task: Task, logs: list[Line] | None = None, attempts: list[Atte
         duration=round(task.duration_ms / 1000, 6) if ended and task.duration_ms is not None else None,
         started_at=timestamp(task.started_at) if task.started_at and task.status != TaskStatus.PENDING else None,
         estimated_completion=None,
-        logs=[_log(line) for line in logs or ()],
-        attempts=[_attempt(attempt) for attempt in attempts or ()],
+        logs=[_log(line) for line in logs],
+        attempts=[_attempt(attempt) for attempt in attempts],
     )
 
 

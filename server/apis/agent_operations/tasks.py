@@ -16,6 +16,7 @@ from server.core.agents.registry import AgentRegistry
 from server.core.queue.creation import NewTask
 from server.core.queue.retry_policy import RetryPolicy
 from server.core.shared.call_context import Call
+from server.core.shared.pagination import left_out
 from server.core.tasks.commands import TaskCommands
 from server.core.tasks.queries import TaskQueries
 from server.model import Agent, Priority, Task, TaskStatus
@@ -43,8 +44,9 @@ class TaskServicer:
             created_after=moment("created_after", request.created_after),
             created_before=moment("created_before", request.created_before),
         )
+        omitted = ["payload", "result"] if left_out(page.rows, ["output"]) else ["payload"]
         return pb.ListTasksResponse(
-            data=[task_message(task) for task in page.rows], pagination=pagination(number, limit, page.total)
+            data=[task_message(task) for task in page.rows], pagination=pagination(number, limit, page.total, omitted)
         )
 
     async def CreateTask(self, request: pb.CreateTaskRequest, call: Call) -> pb.TaskResponse:

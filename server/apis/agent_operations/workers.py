@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from orchestrator.wire.agent_operations.v1 import worker_service_pb2 as pb
 
@@ -12,12 +13,16 @@ from server.apis.agent_operations.shape import page_of, pagination
 from server.core.queue.fencing import Finish
 from server.core.shared.call_context import Call
 from server.core.shared.ids import parse_id
+from server.core.shared.pagination import first_within
 from server.core.workers.consumer import Consumer
 from server.core.workers.hub import WorkerHub
 from server.core.workers.registry import WorkerRegistry
 from server.core.workers.reports import CANCELLED, LogLine, WorkerReports, completed, failed
 from server.errors import Conflict, ServiceError
 from server.model import Priority, Task, Worker, WorkerStatus
+
+# What the payloads of the leases in an answer may come to, as protobuf: JSON may need six times as much.
+LEASED_BYTES = 2 << 20
 
 
 class _LongPoll(Consumer):
@@ -59,7 +64,7 @@ class WorkerServicer:
             status=worker.status,
             heartbeat_interval_seconds=self._hub.heartbeat_seconds,
             lease_seconds=self._hub.lease_seconds,
-            leases=[_lease(task) for task in held],
+            leases=[_lease(task) for task in await self._fitting(worker, held)],
         )
         return pb.ConnectWorkerResponse(data=data)
 
@@ -88,7 +93,13 @@ class WorkerServicer:
         tasks = await self._hub.claim_at_once(worker, room)
         if not tasks and request.wait_seconds > 0:
             tasks = await self._wait(worker, room, request.wait_seconds)
-        return pb.TakeLeasesResponse(data=[_lease(task) for task in tasks])
+        return pb.TakeLeasesResponse(data=[_lease(task) for task in await self._fitting(worker, tasks)])
+
+    async def _fitting(self, worker: Worker, tasks: Sequence[Task]) -> Sequence[Task]:
+        """Those that fit in an answer; the others are given back, which does not count as a try of theirs."""
+        fitting = first_within(LEASED_BYTES, tasks, lambda task: len(task.input or b""))
+        await self._reports.give_back(worker, [(task.id, task.attempt) for task in tasks[len(fitting) :]])
+        return fitting
 
     async def _wait(self, worker: Worker, room: int, seconds: float) -> list[Task]:
         poll = _LongPoll(worker, room)

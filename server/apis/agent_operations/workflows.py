@@ -9,6 +9,7 @@ from server.apikit.projection import timestamp
 from server.apis.agent_operations.shape import page_of, pagination
 from server.apis.agent_operations.workflow_shape import run_message, step_of, workflow_message
 from server.core.shared.call_context import Call
+from server.core.shared.pagination import left_out
 from server.core.workflows.definitions import WorkflowDefinitions
 from server.core.workflows.runs import WorkflowRuns
 from server.model import Priority, Workflow, WorkflowRun, WorkflowStatus
@@ -26,7 +27,7 @@ class WorkflowServicer:
         page = await self._workflows.slice(call, limit=limit, offset=offset, status=request.status or None)
         return pb.ListWorkflowsResponse(
             data=[workflow_message(workflow) for workflow in page.rows],
-            pagination=pagination(number, limit, page.total),
+            pagination=pagination(number, limit, page.total, left_out(page.rows, ["steps"])),
         )
 
     async def CreateWorkflow(self, request: pb.CreateWorkflowRequest, call: Call) -> pb.WorkflowResponse:
@@ -76,7 +77,8 @@ class WorkflowServicer:
             call, limit=limit, offset=offset, workflow_id=request.workflow_id, status=request.status or None
         )
         return pb.ListRunsResponse(
-            data=[run_message(run) for run in page.rows], pagination=pagination(number, limit, page.total)
+            data=[run_message(run) for run in page.rows],
+            pagination=pagination(number, limit, page.total, ["parameters", "steps", "output"]),
         )
 
     async def GetRun(self, request: pb.GetRunRequest, call: Call) -> pb.WorkflowRunResponse:

@@ -119,7 +119,7 @@ def task_message(
         completed_subtasks=completed,
         failed_subtasks=failed,
         dependencies=[shown_id(each) for each in dependencies],
-        result=task.output,
+        result=task.output or None,
         error=json.loads(task.error)["message"] if task.error else "",
         started_at=timestamp(task.started_at) if task.started_at and task.status != TaskStatus.PENDING else None,
         cancel_requested=task.cancel_requested_at is not None and task.completed_at is None,

@@ -67,7 +67,7 @@ def agent_message(agent: Agent) -> AgentMessage:
         entry_function=entry.function if entry is not None else "",
         input_binding=signature(entry) if entry is not None else "",
         capabilities=json.loads(agent.capabilities),
-        configuration=values.struct_of(agent.configuration) if agent.configuration != values.EMPTY_OBJECT else None,
+        configuration=_configuration(agent.configuration),
         disabled=agent.disabled_at is not None,
     )
 
@@ -84,8 +84,8 @@ def task_message(task: Task) -> TaskMessage:
         workflow_run_id=f"run_{task.workflow_run_id}" if task.workflow_run_id else "",
         status=TASK_STATUS[task.status],
         priority=task.priority + 1,
-        input=task.input,
-        output=task.output,
+        input=task.input or None,
+        output=task.output or None,
         stdout=task.stdout or "",
         stderr=task.stderr or "",
         error=TaskError(**json.loads(task.error)) if task.error else None,
@@ -126,6 +126,11 @@ def event_message(event: Event) -> EventMessage:
 def priority_word(number: int) -> Any:
     """The priority that an enum number stands for; None for none."""
     return number - TaskPriority.TASK_PRIORITY_LOW if number else None
+
+
+def _configuration(value: bytes) -> bytes | None:
+    """The Struct of a configuration that says something, and is not left out."""
+    return values.struct_of(value) if value and value != values.EMPTY_OBJECT else None
 
 
 def _schedule(task: Task) -> Schedule:

@@ -33,7 +33,11 @@ class TaskServicer:
 
     async def BatchCreateTasks(self, request: pb.BatchCreateTasksRequest, call: Call) -> pb.BatchCreateTasksResponse:
         tasks = await self._tasks.create_all(call, [new_task(each) for each in request.tasks])
-        return pb.BatchCreateTasksResponse(tasks=[task_message(task) for task in tasks])
+        made = [task_message(task) for task in tasks]
+        for message in made:
+            # Whoever sends many has their inputs, and an answer with all of them would be too large to arrive.
+            message.ClearField("input")
+        return pb.BatchCreateTasksResponse(tasks=made)
 
     async def GetTask(self, request: pb.GetTaskRequest, call: Call) -> TaskMessage:
         return task_message(await self._queries.get(call, request.id))

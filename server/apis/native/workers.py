@@ -199,12 +199,13 @@ def _leases(tasks: list[Task]) -> Iterator[WorkResponse]:
     leases: list[worker_pb2.Lease] = []
     size = 0
     for task in tasks:
-        # What JSON takes is close to what the message takes.
-        size += len(task.input or "") + 1000
-        if leases and size > MESSAGE_BYTES:
+        lease = lease_message(task)
+        takes = lease.ByteSize()
+        if leases and size + takes > MESSAGE_BYTES:
             yield WorkResponse(leases=worker_pb2.Leases(leases=leases))
-            leases, size = [], len(task.input or "")
-        leases.append(lease_message(task))
+            leases, size = [], 0
+        leases.append(lease)
+        size += takes
     if leases:
         yield WorkResponse(leases=worker_pb2.Leases(leases=leases))
 

@@ -39,6 +39,7 @@ _LIST = Listing(
     light=["code"],
     spans={"beginning": _agents.status.in_((AgentStatus.INITIALIZING.value, AgentStatus.INSTALLING.value))},
     indexed=["type"],
+    large=["configuration"],
 )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Column, ColumnElement, bindparam, case, func, literal, null, select
+from sqlalchemy import Column, ColumnElement, bindparam, case, func, literal, literal_column, null, select
 
 from server.core.shared.count_cache import CountCache
 from server.core.shared.ids import parse_id
@@ -19,6 +20,10 @@ R = TypeVar("R", bound=Record)
 # What a `short` column may hold to be shown, and from where on an offset is no work for the event loop.
 SHORT = 8192
 DEEP = 1000
+# What the measured columns of a page by token may hold together, unless one row has more, and how many rows are read in
+# one turn of the loop where each may be large. A client of gRPC takes 4 MiB by default.
+MAX_PAGE_BYTES = 2 << 20
+LARGE_ROWS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +35,26 @@ class Page(Generic[R]):
     total: int = 0
 
 
+def left_out(rows: Iterable[Record], columns: Iterable[str]) -> list[str]:
+    """Which of these columns some of the rows lack because they are long."""
+    return [name for name in columns if any(row.values()[name] in ("", b"") for row in rows)]
+
+
+def first_within(most: int, rows: Sequence[R], size: Callable[[R], int]) -> Sequence[R]:
+    """The first of these rows that come to at most this size together, and at least one."""
+    for count, row in enumerate(rows):
+        most -= size(row)
+        if most < 0 and count:
+            return rows[:count]
+    return rows
+
+
 class Listing(Generic[R]):
-    """Lists of one table's rows, without long texts: `light` columns read as null, `short` ones where they are long."""
+    """Lists of one table's rows, without long texts.
+
+    `light` columns read as null, and `short` ones are empty where they are long. `large` columns are like short ones in
+    lists by offset; a page by token has them, and ends where they, and the `measured` ones, come to much.
+    """
 
     def __init__(
         self,
@@ -43,6 +66,8 @@ class Listing(Generic[R]):
         indexed: Sequence[str] = (),
         leading: Sequence[str] = (),
         short: Sequence[str] = (),
+        large: Sequence[str] = (),
+        measured: Sequence[str] = (),
     ) -> None:
         self._table = table
         # Conditions that filters stand for which do not compare a column of their own name.
@@ -51,6 +76,8 @@ class Listing(Generic[R]):
         self._filters = filters
         self._light = light
         self._short = short
+        self._large = large
+        self._measured = (*large, *measured)
         # Filters with an index of their own. Others may pass over many rows, which is no work for the event loop.
         self._indexed = frozenset((*indexed, *leading))
         # Those whose index begins with them, and not with the organization.
@@ -71,10 +98,14 @@ class Listing(Generic[R]):
         table = self._table.table()
         conditions = (self._spans[name] if name in self._spans else table.c[name] == bindparam(name) for name in given)
         where = [self._ours(given), *self._where, *conditions]
-        rows = select(*map(self._shown, table.c)).where(*where).order_by(table.c.id.desc()).limit(bindparam("limit"))
+
+        def rows(short: Sequence[str]) -> Any:
+            shown = (self._shown(column, short) for column in table.c)
+            return select(*shown).where(*where).order_by(table.c.id.desc()).limit(bindparam("limit"))
+
         return (
-            Statement(rows.where(table.c.id < bindparam("before")), self._table),
-            Statement(rows.offset(bindparam("offset")), self._table),
+            Statement(rows(self._short).where(table.c.id < bindparam("before")), self._table),
+            Statement(rows((*self._short, *self._large)).offset(bindparam("offset")), self._table),
             Statement(select(func.count()).select_from(table).where(*where)),
         )
 
@@ -86,12 +117,13 @@ class Listing(Generic[R]):
             organization = func.coalesce(organization, "")
         return organization == bindparam("organization")  # type: ignore[no-any-return]
 
-    def _shown(self, column: Column[Any]) -> ColumnElement[Any]:
-        nothing: ColumnElement[Any] = null() if column.nullable else literal("")
+    def _shown(self, column: Column[Any], short: Sequence[str]) -> ColumnElement[Any]:
         if column.name in self._light:
+            nothing: ColumnElement[Any] = null() if column.nullable else literal("")
             return nothing.label(column.name)
-        if column.name in self._short:
-            return case((func.length(column) <= SHORT, column), else_=nothing).label(column.name)
+        if column.name in short:
+            # Nothing is longer than a null, which stays one.
+            return case((func.length(column) > SHORT, literal_column("''")), else_=column).label(column.name)
         return column
 
     def _reader(self, database: Database, given: Mapping[str, Any]) -> Any:
@@ -106,7 +138,20 @@ class Listing(Generic[R]):
             raise InvalidRequest("page_token", "is not a token of this list") from None
         statement = self._statement(tuple(sorted(given)))[0]
         read = self._reader(database, given)
-        rows = await read(statement, organization=organization, before=before, limit=size + 1, **given)
+        rows: list[R] = []
+        wanted, left = size + 1, MAX_PAGE_BYTES
+        while len(rows) < wanted:
+            limit = min(LARGE_ROWS, wanted - len(rows)) if self._large else wanted
+            found = await read(statement, organization=organization, before=before, limit=limit, **given)
+            for row in found:
+                left -= sum(len(row.values()[name] or "") for name in self._measured)
+                if left < 0 and rows:
+                    return Page(rows, next_token=rows[-1].values()["id"])
+                rows.append(row)
+            if len(found) < limit:
+                break
+            before = rows[-1].values()["id"]
+            await asyncio.sleep(0)
         more = len(rows) > size
         return Page(rows[:size], next_token=rows[size - 1].values()["id"] if more else "")
 

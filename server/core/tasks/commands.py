@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from server import values
@@ -18,7 +19,7 @@ from server.core.shared.call_context import Call
 from server.core.shared.ids import parse_filter
 from server.core.shared.resource import change
 from server.core.tasks.retry import begin_again
-from server.errors import Conflict, InvalidRequest
+from server.errors import Conflict, InvalidRequest, ServiceError
 from server.model import Agent, AgentRuntime, Task, TaskStatus
 from server.store.database import Database
 from server.store.transaction import Transaction
@@ -50,8 +51,9 @@ class TaskCommands:
         """New tasks, all of them or none. `depends_on` may name the keys of others. Raises as `create` does."""
         if not 0 < len(news) <= MAX_BATCH:
             raise InvalidRequest("tasks", f"must be 1 to {MAX_BATCH} tasks")
-        for new in news:
-            await new.check()
+        for index, new in enumerate(news):
+            with _of_batch(index):
+                await new.check()
         order = _in_order(news)
 
         async def body(transaction: Transaction) -> list[Task]:
@@ -63,7 +65,8 @@ class TaskCommands:
             for index in order:
                 new = news[index]
                 waits = [by_key.get(each, each) for each in new.depends_on]
-                made[index] = await self._make(transaction, call, replace(new, depends_on=waits), cache)
+                with _of_batch(index):
+                    made[index] = await self._make(transaction, call, replace(new, depends_on=waits), cache)
                 if new.key:
                     by_key[new.key] = made[index].id
             answer = [made[index] for index in range(len(news))]
@@ -131,6 +134,19 @@ class TaskCommands:
             return waiting
 
         return await TASKS.once(self._database, call, identifier, act)
+
+
+@contextmanager
+def _of_batch(index: int) -> Iterator[None]:
+    """Says which task of a batch an error is about."""
+    try:
+        yield
+    except InvalidRequest as error:
+        field, issue = error.details["field"], error.details["issue"]
+        raise InvalidRequest(f"tasks[{index}].{field}", str(issue)) from None
+    except ServiceError as error:
+        error.details = {**error.details, "index": index}
+        raise
 
 
 def _in_order(news: Sequence[NewTask]) -> list[int]:

@@ -12,7 +12,7 @@ from server.core.queue.rows import TASKS
 from server.core.shared.call_context import Call
 from server.core.shared.count_cache import CountCache
 from server.core.shared.ids import parse_filter, parse_id
-from server.core.shared.pagination import Listing, Page
+from server.core.shared.pagination import Listing, Page, first_within
 from server.errors import Unavailable
 from server.model import ENDED, Attempt, Task, TaskKind, TaskLog
 from server.store.database import Database
@@ -43,6 +43,7 @@ def _listing(light: Sequence[str], short: Sequence[str] = ()) -> Listing[Task]:
         ["status", "agent_id", "session_id", "priority", "type", "workflow_run_id", "parent_id", "recurring_id"],
         light=light,
         short=short,
+        measured=["error", "description"],
         spans={
             "created_after": _tasks.created_at > bindparam("created_after"),
             "created_before": _tasks.created_at < bindparam("created_before"),
@@ -75,6 +76,8 @@ _ATTEMPTS = Statement[Attempt](
 )
 
 
+# How many characters of lines and of errors an answer may have.
+MAX_LISTED = 1 << 20
 # Filters that are ids, and of what.
 _IDS = {"agent_id": "agent", "session_id": "session", "workflow_run_id": "workflow run", "parent_id": "task"}
 
@@ -122,13 +125,18 @@ class TaskQueries:
                 given["recurring_id"] = given.pop("parent_id")
         return given
 
-    async def logs(self, task: Task, limit: int = SHOWN_LOGS) -> list[TaskLog]:
-        """The newest lines about a task that `get` has given, oldest first."""
-        return (await self._database.all(_LOGS, task=task.id, limit=limit))[::-1]
+    async def logs(self, task: Task, limit: int = SHOWN_LOGS) -> Sequence[TaskLog]:
+        """The newest lines about a task that `get` has given, oldest first, and no more than fit in an answer."""
+        found = await self._database.all(_LOGS, task=task.id, limit=limit)
+        return first_within(MAX_LISTED, found, lambda line: len(line.message))[::-1]
 
-    async def attempts(self, task: Task) -> list[Attempt]:
-        """The attempts at a task that `get` has given, as far as they have ended and did not complete it at once."""
-        return await self._database.all(_ATTEMPTS, task=task.id)
+    async def attempts(self, task: Task) -> Sequence[Attempt]:
+        """The attempts at a task that `get` has given, as far as they have ended and did not complete it at once.
+
+        Where their errors are long, the newest of them that fit in an answer.
+        """
+        found = await self._database.all(_ATTEMPTS, task=task.id)
+        return first_within(MAX_LISTED, found[::-1], lambda attempt: len(attempt.error or ""))[::-1]
 
     async def watch(self, call: Call, identifier: str) -> AsyncIterator[Task]:
         """The task as it is, then as it is after each change, up to its final status. Raises NotFound, Unavailable."""

@@ -24,7 +24,7 @@ _workflows = Workflow.table().c
 _runs = WorkflowRun.table().c
 _live = _workflows.deleted_at.is_(None)
 WORKFLOWS = Resource(Workflow, "workflow", _live)
-_LIST = Listing(Workflow, [_live], ["status"])
+_LIST = Listing(Workflow, [_live], ["status"], large=["steps"])
 _COUNT_OPEN = Statement[Any](
     select(func.count())
     .select_from(WorkflowRun.table())

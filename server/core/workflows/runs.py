@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,8 +34,11 @@ RUNS = Resource(WorkflowRun, "run")
 _LIST = Listing(
     WorkflowRun, [], ["workflow_id", "status"], light=["parameters", "steps", "output"], leading=["workflow_id"]
 )
-# Without what a run's steps do not show; longer outputs are left to the tasks, because a hundred must fit in a message.
+# Without what a run's steps do not show; longer outputs are left to the tasks, and so are results that come to more
+# than the second figure together: a run's parameters, inputs and output may have a MiB each, and a message four.
 MAX_SHOWN_OUTPUT = 32 << 10
+MAX_SHOWN_RESULTS = 512 << 10
+MAX_SHORT_ERROR = 300
 _LIGHT: dict[str, Any] = {
     "input": null(),
     "output": case((func.length(_tasks.output) <= MAX_SHOWN_OUTPUT, _tasks.output)),
@@ -111,6 +115,11 @@ class WorkflowRuns:
     async def steps_of(self, run: WorkflowRun) -> list[RunStep]:
         """The steps of a run that `get` has given, in the order in which they were written."""
         newest = {task.step_id: task for task in await self._database.all(_STEP_TASKS, run=run.id)}
+        left = MAX_SHOWN_RESULTS
+        for name, task in newest.items():
+            left -= len(task.output or b"") + len(task.error or "")
+            if left < 0:
+                newest[name] = Task.new(**{**task.values(), "output": None, "error": _in_short(task.error)})
         not_begun = "waiting" if run.status == RunStatus.RUNNING else "cancelled"
         return [
             RunStep(step, newest[step["id"]], newest[step["id"]].status)
@@ -179,6 +188,14 @@ class WorkflowRuns:
     async def cancel_orphans(self) -> int:
         """Cancels steps that could not be cancelled when their run ended; a sweep's worth."""
         return await progression.cancel_orphans(self._database)
+
+
+def _in_short(error: str | None) -> str | None:
+    """An error without its traceback and with the beginning of its message."""
+    if error is None:
+        return None
+    written = json.loads(error)
+    return json.dumps({**written, "message": written["message"][:MAX_SHORT_ERROR], "traceback": ""})
 
 
 def _check_workflow(run: WorkflowRun, identifier: str, workflow_id: str) -> None:
