@@ -2,7 +2,7 @@
 
 Reads by key and short lists take microseconds, less than a hop to a thread, so they run in the loop on a read-only
 connection. The writer runs in the loop too: in WAL mode with synchronous=NORMAL a commit does not wait for the disk.
-What would wait — checkpoints, and scans whose cost grows with the rows — runs on an aiosqlite connection's thread.
+What would wait — checkpoints, and scans whose cost grows with the rows — runs on threads of aiosqlite connections.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import aiosqlite
-import structlog
 
 from server.errors import ServiceError, StorageFull, Unavailable
 from server.model import Event
+from server.store.checkpoints import Checkpoints
 from server.store.database import Body, Clock, Committed, nobody_listens, system_clock
 from server.store.statement import Statement
 from server.store.transaction import Hooks, TransactionBase, settle
@@ -29,8 +29,6 @@ LOCK_PATIENCE_SECONDS = 5.0
 BATCH = 128
 # Lists are parameters on PostgreSQL; here they are JSON, for `json_each`.
 sqlite3.register_adapter(list, json.dumps)
-CHECKPOINT_BYTES = 8 << 20
-log = structlog.get_logger()
 
 
 class SQLiteTransaction(TransactionBase):
@@ -79,7 +77,9 @@ class SQLite:
         self._queue: list[_Waiting] = []
         self._wake = asyncio.Event()
         self._closing = False
-        self._tasks: list[asyncio.Task[None]] = []
+        # Held for a batch or a scan, and by the checkpoint that neither may be under way for.
+        self._writing, self._scanning = asyncio.Lock(), asyncio.Lock()
+        self._checkpoints = Checkpoints(path, self._writing, self._scanning)
 
     async def open(self) -> None:
         try:
@@ -88,9 +88,10 @@ class SQLite:
             self._reader.execute("PRAGMA query_only = ON")
             self._slow = await aiosqlite.connect(self.path, isolation_level=None)
             await self._slow.execute(f"PRAGMA busy_timeout = {int(LOCK_PATIENCE_SECONDS * 1000)}")
+            await self._checkpoints.open()
         except sqlite3.Error as error:
             raise Unavailable(f"the database {self.path} cannot be opened: {error}") from error
-        self._tasks = [asyncio.create_task(self._write_batches()), asyncio.create_task(self._checkpoint())]
+        self._task = asyncio.create_task(self._write_batches())
 
     def _connect(self) -> sqlite3.Connection:
         # No waiting in the loop: a locked database is retried with pauses by the writer instead.
@@ -118,7 +119,7 @@ class SQLite:
 
     async def scan(self, statement: Statement[R], **parameters: Any) -> list[R]:
         try:
-            async with self._slow.execute(statement.sqlite, parameters) as cursor:
+            async with self._scanning, self._slow.execute(statement.sqlite, parameters) as cursor:
                 return [statement.load(row) for row in await cursor.fetchall()]
         except sqlite3.Error as error:
             raise _translate(error) from error
@@ -135,10 +136,8 @@ class SQLite:
     async def close(self) -> None:
         self._closing = True
         self._wake.set()
-        writer, checkpoint = self._tasks
-        await writer
-        checkpoint.cancel()
-        await asyncio.gather(checkpoint, return_exceptions=True)
+        await self._task
+        await self._checkpoints.close()
         await self._slow.close()
         self._reader.close()
         self._writer.close()
@@ -151,7 +150,9 @@ class SQLite:
                 taken, self._queue = self._queue[:BATCH], self._queue[BATCH:]
                 batch = [waiting for waiting in taken if not waiting.future.done()]
                 if batch:
-                    await self._commit(batch)
+                    async with self._writing:
+                        await self._commit(batch)
+                    self._checkpoints.look()
                 # Callers get their answers before the next batch begins.
                 await asyncio.sleep(0)
 
@@ -222,17 +223,6 @@ class SQLite:
         for waiting in batch:
             if not waiting.future.done():
                 waiting.future.set_result(waiting.outcome)
-
-    async def _checkpoint(self) -> None:
-        """Moves the write-ahead log into the file, outside the loop, once it has grown."""
-        wal = self.path.with_name(self.path.name + "-wal")
-        while True:
-            await asyncio.sleep(0.5)
-            try:
-                if wal.exists() and wal.stat().st_size > CHECKPOINT_BYTES:
-                    await self._slow.execute("PRAGMA wal_checkpoint(PASSIVE)")
-            except (OSError, sqlite3.Error) as error:
-                log.warning("checkpoint failed", error=str(error))
 
 
 def _is_locked(error: sqlite3.Error) -> bool:

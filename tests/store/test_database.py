@@ -252,15 +252,3 @@ async def test_a_full_disk_is_an_error_to_the_caller_and_no_half_written_row(fil
     file._writer.execute("PRAGMA max_page_count = 100000")
     assert (await sessions.create(tenant.call(), name="after")).name == "after"
     assert create_engine(f"sqlite:///{file.path}").connect().exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
-
-
-async def test_the_write_ahead_log_is_moved_into_the_file_outside_the_loop(
-    file: SQLite, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sqlite, "CHECKPOINT_BYTES", 0)
-    tenant = await make_tenant(file)
-    sessions = Sessions(file, CountCache(file), open_sessions=None)
-    before = file.path.stat().st_size
-    for n in range(50):
-        await sessions.create(tenant.call(), name=f"s{n}", description="x" * 1500)
-    await eventually(lambda: file.path.stat().st_size > before, 3)
