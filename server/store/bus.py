@@ -14,8 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-import asyncpg
 import structlog
+
+from server.private_files import own_folder
+from server.store.forever import forever
+from server.store.postgres_connections import PATIENCE_SECONDS, connect
 
 Heard = Callable[[str, int], None]
 CHANNEL = "orchestrator_feed"
@@ -57,12 +60,12 @@ class SocketBus:
         self._peers: list[str] = []
 
     async def open(self) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        own_folder(self._folder)
         self._path.unlink(missing_ok=True)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         self._socket.bind(str(self._path))
         asyncio.get_running_loop().add_reader(self._socket.fileno(), self._read)
-        self._task = asyncio.create_task(self._find_peers())
+        self._task = asyncio.create_task(forever("peers", self._find_peers))
 
     def listen(self, heard: Heard) -> None:
         self._heard = heard
@@ -128,13 +131,15 @@ class PostgresBus:
         while True:
             try:
                 await self._serve()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.warning("the bus lost its connection; changes of others are looked for meanwhile", error=str(error))
+            except Exception as error:
+                log.warning(
+                    "the bus lost its connection; changes of others are looked for meanwhile", error=repr(error)
+                )
                 self._alone = False
                 await asyncio.sleep(1)
 
     async def _serve(self) -> None:
-        connection = await asyncpg.connect(self._url, server_settings={"application_name": LISTENER})
+        connection = await connect(self._url, LISTENER, command_seconds=PATIENCE_SECONDS)
         try:
             own = connection.get_server_pid()
             await connection.add_listener(
@@ -160,7 +165,8 @@ class PostgresBus:
                         del self._heads[organization]
             raise ConnectionResetError("the server closed the connection")
         finally:
-            await connection.close(timeout=1)
+            # Not with a word, which a silent server would have us wait for.
+            connection.terminate()
 
     def _receive(self, text: Any) -> None:
         self._alone = False

@@ -2,14 +2,16 @@
 
 Reads by key and short lists take microseconds, less than a hop to a thread, so they run in the loop on a read-only
 connection. The writer runs in the loop too: in WAL mode with synchronous=NORMAL a commit does not wait for the disk.
-What would wait — checkpoints, and scans whose cost grows with the rows — runs on an aiosqlite connection's thread.
+What would wait — checkpoints, and scans whose cost grows with the rows — runs on threads of aiosqlite connections.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +20,8 @@ import structlog
 
 from server.errors import ServiceError, StorageFull, Unavailable
 from server.model import Event
-from server.store.database import Body, Clock, Committed, nobody_listens, system_clock
+from server.store.checkpoints import Checkpoints
+from server.store.database import FULL_SECONDS, Body, Clock, Committed, nobody_listens, system_clock
 from server.store.statement import Statement
 from server.store.transaction import Hooks, TransactionBase, settle
 
@@ -29,7 +32,9 @@ LOCK_PATIENCE_SECONDS = 5.0
 BATCH = 128
 # Lists are parameters on PostgreSQL; here they are JSON, for `json_each`.
 sqlite3.register_adapter(list, json.dumps)
-CHECKPOINT_BYTES = 8 << 20
+# A number that SQLite keeps for its users, and that nobody here uses: one page, and no row.
+_TOUCH = "PRAGMA user_version = 0"
+_FULL = "the database cannot be written, its disk may be full; nothing was changed"
 log = structlog.get_logger()
 
 
@@ -79,18 +84,32 @@ class SQLite:
         self._queue: list[_Waiting] = []
         self._wake = asyncio.Event()
         self._closing = False
-        self._tasks: list[asyncio.Task[None]] = []
+        self._full_until = 0.0
+        # Held for a batch or a scan, and by the checkpoint that neither may be under way for.
+        self._writing, self._scanning = asyncio.Lock(), asyncio.Lock()
+        self._checkpoints = Checkpoints(path, self._writing, self._scanning)
 
     async def open(self) -> None:
         try:
             self._writer = self._connect()
+            self._try_to_write()
             self._reader = self._connect()
             self._reader.execute("PRAGMA query_only = ON")
             self._slow = await aiosqlite.connect(self.path, isolation_level=None)
             await self._slow.execute(f"PRAGMA busy_timeout = {int(LOCK_PATIENCE_SECONDS * 1000)}")
+            await self._checkpoints.open()
         except sqlite3.Error as error:
             raise Unavailable(f"the database {self.path} cannot be opened: {error}") from error
-        self._tasks = [asyncio.create_task(self._write_batches()), asyncio.create_task(self._checkpoint())]
+        self._task = asyncio.create_task(self._write_batches())
+
+    def _try_to_write(self) -> None:
+        """A file that can only be read is of no use here; one that somebody else writes just now is."""
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+            self._writer.execute("ROLLBACK")
+        except sqlite3.OperationalError as error:
+            if not _is_locked(error):
+                raise
 
     def _connect(self) -> sqlite3.Connection:
         # No waiting in the loop: a locked database is retried with pauses by the writer instead.
@@ -118,7 +137,7 @@ class SQLite:
 
     async def scan(self, statement: Statement[R], **parameters: Any) -> list[R]:
         try:
-            async with self._slow.execute(statement.sqlite, parameters) as cursor:
+            async with self._scanning, self._slow.execute(statement.sqlite, parameters) as cursor:
                 return [statement.load(row) for row in await cursor.fetchall()]
         except sqlite3.Error as error:
             raise _translate(error) from error
@@ -132,13 +151,19 @@ class SQLite:
         result: T = await waiting.future
         return result
 
+    async def probe(self) -> None:
+        if time.monotonic() < self._full_until:
+            raise StorageFull(_FULL)
+        await self.write(self._touch)
+
+    async def _touch(self, _transaction: object) -> None:
+        self._writer.execute(_TOUCH)
+
     async def close(self) -> None:
         self._closing = True
         self._wake.set()
-        writer, checkpoint = self._tasks
-        await writer
-        checkpoint.cancel()
-        await asyncio.gather(checkpoint, return_exceptions=True)
+        await self._task
+        await self._checkpoints.close()
         await self._slow.close()
         self._reader.close()
         self._writer.close()
@@ -151,9 +176,19 @@ class SQLite:
                 taken, self._queue = self._queue[:BATCH], self._queue[BATCH:]
                 batch = [waiting for waiting in taken if not waiting.future.done()]
                 if batch:
-                    await self._commit(batch)
+                    async with self._writing:
+                        await self._commit_surely(batch)
+                    await self._checkpoints.look()
                 # Callers get their answers before the next batch begins.
                 await asyncio.sleep(0)
+
+    async def _commit_surely(self, batch: list[_Waiting]) -> None:
+        """Whatever happens to a batch, the next one has its turn."""
+        try:
+            await self._commit(batch)
+        except Exception as error:
+            log.exception("bug", writing=len(batch))
+            self._refuse(batch, error)
 
     async def _commit(self, batch: list[_Waiting]) -> None:
         """Runs a batch as one transaction; where that is lost as a whole, each body in a transaction of its own."""
@@ -161,9 +196,7 @@ class SQLite:
             await self._begin()
         except sqlite3.Error as error:
             # Nobody gets the file now, so nobody waits for it in turn.
-            for waiting in batch:
-                if not waiting.future.done():
-                    waiting.future.set_exception(_translate(error))
+            self._refuse(batch, error)
             return
         try:
             for waiting in batch:
@@ -175,10 +208,19 @@ class SQLite:
                 for waiting in batch:
                     if not waiting.future.done():
                         await self._commit([waiting])
-            elif not batch[0].future.done():
-                batch[0].future.set_exception(_translate(error))
+            else:
+                self._refuse(batch, error)
             return
         self._deliver(batch)
+
+    def _refuse(self, batch: list[_Waiting], error: Exception) -> None:
+        translated = _translate(error)
+        if isinstance(translated, StorageFull):
+            self._full_until = time.monotonic() + FULL_SECONDS
+            self._checkpoints.make_room()
+        for waiting in batch:
+            if not waiting.future.done():
+                waiting.future.set_exception(translated)
 
     async def _begin(self) -> None:
         deadline = asyncio.get_running_loop().time() + LOCK_PATIENCE_SECONDS
@@ -212,8 +254,10 @@ class SQLite:
             self._writer.execute("RELEASE body")
 
     def _roll_back(self) -> None:
-        if self._writer.in_transaction:
-            self._writer.execute("ROLLBACK")
+        # Where the disk is full or gone, SQLite may have done it by itself, or does it before the next BEGIN.
+        with contextlib.suppress(sqlite3.Error):
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
 
     def _deliver(self, batch: list[_Waiting]) -> None:
         events = [event for waiting in batch for event in waiting.events]
@@ -222,17 +266,6 @@ class SQLite:
         for waiting in batch:
             if not waiting.future.done():
                 waiting.future.set_result(waiting.outcome)
-
-    async def _checkpoint(self) -> None:
-        """Moves the write-ahead log into the file, outside the loop, once it has grown."""
-        wal = self.path.with_name(self.path.name + "-wal")
-        while True:
-            await asyncio.sleep(0.5)
-            try:
-                if wal.exists() and wal.stat().st_size > CHECKPOINT_BYTES:
-                    await self._slow.execute("PRAGMA wal_checkpoint(PASSIVE)")
-            except (OSError, sqlite3.Error) as error:
-                log.warning("checkpoint failed", error=str(error))
 
 
 def _is_locked(error: sqlite3.Error) -> bool:
@@ -247,7 +280,7 @@ def _translate(error: BaseException) -> BaseException:
     if _is_locked(error):
         return Unavailable("the database is locked by another process; nothing was changed")
     if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-        return StorageFull("the database cannot be written, its disk may be full; nothing was changed")
+        return StorageFull(_FULL)
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
         return Unavailable("the database cannot be written; nothing was changed")
     return error

@@ -9,7 +9,6 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from server.core.shared import idempotency
 from server.core.events.stream import EventStreams
@@ -25,6 +24,7 @@ from server.store.feed import Feeds
 from server.store.migrations import migrate
 from server.store.opened import open_database
 from server.store.sqlite import SQLite
+from tests.support.databases import engine_of
 from tests.support.tenants import Tenant, make_tenant
 from tests.support.waiting import eventually
 
@@ -56,7 +56,7 @@ def make_bus(settings: Settings):
 
 
 async def test_the_migrations_make_the_tables_that_the_models_describe(settings: Settings) -> None:
-    engine = create_async_engine(settings.alembic_url)
+    engine = engine_of(settings)
     async with engine.connect() as connection:
         difference = await connection.run_sync(
             lambda sync: compare_metadata(
@@ -254,15 +254,3 @@ async def test_a_full_disk_is_an_error_to_the_caller_and_no_half_written_row(fil
     file._writer.execute("PRAGMA max_page_count = 100000")
     assert (await sessions.create(tenant.call(), name="after")).name == "after"
     assert create_engine(f"sqlite:///{file.path}").connect().exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
-
-
-async def test_the_write_ahead_log_is_moved_into_the_file_outside_the_loop(
-    file: SQLite, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sqlite, "CHECKPOINT_BYTES", 0)
-    tenant = await make_tenant(file)
-    sessions = Sessions(file, CountCache(file), open_sessions=None)
-    before = file.path.stat().st_size
-    for n in range(50):
-        await sessions.create(tenant.call(), name=f"s{n}", description="x" * 1500)
-    await eventually(lambda: file.path.stat().st_size > before, 3)

@@ -25,7 +25,6 @@ from orchestrator.v1 import (
     task_service_pb2_grpc,
 )
 from sqlalchemy import Connection, MetaData, inspect, select, text
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from server import values
 from server.core.workflows.step_spec import steps_in
@@ -34,6 +33,8 @@ from server.errors import SchemaTooNew
 from server.model import Record
 from server.settings import Settings
 from server.store.migrations import FOLDER, VERSIONS, configuration, migrate
+from tests.support.databases import engine_of
+from tests.support.killed_migration import FINISHED, KILLED
 from tests.support.ports import free_port
 from tests.store.rows_0001 import CODING, PLAIN, ROWS, SECRET, Row, task_id
 
@@ -63,7 +64,7 @@ def on(settings: Settings, body: Callable[[Connection], R]) -> R:
     """What `body` gives, on a connection of its own and in one transaction."""
 
     async def run() -> R:
-        engine = create_async_engine(settings.alembic_url)
+        engine = engine_of(settings)
         async with engine.begin() as connection:
             given = await connection.run_sync(body)
         await engine.dispose()
@@ -96,7 +97,7 @@ def empty(database_url: str, tmp_path: Path) -> Iterator[Settings]:
 
 
 def upgrade(settings: Settings, version: str) -> None:
-    command.upgrade(configuration(settings.alembic_url), version)
+    command.upgrade(configuration(settings), version)
 
 
 def tables(connection: Connection) -> MetaData:
@@ -165,7 +166,7 @@ def test_0002_gives_each_meaning_of_a_column_one_of_its_own(empty: Settings) -> 
     }
     assert {row["id"]: row["kind"] for row in after["sessions"]} == {PLAIN: "plain", CODING: "coding"}
     assert {row["word"]: row["capability"] for row in after["skills"]} == {"extraction": True, "extractor": False}
-    command.downgrade(configuration(empty.alembic_url), "0001")
+    command.downgrade(configuration(empty), "0001")
     back = {row["id"]: row["parent_id"] for row in on(empty, rows)["tasks"]}
     assert back == {row["id"]: row["parent_id"] for row in ROWS["tasks"]}
 
@@ -203,7 +204,7 @@ def test_0003_writes_values_as_protobuf_and_back(empty: Settings) -> None:
 
 def test_every_migration_can_be_taken_back_and_made_again(empty: Settings) -> None:
     upgrade(empty, "head")
-    command.downgrade(configuration(empty.alembic_url), "base")
+    command.downgrade(configuration(empty), "base")
     assert on(empty, lambda connection: inspect(connection).get_table_names()) == ["alembic_version"]
     upgrade(empty, "head")
     assert on(empty, difference) == []
@@ -273,3 +274,29 @@ def test_every_command_that_would_migrate_says_so_in_a_sentence(newer: Settings,
     assert done.returncode == 1
     assert done.stderr.count(f"the database has schema {NEWER}") == 1 and "Traceback" not in done.stderr
     assert "ready" not in done.stdout and "up to date" not in done.stdout
+
+
+def killed(settings: Settings, *arguments: str) -> list[list[int]]:
+    """What `tests.support.killed_migration` says, line by line."""
+    command = [sys.executable, "-m", "tests.support.killed_migration", settings.database, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1700)
+    assert done.returncode == 0, done.stderr
+    return [[int(word) for word in line.split()] for line in done.stdout.splitlines()]
+
+
+def test_a_migration_that_is_killed_leaves_nothing_and_two_at_once_do_no_harm(empty: Settings) -> None:
+    points = ["1", "40", "82"]
+    *kills, together = killed(empty, *points)
+    assert kills == [[int(point), KILLED, FINISHED] for point in points]
+    assert together[1:] == [FINISHED, FINISHED]
+    assert on(empty, difference) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_migration_may_be_killed_after_any_statement(empty: Settings) -> None:
+    *kills, last, together = killed(empty)
+    assert len(kills) >= 82
+    assert {(first, second) for _, first, second in kills} == {(KILLED, FINISHED)}
+    # More statements there are not: nothing was killed.
+    assert last[1:] == together[1:] == [FINISHED, FINISHED]
