@@ -26,7 +26,7 @@ ENTRY = (
 ERROR = '{"type": "ValueError", "message": "no", "traceback": ""}'
 CRON = '{"type":"cron","expression":"0 * * * *","timezone":"UTC"}'
 RETRY = '{"max_retries":3,"initial_delay":1.0,"multiplier":2.0,"max_delay":300.0,"jitter":0.2}'
-STEPS = '[{"id":"extract","name":"","agent_type":"extractor","order":1}]'
+STEPS = '[{"id":"extract","name":"","agent_type":"extractor","order":1,"input":{"from":"${parameters.from}"}}]'
 
 _AGENT: Row = {
     "organization_id": ACME,

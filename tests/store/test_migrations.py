@@ -189,17 +189,11 @@ def test_0003_writes_values_as_protobuf_and_back(empty: Settings) -> None:
         values.encode(step["input"]) if "input" in step else None
         for step in json.loads(before["workflows"][0]["steps"])
     ]
-    command.downgrade(configuration(empty.alembic_url), "0002")
+    command.downgrade(configuration(empty), "0002")
     back = on(empty, rows)
-    assert [back[table] for table in (*VALUES, "workflows")] == [
-        [{**row, **({"parent_id": None} if table == "tasks" else {})} for row in before[table]]
-        for table in (*VALUES, "workflows")
-    ] or all(
-        json.loads(new[column] or "null") == json.loads(old[column] or "null")
-        for table, columns in VALUES.items()
-        for new, old in zip(back[table], before[table], strict=True)
-        for column in columns
-    )
+    for table, columns in {**VALUES, "workflows": ("steps",)}.items():
+        texts = {row["id"]: [row[column] for column in columns] for row in back[table]}
+        assert texts == {row["id"]: [row[column] for column in columns] for row in before[table]}, table
 
 
 def test_every_migration_can_be_taken_back_and_made_again(empty: Settings) -> None:

@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 from sqlalchemy import select, text
 
+from server import values
 from server.app import Application
 from server.core.queue.creation import NewTask
 from server.errors import Unavailable
@@ -188,7 +189,7 @@ async def test_what_a_server_does_by_itself_goes_on_after_a_silence(proxy: Proxy
     assert proxy.silence() > 2
 
     async def create() -> Task | None:
-        new = NewTask(agent_id=agent.id, input={"x": "a"}, schedule={"type": "delay", "seconds": 1})
+        new = NewTask(agent_id=agent.id, input=values.encode({"x": "a"}), schedule={"type": "delay", "seconds": 1})
         try:
             return await cases.tasks.create(tenant.call(), new)
         except Unavailable:
@@ -199,7 +200,7 @@ async def test_what_a_server_does_by_itself_goes_on_after_a_silence(proxy: Proxy
     async def output() -> str | None:
         return (await cases.task_queries.get(tenant.call(), task.id)).output
 
-    assert await eventually(output) == '"A"'
+    assert await eventually(output) == values.encode("A")
     await application.stop()
 
 
