@@ -83,8 +83,8 @@ def timestamp(microseconds: int) -> Timestamp:
 
 
 def value_of(text: str | None) -> Value | None:
-    """The Value of a JSON text; None where there is none."""
-    return None if text is None else to_value(json.loads(text))
+    """The Value of a JSON text; None where there is none, or a list has left it out."""
+    return to_value(json.loads(text)) if text else None
 
 
 def to_value(plain: Any) -> Value:

@@ -10,7 +10,7 @@ from server.core.identity.organizations import LOCK_ORGANIZATION
 from server.core.queue.cancellation import cancel_open
 from server.core.shared.call_context import Call
 from server.core.shared.count_cache import CountCache
-from server.core.shared.pagination import Listing, Page
+from server.core.shared.pagination import UNBOUNDED, BoundedTexts, Listing, Page
 from server.core.shared.resource import Resource, change
 from server.errors import Conflict, TooMany
 from server.model import Session, SessionKind, SessionStatus, new_id
@@ -41,18 +41,27 @@ _DUE = Statement[Session](
     Session,
 )
 _ANY_DUE = Statement[Any](select(_sessions.id).where(_open, _live, _sessions.expires_at <= bindparam("now")).limit(1))
-_LIST = Listing(
-    Session,
-    [_live],
-    ["status"],
-    spans={
-        # For those who know fewer states: with the ones that are the same to them.
-        "waiting": _sessions.status.in_(("created", "queued")),
-        "begun": _sessions.status.in_(("running", "paused")),
-        "unfinished": _sessions.status.in_(("failed", "cancelled")),
-    },
-    indexed=["status"],
-)
+
+
+def _listing(texts: BoundedTexts = UNBOUNDED) -> Listing[Session]:
+    return Listing(
+        Session,
+        [_live],
+        ["status"],
+        spans={
+            # For those who know fewer states: with the ones that are the same to them.
+            "waiting": _sessions.status.in_(("created", "queued")),
+            "begun": _sessions.status.in_(("running", "paused")),
+            "unfinished": _sessions.status.in_(("failed", "cancelled")),
+        },
+        indexed=["status"],
+        texts=texts,
+    )
+
+
+SESSION_TEXTS = BoundedTexts(whole=["result"], cut=["prompt", "description", "error"])
+_LIST = _listing()
+_LISTS = {UNBOUNDED: _LIST, SESSION_TEXTS: _listing(SESSION_TEXTS)}
 
 
 class Sessions:
@@ -108,9 +117,14 @@ class Sessions:
         """Sessions newest first, by page token."""
         return await _LIST.page(self._database, call.organization_id, size=size, token=token, status=status)
 
-    async def slice(self, call: Call, *, limit: int, offset: int, **filters: str | None) -> Page[Session]:
-        """Sessions newest first, from an offset, with their number; filters: status, waiting, begun, unfinished."""
-        return await _LIST.slice(
+    async def slice(
+        self, call: Call, *, limit: int, offset: int, texts: BoundedTexts = UNBOUNDED, **filters: str | None
+    ) -> Page[Session]:
+        """Sessions newest first, from an offset, with their number; filters: status, waiting, begun, unfinished.
+
+        Long texts are bounded with SESSION_TEXTS.
+        """
+        return await _LISTS[texts].slice(
             self._database, self._counts, call.organization_id, limit=limit, offset=offset, **filters
         )
 

@@ -12,6 +12,7 @@ import pytest
 from orchestrator.industrial.v1.event_service_pb2 import SocketRequest
 
 from server.apis.industrial.events import EventServicer
+from server.apis.industrial.views import Views
 from server.apis.industrial.ids import shown_id
 from server.app import Application
 from server.core.monitoring import alerts
@@ -69,8 +70,9 @@ class Industry:
             return HEALTH
 
         cases = self.cases
+        views = Views(cases.task_relations, cases.session_statistics, cases.checkpoints)
         options = {"sockets_per_client": 5, "health": health, **options}
-        return EventServicer(cases.events, cases.session_statistics.counted, cases.agents.get, cases.agent_performance, **options)
+        return EventServicer(cases.events, cases.sessions.get, cases.agents.get, views, cases.agent_performance, **options)
 
     @asynccontextmanager
     async def listen(self, method: str = "WatchSessions", *, call: Call | None = None, servicer=None, **first):

@@ -12,6 +12,7 @@ from server.apis.industrial.ids import shown_id
 from server.apis.industrial.event_frames import EventFrames
 from server.core.shared.call_context import Call
 from server.core.agents.performance import AgentSnapshot
+from server.core.coding.relations import Relations
 from server.errors import NotFound, Unavailable
 from server.model import Agent, Alert, Checkpoint, Event, Session, SessionCount, Task, Worker, new_id
 
@@ -60,13 +61,25 @@ class Standings:
         return AgentSnapshot(self.agent, running=1)
 
 
-async def frames(event: Event, *rooms: str, agent: Agent | None = None, tasks: bool = True, showing=None) -> list[dict]:
-    async def session(call: Call, identifier: str) -> tuple[Session, SessionCount]:
-        return a_session(), SessionCount.new(session_id=S, total=3)
+class Around:
+    """A session that counts three tasks and has a checkpoint; a task that depends on another one."""
 
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def found_session(self, call: Call, identifier: str):
+        kept = Checkpoint.new(**ORGANIZATION, id=T, session_id=S, number=3)
+        return a_session(), SessionCount.new(session_id=S, total=3), [kept]
+
+    async def related(self, tasks):
+        self.asked += 1
+        return {task.id: Relations([A], completed=1, failed=2) for task in tasks}
+
+
+async def frames(event: Event, *rooms: str, agent: Agent | None = None, tasks: bool = True, showing=None) -> list[dict]:
     entered = Rooms(tasks=tasks)
     entered.after = {room_of(room): 0 for room in rooms}
-    showing = showing or EventFrames(session, Standings(agent))
+    showing = showing or EventFrames(Around(), Standings(agent))
     return [json.loads(each.data) for each in await showing.render(None, [event], entered)]
 
 
