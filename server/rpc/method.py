@@ -31,6 +31,8 @@ class Method:
     # Whether it may be called without a credential, and whether calls are left out of the quotas.
     open: bool
     unmetered: bool
+    # Whether it obeys If-Match.
+    if_match: bool
     api: Api
     # Whether the server goes on answering, and whether the client goes on asking.
     streams: bool
@@ -76,6 +78,7 @@ def method_of(descriptor: MethodDescriptor, api: Api) -> Method:
         idempotency=rule.idempotency,
         open=rule.open,
         unmetered=rule.unmetered,
+        if_match=rule.if_match,
         api=api,
         streams=descriptor.server_streaming,
         client_streams=descriptor.client_streaming,

@@ -198,7 +198,11 @@ class Pipeline:
 
 
 def _call(method: Method, context: Any) -> Call:
-    headers = {name: value for name, value in context.invocation_metadata() if name in KEPT_HEADERS}
+    metadata = context.invocation_metadata()
+    headers = {name: value for name, value in metadata if name in KEPT_HEADERS}
+    if "if-match" in headers:
+        # A list may come in several headers.
+        headers["if-match"] = ", ".join(value for name, value in metadata if name == "if-match")
     given = headers.get("x-request-id", "")
     request_id = given if 0 < len(given) <= 128 and given.isascii() and given.isprintable() else new_id()
     call = Call(NOBODY, request_id, method.name, headers.get("x-envoy-original-path", ""), headers)

@@ -133,7 +133,9 @@ class AgentServicer:
         return await self._views.task(task, call)
 
     async def _answer(self, call: Call, agent_id: str) -> AgentMessage:
-        return agent_message(await self._performance.get(call, agent_id))
+        standing = await self._performance.get(call, agent_id)
+        call.etag = standing.agent.version
+        return agent_message(standing)
 
 
 def _check_own(call: Call, agent_id: str) -> None:
