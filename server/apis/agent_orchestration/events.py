@@ -18,7 +18,7 @@ from server.core.events.stream import EventFilter, EventStreams
 from server.core.sessions.lifecycle import Sessions
 from server.core.shared.call_context import Call
 from server.errors import InvalidRequest
-from server.model import Agent, Event, Record, Session, Task
+from server.model import Agent, Event, Record, Session, Task, TaskLog
 
 CONTENT_TYPE = "text/event-stream"
 
@@ -81,6 +81,15 @@ def _named(event: Event) -> dict[str, Any]:
     return {"id": f"{'run' if kind == 'workflow_run' else kind}_{event.resource_id}"}
 
 
+def _line(line: TaskLog) -> dict[str, Any]:
+    return {
+        "execution_id": f"execution_{line.task_id}",
+        "level": line.level,
+        "message": line.message,
+        "created_at": timestamp(line.created_at).ToJsonString(),
+    }
+
+
 def _plain(message: Message) -> dict[str, Any]:
     return MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
 
@@ -89,4 +98,5 @@ _SHAPES: Mapping[type[Record], Callable[[Any], dict[str, Any]]] = {
     Agent: lambda agent: _plain(agent_message(agent)),
     Session: lambda session: _plain(session_message(session)),
     Task: lambda task: _plain(execution_message(task)),
+    TaskLog: _line,
 }

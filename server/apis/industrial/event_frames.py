@@ -31,7 +31,7 @@ from server.apis.industrial.views import Views
 from server.core.agents.performance import AgentPerformance, AgentSnapshot
 from server.core.shared.call_context import Call
 from server.errors import NotFound, Unavailable
-from server.model import Agent, Alert, Checkpoint, Event, Session, SessionCount, Task, Worker, resource_of
+from server.model import Agent, Alert, Checkpoint, Event, Session, SessionCount, Task, TaskLog, Worker, resource_of
 
 Payload = dict[str, Any]
 T = TypeVar("T")
@@ -126,6 +126,8 @@ class EventFrames:
         if isinstance(resource, Checkpoint):
             checkpoint = plain(checkpoint_message(resource))
             return "session.checkpoint_created", {"session_id": checkpoint["session_id"], "checkpoint": checkpoint}
+        if isinstance(resource, TaskLog):
+            return "session.log", _log(event, resource)
         if isinstance(resource, Task):
             related = await self._known(call, event, resource.id, newest, lambda *_: self._views.related([resource]))
             task = plain(task_message(resource, *([related[resource.id]] if related else [])))
@@ -217,6 +219,16 @@ def _task_of_agent(event: Event, shown: Payload) -> tuple[str, Payload]:
         "session_id": shown["session_id"],
         "status": shown["status"],
         "task": shown,
+    }
+
+
+def _log(event: Event, line: TaskLog) -> Payload:
+    return {
+        "session_id": shown_id(event.session_id or ""),
+        "task_id": shown_id(line.task_id),
+        "level": line.level,
+        "message": line.message,
+        "timestamp": time_text(line.created_at),
     }
 
 

@@ -263,3 +263,39 @@ async def test_a_store_that_is_away_ends_the_stream_and_the_event_is_shown_to_wh
     with pytest.raises(Unavailable):
         await frames(event, "agents", showing=showing)
     assert len(await frames(event, "agents", showing=showing)) == 1
+
+
+async def test_a_task_in_a_frame_has_its_dependencies_and_counts_read_once_for_many_events() -> None:
+    around = Around()
+    showing = EventFrames(around, Standings(an_agent()))
+    rooms = Rooms(tasks=True)
+    rooms.after = {room_of("sessions"): 0}
+    events = [event_of("task.started", a_task(id=new_id(), status="running"), number) for number in range(1, 50)]
+    shown = [json.loads(each.data) for each in await showing.render(None, events, rooms)]
+    assert len(shown) == 49 and around.asked == 1
+    task = shown[0]["payload"]["task"]
+    assert (task["dependencies"], task["completed_subtasks"], task["failed_subtasks"]) == ([shown_id(A)], 1, 2)
+    assert task["result"] is None and task["completed_at"] is None and task["assigned_agent_id"] is None
+
+
+async def test_a_session_in_a_frame_has_its_checkpoints() -> None:
+    (frame,) = await frames(event_of("session.running", a_session(status="running", checkpoints=3)), "sessions")
+    (checkpoint,) = frame["payload"]["session"]["checkpoints"]
+    assert (checkpoint["id"], checkpoint["sequence"], checkpoint["trigger"]) == (shown_id(T), 3, "MANUAL")
+
+
+async def test_relations_that_could_not_be_read_are_read_for_who_comes_again() -> None:
+    class Away(Around):
+        async def related(self, tasks):
+            self.asked += 1
+            if self.asked == 1:
+                raise Unavailable("away")
+            return await super().related(tasks)
+
+    showing = EventFrames(Away(), Standings(an_agent()))
+    events = [event_of("task.started", a_task(id=new_id(), status="running"), number) for number in range(1, 4)]
+    rooms = Rooms(tasks=True)
+    rooms.after = {room_of("sessions"): 0}
+    with pytest.raises(Unavailable):
+        await showing.render(None, events, rooms)
+    assert len(await showing.render(None, events, rooms)) == 3
