@@ -17,6 +17,8 @@ from server.rpc.method import Method
 from server.rpc.quotas import Quotas
 from server.rpc.validation import Validation
 
+# The names of a JSON body's members, from the gateway.
+BODY_FIELDS = "x-body-fields"
 NOBODY = Caller("", "", "", frozenset())
 
 
@@ -41,6 +43,10 @@ class AccessControl:
             if not method.if_match:
                 raise InvalidRequest("If-Match", "is not obeyed by this method, so it must not be sent")
             call.if_match = parse_if_match(call.headers["if-match"])
+        if BODY_FIELDS in call.headers and (unknown := method.unknown_fields(call.headers[BODY_FIELDS])):
+            # The caller may be of another version, so this is no error; but a wrong word should not pass unseen.
+            text = f'299 - "unknown fields were ignored: {", ".join(unknown)}"'
+            call.response_headers = (*call.response_headers, ("warning", text))
         if "?" in call.path:
             method.check_query(call.path)
 

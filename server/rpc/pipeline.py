@@ -18,7 +18,7 @@ from server.core.shared import idempotency
 from server.core.shared.call_context import Call
 from server.errors import InvalidRequest, ServiceError
 from server.model import new_id
-from server.rpc.access import NOBODY, AccessControl
+from server.rpc.access import BODY_FIELDS, NOBODY, AccessControl
 from server.rpc.errors import CODES, MAX_MESSAGE, gateway_headers, status_details
 from server.rpc.guests import HOST, ORIGIN, PEER, SITE, Guests
 from server.rpc.in_process import InProcessContext
@@ -40,6 +40,7 @@ KEPT_HEADERS = frozenset(
         "idempotency-key",
         "last-event-id",
         METHOD,
+        BODY_FIELDS,
         HOST,
         PEER,
         ORIGIN,

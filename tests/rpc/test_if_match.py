@@ -53,7 +53,8 @@ async def ask(channel, tenant: Tenant, method, *headers: str, **fields) -> Any:
     if not method.streams:
         return await channel.unary_unary(path, encode, decode)(request, metadata=metadata)
     if method.client_streams:
-        return await channel.stream_stream(path, encode, decode)(iter([request]), metadata=metadata).read()
+        # Nothing is said: the answer comes first.
+        return await channel.stream_stream(path, encode, decode)(metadata=metadata).read()
     return await channel.unary_stream(path, encode, decode)(request, metadata=metadata).read()
 
 
