@@ -17,7 +17,7 @@ from server.core.shared.call_context import Call
 from server.model import Checkpoint, Session, SessionCount, Task
 
 # How many rows are made messages at a time.
-AT_ONCE = 100
+AT_ONCE = 25
 M = TypeVar("M")
 FoundSession = tuple[Session, SessionCount, Sequence[Checkpoint]]
 
