@@ -23,6 +23,10 @@ from tests.support.tenants import Tenant
 TABLES = {"session": Session, "agent": Agent, "task": Task, "workflow": Workflow, "run": WorkflowRun}
 # By the field of an id, of which resource it is; of several the first one is what the method changes.
 IDS = {"run_id": "run", "execution_id": "task", "task_id": "task", "session_id": "session", "workflow_id": "workflow"}
+RESOURCES_READ = {
+    "GetSession": "session", "GetTask": "task", "GetExecution": "task",
+    "GetAgent": "agent", "GetWorkflow": "workflow", "GetRun": "run",
+}  # fmt: skip
 FOR_OTHER_REASONS = (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.UNAVAILABLE)
 # What a request must say beside its ids.
 MORE: dict[str, dict[str, Any]] = {"UpdateTaskStatus": {"status": "CANCELLED"}, "FailSession": {"error": "e"}}
@@ -143,6 +147,35 @@ async def test_a_method_that_obeys_it_changes_the_version_that_it_names_and_no_o
                 await ask(channel, tenant, method, *headers, **named)
             except grpc.aio.AioRpcError as error:
                 assert error.code() in FOR_OTHER_REASONS, (method.name, headers, error.details())
+
+
+async def test_whoever_may_name_a_version_is_told_it_where_the_resource_is_read(
+    application: Application, channel, tenant: Tenant
+) -> None:
+    methods = dict(every_method(application))
+    workflow = await made(channel, tenant, "workflow")
+    obeying = {
+        (descriptor.containing_service.file.package, changed_by(descriptor)[1])
+        for descriptor, method in methods.items()
+        if method.if_match
+    }
+    reads = [d for d in methods if d.name in RESOURCES_READ]
+    asked = set()
+    for descriptor in reads:
+        package, kind = descriptor.containing_service.file.package, RESOURCES_READ[descriptor.name]
+        if (package, kind) not in obeying:
+            continue
+        id = await made(channel, tenant, kind, workflow)
+        fields = {name: workflow for name in descriptor.input_type.fields_by_name if name == "workflow_id"}
+        fields[next(name for name in (*IDS, "agent_id", "id") if name in descriptor.input_type.fields_by_name)] = id
+        method = methods[descriptor]
+        path, encode, decode = f"/{method.name}", method.request.SerializeToString, method.answer.FromString
+        call = channel.unary_unary(path, encode, decode)(method.request(**fields), metadata=tenant.metadata)
+        version = getattr(await call, "version", None)
+        told = version or int(dict(await call.trailing_metadata())["etag"].strip('"'))
+        assert told == await version_of(application, kind, id), method.name
+        asked.add((package, kind))
+    assert asked == obeying
 
 
 async def test_a_version_in_the_request_and_one_in_the_header_must_both_be_it(channel, tenant: Tenant) -> None:
