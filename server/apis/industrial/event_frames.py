@@ -233,5 +233,5 @@ def _log(event: Event, line: TaskLog) -> Payload:
 
 
 def _alert(alert: Alert) -> Payload:
-    shown = alert_payload(alert, shown_id(alert.id))
+    shown = {"resolved_at": None, "agent_id": None, **alert_payload(alert, shown_id(alert.id))}
     return {**shown, "agent_id": shown_id(alert.subject)} if alert.kind == "agent_lost" else shown

@@ -222,6 +222,7 @@ async def test_an_alert_is_told_to_the_system() -> None:
     for type in ("system.alert", "system.alert_resolved"):
         (frame,) = await frames(event_of(type, alert), "system")
         assert frame["type"] == type and frame["payload"]["id"] == shown_id(T)
+        assert frame["payload"]["resolved_at"] is None
         assert frame["payload"]["agent_id"] == shown_id(A) and frame["payload"]["message"] == "gone"
     assert not await frames(event_of("system.alert", alert), "sessions", "agents")
 
