@@ -20,6 +20,7 @@ from server.core.agents.performance import AgentPerformance
 from server.core.agents.registry import AgentRegistry
 from server.core.coding.assignments import Assignments
 from server.core.coding.checkpoints import Checkpoints
+from server.core.coding.relations import TaskRelations
 from server.core.coding.sessions import CodingSessions
 from server.core.coding.tasks import CodingTasks
 from server.core.events.stream import EventStreams
@@ -134,6 +135,7 @@ class Application:
             tasks=TaskCommands(database, agents),
             task_metrics=TaskMetrics(database),
             task_queries=TaskQueries(database, counts, self.feeds),
+            task_relations=TaskRelations(database),
             workers=WorkerRegistry(database, self.leases, silent_seconds=settings.worker_silent_seconds),
             worker_hub=WorkerHub(database, self.claims, reports, self.feeds, lease_seconds=settings.lease_seconds),
             worker_reports=reports,

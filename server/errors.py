@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import ClassVar
 
 Details = Mapping[str, object]
@@ -80,10 +80,12 @@ class VersionMismatch(ServiceError):
     kind = "precondition"
     reason = "VERSION_MISMATCH"
 
-    def __init__(self, given: int, current: int) -> None:
+    def __init__(self, given: Collection[int], current: int) -> None:
+        known = sorted(given)
+        based = f"version {' or '.join(map(str, known))}" if known else "no version that there ever was"
         super().__init__(
-            f"this change is based on version {given}, and the current one is {current}",
-            details={"given": given, "current": current},
+            f"this change is based on {based}, and the current one is {current}",
+            details={"given": known[0] if len(known) == 1 else known, "current": current},
         )
 
 

@@ -9,6 +9,7 @@ from server.core.agents.performance import AgentPerformance
 from server.core.agents.registry import AgentRegistry
 from server.core.coding.assignments import Assignments
 from server.core.coding.checkpoints import Checkpoints
+from server.core.coding.relations import TaskRelations
 from server.core.coding.sessions import CodingSessions
 from server.core.coding.tasks import CodingTasks
 from server.core.events.stream import EventStreams
@@ -47,6 +48,7 @@ class UseCases:
     tasks: TaskCommands
     task_metrics: TaskMetrics
     task_queries: TaskQueries
+    task_relations: TaskRelations
     workers: WorkerRegistry
     worker_hub: WorkerHub
     worker_reports: WorkerReports

@@ -9,13 +9,14 @@ from server.model.events import Event
 from server.model.record import Record
 from server.model.sessions import Checkpoint, Session
 from server.model.system import Alert
-from server.model.tasks import Task
+from server.model.tasks import Task, TaskLog
 from server.model.workflows import Workflow, WorkflowRun
 
 # What the first word of an event's type stands for.
 RESOURCES: Mapping[str, type[Record]] = {
     "agent": Agent,
     "checkpoint": Checkpoint,
+    "log": TaskLog,
     "session": Session,
     "system": Alert,
     "task": Task,

@@ -79,6 +79,7 @@ class Task(Record, table=True):
         Index("tasks_by_organization", "organization_id", "kind", "id"),
         Index("tasks_by_agent", "agent_id", "id"),
         _index("tasks_by_session", "session_id", "id", where="session_id IS NOT NULL"),
+        _index("tasks_in_session", "organization_id", "kind", "id", where="session_id IS NOT NULL"),
         _index("tasks_by_run", "workflow_run_id", "id", where="workflow_run_id IS NOT NULL"),
         _index("tasks_by_parent", "parent_id", "id", where="parent_id IS NOT NULL"),
         _index("tasks_by_recurring", "recurring_id", "id", where="recurring_id IS NOT NULL"),

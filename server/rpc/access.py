@@ -9,6 +9,7 @@ from google.protobuf.message import DecodeError, Message
 
 from server.core.identity.authentication import Authenticator
 from server.core.shared.call_context import Call, Caller
+from server.core.shared.if_match import parse_if_match
 from server.errors import Forbidden, InvalidRequest
 from server.rpc.credentials import credential, gives_credential
 from server.rpc.guests import Guests
@@ -16,6 +17,8 @@ from server.rpc.method import Method
 from server.rpc.quotas import Quotas
 from server.rpc.validation import Validation
 
+# The names of a JSON body's members, from the gateway.
+BODY_FIELDS = "x-body-fields"
 NOBODY = Caller("", "", "", frozenset())
 
 
@@ -37,7 +40,13 @@ class AccessControl:
         if not method.open or (method.scope and gives_credential(call.headers)):
             await self._let_in(call, method)
         if "if-match" in call.headers:
-            call.if_match = _version(call.headers["if-match"])
+            if not method.if_match:
+                raise InvalidRequest("If-Match", "is not obeyed by this method, so it must not be sent")
+            call.if_match = parse_if_match(call.headers["if-match"])
+        if BODY_FIELDS in call.headers and (unknown := method.unknown_fields(call.headers[BODY_FIELDS])):
+            # The caller may be of another version, so this is no error; but a wrong word should not pass unseen.
+            text = f'299 - "unknown fields were ignored: {", ".join(unknown)}"'
+            call.response_headers = (*call.response_headers, ("warning", text))
         if "?" in call.path:
             method.check_query(call.path)
 
@@ -110,14 +119,3 @@ class AccessControl:
         """The same for each of many, when somebody asks for it."""
         async for request in requests:
             yield self.message(method, request)
-
-
-def _version(if_match: str) -> int:
-    """The version in an `If-Match` header, 0 for none. Raises InvalidRequest."""
-    text = if_match.strip()
-    if not text or text == "*":
-        return 0
-    digits = text.removeprefix("W/").strip('"')
-    if not digits.isascii() or not digits.isdigit() or len(digits) > 9 or int(digits) == 0:
-        raise InvalidRequest("If-Match", 'must be an ETag that this API gave, such as "3"')
-    return int(digits)

@@ -32,6 +32,8 @@ class Method:
     # Whether it may be called without a credential, and whether calls are left out of the quotas.
     open: bool
     unmetered: bool
+    # Whether it obeys If-Match.
+    if_match: bool
     api: Api
     # Whether the server goes on answering, and whether the client goes on asking.
     streams: bool
@@ -42,6 +44,13 @@ class Method:
     paths: tuple[tuple[re.Pattern[str], Mapping[str, str]], ...] = ()
     # Where its requests come from, for people who look for what is wrong with one.
     source: str = "body"
+    # Every spelling of the fields that its JSON bodies may have; None where they are not read as such.
+    body_fields: frozenset[str] | None = None
+
+    def unknown_fields(self, names: str) -> list[str]:
+        """Which of a body's fields, which the gateway has named, are none of this method's."""
+        known = self.body_fields
+        return [] if known is None else [name for name in names.split(",") if name not in known]
 
     def check_query(self, original_path: str) -> None:
         """Refuses a query that names what the path names already: which of the two counts is the gateway's secret.
@@ -77,6 +86,7 @@ def method_of(descriptor: MethodDescriptor, api: Api) -> Method:
         idempotency=rule.idempotency,
         open=rule.open,
         unmetered=rule.unmetered,
+        if_match=rule.if_match,
         api=api,
         streams=descriptor.server_streaming,
         client_streams=descriptor.client_streaming,
@@ -84,6 +94,7 @@ def method_of(descriptor: MethodDescriptor, api: Api) -> Method:
         answer=_message(descriptor.output_type),
         paths=_paths(descriptor),
         source="query" if http is not None and not http.body else "body",
+        body_fields=_body_fields(descriptor, http),
     )
 
 
@@ -98,6 +109,15 @@ def _message(descriptor: Descriptor) -> type[Message]:
 
 def _http(descriptor: MethodDescriptor) -> Any:
     return next((value for option, value in descriptor.GetOptions().ListFields() if option.full_name == HTTP), None)
+
+
+def _body_fields(descriptor: MethodDescriptor, http: Any) -> frozenset[str] | None:
+    # An HttpBody is whatever the method makes of it.
+    raw = descriptor.input_type.full_name == "google.api.HttpBody"
+    if raw or http is None or all(each.body != "*" for each in (http, *http.additional_bindings)):
+        return None
+    fields = descriptor.input_type.fields
+    return frozenset(spelling for field in fields for spelling in (field.name, field.json_name))
 
 
 def _paths(descriptor: MethodDescriptor) -> tuple[tuple[re.Pattern[str], Mapping[str, str]], ...]:

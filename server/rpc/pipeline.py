@@ -18,7 +18,7 @@ from server.core.shared import idempotency
 from server.core.shared.call_context import Call
 from server.errors import InvalidRequest, ServiceError
 from server.model import new_id
-from server.rpc.access import NOBODY, AccessControl
+from server.rpc.access import BODY_FIELDS, NOBODY, AccessControl
 from server.rpc.errors import CODES, MAX_MESSAGE, gateway_headers, status_details
 from server.rpc.guests import HOST, ORIGIN, PEER, SITE, Guests
 from server.rpc.in_process import InProcessContext
@@ -40,6 +40,7 @@ KEPT_HEADERS = frozenset(
         "idempotency-key",
         "last-event-id",
         METHOD,
+        BODY_FIELDS,
         HOST,
         PEER,
         ORIGIN,
@@ -198,7 +199,11 @@ class Pipeline:
 
 
 def _call(method: Method, context: Any) -> Call:
-    headers = {name: value for name, value in context.invocation_metadata() if name in KEPT_HEADERS}
+    metadata = context.invocation_metadata()
+    headers = {name: value for name, value in metadata if name in KEPT_HEADERS}
+    if "if-match" in headers:
+        # A list may come in several headers.
+        headers["if-match"] = ", ".join(value for name, value in metadata if name == "if-match")
     given = headers.get("x-request-id", "")
     request_id = given if 0 < len(given) <= 128 and given.isascii() and given.isprintable() else new_id()
     call = Call(NOBODY, request_id, method.name, headers.get("x-envoy-original-path", ""), headers)

@@ -51,8 +51,8 @@ class Transaction(Reader, Protocol):
     async def update(self, record: Row, **values: Any) -> Row:
         """Changes columns of the row that `record` was read from in this transaction; returns it as it is now."""
 
-    def emit(self, type: str, record: Any) -> None:
-        """Records that `record` has changed in the way that `type` says."""
+    def emit(self, type: str, record: Any, about: Any = None) -> None:
+        """Records that `record` has changed in the way that `type` says; `about` is the resource that it belongs to."""
 
     def tally(self, statement: Statement[Any], key: dict[str, Any], **amounts: float) -> None:
         """Adds to counts at the end of the transaction, once for each key, in an order that all transactions share.
@@ -97,17 +97,18 @@ class TransactionBase:
         await self.run(change(type(record), tuple(values)), row=record.values()["id"], **values)
         return type(record).new(**{**record.values(), **values})
 
-    def emit(self, type: str, record: Any) -> None:
-        """Records that `record` has changed in the way that `type` says."""
+    def emit(self, type: str, record: Any, about: Any = None) -> None:
+        """Records that `record` has changed in the way that `type` says; `about` is the resource that it belongs to."""
+        resource = about if about is not None else record
         self.events.append(
             Event.new(
                 record=record,
-                organization_id=record.organization_id,
+                organization_id=resource.organization_id,
                 number=0,
                 type=type,
-                resource_id=record.id,
-                session_id=record.id if isinstance(record, Session) else getattr(record, "session_id", None),
-                agent_id=getattr(record, "agent_id", None),
+                resource_id=resource.id,
+                session_id=resource.id if isinstance(resource, Session) else getattr(resource, "session_id", None),
+                agent_id=getattr(resource, "agent_id", None),
                 payload=record.snapshot(),
                 created_at=self.now,
             )

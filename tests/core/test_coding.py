@@ -16,7 +16,7 @@ from server.core.coding.checkpoints import Checkpoints
 from server.core.sessions.statistics import SessionStatistics
 from server.core.coding.sessions import CodingSessions
 from server.core.coding.tasks import CodingTasks
-from server.core.coding.decomposition import templates
+from server.core.coding.templates import templates
 from server.core.queue.dependencies import Dependencies
 from server.core.queue.completion import conclude, end, failure
 from server.core.workers.agent_heartbeats import AgentHeartbeats
@@ -328,20 +328,20 @@ async def test_an_agent_that_was_deleted_through_another_api_is_gone_here_too(co
     for action in (
         coding.agents.beat(coding.call(), agent.id, 1),
         coding.agents.deregister(coding.call(), agent.id),
-        coding.assignments.assigned(coding.call(), agent.id),
+        coding.assignments.assigned(coding.call(), agent.id, limit=1, offset=0),
     ):
         with pytest.raises(NotFound):
             await action
     world.wait(400)
     assert await world.workers.find_lost() == 1
-    assert (await coding.standings.list(coding.call()))[1] == 0
+    assert (await coding.standings.list(coding.call(), limit=10, offset=0))[1] == 0
     # Its name is free.
     assert (await coding.agent(name=agent.name)).id != agent.id
 
 
 async def test_templates_that_say_what_cannot_be_are_refused(tmp_path) -> None:
     good = (
-        'name = "N"\ndescription = "d"\n[[parts]]\nkey = "a"\ntitle = "t"\ndescription = "d"\ncomplexity = "LOW"\n'
+        'name = "N"\ndescription = "d"\nkeywords = ["n"]\n[[parts]]\nkey = "a"\ntitle = "t"\ndescription = "d"\ncomplexity = "LOW"\n'
         'capabilities = ["X"]\nestimated_minutes = 1\n'
     )
     (tmp_path / "n.toml").write_text(good)
@@ -355,8 +355,11 @@ async def test_templates_that_say_what_cannot_be_are_refused(tmp_path) -> None:
             good.replace("estimated_minutes = 1\n", ""),
             good + "unknown = 1\n",
             good + good[good.index("[[") :],
-            'name = "N"\ndescription = "d"\nparts = []\n',
-            'name = "N"\ndescription = "d"\n',
+            'name = "N"\ndescription = "d"\nkeywords = ["n"]\nparts = []\n',
+            'name = "N"\ndescription = "d"\nkeywords = ["n"]\n',
+            good.replace('["n"]', "[]"),
+            good.replace('["n"]', '["Upper"]'),
+            good.replace('keywords = ["n"]\n', ""),
         )
     ):
         folder = tmp_path / str(number)

@@ -54,6 +54,12 @@ async def test_a_query_that_is_not_known_closes(served: Served, someone: Tenant,
         assert code == 1008 and reason.startswith(f"INVALID_REQUEST: {query.partition('=')[0]}")
 
 
+async def test_a_socket_refuses_what_it_does_not_obey(served: Served, someone: Tenant) -> None:
+    async with connect(served, "/t/echo/a", someone, headers={"If-Match": '"1"'}) as socket:
+        code, reason = await closed(socket)
+        assert code == 1008 and reason.startswith("INVALID_REQUEST: If-Match")
+
+
 async def test_credentials_come_by_header_or_query(served: Served, someone: Tenant) -> None:
     async with connect(served, f"/t/echo/a?token={someone.key}") as socket:
         assert (await said(socket))["token"] == ""

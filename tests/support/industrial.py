@@ -9,13 +9,15 @@ from urllib.parse import unquote
 
 import grpc
 import pytest
+from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc.error_details_pb2 import ErrorInfo
+from google.protobuf.struct_pb2 import Value
 from google.rpc.status_pb2 import Status
 from orchestrator.industrial.v1 import agent_service_pb2, session_service_pb2, task_service_pb2
 
-from server.worker.values import to_value
-from server.core.coding.decomposition import templates
+from server.worker.values import from_value, to_value
+from server.core.coding.templates import templates
 from server.settings import ApiSettings
 from tests.support.waiting import eventually
 
@@ -61,6 +63,49 @@ class Refused(Exception):
         super().__init__(f"{self.code}: {self.message}")
 
 
+def missing(message, path="") -> list[str]:
+    """The fields that the gateway would leave out of a message."""
+    found = []
+    for field in message.DESCRIPTOR.fields:
+        name, value = f"{path}{field.name}", getattr(message, field.name)
+        if field.is_repeated:
+            inner = value if field.message_type and not field.message_type.GetOptions().map_entry else ()
+            found += [each for index, item in enumerate(inner) for each in missing(item, f"{name}[{index}].")]
+        elif field.has_presence and not message.HasField(field.name):
+            found.append(name)
+        elif isinstance(value, Value):
+            found += [] if value.WhichOneof("kind") else [name]
+        elif field.message_type:
+            found += missing(value, f"{name}.")
+    return found
+
+
+class Shown:
+    """A message as JSON shows it: its values are plain, and null is None."""
+
+    def __init__(self, message) -> None:
+        self._message = message
+
+    def __getattr__(self, name: str):
+        return _shown(getattr(self._message, name))
+
+    def __eq__(self, other) -> bool:
+        return isinstance(other, Shown) and self._message == other._message
+
+    __hash__ = None
+
+    def __repr__(self) -> str:
+        return f"Shown({self._message})"
+
+
+def _shown(value):
+    if isinstance(value, Value):
+        return from_value(value)
+    if isinstance(value, Message) and value.DESCRIPTOR.full_name.startswith("orchestrator."):
+        return Shown(value)
+    return [_shown(each) for each in value] if type(value).__name__.startswith("RepeatedComposite") else value
+
+
 class Industrial:
     """Calls as a client of this API makes them; `http` asks for errors as the gateway hands them on."""
 
@@ -72,15 +117,9 @@ class Industrial:
         service, method = METHODS[method_name]
         request, answer = GetMessageClass(method.input_type), GetMessageClass(method.output_type)
         call = self.channel.unary_unary(
-            f"/{service.full_name}/{method_name}",
-            request_serializer=request.SerializeToString,
-            response_deserializer=answer.FromString,
+            f"/{service.full_name}/{method_name}", request_serializer=request.SerializeToString, response_deserializer=answer.FromString
         )
-        given = {
-            key: _field(method.input_type.fields_by_name[key], value)
-            for key, value in fields.items()
-            if value is not None
-        }
+        given = {key: _field(method.input_type.fields_by_name[key], value) for key, value in fields.items() if value is not None}
         extra = (GATEWAY,) if http else ()
         made = call(request(**given), metadata=(*self.metadata, *extra, *headers))
         try:
@@ -88,7 +127,9 @@ class Industrial:
         except grpc.aio.AioRpcError as error:
             raise Refused(error) from None
         self.trailing = dict(await made.trailing_metadata())
-        return answered
+        # Of every answer in every test: what has no value is null, and there.
+        assert not missing(answered), missing(answered)
+        return Shown(answered)
 
     async def refused(self, method_name: str, /, **given) -> Refused:
         with pytest.raises(Refused) as caught:

@@ -23,7 +23,8 @@ class Tenant:
 
     def call(self, *, key: str = "", digest: str = "digest", if_match: int = 0) -> Call:
         call = Call(self.caller, "request", "method")
-        call.idempotency_key, call.digest, call.if_match = key, digest, if_match
+        call.idempotency_key, call.digest = key, digest
+        call.require_version(if_match)
         return call
 
 

@@ -15,6 +15,7 @@ from server.core.agents.profile import MAX_CONFIGURATION_BYTES, AgentProfile
 from server.core.agents.registry import AgentRegistry
 from server.core.shared.call_context import Call
 from server.core.shared.free_form import check_object, check_value
+from server.core.shared.if_match import ANY
 from server.core.shared.pagination import left_out
 from server.errors import InvalidRequest, VersionMismatch
 from server.model import Agent, AgentStatus
@@ -74,13 +75,14 @@ class AgentServicer:
 
     async def UpdateAgent(self, request: pb.UpdateAgentRequest, call: Call) -> pb.AgentResponse:
         columns, rest = await _settings(request)
-        based_on = call.if_match
+        named = call.if_match is not None and call.if_match != ANY
         for attempt in range(1, TRIES + 1):
             merged = None
             if rest:
                 # What the agent keeps for itself is one column, so a change of a part of it needs the whole.
                 known = await self._agents.get(call, request.agent_id)
-                call.if_match = based_on or known.version
+                if not named:
+                    call.if_match = ANY.and_version(known.version)
                 merged = {**values.decode(known.configuration), **rest}
                 merged = {name: value for name, value in merged.items() if value is not None}
             try:
@@ -100,7 +102,7 @@ class AgentServicer:
                 )
                 return await self._answer(agent, call)
             except VersionMismatch:
-                if based_on or not rest or attempt == TRIES:
+                if named or not rest or attempt == TRIES:
                     raise
         raise AssertionError("unreachable")
 

@@ -18,7 +18,7 @@ from server.core.queue.retry_policy import RetryPolicy
 from server.core.shared.call_context import Call
 from server.core.shared.pagination import left_out
 from server.core.tasks.commands import TaskCommands
-from server.core.tasks.queries import TaskQueries
+from server.core.tasks.queries import RESULTS, TaskQueries
 from server.model import Agent, Priority, Task, TaskStatus
 
 
@@ -36,7 +36,7 @@ class TaskServicer:
             call,
             limit=limit,
             offset=offset,
-            results=True,
+            texts=RESULTS,
             agent_id=request.agent_id,
             status=request.status,
             priority=Priority[request.priority.upper()].value if request.priority else None,

@@ -16,7 +16,7 @@ from server.core.events.stream import EventFilter, EventStreams
 from server.core.sessions.lifecycle import Sessions
 from server.core.shared.call_context import Call
 from server.errors import InvalidRequest
-from server.model import Agent, Event, Record, Session, Task
+from server.model import Agent, Event, Record, Session, Task, TaskLog
 
 CONTENT_TYPE = "text/event-stream"
 
@@ -79,8 +79,18 @@ def _named(event: Event) -> dict[str, Any]:
     return {"id": f"{'run' if kind == 'workflow_run' else kind}_{event.resource_id}"}
 
 
+def _line(line: TaskLog) -> dict[str, Any]:
+    return {
+        "execution_id": f"execution_{line.task_id}",
+        "level": line.level,
+        "message": line.message,
+        "created_at": timestamp(line.created_at).ToJsonString(),
+    }
+
+
 _SHAPES: Mapping[type[Record], Callable[[Any], dict[str, Any]]] = {
     Agent: lambda agent: shown_message(agent_message(agent)),
     Session: lambda session: shown_message(session_message(session)),
     Task: lambda task: shown_message(execution_message(task)),
+    TaskLog: _line,
 }

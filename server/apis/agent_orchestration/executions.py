@@ -13,7 +13,7 @@ from server.core.sessions.lifecycle import Sessions
 from server.core.shared.call_context import Call
 from server.core.tasks.commands import TaskCommands
 from server.core.tasks.queries import TaskQueries
-from server.model import ENDED
+from server.model import ENDED, Task
 
 ACCEPTED = 202
 # How much longer than its own timeout an execution is waited for, for the time it spends in the queue.
@@ -51,10 +51,10 @@ class ExecutionServicer:
         if request.wait or not request.HasField("wait"):
             task = await self._queries.wait(call, task, min(timeout + QUEUE_SECONDS, self._wait_seconds))
         call.http_status = 200 if task.status in ENDED else ACCEPTED
-        return execution_message(task)
+        return _answer(task, call)
 
     async def GetExecution(self, request: pb.GetExecutionRequest, call: Call) -> Execution:
-        return execution_message(await self._queries.get(call, request.execution_id))
+        return _answer(await self._queries.get(call, request.execution_id), call)
 
     async def ListExecutions(self, request: pb.ListExecutionsRequest, call: Call) -> pb.ListExecutionsResponse:
         limit = request.limit or LIMIT
@@ -76,4 +76,9 @@ class ExecutionServicer:
         )
 
     async def CancelExecution(self, request: pb.CancelExecutionRequest, call: Call) -> Execution:
-        return execution_message(await self._tasks.cancel(call, request.execution_id))
+        return _answer(await self._tasks.cancel(call, request.execution_id), call)
+
+
+def _answer(task: Task, call: Call) -> Execution:
+    call.etag = task.version
+    return execution_message(task)

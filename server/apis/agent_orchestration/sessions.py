@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from orchestrator.wire.agent_orchestration.v1 import session_service_pb2 as pb
 from orchestrator.wire.agent_orchestration.v1.session_pb2 import Session as SessionMessage
 
@@ -32,7 +34,7 @@ class SessionServicer:
 
     async def ListSessions(self, request: pb.ListSessionsRequest, call: Call) -> pb.ListSessionsResponse:
         limit = request.limit or LIMIT
-        filters: dict[str, str] = {}
+        filters: dict[str, Any] = {}
         if request.status:
             name = SESSION_FILTERS.get(request.status)
             filters = {name: "yes"} if name is not None else {"status": request.status}

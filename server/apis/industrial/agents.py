@@ -10,8 +10,9 @@ from orchestrator.wire.industrial.v1.task_pb2 import Task as TaskMessage
 
 from server import values
 from server.apis.industrial.ids import shown_id
-from server.apis.industrial.shape import agent_message, agent_status, task_message
-from server.core.agents.performance import AgentPerformance
+from server.apis.industrial.shape import LOADED, MISSED, agent_message, nullable
+from server.apis.industrial.views import Views, page_of, paged, spread
+from server.core.agents.performance import AgentPerformance, Available
 from server.core.agents.profile import AgentProfile
 from server.core.coding.assignments import Assignments
 from server.core.coding.tasks import achieved
@@ -23,24 +24,31 @@ from server.errors import Forbidden
 
 HEARTBEAT_SECONDS = 30
 MAX_TASKS = 5
-AVAILABLE = frozenset({"ACTIVE", "IDLE"})
+# How many agents a page has where nobody says, and how many tasks of one.
+ALL = 1000
+ASSIGNED = 100
 
 
 class AgentServicer:
     """Decodes, calls the use case, encodes."""
 
-    def __init__(self, heartbeats: AgentHeartbeats, performance: AgentPerformance, assignments: Assignments) -> None:
+    def __init__(
+        self, heartbeats: AgentHeartbeats, performance: AgentPerformance, assignments: Assignments, views: Views
+    ) -> None:
         self._heartbeats = heartbeats
         self._performance = performance
         self._assignments = assignments
+        self._views = views
 
     async def ListAgents(self, request: pb.ListAgentsRequest, call: Call) -> pb.ListAgentsResponse:
-        found, total = await self._performance.list(call, request.capability)
-        if request.available_only:
-            now = time.time_ns() // 1000
-            found = [each for each in found if agent_status(each, now) in AVAILABLE]
-            total = len(found)
-        return pb.ListAgentsResponse(items=[agent_message(each) for each in found], total=total)
+        number, size, offset = page_of(request, ALL)
+        now = time.time_ns() // 1000
+        available = Available(heard_since=now - MISSED, load=LOADED) if request.available_only else None
+        found, total = await self._performance.list(
+            call, limit=size, offset=offset, capability=request.capability, available=available
+        )
+        items = await spread(agent_message(each, now) for each in found)
+        return pb.ListAgentsResponse(items=items, **paged(number, size, total))
 
     async def RegisterAgent(self, request: pb.RegisterAgentRequest, call: Call) -> AgentMessage:
         agent = await self._heartbeats.register(
@@ -61,7 +69,7 @@ class AgentServicer:
         return pb.GetAgentPerformanceResponse(
             total_agents=figures.agents,
             active_agents=figures.there,
-            avg_success_rate=figures.success_rate,
+            avg_success_rate=nullable(figures.success_rate),
             total_tasks_completed=figures.tasks_completed,
             by_tier=figures.by_tier,
         )
@@ -106,12 +114,14 @@ class AgentServicer:
 
     async def ListAssignedTasks(self, request: pb.ListAssignedTasksRequest, call: Call) -> pb.ListAssignedTasksResponse:
         _check_own(call, request.agent_id)
-        tasks = await self._assignments.assigned(call, request.agent_id)
-        return pb.ListAssignedTasksResponse(items=[task_message(task) for task in tasks], total=len(tasks))
+        number, size, offset = page_of(request, ASSIGNED)
+        page = await self._assignments.assigned(call, request.agent_id, limit=size, offset=offset)
+        items = await self._views.tasks(page.rows, page.longest)
+        return pb.ListAssignedTasksResponse(items=items, **paged(number, size, page.total))
 
     async def BeginTask(self, request: pb.BeginTaskRequest, call: Call) -> TaskMessage:
         _check_own(call, request.agent_id)
-        return task_message(await self._assignments.begin(call, request.task_id, request.agent_id))
+        return await self._views.task(await self._assignments.begin(call, request.task_id, request.agent_id), call)
 
     async def SendResult(self, request: pb.SendResultRequest, call: Call) -> TaskMessage:
         _check_own(call, request.agent_id)
@@ -121,12 +131,13 @@ class AgentServicer:
             result = failed("AgentError", request.error or "the agent gave no reason", "", tokens_used=tokens)
         else:
             result = await achieved(request.result or values.NULL, tokens_used=tokens)
-        return task_message(
-            await self._assignments.result(call, request.agent_id, request.task_id, result, attempt=attempt)
-        )
+        task = await self._assignments.result(call, request.agent_id, request.task_id, result, attempt=attempt)
+        return await self._views.task(task, call)
 
     async def _answer(self, call: Call, agent_id: str) -> AgentMessage:
-        return agent_message(await self._performance.get(call, agent_id))
+        standing = await self._performance.get(call, agent_id)
+        call.etag = standing.agent.version
+        return agent_message(standing)
 
 
 def _check_own(call: Call, agent_id: str) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import structlog
 from cachetools import FIFOCache
@@ -26,10 +27,11 @@ from server.apis.industrial.shape import (
     session_message,
     task_message,
 )
+from server.apis.industrial.views import Views
 from server.core.agents.performance import AgentPerformance, AgentSnapshot
 from server.core.shared.call_context import Call
 from server.errors import NotFound, Unavailable
-from server.model import Agent, Alert, Checkpoint, Event, Session, SessionCount, Task, Worker, resource_of
+from server.model import Agent, Alert, Checkpoint, Event, Session, SessionCount, Task, TaskLog, Worker, resource_of
 
 Payload = dict[str, Any]
 T = TypeVar("T")
@@ -45,10 +47,8 @@ log = structlog.get_logger()
 class EventFrames:
     """Renders events."""
 
-    def __init__(
-        self, counted: Callable[[Call, str], Awaitable[tuple[Session, SessionCount]]], performance: AgentPerformance
-    ) -> None:
-        self._counted = counted
+    def __init__(self, views: Views, performance: AgentPerformance) -> None:
+        self._views = views
         self._performance = performance
         self._made: FIFOCache[tuple[str, int, str], asyncio.Task[HttpBody | None]] = FIFOCache(MADE)
         # By organization and id: the newest event that was there before, and what was read then.
@@ -59,9 +59,10 @@ class EventFrames:
         newest = events[-1].number if events else 0
         # Metrics are those of now, so one frame after the last event that counts says it all.
         last = {event.session_id: event.number for event in events if event.type in COUNTED}
+        shown = [(event, list(rooms.sides(event))) for event in events]
+        self._read_relations([event for event, sides in shown if sides], newest)
         frames = []
-        for event in events:
-            sides = list(rooms.sides(event))
+        for event, sides in shown:
             if SESSIONS in sides and event.type in COUNTED and last[event.session_id] == event.number:
                 sides.append(METRICS)
             for side in sides:
@@ -69,6 +70,27 @@ class EventFrames:
                 if frame is not None:
                     frames.append(frame)
         return frames
+
+    def _read_relations(self, events: Sequence[Event], newest: int) -> None:
+        """Begins to read what belongs to the tasks of these events, all of it at once."""
+        tasks: dict[tuple[str, str], Task] = {}
+        for event in events:
+            key = (event.organization_id, event.resource_id)
+            if event.type.startswith("task.") and self._read.get(key, (0,))[0] < event.number:
+                # What cannot be shown is told of where it is shown.
+                with suppress(Exception):
+                    tasks[key] = cast("Task", resource_of(event))
+        if tasks:
+            reading = asyncio.create_task(self._views.related(list(tasks.values())))
+            self._read.update(dict.fromkeys(tasks, (newest, reading)))
+            reading.add_done_callback(lambda _: self._forget(reading, list(tasks)))
+
+    def _forget(self, reading: asyncio.Task[Any], keys: Sequence[tuple[str, str]]) -> None:
+        """Whoever comes again after what has failed reads again."""
+        if reading.cancelled() or reading.exception() is not None:
+            for key in keys:
+                if self._read.get(key, (0, None))[1] is reading:
+                    del self._read[key]
 
     async def _frame(self, call: Call, event: Event, side: str, newest: int) -> HttpBody | None:
         key = (event.organization_id, event.number, side)
@@ -104,8 +126,12 @@ class EventFrames:
         if isinstance(resource, Checkpoint):
             checkpoint = plain(checkpoint_message(resource))
             return "session.checkpoint_created", {"session_id": checkpoint["session_id"], "checkpoint": checkpoint}
+        if isinstance(resource, TaskLog):
+            return "session.log", _log(event, resource)
         if isinstance(resource, Task):
-            return _task_of_agent(event, resource) if side == AGENTS else _task_of_session(event, resource)
+            related = await self._known(call, event, resource.id, newest, lambda *_: self._views.related([resource]))
+            task = plain(task_message(resource, *([related[resource.id]] if related else [])))
+            return _task_of_agent(event, task) if side == AGENTS else _task_of_session(event, task, resource)
         if isinstance(resource, Agent):
             return await self._agent(call, event, resource, newest)
         if isinstance(resource, Worker):
@@ -114,16 +140,16 @@ class EventFrames:
 
     async def _metrics(self, call: Call, event: Event, newest: int) -> tuple[str, Payload] | None:
         identifier = event.session_id or ""
-        counted = await self._known(call, event, identifier, newest, self._counted)
-        if counted is None:
+        found = await self._known(call, event, identifier, newest, self._views.found_session)
+        if found is None:
             return None
-        metrics = plain(session_message(*counted))["metrics"]
+        metrics = plain(session_message(*found))["metrics"]
         return "session.metrics_updated", {"session_id": shown_id(identifier), "metrics": metrics}
 
     async def _session_of(self, call: Call, event: Event, session: Session, newest: int) -> tuple[str, Payload]:
-        counted = await self._known(call, event, session.id, newest, self._counted)
-        count = counted[1] if counted is not None else SessionCount.new(session_id=session.id)
-        shown = plain(session_message(session, count, event.created_at))
+        found = await self._known(call, event, session.id, newest, self._views.found_session)
+        _, count, checkpoints = found if found is not None else (None, SessionCount.new(session_id=session.id), [])
+        shown = plain(session_message(session, count, checkpoints, now=event.created_at))
         own = event.type in ("session.created", "session.updated", "session.deleted")
         payload = {"session_id": shown["id"], "status": shown["status"], "session": shown}
         return event.type if own else "session.status_changed", payload
@@ -177,8 +203,7 @@ async def _found(read: Callable[[Call, str], Awaitable[T]], call: Call, identifi
         return None
 
 
-def _task_of_session(event: Event, task: Task) -> tuple[str, Payload]:
-    shown = plain(task_message(task))
+def _task_of_session(event: Event, shown: Payload, task: Task) -> tuple[str, Payload]:
     payload: Payload = {"session_id": shown["session_id"], "task_id": shown["id"]}
     if event.type == "task.created":
         return "session.task_added", {**payload, "task": shown}
@@ -187,17 +212,26 @@ def _task_of_session(event: Event, task: Task) -> tuple[str, Payload]:
     return "task.status_changed", {**payload, "status": shown["status"], "task": shown}
 
 
-def _task_of_agent(event: Event, task: Task) -> tuple[str, Payload]:
-    shown = plain(task_message(task))
+def _task_of_agent(event: Event, shown: Payload) -> tuple[str, Payload]:
     return word_for_agent(event) or event.type, {
         "agent_id": shown["assigned_agent_id"],
         "task_id": shown["id"],
-        "session_id": shown.get("session_id"),
+        "session_id": shown["session_id"],
         "status": shown["status"],
         "task": shown,
     }
 
 
+def _log(event: Event, line: TaskLog) -> Payload:
+    return {
+        "session_id": shown_id(event.session_id or ""),
+        "task_id": shown_id(line.task_id),
+        "level": line.level,
+        "message": line.message,
+        "timestamp": time_text(line.created_at),
+    }
+
+
 def _alert(alert: Alert) -> Payload:
-    shown = alert_payload(alert, shown_id(alert.id))
+    shown = {"resolved_at": None, "agent_id": None, **alert_payload(alert, shown_id(alert.id))}
     return {**shown, "agent_id": shown_id(alert.subject)} if alert.kind == "agent_lost" else shown

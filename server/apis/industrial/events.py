@@ -14,10 +14,10 @@ from server.apikit.subscriber import Subscriber
 from server.apis.industrial.event_frames import EventFrames
 from server.apis.industrial.rooms import AGENTS, SESSIONS, SYSTEM, Room, room_at
 from server.apis.industrial.socket import IndustrialSocket
+from server.apis.industrial.views import Views
 from server.core.agents.performance import AgentPerformance
 from server.core.events.stream import EventStreams
 from server.core.shared.call_context import Call
-from server.model import Session, SessionCount
 
 Requests = AsyncIterator[SocketRequest]
 Answers = AsyncIterator[HttpBody]
@@ -29,8 +29,9 @@ class EventServicer:
     def __init__(
         self,
         events: EventStreams,
-        find_session: Callable[[Call, str], Awaitable[tuple[Session, SessionCount]]],
+        find_session: Finder,
         find_agent: Finder,
+        views: Views,
         performance: AgentPerformance,
         health: Callable[[], Awaitable[Mapping[str, Any]]],
         *,
@@ -40,7 +41,7 @@ class EventServicer:
         health_seconds: float = 30.0,
     ) -> None:
         self._shared = SocketDependencies(events, ConnectionLimit(sockets_per_client), slow_after)
-        frames = EventFrames(find_session, performance)
+        frames = EventFrames(views, performance)
         find = {SESSIONS: find_session, AGENTS: find_agent}
 
         def at(first: Callable[[SocketRequest], Room]) -> IndustrialSocket:

@@ -99,7 +99,7 @@ def word_for_agent(event: Event) -> str | None:
 def _sides(event: Event) -> Iterator[tuple[str, str]]:
     """The kinds of rooms that an event is in, and of which resource it is there."""
     kind = event.type.partition(".")[0]
-    if kind in ("session", "checkpoint", "task") and event.session_id:
+    if kind in ("session", "checkpoint", "task", "log") and event.session_id:
         yield SESSIONS, event.session_id
     if kind == "agent":
         yield AGENTS, event.resource_id

@@ -15,6 +15,7 @@ from server.apis.industrial.events import EventServicer
 from server.apis.industrial.sessions import SessionServicer
 from server.apis.industrial.system import SystemServicer
 from server.apis.industrial.tasks import TaskServicer
+from server.apis.industrial.views import Views
 from server.core.use_cases import UseCases
 from server.settings import Settings
 
@@ -22,19 +23,22 @@ from server.settings import Settings
 def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Services:
     """The services over these use cases."""
     system = SystemServicer(use_cases.health)
+    views = Views(use_cases.task_relations, use_cases.session_statistics, use_cases.checkpoints)
     sessions = SessionServicer(
         use_cases.sessions,
         use_cases.session_statistics,
         use_cases.coding_sessions,
         use_cases.checkpoints,
         use_cases.task_queries,
+        views,
     )
-    agents = AgentServicer(use_cases.agent_heartbeats, use_cases.agent_performance, use_cases.assignments)
-    tasks = TaskServicer(use_cases.coding_tasks, use_cases.assignments, use_cases.task_queries, use_cases.sessions)
+    agents = AgentServicer(use_cases.agent_heartbeats, use_cases.agent_performance, use_cases.assignments, views)
+    tasks = TaskServicer(use_cases.coding_tasks, use_cases.assignments, use_cases.task_queries, views)
     events = EventServicer(
         use_cases.events,
-        use_cases.session_statistics.counted,
+        use_cases.sessions.get,
         use_cases.agents.get,
+        views,
         use_cases.agent_performance,
         system.health,
         sockets_per_client=limits.sockets_per_key,

@@ -1,16 +1,20 @@
-"""The Industrial API's shapes: resources as messages, and pages."""
+"""The Industrial API's shapes: resources as messages.
+
+None of their fields is ever missing over HTTP: what may have no value is a JSON value, and null then.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TypeVar
 
 from orchestrator.wire.industrial.v1.agent_pb2 import Agent as AgentMessage
 from orchestrator.wire.industrial.v1.session_pb2 import Checkpoint as CheckpointMessage
+from orchestrator.wire.industrial.v1.session_pb2 import CheckpointSummary, SessionMetrics
 from orchestrator.wire.industrial.v1.session_pb2 import Session as SessionMessage
-from orchestrator.wire.industrial.v1.session_pb2 import SessionMetrics
 from orchestrator.wire.industrial.v1.task_pb2 import Task as TaskMessage
 
 from server import values
@@ -18,40 +22,87 @@ from server.apikit.projection import project, timestamp
 from server.apis.industrial.ids import shown_id
 from server.apis.industrial.words import SESSION_WORDS, task_status
 from server.core.agents.performance import AgentSnapshot, success_rate, tier
-from server.core.coding.checkpoints import KEPT_CHECKPOINTS
+from server.core.coding.checkpoints import kept
+from server.core.coding.relations import Relations
 from server.model import AgentStatus, Checkpoint, Priority, Session, SessionCount, SessionKind, Task, TaskStatus
 
-PAGE_SIZE = 20
+# What checkpoints are made by: there is nobody but who calls.
+MANUAL = "MANUAL"
 # From which figures on an agent is what.
 OVERLOADED, LOADED = 95.0, 80.0
 # Two heartbeats that did not come, and the time that one may take.
 MISSED = 65_000_000
 
 
-class Paged(Protocol):
-    """A request for a page; 0 stands for absent."""
-
-    page: int
-    page_size: int
+NO_RELATIONS = Relations([])
 
 
-def page_of(request: Paged) -> tuple[int, int, int]:
-    """The page and its size that are meant, and how many rows to skip."""
-    page, size = request.page or 1, request.page_size or PAGE_SIZE
-    return page, size, (page - 1) * size
+def _id(digits: str | None) -> bytes:
+    return values.encode(shown_id(digits)) if digits else values.NULL
 
 
-def paged(page: int, size: int, total: int) -> dict[str, Any]:
-    """What goes beside the items of a page."""
-    return {"total": total, "page": page, "page_size": size, "has_more": page * size < total}
+def _time(microseconds: int | None) -> bytes:
+    return values.encode(timestamp(microseconds).ToJsonString()) if microseconds is not None else values.NULL
 
 
-def _id(digits: str | None) -> str | None:
-    return shown_id(digits) if digits else None
+def nullable(number: float | None) -> bytes:
+    """A figure that there may not be yet."""
+    return values.encode(number) if number is not None else values.NULL
 
 
-def session_message(session: Session, count: SessionCount, now: int | None = None) -> SessionMessage:
-    """A session as it is now, in microseconds since 1970, and what it counts of its tasks."""
+T = TypeVar("T", str, bytes, bytes | None)
+
+
+class Texts:
+    """Texts of a row, of which the first `longest` characters are shown; `truncated` names those that are not whole."""
+
+    def __init__(self, longest: int) -> None:
+        self._longest = longest
+        self.truncated: list[str] = []
+
+    def cut(self, field: str, text: str) -> str:
+        """The beginning of a text."""
+        if len(text) <= self._longest:
+            return text
+        self.truncated.append(field)
+        return text[: self._longest]
+
+    def left_out(self, field: str, content: T) -> T:
+        """JSON or a value, which lists have left out where it is empty."""
+        if content is not None and not content:
+            self.truncated.append(field)
+        return content
+
+    def message(self, error: str | None) -> str:
+        """The message of an error, which is a JSON object of its type, its message and its traceback, or begins so."""
+        if not error:
+            return ""
+        try:
+            return str(json.loads(error)["message"])
+        except ValueError:
+            begun = _MESSAGE.search(error)
+            if begun is None or not begun[2]:
+                self.truncated.append("error")
+            # Half a character may stand at the end.
+            return json.loads(f'"{begun[1]}"').encode("utf-8", "ignore").decode() if begun is not None else ""
+
+
+# As far as it goes, and whether it ends.
+_MESSAGE = re.compile(r'"message": ?"((?:[^"\\]|\\u[0-9a-f]{4}|\\[^u])*)("?)')
+# Nothing is left out of one resource alone.
+WHOLE = 1 << 30
+
+
+def session_message(
+    session: Session,
+    count: SessionCount,
+    checkpoints: Sequence[Checkpoint] = (),
+    *,
+    now: int | None = None,
+    longest: int = WHOLE,
+) -> SessionMessage:
+    """A session as it is now, in microseconds since 1970, what it counts of its tasks, and its checkpoints."""
+    texts = Texts(longest)
     return project(
         session,
         SessionMessage,
@@ -60,12 +111,13 @@ def session_message(session: Session, count: SessionCount, now: int | None = Non
         status=SESSION_WORDS[session.status],
         type=session.type or "CODING",
         priority=Priority(session.priority).name,
-        initial_prompt=session.prompt,
+        initial_prompt=texts.cut("initial_prompt", session.prompt),
         parent_session_id=_id(session.parent_id),
         max_duration_seconds=session.timeout_seconds,
-        result=session.result,
+        result=texts.left_out("result", session.result) or values.NULL,
+        error=texts.cut("error", session.error),
         retry_count=session.retries,
-        checkpoint_count=min(session.checkpoints, KEPT_CHECKPOINTS),
+        checkpoint_count=kept(session),
         metrics=SessionMetrics(
             total_tasks=count.total,
             completed_tasks=count.completed,
@@ -73,6 +125,17 @@ def session_message(session: Session, count: SessionCount, now: int | None = Non
             execution_time_ms=execution_time(session, now) / 1000,
             tokens_used=count.tokens,
         ),
+        started_at=_time(session.started_at),
+        completed_at=_time(session.completed_at),
+        checkpoints=map(_summary, checkpoints),
+        truncated_fields=texts.truncated,
+    )
+
+
+def _summary(checkpoint: Checkpoint) -> CheckpointSummary:
+    created_at = timestamp(checkpoint.created_at)
+    return CheckpointSummary(
+        id=shown_id(checkpoint.id), sequence=checkpoint.number, created_at=created_at, trigger=MANUAL
     )
 
 
@@ -87,21 +150,24 @@ def execution_time(session: Session, now: int | None = None) -> int:
 
 
 def checkpoint_message(checkpoint: Checkpoint) -> CheckpointMessage:
-    """A checkpoint."""
+    """A checkpoint, without its data where a list has left that out."""
+    texts = Texts(WHOLE)
     return project(
         checkpoint,
         CheckpointMessage,
         id=shown_id(checkpoint.id),
         session_id=shown_id(checkpoint.session_id),
         sequence=checkpoint.number,
-        data=values.struct_of(checkpoint.data),
+        data=texts.left_out("data", checkpoint.data) or values.NULL,
+        trigger=MANUAL,
+        truncated_fields=texts.truncated,
     )
 
 
-def task_message(
-    task: Task, *, dependencies: Sequence[str] = (), completed: int | None = None, failed: int | None = None
-) -> TaskMessage:
-    """A task; dependencies as digits, and how many of its parts have ended so, where somebody has asked for them."""
+def task_message(task: Task, relations: Relations = NO_RELATIONS, *, longest: int = WHOLE) -> TaskMessage:
+    """A task, what it depends on and how its parts stand."""
+    texts = Texts(longest)
+    capabilities = texts.left_out("required_capabilities", task.capabilities)
     return project(
         task,
         TaskMessage,
@@ -109,20 +175,25 @@ def task_message(
         session_id=_id(task.session_id),
         parent_task_id=_id(task.parent_id or task.recurring_id),
         title=task.title or task.type or "Untitled",
+        description=texts.cut("description", task.description),
         status=task_status(task),
         complexity=task.complexity or "MEDIUM",
         priority=Priority(task.priority).name,
-        required_capabilities=json.loads(task.capabilities),
+        required_capabilities=json.loads(capabilities) if capabilities else (),
         assigned_agent_id=_id(task.agent_id),
+        estimated_minutes=nullable(task.estimated_minutes),
         progress=task.progress or 0.0,
         subtask_count=task.subtasks,
-        completed_subtasks=completed,
-        failed_subtasks=failed,
-        dependencies=[shown_id(each) for each in dependencies],
-        result=task.output or None,
-        error=json.loads(task.error)["message"] if task.error else "",
-        started_at=timestamp(task.started_at) if task.started_at and task.status != TaskStatus.PENDING else None,
+        completed_subtasks=relations.completed,
+        failed_subtasks=relations.failed,
+        dependencies=[shown_id(each) for each in relations.depends_on],
+        result=texts.left_out("result", task.output) or values.NULL,
+        error=texts.message(task.error),
+        tokens_used=nullable(task.tokens_used),
+        started_at=_time(task.started_at if task.status != TaskStatus.PENDING else None),
+        completed_at=_time(task.completed_at),
         cancel_requested=task.cancel_requested_at is not None and task.completed_at is None,
+        truncated_fields=texts.truncated,
     )
 
 
@@ -149,17 +220,19 @@ def current_load(standing: AgentSnapshot) -> float:
 
 def agent_message(standing: AgentSnapshot, now: int | None = None) -> AgentMessage:
     """An agent as it is now, in microseconds since 1970."""
-    agent = standing.agent
+    agent, texts = standing.agent, Texts(WHOLE)
+    capabilities = texts.left_out("capabilities", agent.capabilities)
     return project(
         agent,
         AgentMessage,
         id=shown_id(agent.id),
         status=agent_status(standing, now or time.time_ns() // 1000),
-        capabilities=json.loads(agent.capabilities),
+        capabilities=json.loads(capabilities) if capabilities else (),
         tier=tier(agent),
         current_load=current_load(standing),
         current_tasks=standing.running,
-        success_rate=success_rate(agent),
+        success_rate=nullable(success_rate(agent)),
         registered_at=timestamp(agent.created_at),
-        last_heartbeat=timestamp(standing.last_seen_at) if standing.last_seen_at is not None else None,
+        last_heartbeat=_time(standing.last_seen_at),
+        truncated_fields=texts.truncated,
     )

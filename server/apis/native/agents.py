@@ -52,7 +52,7 @@ class AgentServicer:
         )
 
     async def UpdateAgent(self, request: pb.UpdateAgentRequest, call: Call) -> AgentMessage:
-        call.if_match = request.version
+        call.require_version(request.version)
         texts = {
             name: getattr(request, name) if request.HasField(name) else None
             for name in ("name", "description", "code", "entry_function")
@@ -69,7 +69,7 @@ class AgentServicer:
         return agent_message(agent)
 
     async def DeleteAgent(self, request: pb.DeleteAgentRequest, call: Call) -> pb.DeleteAgentResponse:
-        call.if_match = request.version
+        call.require_version(request.version)
         await self._agents.delete(call, request.id)
         return pb.DeleteAgentResponse()
 

@@ -41,7 +41,7 @@ class SessionServicer:
         )
 
     async def UpdateSession(self, request: pb.UpdateSessionRequest, call: Call) -> SessionMessage:
-        call.if_match = request.version
+        call.require_version(request.version)
         session = await self._sessions.update(
             call,
             request.id,
@@ -51,11 +51,11 @@ class SessionServicer:
         return session_message(session)
 
     async def EndSession(self, request: pb.EndSessionRequest, call: Call) -> SessionMessage:
-        call.if_match = request.version
+        call.require_version(request.version)
         status = SessionStatus.FAILED if request.HasField("error") else SessionStatus.COMPLETED
         return session_message(await self._sessions.end(call, request.id, status, request.error))
 
     async def DeleteSession(self, request: pb.DeleteSessionRequest, call: Call) -> pb.DeleteSessionResponse:
-        call.if_match = request.version
+        call.require_version(request.version)
         await self._sessions.delete(call, request.id)
         return pb.DeleteSessionResponse()

@@ -47,7 +47,7 @@ class WorkflowServicer:
         )
 
     async def UpdateWorkflow(self, request: pb.UpdateWorkflowRequest, call: Call) -> WorkflowMessage:
-        call.if_match = request.version
+        call.require_version(request.version)
         workflow = await self._workflows.update(
             call,
             request.id,
@@ -59,7 +59,7 @@ class WorkflowServicer:
         return workflow_message(workflow)
 
     async def DeleteWorkflow(self, request: pb.DeleteWorkflowRequest, call: Call) -> pb.DeleteWorkflowResponse:
-        call.if_match = request.version
+        call.require_version(request.version)
         await self._workflows.delete(call, request.id)
         return pb.DeleteWorkflowResponse()
 

@@ -11,12 +11,12 @@ from sqlalchemy import Float, bindparam, case, cast, func, select
 from server.core.agents.presence import LIVE
 from server.core.shared.call_context import Call
 from server.core.shared.ids import parse_id
+from server.core.shared.pagination import BoundedTexts
 from server.errors import NotFound
-from server.model import Agent, Skill, Task, TaskKind, Worker
+from server.model import Agent, AgentStatus, Skill, Task, TaskKind, Worker
 from server.store.database import Database
 from server.store.statement import Statement
 
-SHOWN = 1000
 # From how many ended tasks on a success rate says something, and which rate makes which tier.
 ENOUGH_TASKS, ELITE, PROBATION = 10, 0.95, 0.7
 
@@ -33,21 +33,41 @@ _running = (
 # An agent that sends heartbeats is its own worker.
 _load = select(_workers.current_load).where(_workers.id == _agents.id, _workers.status.in_(LIVE)).scalar_subquery()
 _seen = select(func.max(_workers.last_seen_at)).where(_workers.agent_id == _agents.id).scalar_subquery()
-# Lists have no use for code.
-_columns = [column for column in Agent.table().c if column.name != "code"]
+# Nobody who looks how an agent stands has a use for these.
+_columns = [column for column in Agent.table().c if column.name not in ("code", "configuration", "entry")]
+_names = [column.name for column in _columns]
 _shown = select(_running, _load, _seen, *_columns)
+_TEXTS = BoundedTexts(whole=["capabilities"])
+_listed = select(_running, _load, _seen, *map(_TEXTS.shown, _columns))
 _ours = (_agents.organization_id == bindparam("organization"), _agents.deleted_at.is_(None))
 _GET = Statement[Any](_shown.where(*_ours, _agents.id == bindparam("id")))
-_ALL = Statement[Any](_shown.where(*_ours).order_by(_agents.id.desc()).limit(SHOWN))
-_COUNT = Statement[Any](select(func.count()).select_from(Agent.table()).where(*_ours))
 _able = (
     _skills.organization_id == bindparam("organization"),
     _skills.word == bindparam("capability"),
     _skills.capability,
 )
 _from = Agent.table().join(Skill.table(), _skills.agent_id == _agents.id)
-_ABLE = Statement[Any](_shown.select_from(_from).where(*_ours, *_able).order_by(_agents.id.desc()).limit(SHOWN))
-_COUNT_ABLE = Statement[Any](select(func.count()).select_from(_from).where(*_ours, *_able))
+# It is there, says or has less than this to do, and has room.
+_available = (
+    _agents.status == AgentStatus.ACTIVE.value,
+    func.coalesce(_seen, bindparam("heard_since")) >= bindparam("heard_since"),
+    func.coalesce(_load, 100.0 * _running / _agents.max_concurrent_tasks) < bindparam("load"),
+    _running < _agents.max_concurrent_tasks,
+)
+
+
+def _list(*, able: bool, available: bool) -> tuple[Statement[Any], Statement[Any]]:
+    """Statements for a page of agents, and for how many there are in all."""
+    where = [*_ours, *(_able if able else ()), *(_available if available else ())]
+    source = _from if able else Agent.table()
+    rows = _listed.select_from(source).where(*where).order_by(_agents.id.desc())
+    page = rows.limit(bindparam("limit")).offset(bindparam("offset"))
+    return Statement(page), Statement(select(func.count()).select_from(source).where(*where))
+
+
+_LISTS = {
+    (able, available): _list(able=able, available=available) for able in (False, True) for available in (False, True)
+}
 _ended = _agents.tasks_completed + _agents.tasks_failed
 _rate = case((_ended > 0, cast(_agents.tasks_completed, Float) / _ended))
 _tier = case(
@@ -78,6 +98,14 @@ class AgentSnapshot:
     load: float | None = None
     # When it or a worker of it last said something; None where it runs here.
     last_seen_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Available:
+    """Which agents count as available: heard of since then, in microseconds since 1970, and loaded less than that."""
+
+    heard_since: int
+    load: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,19 +148,22 @@ class AgentPerformance:
             raise NotFound("agent", identifier)
         return _snapshot(row)
 
-    async def list(self, call: Call, capability: str = "") -> tuple[Sequence[AgentSnapshot], int]:
-        """Agents newest first, at most a thousand, and how many there are."""
+    async def list(
+        self, call: Call, *, limit: int, offset: int, capability: str = "", available: Available | None = None
+    ) -> tuple[Sequence[AgentSnapshot], int]:
+        """A page of agents, newest first, and how many there are in all; capabilities that are too long are empty."""
         given: dict[str, Any] = {"organization": call.organization_id}
-        rows, count = _ALL, _COUNT
         if capability:
-            rows, count = _ABLE, _COUNT_ABLE
             # As profiles write words down.
-            given.update(capability=capability.strip())
+            given["capability"] = capability.strip()
+        if available is not None:
+            given.update(heard_since=available.heard_since, load=available.load)
+        rows, count = _LISTS[bool(capability), available is not None]
         # Each row asks three more questions, so many of them are no work for the event loop.
-        found = [_snapshot(row) for row in await self._database.scan(rows, **given)]
-        if len(found) < SHOWN:
-            return found, len(found)
-        return found, (await self._database.scan(count, **given))[0][0]
+        total = (await self._database.scan(count, **given))[0][0]
+        longest = _TEXTS.longest(min(limit, max(0, total - offset)))
+        found = await self._database.scan(rows, limit=limit, offset=offset, longest=longest, **given)
+        return [_snapshot(row) for row in found], total
 
     async def performance(self, call: Call) -> PerformanceSummary:
         """Figures over the organization's agents."""
@@ -151,5 +182,4 @@ class AgentPerformance:
 
 def _snapshot(row: Any) -> AgentSnapshot:
     running, load, seen, *values = row
-    names = [column.name for column in _columns]
-    return AgentSnapshot(Agent.new(**dict(zip(names, values, strict=True))), running, load, seen)
+    return AgentSnapshot(Agent.new(**dict(zip(_names, values, strict=True))), running, load, seen)

@@ -18,7 +18,7 @@ from server.core.queue.routing.matching import index_skills, unindex_skills
 from server.core.shared import idempotency
 from server.core.shared.call_context import Call
 from server.core.shared.count_cache import CountCache
-from server.core.shared.pagination import Listing, Page
+from server.core.shared.pagination import BoundedTexts, Listing, Page
 from server.core.shared.resource import Resource, change, check_version
 from server.errors import Conflict, InvalidRequest, SandboxUnavailable
 from server.model import Agent, AgentRuntime, AgentStatus, Task, new_id
@@ -39,7 +39,8 @@ _LIST = Listing(
     light=["code"],
     spans={"beginning": _agents.status.in_((AgentStatus.INITIALIZING.value, AgentStatus.INSTALLING.value))},
     indexed=["type"],
-    large=["configuration"],
+    texts=BoundedTexts(whole=["configuration"]),
+    measured=["configuration"],
 )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 
 from server.core.agents.presence import LIVE, LOCK_AGENT
 from server.core.agents.registry import AGENTS
@@ -16,14 +17,14 @@ from server.core.queue.routing.matching import choose
 from server.core.queue.rows import COUNT_RUNNING, TASKS
 from server.core.shared.call_context import Call
 from server.core.shared.ids import parse_id
+from server.core.shared.pagination import Page
 from server.core.shared.resource import change
+from server.core.tasks.queries import TASK_TEXTS
 from server.errors import Conflict, Unavailable
 from server.model import Agent, AgentStatus, Task, TaskKind, TaskStatus, Worker
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
-
-ASSIGNED = 100
 
 _tasks = Task.table().c
 _workers = Worker.table().c
@@ -36,18 +37,21 @@ _OWN_WORKER = Statement[Worker](
     ),
     Worker,
 )
+_assigned = (
+    _tasks.agent_id == bindparam("agent"),
+    _tasks.organization_id == bindparam("organization"),
+    _tasks.kind == TaskKind.EXECUTION.value,
+    _tasks.status.in_(("pending", "running")),
+)
 _ASSIGNED = Statement[Task](
-    select(Task.table())
-    .where(
-        _tasks.agent_id == bindparam("agent"),
-        _tasks.organization_id == bindparam("organization"),
-        _tasks.kind == TaskKind.EXECUTION.value,
-        _tasks.status.in_(("pending", "running")),
-    )
+    select(*map(TASK_TEXTS.shown, Task.table().c))
+    .where(*_assigned)
     .order_by(_tasks.id)
-    .limit(ASSIGNED),
+    .limit(bindparam("limit"))
+    .offset(bindparam("offset")),
     Task,
 )
+_COUNT_ASSIGNED = Statement[Any](select(func.count()).select_from(Task.table()).where(*_assigned))
 
 
 class NoMove(Conflict):
@@ -113,10 +117,17 @@ class Assignments:
 
         return await TASKS.once(self._database, call, identifier, move)
 
-    async def assigned(self, call: Call, agent_id: str) -> list[Task]:
-        """What an agent is to do or does, the oldest first. Raises NotFound."""
+    async def assigned(self, call: Call, agent_id: str, *, limit: int, offset: int) -> Page[Task]:
+        """What an agent is to do or does, the oldest first, with bounded texts. Raises NotFound."""
         agent = await AGENTS.get(self._database, call, agent_id)
-        return await self._database.all(_ASSIGNED, agent=agent.id, organization=call.organization_id)
+        given = {"agent": agent.id, "organization": call.organization_id}
+        longest = TASK_TEXTS.longest(limit)
+        rows = await self._database.all(_ASSIGNED, limit=limit, offset=offset, longest=longest, **given)
+        total = offset + len(rows)
+        if len(rows) == limit or not rows:
+            counted = await self._database.scan(_COUNT_ASSIGNED, **given)
+            total = counted[0][0]
+        return Page(rows, total=total, longest=longest)
 
     async def begin(self, call: Call, identifier: str, agent_id: str = "") -> Task:
         """Gives an agent that sends heartbeats the lease on a task that is assigned to it.

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import ARRAY, String, bindparam, delete, func, select, text
 
 from server.core.sessions.lifecycle import SESSIONS, lock_open
 from server.core.shared.call_context import Call
 from server.core.shared.free_form import check_object
+from server.core.shared.pagination import BoundedTexts, Page
 from server.core.shared.resource import Resource, change
-from server.model import Checkpoint, new_id
+from server.errors import NotFound
+from server.model import Checkpoint, Session, new_id
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
@@ -19,12 +22,21 @@ KEPT_CHECKPOINTS = 100
 MAX_CHECKPOINT_BYTES = 256 << 10
 
 _checkpoints = Checkpoint.table().c
-_CHECKPOINTS = Statement[Checkpoint](
-    select(Checkpoint.table())
+_TEXTS = BoundedTexts(whole=["data"])
+_PAGE = Statement[Checkpoint](
+    select(*map(_TEXTS.shown, Checkpoint.table().c))
     .where(_checkpoints.session_id == bindparam("session"))
     .order_by(_checkpoints.number.desc())
-    .limit(KEPT_CHECKPOINTS),
+    .limit(bindparam("limit"))
+    .offset(bindparam("offset")),
     Checkpoint,
+)
+_light = select(_checkpoints.session_id, _checkpoints.id, _checkpoints.number, _checkpoints.created_at).order_by(
+    _checkpoints.number.desc()
+)
+_OF = Statement[Any](
+    _light.where(_checkpoints.session_id == func.any(bindparam("ids", type_=ARRAY(String)))),
+    on_sqlite=_light.where(_checkpoints.session_id.in_(text("SELECT value FROM json_each(:ids)"))),
 )
 CHECKPOINTS = Resource(Checkpoint, "checkpoint")
 _TRIM = Statement[Any](
@@ -65,7 +77,33 @@ class Checkpoints:
 
         return await CHECKPOINTS.create(self._database, call, make)
 
-    async def checkpoints(self, call: Call, identifier: str) -> list[Checkpoint]:
-        """A session's checkpoints, newest first. Raises NotFound."""
+    async def slice(self, call: Call, identifier: str, *, limit: int, offset: int) -> Page[Checkpoint]:
+        """A session's checkpoints, newest first, each with its data where that is not too long. Raises NotFound."""
         session = await SESSIONS.get(self._database, call, identifier)
-        return await self._database.all(_CHECKPOINTS, session=session.id)
+        total = kept(session)
+        longest = _TEXTS.longest(min(limit, max(0, total - offset)))
+        rows = await self._database.all(_PAGE, session=session.id, limit=limit, offset=offset, longest=longest)
+        return Page(rows, total=total, longest=longest)
+
+    async def get(self, call: Call, identifier: str, checkpoint: str) -> Checkpoint:
+        """One of a session's checkpoints. Raises NotFound."""
+        session = await SESSIONS.get(self._database, call, identifier)
+        found = await CHECKPOINTS.get(self._database, call, checkpoint)
+        if found.session_id != session.id:
+            raise NotFound("checkpoint", checkpoint)
+        return found
+
+    async def of(self, sessions: Sequence[Session]) -> list[list[Checkpoint]]:
+        """Each session's checkpoints, newest first, without names and data; one question for all of them."""
+        found: dict[str, list[Checkpoint]] = {session.id: [] for session in sessions if session.checkpoints}
+        if found:
+            read = self._database.all if len(found) == 1 else self._database.scan
+            for session_id, id, number, created_at in await read(_OF, ids=list(found)):
+                shown = Checkpoint.new(id=id, session_id=session_id, number=number, created_at=created_at)
+                found[session_id].append(shown)
+        return [found.get(session.id, []) for session in sessions]
+
+
+def kept(session: Session) -> int:
+    """How many checkpoints a session has."""
+    return min(session.checkpoints, KEPT_CHECKPOINTS)

@@ -1,84 +1,50 @@
-"""Taking tasks apart: templates, which are data files, and the parts that they give."""
+"""Taking tasks apart: the parts that a template gives, or that somebody adds one by one."""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cache
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
+from sqlalchemy import ARRAY, String, bindparam, func, select, text
+
 from server import values
+from server.core.coding.templates import Part, Template
 from server.core.queue.creation import NewTask, create_task
+from server.core.queue.subtasks import count_subtasks, share
 from server.core.sessions import lifecycle
 from server.core.shared.call_context import Call
 from server.core.shared.resource import change
-from server.errors import Conflict, InvalidRequest
+from server.errors import Conflict
 from server.model import Dependency, Priority, Session, Task, TaskStatus
+from server.store.statement import Statement
 from server.store.transaction import Transaction
 
-FOLDER = Path(__file__).parent / "decompositions"
-COMPLEXITIES = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
-MAX_PARTS = 50
-# Parts may be taken apart in turn, so often.
+# Parts may be taken apart in turn, so often, and so many may be added to a task.
 MAX_DEPTH = 4
+MAX_ADDED = 100
 MAX_TITLE = 500
+# How many tasks are looked at, at most, to see that none waits for itself.
+LOOKED_AT = 10_000
+
+_tasks = Task.table().c
+_dependencies = Dependency.table().c
+_PARENT = Statement[Any](select(_tasks.parent_id).where(_tasks.id == bindparam("task")))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """One part that a template gives; `{title}` and `{description}` in its texts stand for the task's."""
-
-    key: str
-    title: str
-    description: str
-    complexity: str
-    capabilities: Sequence[str]
-    estimated_minutes: int
-    depends_on: Sequence[str] = ()
+def _waited_for(first: Any) -> Any:
+    """Everything that these tasks wait for, and what that waits for in turn; a parent waits for its parts."""
+    waits = select(_dependencies.depends_on.label("id")).where(first, ~_dependencies.told).cte("waits", recursive=True)
+    onward = (
+        select(_dependencies.depends_on).join(waits, _dependencies.task_id == waits.c.id).where(~_dependencies.told)
+    )
+    return select(waits.union(onward).c.id).limit(LOOKED_AT)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Template:
-    """A way to take tasks apart; parts come after those that they depend on."""
-
-    name: str
-    description: str
-    parts: Sequence[Part]
-
-
-@cache
-def templates(folder: Path = FOLDER) -> Mapping[str, Template]:
-    """Every template, by name. Raises ValueError for a file that says something that cannot be."""
-    return {each.name: each for each in (_read(path) for path in sorted(folder.glob("*.toml")))}
-
-
-def _read(path: Path) -> Template:
-    said = tomllib.loads(path.read_text())
-    try:
-        parts = [Part(**part) for part in said.pop("parts")]
-        template = Template(**said, parts=parts)
-    except (TypeError, KeyError) as error:
-        raise ValueError(f"{path.name}: {error}") from None
-    known: set[str] = set()
-    for part in parts:
-        wrong = [each for each in part.depends_on if each not in known]
-        if wrong or part.key in known or part.complexity not in COMPLEXITIES or not part.capabilities:
-            raise ValueError(f"{path.name}: part {part.key} depends on {wrong or 'nothing'} or is not whole")
-        known.add(part.key)
-    if not 0 < len(parts) <= MAX_PARTS:
-        raise ValueError(f"{path.name}: must have 1 to {MAX_PARTS} parts")
-    return template
-
-
-def find_template(name: str) -> Template:
-    """A template. Raises InvalidRequest."""
-    known = templates()
-    template = known.get(name.strip().upper())
-    if template is None:
-        raise InvalidRequest("template", f"must be one of {', '.join(known)}")
-    return template
+_WAITED_FOR = Statement[Any](
+    _waited_for(_dependencies.task_id == func.any(bindparam("ids", type_=ARRAY(String)))),
+    on_sqlite=_waited_for(_dependencies.task_id.in_(text("SELECT value FROM json_each(:ids)"))),
+)
 
 
 def task_input(new: NewTask) -> bytes:
@@ -93,21 +59,12 @@ def task_input(new: NewTask) -> bytes:
 
 
 async def take_apart(
-    transaction: Transaction, call: Call, task: Task, session: Session | None, template: Template, depth: int
+    transaction: Transaction, call: Call, task: Task, session: Session | None, template: Template
 ) -> tuple[Task, list[Task]]:
     """The task, which is locked, as it runs from now on, and its parts. Raises Conflict."""
     if task.subtasks:
         raise Conflict("the task has been decomposed already", reason="ALREADY_DECOMPOSED")
-    if task.status != TaskStatus.PENDING or task.next_run_at is not None:
-        raise Conflict(
-            f"the task is {task.status}: only one that nobody has begun is decomposed",
-            reason="NOT_DECOMPOSABLE",
-            details={"status": task.status},
-        )
-    if task.waiting_for:
-        raise Conflict("the task waits for others: decompose it once they have completed", reason="NOT_DECOMPOSABLE")
-    if depth >= MAX_DEPTH:
-        raise Conflict(f"parts of parts are taken apart at most {MAX_DEPTH} times", reason="NOT_DECOMPOSABLE")
+    await _check_whole(transaction, task)
     paused = session is not None and lifecycle.tasks_wait(session)
     made: dict[str, Task] = {}
     for part in template.parts:
@@ -123,26 +80,77 @@ async def take_apart(
             paused=paused,
             has_dependents=True,
         )
-        await transaction.insert(Dependency.new(task_id=task.id, depends_on=made[part.key].id))
-    now = transaction.now
-    apart = await change(
-        transaction,
-        task,
-        status=TaskStatus.RUNNING.value,
+    return await _wait_for(transaction, task, list(made.values())), list(made.values())
+
+
+async def check_takes_part(transaction: Transaction, task: Task, dependencies: Sequence[str]) -> None:
+    """Raises Conflict where a task, which is locked, takes no part more, or none with these dependencies (digits)."""
+    if not task.subtasks:
+        await _check_whole(transaction, task)
+    elif task.status != TaskStatus.RUNNING or task.cancel_requested_at is not None:
+        state = "being cancelled" if task.status == TaskStatus.RUNNING else task.status
+        raise Conflict(
+            f"the task is {state}: it takes no more parts",
+            reason="NOT_DECOMPOSABLE",
+            details={"status": task.status},
+        )
+    elif task.subtasks >= MAX_ADDED:
+        raise Conflict(f"the task has {task.subtasks} parts, and {MAX_ADDED} is the limit", reason="NOT_DECOMPOSABLE")
+    if not dependencies:
+        return
+    # The task waits for its new part, and those that it is a part of wait for it.
+    above = {task.id, *await _ancestors(transaction, task)}
+    waited_for = {row[0] for row in await transaction.all(_WAITED_FOR, ids=list(dependencies))}
+    if above.intersection(dependencies) or above & waited_for or len(waited_for) >= LOOKED_AT:
+        raise Conflict("the part would wait for the task that it is a part of", reason="CIRCULAR_DEPENDENCY")
+
+
+async def add_part(transaction: Transaction, task: Task, part: Task) -> Task:
+    """The task, which `check_takes_part` has let through, as it waits for one part more."""
+    return await _wait_for(transaction, task, [part])
+
+
+async def _check_whole(transaction: Transaction, task: Task) -> None:
+    """Raises Conflict where a task that has no parts cannot get any."""
+    if task.status != TaskStatus.PENDING or task.next_run_at is not None:
+        raise Conflict(
+            f"the task is {task.status}: only one that nobody has begun is decomposed",
+            reason="NOT_DECOMPOSABLE",
+            details={"status": task.status},
+        )
+    if task.waiting_for:
+        raise Conflict("the task waits for others: decompose it once they have completed", reason="NOT_DECOMPOSABLE")
+    if len(await _ancestors(transaction, task)) >= MAX_DEPTH:
+        raise Conflict(f"parts of parts are taken apart at most {MAX_DEPTH} times", reason="NOT_DECOMPOSABLE")
+
+
+async def _ancestors(transaction: Transaction, task: Task) -> list[str]:
+    """What a task is a part of, the nearest first."""
+    found: list[str] = []
+    parent = task.parent_id
+    while parent is not None and len(found) <= MAX_DEPTH:
+        found.append(parent)
+        row = await transaction.one(_PARENT, task=parent)
+        parent = row[0] if row is not None else None
+    return found
+
+
+async def _wait_for(transaction: Transaction, task: Task, parts: Sequence[Task]) -> Task:
+    """The task as it goes on and ends with these parts, and with those that it has."""
+    for part in parts:
+        await transaction.insert(Dependency.new(task_id=task.id, depends_on=part.id))
+    count, now = task.subtasks + len(parts), transaction.now
+    changes: dict[str, Any] = {"subtasks": count, "waiting_for": task.waiting_for + len(parts), "progress_at": now}
+    if task.subtasks:
+        completed = (await count_subtasks(transaction, task)).get(TaskStatus.COMPLETED, 0)
+        changes["progress"] = share(completed, count)
+    else:
         # Nobody does it itself.
-        agent_id=None,
-        routed=False,
-        runtime=None,
-        rank=None,
-        ready_at=None,
-        subtasks=len(made),
-        waiting_for=len(made),
-        progress=0.0,
-        progress_at=now,
-        started_at=now,
-    )
+        nobody = {"agent_id": None, "routed": False, "runtime": None, "rank": None, "ready_at": None}
+        changes.update(status=TaskStatus.RUNNING.value, progress=0.0, started_at=now, **nobody)
+    apart = await change(transaction, task, **changes)
     transaction.emit("task.decomposed", apart)
-    return apart, list(made.values())
+    return apart
 
 
 def _new_task(task: Task, part: Part) -> NewTask:

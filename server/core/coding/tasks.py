@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from sqlalchemy import bindparam, select
 
 from server.core.coding.assignments import NoMove, check_single, nobody
-from server.core.coding.decomposition import MAX_PARTS, find_template, take_apart, task_input
+from server.core.coding.decomposition import add_part, check_takes_part, take_apart, task_input
+from server.core.coding.templates import MAX_PARTS, find_template, template_for
 from server.core.queue.cancellation import request_cancel
 from server.core.queue.completion import Result, conclude
-from server.core.queue.creation import MAX_DEPENDENCIES, NewTask, create_task
+from server.core.queue.creation import NewTask, create_task
 from server.core.queue.fencing import stale_lease
 from server.core.queue.lease_service import release
 from server.core.queue.routing.matching import any_active_with
 from server.core.queue.rows import TASKS
-from server.core.queue.subtasks import count_subtasks
 from server.core.sessions import lifecycle
 from server.core.shared import idempotency
 from server.core.shared.call_context import Call
 from server.core.shared.free_form import check_value
 from server.core.shared.ids import parse_filter
 from server.core.shared.resource import check_version
-from server.model import Dependency, Session, SessionKind, Task, TaskStatus
+from server.errors import InvalidRequest
+from server.model import Priority, Session, SessionKind, Task, TaskStatus
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
@@ -31,15 +31,9 @@ from server.store.transaction import Transaction
 TIMEOUT_SECONDS = 3600.0
 
 _tasks = Task.table().c
-_DEPENDENCIES = Statement[Any](
-    select(Dependency.table().c.depends_on)
-    .where(Dependency.table().c.task_id == bindparam("task"))
-    .limit(MAX_DEPENDENCIES)
-)
 _PARTS = Statement[Task](
     select(Task.table()).where(_tasks.parent_id == bindparam("parent")).order_by(_tasks.id).limit(MAX_PARTS), Task
 )
-_PARENT = Statement[Any](select(_tasks.parent_id).where(_tasks.id == bindparam("task")))
 
 
 class CodingTasks:
@@ -48,10 +42,12 @@ class CodingTasks:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, call: Call, new: NewTask) -> Task:
+    async def create(self, call: Call, new: NewTask, *, priority: Priority | None = None, parent_id: str = "") -> Task:
         """A new task in a session; without capabilities it waits to be assigned, begun or taken apart by hand.
 
-        Raises NotFound, AgentUnavailable where nobody who is there can do it, Conflict where the session has ended.
+        Without a `priority` it has that of the task that it is a part of, or the session's. Raises NotFound,
+        AgentUnavailable where nobody who is there can do it, Conflict where the session has ended or the parent takes
+        no part more.
         """
         if new.capabilities:
             new = replace(new, type=new.capabilities[0], agent_must_exist=False)
@@ -61,32 +57,36 @@ class CodingTasks:
         new = replace(new, input=task_input(new), input_field="description")
         await new.check()
         waits = [parse_filter("dependencies", "task", each) for each in new.depends_on]
+        part_of = parse_filter("parent_task_id", "task", parent_id) if parent_id else None
 
         async def make(transaction: Transaction) -> Task:
             session = await lifecycle.lock_open(transaction, call, new.session_id)
             if session.kind == SessionKind.PLAIN and not lifecycle.tasks_wait(session):
                 # A plain one is started by its first task, and bounded, whichever API that comes through.
                 session = await lifecycle.begin_iteration(transaction, call, session.id)
+            parent = await TASKS.lock(transaction, call, part_of) if part_of is not None else None
+            if parent is not None:
+                if parent.session_id != session.id:
+                    raise InvalidRequest("parent_task_id", "must be a task of the same session")
+                await check_takes_part(transaction, parent, waits)
             if new.capabilities and not await any_active_with(transaction, call.organization_id, new.capabilities):
                 raise nobody(new.capabilities)
-            return await create_task(
+            inherited = parent.priority if parent is not None else session.priority
+            task = await create_task(
                 transaction,
                 call.organization_id,
-                new,
+                replace(new, priority=priority if priority is not None else Priority(inherited), parent_id=part_of),
                 agent=None,
                 session_id=session.id,
                 depends_on=waits,
                 paused=lifecycle.tasks_wait(session),
+                has_dependents=parent is not None,
             )
+            if parent is not None:
+                await add_part(transaction, parent, task)
+            return task
 
         return await TASKS.create(self._database, call, make)
-
-    async def details(self, task: Task) -> tuple[list[str], dict[str, int]]:
-        """What a task depends on, as digits, and how many parts it has in each status."""
-        if task.subtasks:
-            # What it waits for are its parts.
-            return [], await count_subtasks(self._database, task)
-        return [row[0] for row in await self._database.all(_DEPENDENCIES, task=task.id)], {}
 
     async def end(self, call: Call, identifier: str, result: Result, attempt: int | None = None) -> Task:
         """Ends a task that is being done, whoever does it. Raises NoMove, and StaleLease for another attempt."""
@@ -124,20 +124,22 @@ class CodingTasks:
         return await TASKS.once(self._database, call, identifier, move)
 
     async def decompose(self, call: Call, identifier: str, template: str) -> tuple[Task, list[Task], str]:
-        """The task, its new parts and the template's name. Raises InvalidRequest, Conflict."""
-        found = find_template(template)
+        """The task, its new parts and the template's name; without one, the template speaks for the task by its words.
+
+        Raises InvalidRequest, Conflict.
+        """
+        named = find_template(template) if template else None
 
         async def body(transaction: Transaction) -> tuple[Task, list[Task], str]:
             if (known := await idempotency.done(transaction, call)) is not None:
                 apart = await TASKS.lock(transaction, call, known)
-                return apart, await transaction.all(_PARTS, parent=apart.id), found.name
+                return apart, await transaction.all(_PARTS, parent=apart.id), (named or template_for(apart)).name
             # A session is locked before its tasks.
             session = await self._session(transaction, call, identifier)
             task = await TASKS.lock(transaction, call, identifier)
             check_version(call, task)
-            apart, parts = await take_apart(
-                transaction, call, task, session, found, await self._depth(transaction, task)
-            )
+            found = named or template_for(task)
+            apart, parts = await take_apart(transaction, call, task, session, found)
             await idempotency.mark(transaction, call, apart.id)
             return apart, parts, found.name
 
@@ -146,14 +148,6 @@ class CodingTasks:
     async def _session(self, transaction: Transaction, call: Call, identifier: str) -> Session | None:
         task = await TASKS.get(transaction, call, identifier)
         return await lifecycle.lock_open(transaction, call, task.session_id) if task.session_id is not None else None
-
-    async def _depth(self, transaction: Transaction, task: Task) -> int:
-        depth, parent = 0, task.parent_id
-        while parent is not None and depth < 10:
-            depth += 1
-            row = await transaction.one(_PARENT, task=parent)
-            parent = row[0] if row is not None else None
-        return depth
 
 
 async def achieved(value: bytes, *, tokens_used: int | None = None) -> Result:

@@ -38,15 +38,14 @@ async def subtask_ended(transaction: Transaction, task: Task) -> Task:
     if task.status != TaskStatus.RUNNING:
         return task
     left = task.waiting_for - 1
+    ended = await count_subtasks(transaction, task)
+    progress = share(ended.get(TaskStatus.COMPLETED, 0), task.subtasks)
     if left > 0:
-        further = await change(
-            transaction, task, waiting_for=left, progress=_progress(task, left), progress_at=transaction.now
-        )
+        further = await change(transaction, task, waiting_for=left, progress=progress, progress_at=transaction.now)
         transaction.emit("task.progress", further)
         return further
-    ended = await count_subtasks(transaction, task)
     failed, cancelled = ended.get(TaskStatus.FAILED, 0), ended.get(TaskStatus.CANCELLED, 0)
-    last = await transaction.update(task, waiting_for=0)
+    last = await transaction.update(task, waiting_for=0, progress=progress)
     if failed:
         result = failure("SubtaskFailed", f"{failed} of its {task.subtasks} parts failed", retryable=False)
     else:
@@ -62,13 +61,12 @@ async def subtask_retried(transaction: Transaction, part: Task) -> bool:
     if parent is None or not parent.subtasks or parent.status != TaskStatus.RUNNING:
         return False
     if await transaction.run(_TELL_AGAIN, parent=parent.id, part=part.id):
-        left = parent.waiting_for + 1
-        back = await change(
-            transaction, parent, waiting_for=left, progress=_progress(parent, left), progress_at=transaction.now
-        )
+        # It had not completed, so the task is as far as it was.
+        back = await change(transaction, parent, waiting_for=parent.waiting_for + 1, progress_at=transaction.now)
         transaction.emit("task.progress", back)
     return True
 
 
-def _progress(task: Task, left: int) -> float:
-    return round(100.0 * (task.subtasks - left) / task.subtasks, 2)
+def share(completed: int, parts: int) -> float:
+    """How far a task is of whose parts so many have completed: 0 to 100."""
+    return round(100.0 * completed / parts, 2)

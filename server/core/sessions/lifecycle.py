@@ -10,7 +10,7 @@ from server.core.identity.organizations import LOCK_ORGANIZATION
 from server.core.queue.cancellation import cancel_open
 from server.core.shared.call_context import Call
 from server.core.shared.count_cache import CountCache
-from server.core.shared.pagination import Listing, Page
+from server.core.shared.pagination import BoundedTexts, Listing, Page
 from server.core.shared.resource import Resource, change
 from server.errors import Conflict, TooMany
 from server.model import Session, SessionKind, SessionStatus, new_id
@@ -41,6 +41,8 @@ _DUE = Statement[Session](
     Session,
 )
 _ANY_DUE = Statement[Any](select(_sessions.id).where(_open, _live, _sessions.expires_at <= bindparam("now")).limit(1))
+
+
 _LIST = Listing(
     Session,
     [_live],
@@ -52,6 +54,9 @@ _LIST = Listing(
         "unfinished": _sessions.status.in_(("failed", "cancelled")),
     },
     indexed=["status"],
+    texts=BoundedTexts(whole=["result"], cut=["prompt", "description", "error"]),
+    measured=["result", "prompt", "error"],
+    large=True,
 )
 
 
@@ -109,7 +114,10 @@ class Sessions:
         return await _LIST.page(self._database, call.organization_id, size=size, token=token, status=status)
 
     async def slice(self, call: Call, *, limit: int, offset: int, **filters: str | None) -> Page[Session]:
-        """Sessions newest first, from an offset, with their number; filters: status, waiting, begun, unfinished."""
+        """Sessions newest first, from an offset, with their number; filters: status, waiting, begun, unfinished.
+
+        Long texts are bounded.
+        """
         return await _LIST.slice(
             self._database, self._counts, call.organization_id, limit=limit, offset=offset, **filters
         )

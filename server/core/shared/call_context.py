@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from server.core.shared.if_match import ANY, IfMatch
 from server.errors import Unauthorized
 
 
@@ -41,8 +42,8 @@ class Call:
     path: str = ""
     # Request headers that use cases and APIs read, in lower case. They hold keys, so they are shown nowhere.
     headers: dict[str, str] = field(default_factory=dict, repr=False)
-    # The version that a change is based on; 0 for any.
-    if_match: int = 0
+    # The versions that a change may be based on; None for any.
+    if_match: IfMatch | None = None
     idempotency_key: str = ""
     # SHA-256 of the method and the request, where there is an idempotency key.
     digest: str = ""
@@ -55,6 +56,11 @@ class Call:
     # The answer's status over HTTP, and its version.
     http_status: int = 200
     etag: int = 0
+
+    def require_version(self, version: int) -> None:
+        """Notes that the request itself names the version that it is based on, beside its headers; 0 for none."""
+        if version:
+            self.if_match = (self.if_match or ANY).and_version(version)
 
     @property
     def organization_id(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Column, ColumnElement, bindparam, case, func, literal, literal_column, null, select
+from sqlalchemy import Column, ColumnElement, Integer, bindparam, case, func, literal, literal_column, null, select
 
 from server.core.shared.count_cache import CountCache
 from server.core.shared.ids import parse_id
@@ -17,9 +17,13 @@ from server.store.database import Database
 from server.store.statement import Statement
 
 R = TypeVar("R", bound=Record)
-# What a `short` column may hold to be shown, and from where on an offset is no work for the event loop.
-SHORT = 8192
+# From where on an offset is no work for the event loop, nor are so many rows.
 DEEP = 1000
+MANY = 200
+# How many characters a text in a list may have, and all of them in one answer. JSON makes up to six bytes of each, and
+# the gateway passes on 16 MiB.
+LONGEST = 8192
+TOGETHER = 1_000_000
 # What the measured columns of a page by token may hold together, unless one row has more, and how many rows are read in
 # one turn of the loop where each may be large. A client of gRPC takes 4 MiB by default.
 MAX_PAGE_BYTES = 2 << 20
@@ -33,6 +37,40 @@ class Page(Generic[R]):
     rows: Sequence[R]
     next_token: str = ""
     total: int = 0
+    # How many characters a bounded text had to have at most to be whole here; see `BoundedTexts`.
+    longest: int = LONGEST
+
+
+class BoundedTexts:
+    """What a list shows of columns that may be long, so that an answer has a bound however many rows it has.
+
+    Of `cut` columns it is the beginning, with one character more than the bound where there is more. `whole` ones, of
+    JSON and of values, are empty where they are longer.
+    """
+
+    def __init__(self, whole: Sequence[str] = (), cut: Sequence[str] = ()) -> None:
+        self._whole = frozenset(whole)
+        self._cut = frozenset(cut)
+
+    def __bool__(self) -> bool:
+        return bool(self._whole or self._cut)
+
+    def longest(self, rows: int) -> int:
+        """How many characters each text may have in an answer of so many rows."""
+        return min(LONGEST, TOGETHER // (max(1, rows) * (len(self._whole) + len(self._cut))))
+
+    def shown(self, column: Column[Any]) -> ColumnElement[Any]:
+        """The column, within the bound that the parameter `longest` says."""
+        longest = bindparam("longest", type_=Integer)
+        if column.name in self._cut:
+            return func.substr(column, 1, longest + 1).label(column.name)
+        if column.name in self._whole:
+            # A literal that is of the column's type, text or bytes.
+            return case((func.length(column) > longest, literal_column("''")), else_=column).label(column.name)
+        return column
+
+
+UNBOUNDED = BoundedTexts()
 
 
 def left_out(rows: Iterable[Record], columns: Iterable[str]) -> list[str]:
@@ -50,10 +88,10 @@ def first_within(most: int, rows: Sequence[R], size: Callable[[R], int]) -> Sequ
 
 
 class Listing(Generic[R]):
-    """Lists of one table's rows, without long texts.
+    """Lists of one table's rows, without long texts: `light` columns read as null.
 
-    `light` columns read as null, and `short` ones are empty where they are long. `large` columns are like short ones in
-    lists by offset; a page by token has them, and ends where they, and the `measured` ones, come to much.
+    Lists by offset bound others as `texts` says. A page by token has them, and ends where its `measured` columns come
+    to much. Rows that may have a mebibyte are `large`.
     """
 
     def __init__(
@@ -65,9 +103,10 @@ class Listing(Generic[R]):
         spans: Mapping[str, ColumnElement[bool]] | None = None,
         indexed: Sequence[str] = (),
         leading: Sequence[str] = (),
-        short: Sequence[str] = (),
-        large: Sequence[str] = (),
+        texts: BoundedTexts = UNBOUNDED,
+        *,
         measured: Sequence[str] = (),
+        large: bool = False,
     ) -> None:
         self._table = table
         # Conditions that filters stand for which do not compare a column of their own name.
@@ -75,9 +114,9 @@ class Listing(Generic[R]):
         self._where = where
         self._filters = filters
         self._light = light
-        self._short = short
+        self._texts = texts
+        self._measured = measured
         self._large = large
-        self._measured = (*large, *measured)
         # Filters with an index of their own. Others may pass over many rows, which is no work for the event loop.
         self._indexed = frozenset((*indexed, *leading))
         # Those whose index begins with them, and not with the organization.
@@ -99,13 +138,13 @@ class Listing(Generic[R]):
         conditions = (self._spans[name] if name in self._spans else table.c[name] == bindparam(name) for name in given)
         where = [self._ours(given), *self._where, *conditions]
 
-        def rows(short: Sequence[str]) -> Any:
-            shown = (self._shown(column, short) for column in table.c)
+        def rows(texts: BoundedTexts) -> Any:
+            shown = (self._shown(column, texts) for column in table.c)
             return select(*shown).where(*where).order_by(table.c.id.desc()).limit(bindparam("limit"))
 
         return (
-            Statement(rows(self._short).where(table.c.id < bindparam("before")), self._table),
-            Statement(rows((*self._short, *self._large)).offset(bindparam("offset")), self._table),
+            Statement(rows(UNBOUNDED).where(table.c.id < bindparam("before")), self._table),
+            Statement(rows(self._texts).offset(bindparam("offset")), self._table),
             Statement(select(func.count()).select_from(table).where(*where)),
         )
 
@@ -117,14 +156,11 @@ class Listing(Generic[R]):
             organization = func.coalesce(organization, "")
         return organization == bindparam("organization")  # type: ignore[no-any-return]
 
-    def _shown(self, column: Column[Any], short: Sequence[str]) -> ColumnElement[Any]:
+    def _shown(self, column: Column[Any], texts: BoundedTexts) -> ColumnElement[Any]:
         if column.name in self._light:
             nothing: ColumnElement[Any] = null() if column.nullable else literal("")
             return nothing.label(column.name)
-        if column.name in short:
-            # Nothing is longer than a null, which stays one.
-            return case((func.length(column) > SHORT, literal_column("''")), else_=column).label(column.name)
-        return column
+        return texts.shown(column)
 
     def _reader(self, database: Database, given: Mapping[str, Any]) -> Any:
         return database.all if not given or self._indexed & given.keys() else database.scan
@@ -168,9 +204,13 @@ class Listing(Generic[R]):
         """Rows from `offset`, and how many there are in all; without `totals` where changes make no events."""
         given = {name: value for name, value in filters.items() if value is not None}
         _, statement, count = self._statement(tuple(sorted(given)))
-        read = database.scan if offset > DEEP else self._reader(database, given)
-        rows = await read(statement, organization=organization, limit=limit, offset=offset, **given)
         if totals is not None:
-            return Page(rows, total=await totals.count(organization, count, **given))
-        counted = await database.scan(count, organization=organization, **given)
-        return Page(rows, total=counted[0][0])
+            total = await totals.count(organization, count, **given)
+        else:
+            total = (await database.scan(count, organization=organization, **given))[0][0]
+        expected = min(limit, max(0, total - offset))
+        read = database.scan if offset > DEEP or expected > MANY else self._reader(database, given)
+        longest = self._texts.longest(expected) if self._texts else LONGEST
+        bound = {"longest": longest} if self._texts else {}
+        rows = await read(statement, organization=organization, limit=limit, offset=offset, **bound, **given)
+        return Page(rows, total=total, longest=longest)

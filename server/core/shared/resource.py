@@ -91,8 +91,8 @@ class Resource(Generic[R]):
 def check_version(call: Call, row: Record) -> None:
     """Raises VersionMismatch where the call is based on another version of the row."""
     version = row.values()["version"]
-    if call.if_match and call.if_match != version:
-        raise VersionMismatch(call.if_match, version)
+    if call.if_match is not None and not call.if_match.holds(version):
+        raise VersionMismatch(call.if_match.versions or (), version)
 
 
 async def change(transaction: Transaction, row: R, **values: Any) -> R:

@@ -12,7 +12,7 @@ from server.core.queue.rows import TASKS
 from server.core.shared.call_context import Call
 from server.core.shared.count_cache import CountCache
 from server.core.shared.ids import parse_filter, parse_id
-from server.core.shared.pagination import Listing, Page, first_within
+from server.core.shared.pagination import UNBOUNDED, BoundedTexts, Listing, Page, first_within
 from server.errors import Unavailable
 from server.model import ENDED, Attempt, Task, TaskKind, TaskLog
 from server.store.database import Database
@@ -36,13 +36,13 @@ _ready = and_(
 )
 
 
-def _listing(light: Sequence[str], short: Sequence[str] = ()) -> Listing[Task]:
+def _listing(light: Sequence[str], texts: BoundedTexts = UNBOUNDED) -> Listing[Task]:
     return Listing(
         Task,
         [_shown],
         ["status", "agent_id", "session_id", "priority", "type", "workflow_run_id", "parent_id", "recurring_id"],
         light=light,
-        short=short,
+        texts=texts,
         measured=["error", "description"],
         spans={
             "created_after": _tasks.created_at > bindparam("created_after"),
@@ -53,13 +53,18 @@ def _listing(light: Sequence[str], short: Sequence[str] = ()) -> Listing[Task]:
             "not_ready": and_(_tasks.waiting_for == 0, not_(_ready)),
             # Those that are no part of another one.
             "whole": and_(_tasks.parent_id.is_(None), _tasks.recurring_id.is_(None)),
+            "in_session": _tasks.session_id.is_not(None),
         },
         leading=["agent_id", "session_id", "workflow_run_id", "parent_id", "recurring_id"],
     )
 
 
-_LIST = _listing(["input", "output", "stdout", "stderr"])
-_LIST_WITH_RESULTS = _listing(["input", "stdout", "stderr"], short=["output"])
+# What lists may show of texts: short results alone, or whatever people read. An error is a JSON object that begins with
+# what matters.
+RESULTS = BoundedTexts(whole=["output"])
+TASK_TEXTS = BoundedTexts(whole=["output", "capabilities"], cut=["description", "error"])
+_LISTS = {texts: _listing(["input", "stdout", "stderr"], texts) for texts in (RESULTS, TASK_TEXTS)}
+_LIST = _LISTS[UNBOUNDED] = _listing(["input", "output", "stdout", "stderr"])
 _LOGS = Statement[TaskLog](
     select(TaskLog.table())
     .where(TaskLog.table().c.task_id == bindparam("task"))
@@ -100,10 +105,11 @@ class TaskQueries:
             self._database, call.organization_id, size=size, token=token, **await self._given(call, filters)
         )
 
-    async def slice(self, call: Call, *, limit: int, offset: int, results: bool = False, **filters: Any) -> Page[Task]:
-        """Tasks newest first and without long texts, from an offset, with their number; `results` for short outputs."""
-        listing = _LIST_WITH_RESULTS if results else _LIST
-        return await listing.slice(
+    async def slice(
+        self, call: Call, *, limit: int, offset: int, texts: BoundedTexts = UNBOUNDED, **filters: Any
+    ) -> Page[Task]:
+        """Tasks newest first, from an offset, with their number; without long texts, or with RESULTS or TASK_TEXTS."""
+        return await _LISTS[texts].slice(
             self._database,
             self._counts,
             call.organization_id,

@@ -19,6 +19,7 @@ from server.core.queue.routing.matching import index_skills
 from server.core.shared import idempotency
 from server.core.shared.call_context import Call
 from server.core.shared.ids import parse_id
+from server.core.shared.resource import check_version
 from server.errors import Conflict, InvalidRequest, NotFound
 from server.model import Agent, AgentRuntime, AgentStatus, Task, Worker, WorkerStatus, new_id
 from server.store.database import Database
@@ -165,7 +166,10 @@ class AgentHeartbeats:
         await self._database.write(body)
 
     async def deregister(self, call: Call, identifier: str) -> Agent:
-        """Removes an agent: its tasks return to the queue, or wait to be assigned; its token ends. Raises NotFound."""
+        """Removes an agent: its tasks return to the queue, or wait to be assigned; its token ends.
+
+        Raises NotFound, VersionMismatch.
+        """
         digits = parse_id("agent", identifier)
 
         async def body(transaction: Transaction) -> Agent:
@@ -184,6 +188,7 @@ class AgentHeartbeats:
             agent = await transaction.one(LOCK_AGENT, agent=digits)
             if agent is None or agent.deleted_at is not None:
                 raise NotFound("agent", identifier)
+            check_version(call, agent)
             return await remove(transaction, agent)
 
         return await self._database.write(body)

@@ -222,15 +222,17 @@ async def _write(transaction: Transaction, task: Task, lines: Sequence[LogLine])
     row = await transaction.one(_LAST_LOG, task=task.id)
     last = row[0] or 0 if row is not None else 0
     for number, line in enumerate(lines, last + 1):
-        await transaction.insert(
-            TaskLog.new(
-                task_id=task.id,
-                number=number,
-                level=line.level,
-                message=line.message[:MAX_LOG_CHARACTERS],
-                created_at=transaction.now,
-            )
+        written = TaskLog.new(
+            task_id=task.id,
+            number=number,
+            level=line.level,
+            message=line.message[:MAX_LOG_CHARACTERS],
+            created_at=transaction.now,
         )
+        await transaction.insert(written)
+        if task.session_id is not None:
+            # Those who watch the session read along.
+            transaction.emit("log.written", written, task)
     newest = last + len(lines)
     if newest > KEPT_LOGS:
         await transaction.run(_TRIM_LOGS, task=task.id, number=newest - KEPT_LOGS)

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, func, select
 from server.core.shared.call_context import Call
 from server.core.shared.count_cache import CountCache
 from server.core.shared.free_form import check_object
-from server.core.shared.pagination import Listing, Page
+from server.core.shared.pagination import BoundedTexts, Listing, Page
 from server.core.shared.resource import Resource, change
 from server.core.workflows import progression, runs
 from server.core.workflows.step_spec import check_parameters, checked_steps, steps_in, steps_text
@@ -24,7 +24,7 @@ _workflows = Workflow.table().c
 _runs = WorkflowRun.table().c
 _live = _workflows.deleted_at.is_(None)
 WORKFLOWS = Resource(Workflow, "workflow", _live)
-_LIST = Listing(Workflow, [_live], ["status"], large=["steps"])
+_LIST = Listing(Workflow, [_live], ["status"], texts=BoundedTexts(whole=["steps"]), measured=["steps"], large=True)
 _COUNT_OPEN = Statement[Any](
     select(func.count())
     .select_from(WorkflowRun.table())

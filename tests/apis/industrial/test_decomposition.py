@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from server.worker.values import from_value
-from server.core.coding.decomposition import templates
+from server.core.coding.templates import templates
 from tests.support.industrial import Industrial, Refused, able, apart, result, task_in
 from tests.support.workers import Raw
 from tests.support.waiting import eventually
@@ -15,19 +15,10 @@ from tests.support.waiting import eventually
 
 async def test_the_templates_are_those_of_the_data_files(api: Industrial) -> None:
     listed = await api("ListTaskTemplates")
-    assert {each.name for each in listed.items} == {
-        "MICROSERVICE",
-        "CRUD",
-        "UI",
-        "SECURITY",
-        "WEB_SERVICE",
-        "REFACTORING",
-    }
+    assert {each.name for each in listed.items} == {"MICROSERVICE", "CRUD", "UI", "SECURITY", "WEB_SERVICE", "REFACTORING"}
     assert listed.total == 6 and [each.name for each in listed.items] == sorted(each.name for each in listed.items)
     for each in listed.items:
-        assert each.description and [part.key for part in each.subtasks] == [
-            p.key for p in templates()[each.name].parts
-        ]
+        assert each.description and [part.key for part in each.subtasks] == [p.key for p in templates()[each.name].parts]
         assert all(part.title and part.capabilities and part.estimated_minutes for part in each.subtasks)
 
 
@@ -53,12 +44,7 @@ async def test_the_parts_of_every_template_are_done_in_its_order_and_end_the_tas
         assert (seen.complexity, seen.estimated_minutes) == (part.complexity, part.estimated_minutes)
         assert (seen.priority, seen.parent_task_id, seen.session_id) == ("CRITICAL", task.id, session.id)
     whole = await api.see(task)
-    assert (whole.status, whole.subtask_count, whole.completed_subtasks, whole.progress) == (
-        "IN_PROGRESS",
-        len(made),
-        0,
-        0,
-    )
+    assert (whole.status, whole.subtask_count, whole.completed_subtasks, whole.progress) == ("IN_PROGRESS", len(made), 0, 0)
     done: set[str] = set()
     for count in range(1, len(made) + 1):
 
@@ -82,7 +68,7 @@ async def test_the_parts_of_every_template_are_done_in_its_order_and_end_the_tas
 
         whole = await eventually(followed)
         assert (whole.completed_subtasks, whole.failed_subtasks) == (count, 0)
-    assert whole.status == "COMPLETED" and whole.completed_at.seconds
+    assert whole.status == "COMPLETED" and whole.completed_at
     metrics = (await api.get(session)).metrics
     assert (metrics.total_tasks, metrics.completed_tasks) == (len(made) + 1, len(made) + 1)
     assert metrics.tokens_used == 10 * len(made)
@@ -103,7 +89,7 @@ async def test_a_task_is_taken_apart_once_and_only_while_nobody_does_it(api: Ind
         assert await refused(await task_in(api, session, agent, state)) == (409, "NOT_DECOMPOSABLE"), state
     assert await refused(parts["create"]) == (409, "NOT_DECOMPOSABLE"), "it waits for another part"
     fresh = await api.task(session)
-    for template in ("", "NOTHING", "CRUD;", "../crud", "x" * 101):
+    for template in ("NOTHING", "CRUD;", "../crud", "x" * 101):
         error = await api.refused("DecomposeTask", task_id=fresh.id, template=template, http=True)
         assert (error.http, error.code, error.details["field"]) == (400, "INVALID_REQUEST", "template")
     assert "MICROSERVICE" in (await api.refused("DecomposeTask", task_id=fresh.id, template="NOTHING")).message
@@ -218,17 +204,17 @@ async def test_a_failed_part_that_is_tried_again_reopens_the_count(api: Industri
         await api.becomes(parts[key], "FAILED")
 
     async def told():
-        return (await api.see(task)).progress == 60
+        return (await api.see(task)).failed_subtasks == 3
 
     await eventually(told)
+    assert (await api.see(task)).progress == 0, "nothing of it is done"
     with pytest.raises(Refused) as caught:
         await native("RetryTask", parts["mend"])
     assert caught.value.code == "DEPENDENCY_FAILED"
-    left = {"dependencies": 40.0, "mend": 20.0, "verify": 0.0}
-    for key, progress in left.items():
+    for left, key in enumerate(("dependencies", "mend", "verify")):
         await native("RetryTask", parts[key])
         seen = await api.see(task)
-        assert (seen.status, seen.progress) == ("IN_PROGRESS", progress), key
+        assert (seen.status, seen.progress, seen.failed_subtasks) == ("IN_PROGRESS", 0, 2 - left), key
     assert (seen.completed_subtasks, seen.failed_subtasks) == (0, 0)
     metrics = (await api.get(session)).metrics
     assert (metrics.total_tasks, metrics.completed_tasks, metrics.failed_tasks) == (6, 0, 0)
@@ -297,3 +283,122 @@ async def test_workers_of_the_native_protocol_do_the_parts(api: Industrial, work
     assert whole.completed_subtasks == len(parts)
     seen = await api("GetAgent", agent_id=agent.id)
     assert (seen.tasks_completed, seen.current_tasks) == (len(parts), 0)
+
+
+async def test_a_task_with_a_parent_is_one_of_its_parts(api: Industrial) -> None:
+    agent = await able(api, "X")
+    session = await api.session(started=True)
+    whole = await api.task(session, priority="CRITICAL")
+    first = await api.task(session, "X", parent_task_id=whole.id)
+    assert (first.parent_task_id, first.priority, first.status) == (whole.id, "CRITICAL", "QUEUED")
+    seen = await api.see(whole)
+    assert (seen.status, seen.subtask_count, seen.progress, seen.dependencies) == ("IN_PROGRESS", 1, 0, [])
+    assert (await api("ListTasks", session_id=session.id, parent_only=True)).total == 1
+    second = await api.task(session, parent_task_id=whole.id, dependencies=[first.id], priority="LOW")
+    assert (second.priority, second.status, second.dependencies) == ("LOW", "BLOCKED", [first.id])
+    await result(api, agent, first)
+
+    async def half():
+        seen = await api.see(whole)
+        return seen if seen.progress else None
+
+    seen = await eventually(half)
+    assert (seen.progress, seen.subtask_count, seen.completed_subtasks) == (50, 2, 1)
+    third = await api.task(session, "X", parent_task_id=whole.id)
+    assert (await api.see(whole)).progress == 33.33
+    await result(api, agent, third)
+    await api.becomes(second, "PENDING")
+    await api("UpdateTaskStatus", task_id=second.id, status="CANCELLED")
+    seen = await api.becomes(whole, "CANCELLED")
+    assert (seen.progress, seen.completed_subtasks, seen.failed_subtasks) == (66.67, 2, 0)
+
+
+async def test_a_part_is_added_where_a_template_would_be_taken_and_to_what_has_parts(api: Industrial) -> None:
+    agent = await able(api)
+    session, other = await api.session(started=True), await api.session(started=True)
+
+    async def refused(parent, session=session, **more):
+        error = await api.refused("CreateTask", session_id=session.id, title="t", parent_task_id=parent.id, http=True, **more)
+        return error.http, error.code
+
+    for state in ("IN_PROGRESS", "COMPLETED", "FAILED", "CANCELLED", "BLOCKED"):
+        assert await refused(await task_in(api, session, agent, state)) == (409, "NOT_DECOMPOSABLE"), state
+    whole, parts = await apart(api, session)
+    added = await api.task(session, parent_task_id=whole.id, dependencies=[parts["tests"].id])
+    assert (await api.see(whole)).subtask_count == 7
+    assert await refused(whole, other) == (400, "INVALID_REQUEST")
+    error = await api.refused("CreateTask", session_id=session.id, title="t", parent_task_id="nonsense", http=True)
+    assert (error.http, error.details["field"]) == (400, "parent_task_id")
+    deep = await api.task(session)
+    for _ in range(4):
+        deep = await api.task(session, parent_task_id=deep.id)
+    assert await refused(deep) == (409, "NOT_DECOMPOSABLE")
+    before = (await api("ListTasks", session_id=session.id)).total
+    await api("UpdateTaskStatus", task_id=whole.id, status="CANCELLED")
+    assert await refused(whole) == (409, "NOT_DECOMPOSABLE")
+    assert (await api("ListTasks", session_id=session.id)).total == before, "what is refused leaves nothing behind"
+    await api.becomes(added, "CANCELLED")
+    assert await refused(await api.becomes(whole, "CANCELLED")) == (409, "NOT_DECOMPOSABLE")
+
+
+async def test_no_part_waits_for_what_it_is_a_part_of(api: Industrial) -> None:
+    session = await api.session(started=True)
+    root = await api.task(session)
+    whole = await api.task(session, parent_task_id=root.id)
+    after = await api.task(session, dependencies=[root.id])
+    later = await api.task(session, dependencies=[after.id])
+    part = await api.task(session, parent_task_id=whole.id)
+    for dependency in (whole, root, after, later):
+        more = {"parent_task_id": whole.id, "dependencies": [part.id, dependency.id], "title": "t", "http": True}
+        error = await api.refused("CreateTask", session_id=session.id, **more)
+        assert (error.http, error.code) == (409, "CIRCULAR_DEPENDENCY")
+    assert (await api.task(session, parent_task_id=whole.id, dependencies=[part.id])).status == "BLOCKED"
+
+
+async def test_parts_that_are_added_at_once_are_each_counted(api: Industrial) -> None:
+    session = await api.session(started=True)
+    whole = await api.task(session)
+    parts = await asyncio.gather(*(api.task(session, parent_task_id=whole.id) for _ in range(10)))
+    assert (await api.see(whole)).subtask_count == 10
+    for part in parts:
+        await api("UpdateTaskStatus", task_id=part.id, status="CANCELLED")
+    assert (await api.becomes(whole, "CANCELLED")).progress == 0
+
+
+async def test_a_task_has_at_most_a_hundred_parts(api: Industrial) -> None:
+    session = await api.session()
+    whole = await api.task(session)
+    for _ in range(100):
+        await api.task(session, parent_task_id=whole.id)
+    error = await api.refused("CreateTask", session_id=session.id, title="t", parent_task_id=whole.id, http=True)
+    assert (error.http, error.code) == (409, "NOT_DECOMPOSABLE")
+
+
+async def test_a_decomposed_task_that_is_cancelled_is_as_far_as_what_is_done(api: Industrial) -> None:
+    await able(api)
+    session = await api.session(started=True)
+    task, _ = await apart(api, session, "MICROSERVICE")
+    await api("UpdateTaskStatus", task_id=task.id, status="CANCELLED")
+    seen = await api.becomes(task, "CANCELLED")
+    assert (seen.progress, seen.subtask_count, seen.completed_subtasks) == (0, 6, 0)
+
+
+@pytest.mark.parametrize(
+    ("title", "description", "template"),
+    [
+        ("Implement login endpoint", "Create POST /auth/login", "WEB_SERVICE"),
+        ("Billing microservice", "", "MICROSERVICE"),
+        ("Refactor the parser", "It should go on reading the same API.", "REFACTORING"),
+        ("Audit uploads", "Look for vulnerabilities.", "SECURITY"),
+        ("A settings page", "with a button", "UI"),
+        ("Something else", "", "CRUD"),
+    ],
+)
+async def test_without_a_template_the_words_of_a_task_find_one(api: Industrial, title, description, template) -> None:
+    await able(api)
+    session = await api.session()
+    task = await api.task(session, title=title, description=description)
+    headers = (("idempotency-key", title),)
+    answer = await api("DecomposeTask", task_id=task.id, headers=headers)
+    assert answer.template_used == template and len(answer.subtasks) == len(templates()[template].parts)
+    assert await api("DecomposeTask", task_id=task.id, headers=headers) == answer

@@ -13,13 +13,14 @@ from orchestrator.industrial.v1.event_service_pb2 import SocketRequest
 
 from server import values
 from server.apis.industrial.events import EventServicer
+from server.apis.industrial.views import Views
 from server.apis.industrial.ids import shown_id
 from server.app import Application
 from server.core.monitoring import alerts
 from server.core.shared.call_context import Call, Caller
 from server.core.queue.creation import NewTask
 from server.core.agents.profile import AgentProfile
-from server.core.workers.reports import completed, failed
+from server.core.workers.reports import LogLine, completed, failed
 from server.errors import CursorGone, Forbidden, InvalidRequest, NotFound, TooMany, Unavailable
 from server.model import Agent, Priority, Session, Task, new_id
 from tests.support.tenants import Tenant, make_tenant
@@ -70,10 +71,9 @@ class Industry:
             return HEALTH
 
         cases = self.cases
+        views = Views(cases.task_relations, cases.session_statistics, cases.checkpoints)
         options = {"sockets_per_client": 5, "health": health, **options}
-        return EventServicer(
-            cases.events, cases.session_statistics.counted, cases.agents.get, cases.agent_performance, **options
-        )
+        return EventServicer(cases.events, cases.sessions.get, cases.agents.get, views, cases.agent_performance, **options)
 
     @asynccontextmanager
     async def listen(self, method: str = "WatchSessions", *, call: Call | None = None, servicer=None, **first):
@@ -344,9 +344,7 @@ async def test_a_client_has_five_sockets_and_each_that_ends_makes_room(industry:
                 await ears.next()
         assert caught.value.details == {"limit": 5}
 
-    opened = [industry.inside(method) for method in ("WatchSessions", "WatchAgents", "WatchSystem") for _ in range(2)][
-        :5
-    ]
+    opened = [industry.inside(method) for method in ("WatchSessions", "WatchAgents", "WatchSystem") for _ in range(2)][:5]
     for each in opened:
         await each.__aenter__()
     await sixth()
@@ -451,3 +449,26 @@ async def test_a_task_that_nothing_blocks_any_more_is_told_in_its_session(indust
         while (frame := await ears.hear("task.status_changed"))["payload"]["task_id"] != shown_id(waiting.id):
             pass
     assert frame["payload"]["status"] == frame["payload"]["task"]["status"] == "PENDING"
+
+
+async def test_what_a_worker_writes_about_a_task_is_heard_in_its_session(industry: Industry) -> None:
+    cases, call = industry.cases, industry.call
+    agent, session, other = await industry.agent(), await industry.session(), await industry.session()
+    await industry.move(session, 0)
+    task = await industry.task(session)
+    await cases.assignments.assign(call, task.id, agent.id)
+    await cases.assignments.begin(call, task.id, agent.id)
+    # An agent that sends heartbeats is its own worker.
+    (worker,) = (await cases.workers.slice(call, limit=1, offset=0, agent_id=agent.id)).rows
+    elsewhere = industry.inside("WatchSession", session_id=other.id)
+    async with industry.inside("WatchSession", session_id=session.id) as ears, elsewhere as deaf:
+        lines = [LogLine("info", "reading"), LogLine("error", "no such file")]
+        await cases.worker_reports.report(worker, task.id, 1, lines=lines)
+        for line in lines:
+            frame = await ears.next()
+            payload = frame["payload"]
+            assert frame["type"] == "session.log" and payload["timestamp"] == frame["timestamp"]
+            assert (payload["session_id"], payload["task_id"]) == (shown_id(session.id), shown_id(task.id))
+            assert (payload["level"], payload["message"]) == (line.level, line.message)
+        await ears.nothing_before()
+        await deaf.nothing_before()

@@ -12,6 +12,7 @@ from server.apis.industrial.ids import shown_id
 from server.apis.industrial.event_frames import EventFrames
 from server.core.shared.call_context import Call
 from server.core.agents.performance import AgentSnapshot
+from server.core.coding.relations import Relations
 from server.errors import NotFound, Unavailable
 from server.model import Agent, Alert, Checkpoint, Event, Session, SessionCount, Task, Worker, new_id
 
@@ -60,13 +61,25 @@ class Standings:
         return AgentSnapshot(self.agent, running=1)
 
 
-async def frames(event: Event, *rooms: str, agent: Agent | None = None, tasks: bool = True, showing=None) -> list[dict]:
-    async def session(call: Call, identifier: str) -> tuple[Session, SessionCount]:
-        return a_session(), SessionCount.new(session_id=S, total=3)
+class Around:
+    """A session that counts three tasks and has a checkpoint; a task that depends on another one."""
 
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def found_session(self, call: Call, identifier: str):
+        kept = Checkpoint.new(**ORGANIZATION, id=T, session_id=S, number=3)
+        return a_session(), SessionCount.new(session_id=S, total=3), [kept]
+
+    async def related(self, tasks):
+        self.asked += 1
+        return {task.id: Relations([A], completed=1, failed=2) for task in tasks}
+
+
+async def frames(event: Event, *rooms: str, agent: Agent | None = None, tasks: bool = True, showing=None) -> list[dict]:
     entered = Rooms(tasks=tasks)
     entered.after = {room_of(room): 0 for room in rooms}
-    showing = showing or EventFrames(session, Standings(agent))
+    showing = showing or EventFrames(Around(), Standings(agent))
     return [json.loads(each.data) for each in await showing.render(None, [event], entered)]
 
 
@@ -209,6 +222,7 @@ async def test_an_alert_is_told_to_the_system() -> None:
     for type in ("system.alert", "system.alert_resolved"):
         (frame,) = await frames(event_of(type, alert), "system")
         assert frame["type"] == type and frame["payload"]["id"] == shown_id(T)
+        assert frame["payload"]["resolved_at"] is None
         assert frame["payload"]["agent_id"] == shown_id(A) and frame["payload"]["message"] == "gone"
     assert not await frames(event_of("system.alert", alert), "sessions", "agents")
 
@@ -250,3 +264,39 @@ async def test_a_store_that_is_away_ends_the_stream_and_the_event_is_shown_to_wh
     with pytest.raises(Unavailable):
         await frames(event, "agents", showing=showing)
     assert len(await frames(event, "agents", showing=showing)) == 1
+
+
+async def test_a_task_in_a_frame_has_its_dependencies_and_counts_read_once_for_many_events() -> None:
+    around = Around()
+    showing = EventFrames(around, Standings(an_agent()))
+    rooms = Rooms(tasks=True)
+    rooms.after = {room_of("sessions"): 0}
+    events = [event_of("task.started", a_task(id=new_id(), status="running"), number) for number in range(1, 50)]
+    shown = [json.loads(each.data) for each in await showing.render(None, events, rooms)]
+    assert len(shown) == 49 and around.asked == 1
+    task = shown[0]["payload"]["task"]
+    assert (task["dependencies"], task["completed_subtasks"], task["failed_subtasks"]) == ([shown_id(A)], 1, 2)
+    assert task["result"] is None and task["completed_at"] is None and task["assigned_agent_id"] is None
+
+
+async def test_a_session_in_a_frame_has_its_checkpoints() -> None:
+    (frame,) = await frames(event_of("session.running", a_session(status="running", checkpoints=3)), "sessions")
+    (checkpoint,) = frame["payload"]["session"]["checkpoints"]
+    assert (checkpoint["id"], checkpoint["sequence"], checkpoint["trigger"]) == (shown_id(T), 3, "MANUAL")
+
+
+async def test_relations_that_could_not_be_read_are_read_for_who_comes_again() -> None:
+    class Away(Around):
+        async def related(self, tasks):
+            self.asked += 1
+            if self.asked == 1:
+                raise Unavailable("away")
+            return await super().related(tasks)
+
+    showing = EventFrames(Away(), Standings(an_agent()))
+    events = [event_of("task.started", a_task(id=new_id(), status="running"), number) for number in range(1, 4)]
+    rooms = Rooms(tasks=True)
+    rooms.after = {room_of("sessions"): 0}
+    with pytest.raises(Unavailable):
+        await showing.render(None, events, rooms)
+    assert len(await showing.render(None, events, rooms)) == 3

@@ -16,7 +16,6 @@ from orchestrator.v1 import session_service_pb2_grpc as native_grpc
 from orchestrator.v1 import task_service_pb2 as native_task
 from orchestrator.v1 import task_service_pb2_grpc as native_task_grpc
 
-from google.protobuf.struct_pb2 import Value
 from server.worker.values import from_value
 from server.app import Application
 from tests.support.workers import Raw
@@ -110,19 +109,14 @@ async def test_a_new_session_has_what_was_asked_for_and_the_defaults_of_the_docu
         initial_prompt="Implement user authentication",
         max_duration_seconds=86400,
     )
-    assert (given.title, given.type, given.priority, given.status) == (
-        "Session-Alpha-001",
-        "TESTING",
-        "HIGH",
-        "PENDING",
-    )
+    assert (given.title, given.type, given.priority, given.status) == ("Session-Alpha-001", "TESTING", "HIGH", "PENDING")
     assert (given.initial_prompt, given.max_duration_seconds) == ("Implement user authentication", 86400)
     assert str(uuid.UUID(given.id)) == given.id
-    assert not given.HasField("started_at") and not given.HasField("completed_at") and not given.HasField("result")
+    assert given.started_at is None and given.completed_at is None and given.result is None
     assert given.created_at == given.updated_at and given.created_at.seconds
     plain = await api.session("p")
     assert (plain.type, plain.priority, plain.max_duration_seconds) == ("CODING", "MEDIUM", 3600)
-    assert not plain.HasField("parent_session_id") and plain.retry_count == plain.checkpoint_count == 0
+    assert plain.parent_session_id is None and plain.retry_count == plain.checkpoint_count == 0
     assert await api.get(plain) == plain
 
 
@@ -166,7 +160,7 @@ async def test_a_pending_session_cannot_complete_and_a_failed_one_says_why_it_fa
     error = await api.refused("CompleteSession", session_id=session.id, http=True)
     assert error.code == "INVALID_TRANSITION" and error.details["to"] == "COMPLETED"
     failed = await api("FailSession", session_id=session.id, error="no disk")
-    assert (failed.status, failed.error) == ("FAILED", "no disk") and failed.completed_at.seconds
+    assert (failed.status, failed.error) == ("FAILED", "no disk") and failed.completed_at
     other = await api("CancelSession", session_id=(await api.session()).id, reason="changed my mind")
     assert (other.status, other.error) == ("CANCELLED", "changed my mind")
 
@@ -175,11 +169,11 @@ async def test_a_pending_session_cannot_complete_and_a_failed_one_says_why_it_fa
 async def test_a_session_completes_with_what_it_achieved(api: Industrial, result) -> None:
     session = await api.session(started=True)
     done = await api("CompleteSession", session_id=session.id, result=result)
-    assert done.status == "COMPLETED" and done.completed_at.seconds
+    assert done.status == "COMPLETED" and done.completed_at
     if result is None:
-        assert not done.HasField("result")
+        assert done.result is None
     else:
-        assert from_value((await api.get(session)).result) == result
+        assert (await api.get(session)).result == result
 
 
 async def test_tasks_wait_while_their_session_is_pending_or_paused_and_go_on_when_it_runs(api, workers) -> None:
@@ -299,10 +293,10 @@ async def test_a_retry_needs_a_checkpoint_and_there_are_three(api: Industrial) -
         assert failed.metrics.execution_time_ms > 0
         pending = await api.act("retry", again)
         assert (pending.status, pending.retry_count, pending.error) == ("PENDING", count, "")
-        assert not pending.HasField("started_at") and not pending.HasField("completed_at")
+        assert pending.started_at is None and pending.completed_at is None
         assert pending.metrics.execution_time_ms == 0 and pending.checkpoint_count == 1
         running = await api.act("start", again)
-        assert running.status == "RUNNING" and running.started_at.seconds
+        assert running.status == "RUNNING" and running.started_at
     await api.act("fail", again)
     error = await api.refused("RetrySession", session_id=again.id, http=True)
     assert (error.http, error.code) == (409, "NOT_RECOVERABLE") and "3 times" in error.message
@@ -334,7 +328,7 @@ async def test_sessions_beyond_the_bound_wait_for_their_turn_the_most_urgent_fir
     queued = {}
     for priority in ("LOW", "MEDIUM", "CRITICAL", "HIGH"):
         queued[priority] = await api.session(priority, priority=priority, started=True)
-        assert queued[priority].status == "QUEUED" and not queued[priority].HasField("started_at")
+        assert queued[priority].status == "QUEUED" and queued[priority].started_at is None
     second = await api.session("second critical", priority="CRITICAL", started=True)
     order = [queued["CRITICAL"], second, queued["HIGH"], queued["MEDIUM"], queued["LOW"]]
     ways = ["complete", "pause", "cancel", "fail", "complete"]
@@ -342,7 +336,7 @@ async def test_sessions_beyond_the_bound_wait_for_their_turn_the_most_urgent_fir
         await api.act(way, running)
         await application.dispatcher.sweep()
         running = await api.session_becomes(following, "RUNNING")
-        assert running.started_at.seconds
+        assert running.started_at
         others = await api("ListSessions", status="RUNNING")
         assert [each.id for each in others.items] == [following.id]
 
@@ -372,7 +366,7 @@ async def test_of_many_starts_at_once_no_more_run_than_may(api: Industrial) -> N
 async def test_statistics_are_over_all_sessions_of_the_organization(api: Industrial, stranger, application) -> None:
     none = await api("GetSessionStatistics")
     assert none.total == 0 and set(none.by_status) == set(MOVES) and not any(none.by_status.values())
-    assert not none.HasField("avg_completion_time_ms") and not none.HasField("success_rate")
+    assert none.avg_completion_time_ms is None and none.success_rate is None
     for state in ("PENDING", "RUNNING", "PAUSED", "COMPLETED", "FAILED", "CANCELLED", "TIMEOUT"):
         await put(api, application, state)
     await put(api, application, "COMPLETED")
@@ -412,16 +406,11 @@ async def test_the_metrics_of_a_session_follow_its_tasks_also_those_tried_again(
 async def test_the_newest_hundred_checkpoints_are_kept(api: Industrial) -> None:
     session = await api.session()
     for number in range(1, 104):
-        kept = await api(
-            "CreateCheckpoint", session_id=session.id, name=f"c{number}", data={"n": number, "deep": {"a": [1]}}
-        )
+        kept = await api("CreateCheckpoint", session_id=session.id, name=f"c{number}", data={"n": number, "deep": {"a": [1]}})
         assert kept.sequence == number and kept.session_id == session.id
     listed = await api("ListCheckpoints", session_id=session.id)
     assert listed.total == 100 and [each.sequence for each in listed.items] == list(range(103, 3, -1))
-    assert (
-        from_value(Value(struct_value=listed.items[0].data)) == {"n": 103, "deep": {"a": [1]}}
-        and listed.items[0].name == "c103"
-    )
+    assert listed.items[0].data == {"n": 103, "deep": {"a": [1]}} and listed.items[0].name == "c103"
     assert (await api.get(session)).checkpoint_count == 100
     await api.act("cancel", session)
     error = await api.refused("CreateCheckpoint", session_id=session.id, http=True)
@@ -555,7 +544,7 @@ async def test_the_first_task_that_is_given_here_starts_a_plain_session_too(api,
     session = await api("GetSession", session_id=created.id)
     task = await api.task(session)
     seen = await api.get(session)
-    assert seen.status == "RUNNING" and seen.started_at.seconds
+    assert seen.status == "RUNNING" and seen.started_at
     await api("UpdateTaskStatus", task_id=task.id, status="CANCELLED")
     assert (await api.act("complete", session)).status == "COMPLETED"
 
@@ -600,21 +589,15 @@ async def test_lists_are_filtered_by_every_status_and_come_in_pages(api: Industr
 
 @pytest.mark.parametrize(
     "wrong",
-    [
-        {"page": 0},
-        {"page": -1},
-        {"page_size": 0},
-        {"page_size": 101},
-        {"page_size": 1000},
-        {"status": "running"},
-        {"status": ""},
-    ],
+    [{"page": 0}, {"page": -1}, {"page_size": 0}, {"page_size": 101}, {"page_size": 1000}, {"status": "running"}, {"status": ""}],
 )
 async def test_pages_and_words_that_are_not_are_refused(api: Industrial, wrong) -> None:
     error = await api.refused("ListSessions", **wrong, http=True)
     assert (error.http, error.code) == (400, "INVALID_REQUEST") and error.details["field"] == next(iter(wrong))
     if "status" not in wrong:
         session = await api.session()
+        if "page_size" in wrong and wrong["page_size"] > 0:
+            wrong = {"page_size": wrong["page_size"] * 10}
         error = await api.refused("ListSessionTasks", session_id=session.id, **wrong, http=True)
         assert (error.http, error.code) == (400, "INVALID_REQUEST")
 
@@ -648,7 +631,7 @@ async def test_a_session_out_of_time_is_timed_out_with_its_tasks_and_can_be_retr
     await api("CreateCheckpoint", session_id=session.id)
     task = await api.task(session)
     over = await timed_out(api, application.database, application.use_cases.sessions.expire, session)
-    assert over.completed_at.seconds and over.metrics.execution_time_ms >= 60_000
+    assert over.completed_at and over.metrics.execution_time_ms >= 60_000
     assert (await api.see(task)).status == "CANCELLED"
     again = await api.act("retry", session)
     assert again.status == "PENDING" and again.metrics.execution_time_ms == 0

@@ -22,16 +22,17 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&orchestrator/industrial/v1/agent.proto\x12\x1aorchestrator.industrial.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf0\x02\n\x05\x41gent\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0e\n\x06status\x18\x04 \x01(\t\x12\x14\n\x0c\x63\x61pabilities\x18\x05 \x03(\t\x12\x0c\n\x04tier\x18\x06 \x01(\t\x12\x14\n\x0c\x63urrent_load\x18\x07 \x01(\x01\x12\x1c\n\x14max_concurrent_tasks\x18\x08 \x01(\x05\x12\x15\n\rcurrent_tasks\x18\t \x01(\x05\x12\x17\n\x0ftasks_completed\x18\n \x01(\x05\x12\x14\n\x0ctasks_failed\x18\x0b \x01(\x05\x12\x19\n\x0csuccess_rate\x18\x0c \x01(\x01H\x00\x88\x01\x01\x12\x31\n\rregistered_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0elast_heartbeat\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0f\n\r_success_rateb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&orchestrator/industrial/v1/agent.proto\x12\x1aorchestrator.industrial.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x88\x03\n\x05\x41gent\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0e\n\x06status\x18\x04 \x01(\t\x12\x14\n\x0c\x63\x61pabilities\x18\x05 \x03(\t\x12\x0c\n\x04tier\x18\x06 \x01(\t\x12\x14\n\x0c\x63urrent_load\x18\x07 \x01(\x01\x12\x1c\n\x14max_concurrent_tasks\x18\x08 \x01(\x05\x12\x15\n\rcurrent_tasks\x18\t \x01(\x05\x12\x17\n\x0ftasks_completed\x18\n \x01(\x05\x12\x14\n\x0ctasks_failed\x18\x0b \x01(\x05\x12,\n\x0csuccess_rate\x18\x0c \x01(\x0b\x32\x16.google.protobuf.Value\x12\x31\n\rregistered_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x0elast_heartbeat\x18\x0e \x01(\x0b\x32\x16.google.protobuf.Value\x12\x18\n\x10truncated_fields\x18\x0f \x03(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'orchestrator.industrial.v1.agent_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_AGENT']._serialized_start=104
-  _globals['_AGENT']._serialized_end=472
+  _globals['_AGENT']._serialized_start=134
+  _globals['_AGENT']._serialized_end=526
 # @@protoc_insertion_point(module_scope)

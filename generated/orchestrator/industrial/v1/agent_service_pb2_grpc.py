@@ -96,7 +96,7 @@ class AgentServiceServicer:
     """
 
     def ListAgents(self, request, context):
-        """Returns agents, newest first.
+        """Returns agents, newest first: all of them, up to a thousand, where no page is named.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -154,7 +154,8 @@ class AgentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListAssignedTasks(self, request, context):
-        """Returns the tasks that are assigned to an agent and not ended, the oldest first, at most a hundred: what it is to do.
+        """Returns the tasks that are assigned to an agent and not ended, the oldest first: what it is to do. A description that is
+        too long for a list is whole where the task is begun.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

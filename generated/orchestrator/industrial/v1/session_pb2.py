@@ -26,7 +26,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(orchestrator/industrial/v1/session.proto\x12\x1aorchestrator.industrial.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa5\x04\n\x07Session\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x0c\n\x04type\x18\x04 \x01(\t\x12\x10\n\x08priority\x18\x05 \x01(\t\x12\x16\n\x0einitial_prompt\x18\x06 \x01(\t\x12\x1e\n\x11parent_session_id\x18\x07 \x01(\tH\x00\x88\x01\x01\x12\x1c\n\x14max_duration_seconds\x18\x08 \x01(\x05\x12&\n\x06result\x18\t \x01(\x0b\x32\x16.google.protobuf.Value\x12\r\n\x05\x65rror\x18\n \x01(\t\x12\x13\n\x0bretry_count\x18\x0b \x01(\x05\x12\x18\n\x10\x63heckpoint_count\x18\x0c \x01(\x05\x12;\n\x07metrics\x18\r \x01(\x0b\x32*.orchestrator.industrial.v1.SessionMetrics\x12.\n\ncreated_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstarted_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x63ompleted_at\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x14\n\x12_parent_session_id\"\x84\x01\n\x0eSessionMetrics\x12\x13\n\x0btotal_tasks\x18\x01 \x01(\x05\x12\x17\n\x0f\x63ompleted_tasks\x18\x02 \x01(\x05\x12\x14\n\x0c\x66\x61iled_tasks\x18\x03 \x01(\x05\x12\x19\n\x11\x65xecution_time_ms\x18\x04 \x01(\x01\x12\x13\n\x0btokens_used\x18\x05 \x01(\x01\"\xa3\x01\n\nCheckpoint\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x10\n\x08sequence\x18\x03 \x01(\x05\x12\x0c\n\x04name\x18\x04 \x01(\t\x12%\n\x04\x64\x61ta\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(orchestrator/industrial/v1/session.proto\x12\x1aorchestrator.industrial.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf8\x04\n\x07Session\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x0c\n\x04type\x18\x04 \x01(\t\x12\x10\n\x08priority\x18\x05 \x01(\t\x12\x16\n\x0einitial_prompt\x18\x06 \x01(\t\x12\x31\n\x11parent_session_id\x18\x07 \x01(\x0b\x32\x16.google.protobuf.Value\x12\x1c\n\x14max_duration_seconds\x18\x08 \x01(\x05\x12&\n\x06result\x18\t \x01(\x0b\x32\x16.google.protobuf.Value\x12\r\n\x05\x65rror\x18\n \x01(\t\x12\x13\n\x0bretry_count\x18\x0b \x01(\x05\x12\x18\n\x10\x63heckpoint_count\x18\x0c \x01(\x05\x12;\n\x07metrics\x18\r \x01(\x0b\x32*.orchestrator.industrial.v1.SessionMetrics\x12.\n\ncreated_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\nstarted_at\x18\x10 \x01(\x0b\x32\x16.google.protobuf.Value\x12,\n\x0c\x63ompleted_at\x18\x11 \x01(\x0b\x32\x16.google.protobuf.Value\x12\x42\n\x0b\x63heckpoints\x18\x12 \x03(\x0b\x32-.orchestrator.industrial.v1.CheckpointSummary\x12\x18\n\x10truncated_fields\x18\x13 \x03(\t\"\x84\x01\n\x0eSessionMetrics\x12\x13\n\x0btotal_tasks\x18\x01 \x01(\x05\x12\x17\n\x0f\x63ompleted_tasks\x18\x02 \x01(\x05\x12\x14\n\x0c\x66\x61iled_tasks\x18\x03 \x01(\x05\x12\x19\n\x11\x65xecution_time_ms\x18\x04 \x01(\x01\x12\x13\n\x0btokens_used\x18\x05 \x01(\x01\"\xcd\x01\n\nCheckpoint\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x10\n\x08sequence\x18\x03 \x01(\x05\x12\x0c\n\x04name\x18\x04 \x01(\t\x12$\n\x04\x64\x61ta\x18\x05 \x01(\x0b\x32\x16.google.protobuf.Value\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07trigger\x18\x07 \x01(\t\x12\x18\n\x10truncated_fields\x18\x08 \x03(\t\"r\n\x11\x43heckpointSummary\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x05\x12.\n\ncreated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07trigger\x18\x04 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,9 +34,11 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'orchestrator.industrial.v1.
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SESSION']._serialized_start=136
-  _globals['_SESSION']._serialized_end=685
-  _globals['_SESSIONMETRICS']._serialized_start=688
-  _globals['_SESSIONMETRICS']._serialized_end=820
-  _globals['_CHECKPOINT']._serialized_start=823
-  _globals['_CHECKPOINT']._serialized_end=986
+  _globals['_SESSION']._serialized_end=768
+  _globals['_SESSIONMETRICS']._serialized_start=771
+  _globals['_SESSIONMETRICS']._serialized_end=903
+  _globals['_CHECKPOINT']._serialized_start=906
+  _globals['_CHECKPOINT']._serialized_end=1111
+  _globals['_CHECKPOINTSUMMARY']._serialized_start=1113
+  _globals['_CHECKPOINTSUMMARY']._serialized_end=1227
 # @@protoc_insertion_point(module_scope)

@@ -71,9 +71,9 @@ class GetSessionStatisticsResponse(_message.Message):
     SUCCESS_RATE_FIELD_NUMBER: _ClassVar[int]
     total: int
     by_status: _containers.ScalarMap[str, int]
-    avg_completion_time_ms: float
-    success_rate: float
-    def __init__(self, total: _Optional[int] = ..., by_status: _Optional[_Mapping[str, int]] = ..., avg_completion_time_ms: _Optional[float] = ..., success_rate: _Optional[float] = ...) -> None: ...
+    avg_completion_time_ms: _struct_pb2.Value
+    success_rate: _struct_pb2.Value
+    def __init__(self, total: _Optional[int] = ..., by_status: _Optional[_Mapping[str, int]] = ..., avg_completion_time_ms: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., success_rate: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ...) -> None: ...
 
 class GetSessionRequest(_message.Message):
     __slots__ = ("session_id",)
@@ -164,15 +164,33 @@ class CreateCheckpointRequest(_message.Message):
     def __init__(self, session_id: _Optional[str] = ..., name: _Optional[str] = ..., data: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
 
 class ListCheckpointsRequest(_message.Message):
-    __slots__ = ("session_id",)
+    __slots__ = ("session_id", "page", "page_size")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     session_id: str
-    def __init__(self, session_id: _Optional[str] = ...) -> None: ...
+    page: int
+    page_size: int
+    def __init__(self, session_id: _Optional[str] = ..., page: _Optional[int] = ..., page_size: _Optional[int] = ...) -> None: ...
 
 class ListCheckpointsResponse(_message.Message):
-    __slots__ = ("items", "total")
+    __slots__ = ("items", "total", "page", "page_size", "has_more")
     ITEMS_FIELD_NUMBER: _ClassVar[int]
     TOTAL_FIELD_NUMBER: _ClassVar[int]
+    PAGE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    HAS_MORE_FIELD_NUMBER: _ClassVar[int]
     items: _containers.RepeatedCompositeFieldContainer[_session_pb2.Checkpoint]
     total: int
-    def __init__(self, items: _Optional[_Iterable[_Union[_session_pb2.Checkpoint, _Mapping]]] = ..., total: _Optional[int] = ...) -> None: ...
+    page: int
+    page_size: int
+    has_more: bool
+    def __init__(self, items: _Optional[_Iterable[_Union[_session_pb2.Checkpoint, _Mapping]]] = ..., total: _Optional[int] = ..., page: _Optional[int] = ..., page_size: _Optional[int] = ..., has_more: _Optional[bool] = ...) -> None: ...
+
+class GetCheckpointRequest(_message.Message):
+    __slots__ = ("session_id", "checkpoint_id")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_ID_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    checkpoint_id: str
+    def __init__(self, session_id: _Optional[str] = ..., checkpoint_id: _Optional[str] = ...) -> None: ...

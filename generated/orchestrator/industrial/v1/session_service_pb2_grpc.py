@@ -106,6 +106,11 @@ class SessionServiceStub:
                 request_serializer=orchestrator_dot_industrial_dot_v1_dot_session__service__pb2.ListCheckpointsRequest.SerializeToString,
                 response_deserializer=orchestrator_dot_industrial_dot_v1_dot_session__service__pb2.ListCheckpointsResponse.FromString,
                 _registered_method=True)
+        self.GetCheckpoint = channel.unary_unary(
+                '/orchestrator.industrial.v1.SessionService/GetCheckpoint',
+                request_serializer=orchestrator_dot_industrial_dot_v1_dot_session__service__pb2.GetCheckpointRequest.SerializeToString,
+                response_deserializer=orchestrator_dot_industrial_dot_v1_dot_session__pb2.Checkpoint.FromString,
+                _registered_method=True)
 
 
 class SessionServiceServicer:
@@ -145,7 +150,7 @@ class SessionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListSessionTasks(self, request, context):
-        """Returns a session's tasks, newest first.
+        """Returns a session's tasks, newest first: all of them, up to a thousand, where no page is named.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -219,13 +224,23 @@ class SessionServiceServicer:
     def CreateCheckpoint(self, request, context):
         """Keeps where a session that has not ended stands. The newest hundred are kept.
         buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+        buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListCheckpoints(self, request, context):
-        """Returns a session's checkpoints, newest first.
+        """Returns a session's checkpoints, newest first. What they keep is left out where it is long.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCheckpoint(self, request, context):
+        """Returns one checkpoint with what it keeps.
+        buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+        buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -303,6 +318,11 @@ def add_SessionServiceServicer_to_server(servicer, server):
                     servicer.ListCheckpoints,
                     request_deserializer=orchestrator_dot_industrial_dot_v1_dot_session__service__pb2.ListCheckpointsRequest.FromString,
                     response_serializer=orchestrator_dot_industrial_dot_v1_dot_session__service__pb2.ListCheckpointsResponse.SerializeToString,
+            ),
+            'GetCheckpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCheckpoint,
+                    request_deserializer=orchestrator_dot_industrial_dot_v1_dot_session__service__pb2.GetCheckpointRequest.FromString,
+                    response_serializer=orchestrator_dot_industrial_dot_v1_dot_session__pb2.Checkpoint.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -684,6 +704,33 @@ class SessionService:
             '/orchestrator.industrial.v1.SessionService/ListCheckpoints',
             orchestrator_dot_industrial_dot_v1_dot_session__service__pb2.ListCheckpointsRequest.SerializeToString,
             orchestrator_dot_industrial_dot_v1_dot_session__service__pb2.ListCheckpointsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCheckpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orchestrator.industrial.v1.SessionService/GetCheckpoint',
+            orchestrator_dot_industrial_dot_v1_dot_session__service__pb2.GetCheckpointRequest.SerializeToString,
+            orchestrator_dot_industrial_dot_v1_dot_session__pb2.Checkpoint.FromString,
             options,
             channel_credentials,
             insecure,

@@ -11,7 +11,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Task(_message.Message):
-    __slots__ = ("id", "session_id", "parent_task_id", "title", "description", "status", "complexity", "priority", "required_capabilities", "assigned_agent_id", "estimated_minutes", "progress", "subtask_count", "completed_subtasks", "failed_subtasks", "dependencies", "result", "error", "attempt", "tokens_used", "created_at", "updated_at", "started_at", "completed_at", "cancel_requested")
+    __slots__ = ("id", "session_id", "parent_task_id", "title", "description", "status", "complexity", "priority", "required_capabilities", "assigned_agent_id", "estimated_minutes", "progress", "subtask_count", "completed_subtasks", "failed_subtasks", "dependencies", "result", "error", "attempt", "tokens_used", "created_at", "updated_at", "started_at", "completed_at", "cancel_requested", "truncated_fields")
     ID_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     PARENT_TASK_ID_FIELD_NUMBER: _ClassVar[int]
@@ -37,17 +37,18 @@ class Task(_message.Message):
     STARTED_AT_FIELD_NUMBER: _ClassVar[int]
     COMPLETED_AT_FIELD_NUMBER: _ClassVar[int]
     CANCEL_REQUESTED_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATED_FIELDS_FIELD_NUMBER: _ClassVar[int]
     id: str
-    session_id: str
-    parent_task_id: str
+    session_id: _struct_pb2.Value
+    parent_task_id: _struct_pb2.Value
     title: str
     description: str
     status: str
     complexity: str
     priority: str
     required_capabilities: _containers.RepeatedScalarFieldContainer[str]
-    assigned_agent_id: str
-    estimated_minutes: int
+    assigned_agent_id: _struct_pb2.Value
+    estimated_minutes: _struct_pb2.Value
     progress: float
     subtask_count: int
     completed_subtasks: int
@@ -56,23 +57,26 @@ class Task(_message.Message):
     result: _struct_pb2.Value
     error: str
     attempt: int
-    tokens_used: float
+    tokens_used: _struct_pb2.Value
     created_at: _timestamp_pb2.Timestamp
     updated_at: _timestamp_pb2.Timestamp
-    started_at: _timestamp_pb2.Timestamp
-    completed_at: _timestamp_pb2.Timestamp
+    started_at: _struct_pb2.Value
+    completed_at: _struct_pb2.Value
     cancel_requested: bool
-    def __init__(self, id: _Optional[str] = ..., session_id: _Optional[str] = ..., parent_task_id: _Optional[str] = ..., title: _Optional[str] = ..., description: _Optional[str] = ..., status: _Optional[str] = ..., complexity: _Optional[str] = ..., priority: _Optional[str] = ..., required_capabilities: _Optional[_Iterable[str]] = ..., assigned_agent_id: _Optional[str] = ..., estimated_minutes: _Optional[int] = ..., progress: _Optional[float] = ..., subtask_count: _Optional[int] = ..., completed_subtasks: _Optional[int] = ..., failed_subtasks: _Optional[int] = ..., dependencies: _Optional[_Iterable[str]] = ..., result: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., error: _Optional[str] = ..., attempt: _Optional[int] = ..., tokens_used: _Optional[float] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., completed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., cancel_requested: _Optional[bool] = ...) -> None: ...
+    truncated_fields: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, id: _Optional[str] = ..., session_id: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., parent_task_id: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., title: _Optional[str] = ..., description: _Optional[str] = ..., status: _Optional[str] = ..., complexity: _Optional[str] = ..., priority: _Optional[str] = ..., required_capabilities: _Optional[_Iterable[str]] = ..., assigned_agent_id: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., estimated_minutes: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., progress: _Optional[float] = ..., subtask_count: _Optional[int] = ..., completed_subtasks: _Optional[int] = ..., failed_subtasks: _Optional[int] = ..., dependencies: _Optional[_Iterable[str]] = ..., result: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., error: _Optional[str] = ..., attempt: _Optional[int] = ..., tokens_used: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., completed_at: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., cancel_requested: _Optional[bool] = ..., truncated_fields: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class TaskTemplate(_message.Message):
-    __slots__ = ("name", "description", "subtasks")
+    __slots__ = ("name", "description", "subtasks", "keywords")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     SUBTASKS_FIELD_NUMBER: _ClassVar[int]
+    KEYWORDS_FIELD_NUMBER: _ClassVar[int]
     name: str
     description: str
     subtasks: _containers.RepeatedCompositeFieldContainer[TaskTemplatePart]
-    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., subtasks: _Optional[_Iterable[_Union[TaskTemplatePart, _Mapping]]] = ...) -> None: ...
+    keywords: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., subtasks: _Optional[_Iterable[_Union[TaskTemplatePart, _Mapping]]] = ..., keywords: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class TaskTemplatePart(_message.Message):
     __slots__ = ("key", "title", "description", "complexity", "capabilities", "estimated_minutes", "depends_on")

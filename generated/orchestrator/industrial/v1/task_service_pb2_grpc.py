@@ -88,14 +88,15 @@ class TaskServiceServicer:
     """
 
     def ListTasks(self, request, context):
-        """Returns tasks, newest first.
+        """Returns tasks, newest first: all of them, up to a thousand, where no page is named.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateTask(self, request, context):
-        """Creates a task in a session that has not ended. Where it names what an agent must be able to do, dispatch finds one
+        """Creates a task in a session that has not ended; with `parent_task_id` as one more part of another task, which is then
+        decomposed as if by a template. Where it names what an agent must be able to do, dispatch finds one
         that is up, and there must be one (`AGENT_UNAVAILABLE`, 503); otherwise it is `PENDING` until it is assigned, taken
         apart or moved on by hand.
         buf:lint:ignore RPC_RESPONSE_STANDARD_NAME

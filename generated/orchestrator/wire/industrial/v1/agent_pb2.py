@@ -22,16 +22,17 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from orchestrator.wire import struct_pb2 as orchestrator_dot_wire_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+orchestrator/wire/industrial/v1/agent.proto\x12\x1forchestrator.wire.industrial.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x92\x04\n\x05\x41gent\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n\x04type\x18\x03 \x01(\tR\x04type\x12\x16\n\x06status\x18\x04 \x01(\tR\x06status\x12\"\n\x0c\x63\x61pabilities\x18\x05 \x03(\tR\x0c\x63\x61pabilities\x12\x12\n\x04tier\x18\x06 \x01(\tR\x04tier\x12!\n\x0c\x63urrent_load\x18\x07 \x01(\x01R\x0b\x63urrentLoad\x12\x30\n\x14max_concurrent_tasks\x18\x08 \x01(\x05R\x12maxConcurrentTasks\x12#\n\rcurrent_tasks\x18\t \x01(\x05R\x0c\x63urrentTasks\x12\'\n\x0ftasks_completed\x18\n \x01(\x05R\x0etasksCompleted\x12!\n\x0ctasks_failed\x18\x0b \x01(\x05R\x0btasksFailed\x12&\n\x0csuccess_rate\x18\x0c \x01(\x01H\x00R\x0bsuccessRate\x88\x01\x01\x12?\n\rregistered_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0cregisteredAt\x12\x41\n\x0elast_heartbeat\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampR\rlastHeartbeatB\x0f\n\r_success_rateb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+orchestrator/wire/industrial/v1/agent.proto\x12\x1forchestrator.wire.industrial.v1\x1a\x1eorchestrator/wire/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb9\x04\n\x05\x41gent\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n\x04type\x18\x03 \x01(\tR\x04type\x12\x16\n\x06status\x18\x04 \x01(\tR\x06status\x12\"\n\x0c\x63\x61pabilities\x18\x05 \x03(\tR\x0c\x63\x61pabilities\x12\x12\n\x04tier\x18\x06 \x01(\tR\x04tier\x12!\n\x0c\x63urrent_load\x18\x07 \x01(\x01R\x0b\x63urrentLoad\x12\x30\n\x14max_concurrent_tasks\x18\x08 \x01(\x05R\x12maxConcurrentTasks\x12#\n\rcurrent_tasks\x18\t \x01(\x05R\x0c\x63urrentTasks\x12\'\n\x0ftasks_completed\x18\n \x01(\x05R\x0etasksCompleted\x12!\n\x0ctasks_failed\x18\x0b \x01(\x05R\x0btasksFailed\x12&\n\x0csuccess_rate\x18\x0c \x01(\x0cH\x00R\x0bsuccessRate\x88\x01\x01\x12?\n\rregistered_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0cregisteredAt\x12*\n\x0elast_heartbeat\x18\x0e \x01(\x0cH\x01R\rlastHeartbeat\x88\x01\x01\x12)\n\x10truncated_fields\x18\x0f \x03(\tR\x0ftruncatedFieldsB\x0f\n\r_success_rateB\x11\n\x0f_last_heartbeatb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'orchestrator.wire.industrial.v1.agent_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_AGENT']._serialized_start=114
-  _globals['_AGENT']._serialized_end=644
+  _globals['_AGENT']._serialized_start=146
+  _globals['_AGENT']._serialized_end=715
 # @@protoc_insertion_point(module_scope)

@@ -30,7 +30,7 @@ from orchestrator.wire.industrial.v1 import task_pb2 as orchestrator_dot_wire_do
 from orchestrator.options.v1 import options_pb2 as orchestrator_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n3orchestrator/wire/industrial/v1/agent_service.proto\x12\x1forchestrator.wire.industrial.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1eorchestrator/wire/struct.proto\x1a+orchestrator/wire/industrial/v1/agent.proto\x1a*orchestrator/wire/industrial/v1/task.proto\x1a%orchestrator/options/v1/options.proto\"c\n\x11ListAgentsRequest\x12\'\n\ncapability\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\ncapability\x12%\n\x0e\x61vailable_only\x18\x02 \x01(\x08R\ravailableOnly\"h\n\x12ListAgentsResponse\x12<\n\x05items\x18\x01 \x03(\x0b\x32&.orchestrator.wire.industrial.v1.AgentR\x05items\x12\x14\n\x05total\x18\x02 \x01(\x05R\x05total\"\x99\x02\n\x14RegisterAgentRequest\x12\x1f\n\x04name\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\x18\xc8\x01\xc8\x01\x01R\x04name\x12P\n\x04type\x18\x02 \x01(\tB<\xbaH9r4R\x07\x42\x41\x43KENDR\x08\x46RONTENDR\tFULLSTACKR\x06\x44\x45VOPSR\x02QAR\x08SECURITY\xc8\x01\x01R\x04type\x12\x32\n\x0c\x63\x61pabilities\x18\x03 \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10 \"\x04r\x02\x18\x64R\x0c\x63\x61pabilities\x12\x41\n\x14max_concurrent_tasks\x18\x04 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x01H\x00R\x12maxConcurrentTasks\x88\x01\x01\x42\x17\n\x15_max_concurrent_tasks\"\x1c\n\x1aGetAgentPerformanceRequest\"\xfb\x02\n\x1bGetAgentPerformanceResponse\x12!\n\x0ctotal_agents\x18\x01 \x01(\x05R\x0btotalAgents\x12#\n\ractive_agents\x18\x02 \x01(\x05R\x0c\x61\x63tiveAgents\x12-\n\x10\x61vg_success_rate\x18\x03 \x01(\x01H\x00R\x0e\x61vgSuccessRate\x88\x01\x01\x12\x32\n\x15total_tasks_completed\x18\x04 \x01(\x05R\x13totalTasksCompleted\x12\x61\n\x07\x62y_tier\x18\x05 \x03(\x0b\x32H.orchestrator.wire.industrial.v1.GetAgentPerformanceResponse.ByTierEntryR\x06\x62yTier\x1a\x39\n\x0b\x42yTierEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x05R\x05value:\x02\x38\x01\x42\x13\n\x11_avg_success_rate\"4\n\x0fGetAgentRequest\x12!\n\x08\x61gent_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x07\x61gentId\"\x8b\x01\n\x14SendHeartbeatRequest\x12!\n\x08\x61gent_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x07\x61gentId\x12?\n\x0c\x63urrent_load\x18\x02 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00Y@)\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\x0b\x63urrentLoad\x88\x01\x01\x42\x0f\n\r_current_load\";\n\x16\x44\x65registerAgentRequest\x12!\n\x08\x61gent_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x07\x61gentId\"L\n\x17\x44\x65registerAgentResponse\x12\x19\n\x08\x61gent_id\x18\x01 \x01(\tR\x07\x61gentId\x12\x16\n\x06status\x18\x02 \x01(\tR\x06status\"\xcc\x03\n\x1cRegisterExternalAgentRequest\x12=\n\x10protocol_version\x18\x01 \x01(\tB\r\xbaH\nr\x08R\x01\x31R\x03\x31.0H\x00R\x0fprotocolVersion\x88\x01\x01\x12\x1f\n\x04name\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\x18\xc8\x01\xc8\x01\x01R\x04name\x12!\n\x07version\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x07version\x12)\n\nagent_type\x18\x04 \x01(\tB\n\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\tagentType\x12\x32\n\x0c\x63\x61pabilities\x18\x05 \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10 \"\x04r\x02\x18\x64R\x0c\x63\x61pabilities\x12+\n\x0c\x65ndpoint_url\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fR\x0b\x65ndpointUrl\x12\x1f\n\x08metadata\x18\x07 \x01(\x0cH\x02R\x08metadata\x88\x01\x01\x12\x41\n\x14max_concurrent_tasks\x18\x08 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x01H\x01R\x12maxConcurrentTasks\x88\x01\x01\x42\x13\n\x11_protocol_versionB\x17\n\x15_max_concurrent_tasksB\x0b\n\t_metadata\"\xaf\x01\n\x1dRegisterExternalAgentResponse\x12\x19\n\x08\x61gent_id\x18\x01 \x01(\tR\x07\x61gentId\x12\x16\n\x06status\x18\x02 \x01(\tR\x06status\x12\x1d\n\nauth_token\x18\x03 \x01(\tR\tauthToken\x12<\n\x1aheartbeat_interval_seconds\x18\x04 \x01(\x05R\x18heartbeatIntervalSeconds\"=\n\x18ListAssignedTasksRequest\x12!\n\x08\x61gent_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x07\x61gentId\"n\n\x19ListAssignedTasksResponse\x12;\n\x05items\x18\x01 \x03(\x0b\x32%.orchestrator.wire.industrial.v1.TaskR\x05items\x12\x14\n\x05total\x18\x02 \x01(\x05R\x05total\"V\n\x10\x42\x65ginTaskRequest\x12!\n\x08\x61gent_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x07\x61gentId\x12\x1f\n\x07task_id\x18\x02 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x06taskId\"\xee\x02\n\x11SendResultRequest\x12!\n\x08\x61gent_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x07\x61gentId\x12\x1f\n\x07task_id\x18\x02 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x06taskId\x12H\n\x06status\x18\x03 \x01(\tB+\xbaH(r&R\tCOMPLETEDR\tcompletedR\x06\x46\x41ILEDR\x06\x66\x61iledH\x00R\x06status\x88\x01\x01\x12\x1b\n\x06result\x18\x04 \x01(\x0cH\x03R\x06result\x88\x01\x01\x12\x1e\n\x05\x65rror\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80@R\x05\x65rror\x12&\n\x07\x61ttempt\x18\x06 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x01R\x07\x61ttempt\x88\x01\x01\x12\x34\n\x0btokens_used\x18\x07 \x01(\x03\x42\x0e\xbaH\x0b\"\t\x18\x80\xa0\x94\xa5\x8d\x1d(\x00H\x02R\ntokensUsed\x88\x01\x01\x42\t\n\x07_statusB\n\n\x08_attemptB\x0e\n\x0c_tokens_usedB\t\n\x07_resultb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n3orchestrator/wire/industrial/v1/agent_service.proto\x12\x1forchestrator.wire.industrial.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1eorchestrator/wire/struct.proto\x1a+orchestrator/wire/industrial/v1/agent.proto\x1a*orchestrator/wire/industrial/v1/task.proto\x1a%orchestrator/options/v1/options.proto\"\xce\x01\n\x11ListAgentsRequest\x12\'\n\ncapability\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\ncapability\x12%\n\x0e\x61vailable_only\x18\x02 \x01(\x08R\ravailableOnly\x12$\n\x04page\x18\x03 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x01H\x00R\x04page\x88\x01\x01\x12,\n\tpage_size\x18\x04 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x01H\x01R\x08pageSize\x88\x01\x01\x42\x07\n\x05_pageB\x0c\n\n_page_size\"\xb4\x01\n\x12ListAgentsResponse\x12<\n\x05items\x18\x01 \x03(\x0b\x32&.orchestrator.wire.industrial.v1.AgentR\x05items\x12\x14\n\x05total\x18\x02 \x01(\x05R\x05total\x12\x12\n\x04page\x18\x03 \x01(\x05R\x04page\x12\x1b\n\tpage_size\x18\x04 \x01(\x05R\x08pageSize\x12\x19\n\x08has_more\x18\x05 \x01(\x08R\x07hasMore\"\x99\x02\n\x14RegisterAgentRequest\x12\x1f\n\x04name\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\x18\xc8\x01\xc8\x01\x01R\x04name\x12P\n\x04type\x18\x02 \x01(\tB<\xbaH9r4R\x07\x42\x41\x43KENDR\x08\x46RONTENDR\tFULLSTACKR\x06\x44\x45VOPSR\x02QAR\x08SECURITY\xc8\x01\x01R\x04type\x12\x32\n\x0c\x63\x61pabilities\x18\x03 \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10 \"\x04r\x02\x18\x64R\x0c\x63\x61pabilities\x12\x41\n\x14max_concurrent_tasks\x18\x04 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x01H\x00R\x12maxConcurrentTasks\x88\x01\x01\x42\x17\n\x15_max_concurrent_tasks\"\x1c\n\x1aGetAgentPerformanceRequest\"\xfb\x02\n\x1bGetAgentPerformanceResponse\x12!\n\x0ctotal_agents\x18\x01 \x01(\x05R\x0btotalAgents\x12#\n\ractive_agents\x18\x02 \x01(\x05R\x0c\x61\x63tiveAgents\x12-\n\x10\x61vg_success_rate\x18\x03 \x01(\x0cH\x00R\x0e\x61vgSuccessRate\x88\x01\x01\x12\x32\n\x15total_tasks_completed\x18\x04 \x01(\x05R\x13totalTasksCompleted\x12\x61\n\x07\x62y_tier\x18\x05 \x03(\x0b\x32H.orchestrator.wire.industrial.v1.GetAgentPerformanceResponse.ByTierEntryR\x06\x62yTier\x1a\x39\n\x0b\x42yTierEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x05R\x05value:\x02\x38\x01\x42\x13\n\x11_avg_success_rate\"4\n\x0fGetAgentRequest\x12!\n\x08\x61gent_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x07\x61gentId\"\x8b\x01\n\x14SendHeartbeatRequest\x12!\n\x08\x61gent_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x07\x61gentId\x12?\n\x0c\x63urrent_load\x18\x02 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00Y@)\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\x0b\x63urrentLoad\x88\x01\x01\x42\x0f\n\r_current_load\";\n\x16\x44\x65registerAgentRequest\x12!\n\x08\x61gent_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x07\x61gentId\"L\n\x17\x44\x65registerAgentResponse\x12\x19\n\x08\x61gent_id\x18\x01 \x01(\tR\x07\x61gentId\x12\x16\n\x06status\x18\x02 \x01(\tR\x06status\"\xcc\x03\n\x1cRegisterExternalAgentRequest\x12=\n\x10protocol_version\x18\x01 \x01(\tB\r\xbaH\nr\x08R\x01\x31R\x03\x31.0H\x00R\x0fprotocolVersion\x88\x01\x01\x12\x1f\n\x04name\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\x18\xc8\x01\xc8\x01\x01R\x04name\x12!\n\x07version\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x07version\x12)\n\nagent_type\x18\x04 \x01(\tB\n\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\tagentType\x12\x32\n\x0c\x63\x61pabilities\x18\x05 \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10 \"\x04r\x02\x18\x64R\x0c\x63\x61pabilities\x12+\n\x0c\x65ndpoint_url\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fR\x0b\x65ndpointUrl\x12\x1f\n\x08metadata\x18\x07 \x01(\x0cH\x02R\x08metadata\x88\x01\x01\x12\x41\n\x14max_concurrent_tasks\x18\x08 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x01H\x01R\x12maxConcurrentTasks\x88\x01\x01\x42\x13\n\x11_protocol_versionB\x17\n\x15_max_concurrent_tasksB\x0b\n\t_metadata\"\xaf\x01\n\x1dRegisterExternalAgentResponse\x12\x19\n\x08\x61gent_id\x18\x01 \x01(\tR\x07\x61gentId\x12\x16\n\x06status\x18\x02 \x01(\tR\x06status\x12\x1d\n\nauth_token\x18\x03 \x01(\tR\tauthToken\x12<\n\x1aheartbeat_interval_seconds\x18\x04 \x01(\x05R\x18heartbeatIntervalSeconds\"\xa7\x01\n\x18ListAssignedTasksRequest\x12!\n\x08\x61gent_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x07\x61gentId\x12$\n\x04page\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x01H\x00R\x04page\x88\x01\x01\x12+\n\tpage_size\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x01R\x08pageSize\x88\x01\x01\x42\x07\n\x05_pageB\x0c\n\n_page_size\"\xba\x01\n\x19ListAssignedTasksResponse\x12;\n\x05items\x18\x01 \x03(\x0b\x32%.orchestrator.wire.industrial.v1.TaskR\x05items\x12\x14\n\x05total\x18\x02 \x01(\x05R\x05total\x12\x12\n\x04page\x18\x03 \x01(\x05R\x04page\x12\x1b\n\tpage_size\x18\x04 \x01(\x05R\x08pageSize\x12\x19\n\x08has_more\x18\x05 \x01(\x08R\x07hasMore\"V\n\x10\x42\x65ginTaskRequest\x12!\n\x08\x61gent_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x07\x61gentId\x12\x1f\n\x07task_id\x18\x02 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x06taskId\"\xee\x02\n\x11SendResultRequest\x12!\n\x08\x61gent_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x07\x61gentId\x12\x1f\n\x07task_id\x18\x02 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x06taskId\x12H\n\x06status\x18\x03 \x01(\tB+\xbaH(r&R\tCOMPLETEDR\tcompletedR\x06\x46\x41ILEDR\x06\x66\x61iledH\x00R\x06status\x88\x01\x01\x12\x1b\n\x06result\x18\x04 \x01(\x0cH\x03R\x06result\x88\x01\x01\x12\x1e\n\x05\x65rror\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80@R\x05\x65rror\x12&\n\x07\x61ttempt\x18\x06 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x01R\x07\x61ttempt\x88\x01\x01\x12\x34\n\x0btokens_used\x18\x07 \x01(\x03\x42\x0e\xbaH\x0b\"\t\x18\x80\xa0\x94\xa5\x8d\x1d(\x00H\x02R\ntokensUsed\x88\x01\x01\x42\t\n\x07_statusB\n\n\x08_attemptB\x0e\n\x0c_tokens_usedB\t\n\x07_resultb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,6 +39,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_LISTAGENTSREQUEST'].fields_by_name['capability']._loaded_options = None
   _globals['_LISTAGENTSREQUEST'].fields_by_name['capability']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_LISTAGENTSREQUEST'].fields_by_name['page']._loaded_options = None
+  _globals['_LISTAGENTSREQUEST'].fields_by_name['page']._serialized_options = b'\272H\010\032\006\030\300\204=(\001'
+  _globals['_LISTAGENTSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTAGENTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\350\007(\001'
   _globals['_REGISTERAGENTREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_REGISTERAGENTREQUEST'].fields_by_name['name']._serialized_options = b'\272H\010r\003\030\310\001\310\001\001'
   _globals['_REGISTERAGENTREQUEST'].fields_by_name['type']._loaded_options = None
@@ -73,6 +77,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REGISTEREXTERNALAGENTREQUEST'].fields_by_name['max_concurrent_tasks']._serialized_options = b'\272H\007\032\005\030\350\007(\001'
   _globals['_LISTASSIGNEDTASKSREQUEST'].fields_by_name['agent_id']._loaded_options = None
   _globals['_LISTASSIGNEDTASKSREQUEST'].fields_by_name['agent_id']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_LISTASSIGNEDTASKSREQUEST'].fields_by_name['page']._loaded_options = None
+  _globals['_LISTASSIGNEDTASKSREQUEST'].fields_by_name['page']._serialized_options = b'\272H\010\032\006\030\300\204=(\001'
+  _globals['_LISTASSIGNEDTASKSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTASSIGNEDTASKSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\006\032\004\030d(\001'
   _globals['_BEGINTASKREQUEST'].fields_by_name['agent_id']._loaded_options = None
   _globals['_BEGINTASKREQUEST'].fields_by_name['agent_id']._serialized_options = b'\272H\003\310\001\001'
   _globals['_BEGINTASKREQUEST'].fields_by_name['task_id']._loaded_options = None
@@ -89,36 +97,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SENDRESULTREQUEST'].fields_by_name['attempt']._serialized_options = b'\272H\004\032\002(\001'
   _globals['_SENDRESULTREQUEST'].fields_by_name['tokens_used']._loaded_options = None
   _globals['_SENDRESULTREQUEST'].fields_by_name['tokens_used']._serialized_options = b'\272H\013\"\t\030\200\240\224\245\215\035(\000'
-  _globals['_LISTAGENTSREQUEST']._serialized_start=307
-  _globals['_LISTAGENTSREQUEST']._serialized_end=406
-  _globals['_LISTAGENTSRESPONSE']._serialized_start=408
-  _globals['_LISTAGENTSRESPONSE']._serialized_end=512
-  _globals['_REGISTERAGENTREQUEST']._serialized_start=515
-  _globals['_REGISTERAGENTREQUEST']._serialized_end=796
-  _globals['_GETAGENTPERFORMANCEREQUEST']._serialized_start=798
-  _globals['_GETAGENTPERFORMANCEREQUEST']._serialized_end=826
-  _globals['_GETAGENTPERFORMANCERESPONSE']._serialized_start=829
-  _globals['_GETAGENTPERFORMANCERESPONSE']._serialized_end=1208
-  _globals['_GETAGENTPERFORMANCERESPONSE_BYTIERENTRY']._serialized_start=1130
-  _globals['_GETAGENTPERFORMANCERESPONSE_BYTIERENTRY']._serialized_end=1187
-  _globals['_GETAGENTREQUEST']._serialized_start=1210
-  _globals['_GETAGENTREQUEST']._serialized_end=1262
-  _globals['_SENDHEARTBEATREQUEST']._serialized_start=1265
-  _globals['_SENDHEARTBEATREQUEST']._serialized_end=1404
-  _globals['_DEREGISTERAGENTREQUEST']._serialized_start=1406
-  _globals['_DEREGISTERAGENTREQUEST']._serialized_end=1465
-  _globals['_DEREGISTERAGENTRESPONSE']._serialized_start=1467
-  _globals['_DEREGISTERAGENTRESPONSE']._serialized_end=1543
-  _globals['_REGISTEREXTERNALAGENTREQUEST']._serialized_start=1546
-  _globals['_REGISTEREXTERNALAGENTREQUEST']._serialized_end=2006
-  _globals['_REGISTEREXTERNALAGENTRESPONSE']._serialized_start=2009
-  _globals['_REGISTEREXTERNALAGENTRESPONSE']._serialized_end=2184
-  _globals['_LISTASSIGNEDTASKSREQUEST']._serialized_start=2186
-  _globals['_LISTASSIGNEDTASKSREQUEST']._serialized_end=2247
-  _globals['_LISTASSIGNEDTASKSRESPONSE']._serialized_start=2249
-  _globals['_LISTASSIGNEDTASKSRESPONSE']._serialized_end=2359
-  _globals['_BEGINTASKREQUEST']._serialized_start=2361
-  _globals['_BEGINTASKREQUEST']._serialized_end=2447
-  _globals['_SENDRESULTREQUEST']._serialized_start=2450
-  _globals['_SENDRESULTREQUEST']._serialized_end=2816
+  _globals['_LISTAGENTSREQUEST']._serialized_start=308
+  _globals['_LISTAGENTSREQUEST']._serialized_end=514
+  _globals['_LISTAGENTSRESPONSE']._serialized_start=517
+  _globals['_LISTAGENTSRESPONSE']._serialized_end=697
+  _globals['_REGISTERAGENTREQUEST']._serialized_start=700
+  _globals['_REGISTERAGENTREQUEST']._serialized_end=981
+  _globals['_GETAGENTPERFORMANCEREQUEST']._serialized_start=983
+  _globals['_GETAGENTPERFORMANCEREQUEST']._serialized_end=1011
+  _globals['_GETAGENTPERFORMANCERESPONSE']._serialized_start=1014
+  _globals['_GETAGENTPERFORMANCERESPONSE']._serialized_end=1393
+  _globals['_GETAGENTPERFORMANCERESPONSE_BYTIERENTRY']._serialized_start=1315
+  _globals['_GETAGENTPERFORMANCERESPONSE_BYTIERENTRY']._serialized_end=1372
+  _globals['_GETAGENTREQUEST']._serialized_start=1395
+  _globals['_GETAGENTREQUEST']._serialized_end=1447
+  _globals['_SENDHEARTBEATREQUEST']._serialized_start=1450
+  _globals['_SENDHEARTBEATREQUEST']._serialized_end=1589
+  _globals['_DEREGISTERAGENTREQUEST']._serialized_start=1591
+  _globals['_DEREGISTERAGENTREQUEST']._serialized_end=1650
+  _globals['_DEREGISTERAGENTRESPONSE']._serialized_start=1652
+  _globals['_DEREGISTERAGENTRESPONSE']._serialized_end=1728
+  _globals['_REGISTEREXTERNALAGENTREQUEST']._serialized_start=1731
+  _globals['_REGISTEREXTERNALAGENTREQUEST']._serialized_end=2191
+  _globals['_REGISTEREXTERNALAGENTRESPONSE']._serialized_start=2194
+  _globals['_REGISTEREXTERNALAGENTRESPONSE']._serialized_end=2369
+  _globals['_LISTASSIGNEDTASKSREQUEST']._serialized_start=2372
+  _globals['_LISTASSIGNEDTASKSREQUEST']._serialized_end=2539
+  _globals['_LISTASSIGNEDTASKSRESPONSE']._serialized_start=2542
+  _globals['_LISTASSIGNEDTASKSRESPONSE']._serialized_end=2728
+  _globals['_BEGINTASKREQUEST']._serialized_start=2730
+  _globals['_BEGINTASKREQUEST']._serialized_end=2816
+  _globals['_SENDRESULTREQUEST']._serialized_start=2819
+  _globals['_SENDRESULTREQUEST']._serialized_end=3185
 # @@protoc_insertion_point(module_scope)

@@ -13,20 +13,30 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ListAgentsRequest(_message.Message):
-    __slots__ = ("capability", "available_only")
+    __slots__ = ("capability", "available_only", "page", "page_size")
     CAPABILITY_FIELD_NUMBER: _ClassVar[int]
     AVAILABLE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    PAGE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     capability: str
     available_only: bool
-    def __init__(self, capability: _Optional[str] = ..., available_only: _Optional[bool] = ...) -> None: ...
+    page: int
+    page_size: int
+    def __init__(self, capability: _Optional[str] = ..., available_only: _Optional[bool] = ..., page: _Optional[int] = ..., page_size: _Optional[int] = ...) -> None: ...
 
 class ListAgentsResponse(_message.Message):
-    __slots__ = ("items", "total")
+    __slots__ = ("items", "total", "page", "page_size", "has_more")
     ITEMS_FIELD_NUMBER: _ClassVar[int]
     TOTAL_FIELD_NUMBER: _ClassVar[int]
+    PAGE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    HAS_MORE_FIELD_NUMBER: _ClassVar[int]
     items: _containers.RepeatedCompositeFieldContainer[_agent_pb2.Agent]
     total: int
-    def __init__(self, items: _Optional[_Iterable[_Union[_agent_pb2.Agent, _Mapping]]] = ..., total: _Optional[int] = ...) -> None: ...
+    page: int
+    page_size: int
+    has_more: bool
+    def __init__(self, items: _Optional[_Iterable[_Union[_agent_pb2.Agent, _Mapping]]] = ..., total: _Optional[int] = ..., page: _Optional[int] = ..., page_size: _Optional[int] = ..., has_more: _Optional[bool] = ...) -> None: ...
 
 class RegisterAgentRequest(_message.Message):
     __slots__ = ("name", "type", "capabilities", "max_concurrent_tasks")
@@ -60,10 +70,10 @@ class GetAgentPerformanceResponse(_message.Message):
     BY_TIER_FIELD_NUMBER: _ClassVar[int]
     total_agents: int
     active_agents: int
-    avg_success_rate: float
+    avg_success_rate: bytes
     total_tasks_completed: int
     by_tier: _containers.ScalarMap[str, int]
-    def __init__(self, total_agents: _Optional[int] = ..., active_agents: _Optional[int] = ..., avg_success_rate: _Optional[float] = ..., total_tasks_completed: _Optional[int] = ..., by_tier: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    def __init__(self, total_agents: _Optional[int] = ..., active_agents: _Optional[int] = ..., avg_success_rate: _Optional[bytes] = ..., total_tasks_completed: _Optional[int] = ..., by_tier: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class GetAgentRequest(_message.Message):
     __slots__ = ("agent_id",)
@@ -126,18 +136,28 @@ class RegisterExternalAgentResponse(_message.Message):
     def __init__(self, agent_id: _Optional[str] = ..., status: _Optional[str] = ..., auth_token: _Optional[str] = ..., heartbeat_interval_seconds: _Optional[int] = ...) -> None: ...
 
 class ListAssignedTasksRequest(_message.Message):
-    __slots__ = ("agent_id",)
+    __slots__ = ("agent_id", "page", "page_size")
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     agent_id: str
-    def __init__(self, agent_id: _Optional[str] = ...) -> None: ...
+    page: int
+    page_size: int
+    def __init__(self, agent_id: _Optional[str] = ..., page: _Optional[int] = ..., page_size: _Optional[int] = ...) -> None: ...
 
 class ListAssignedTasksResponse(_message.Message):
-    __slots__ = ("items", "total")
+    __slots__ = ("items", "total", "page", "page_size", "has_more")
     ITEMS_FIELD_NUMBER: _ClassVar[int]
     TOTAL_FIELD_NUMBER: _ClassVar[int]
+    PAGE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    HAS_MORE_FIELD_NUMBER: _ClassVar[int]
     items: _containers.RepeatedCompositeFieldContainer[_task_pb2.Task]
     total: int
-    def __init__(self, items: _Optional[_Iterable[_Union[_task_pb2.Task, _Mapping]]] = ..., total: _Optional[int] = ...) -> None: ...
+    page: int
+    page_size: int
+    has_more: bool
+    def __init__(self, items: _Optional[_Iterable[_Union[_task_pb2.Task, _Mapping]]] = ..., total: _Optional[int] = ..., page: _Optional[int] = ..., page_size: _Optional[int] = ..., has_more: _Optional[bool] = ...) -> None: ...
 
 class BeginTaskRequest(_message.Message):
     __slots__ = ("agent_id", "task_id")

@@ -30,7 +30,7 @@ from orchestrator.wire.industrial.v1 import task_pb2 as orchestrator_dot_wire_do
 from orchestrator.options.v1 import options_pb2 as orchestrator_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n5orchestrator/wire/industrial/v1/session_service.proto\x12\x1forchestrator.wire.industrial.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1eorchestrator/wire/struct.proto\x1a-orchestrator/wire/industrial/v1/session.proto\x1a*orchestrator/wire/industrial/v1/task.proto\x1a%orchestrator/options/v1/options.proto\"\xf7\x01\n\x13ListSessionsRequest\x12k\n\x06status\x18\x01 \x01(\tBN\xbaHKrIR\x07PENDINGR\x06QUEUEDR\x07RUNNINGR\x06PAUSEDR\tCOMPLETEDR\x06\x46\x41ILEDR\tCANCELLEDR\x07TIMEOUTH\x00R\x06status\x88\x01\x01\x12$\n\x04page\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x01H\x01R\x04page\x88\x01\x01\x12+\n\tpage_size\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x02R\x08pageSize\x88\x01\x01\x42\t\n\x07_statusB\x07\n\x05_pageB\x0c\n\n_page_size\"\xb8\x01\n\x14ListSessionsResponse\x12>\n\x05items\x18\x01 \x03(\x0b\x32(.orchestrator.wire.industrial.v1.SessionR\x05items\x12\x14\n\x05total\x18\x02 \x01(\x05R\x05total\x12\x12\n\x04page\x18\x03 \x01(\x05R\x04page\x12\x1b\n\tpage_size\x18\x04 \x01(\x05R\x08pageSize\x12\x19\n\x08has_more\x18\x05 \x01(\x08R\x07hasMore\"\xa7\x03\n\x14\x43reateSessionRequest\x12!\n\x05title\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\x18\xc8\x01\xc8\x01\x01R\x05title\x12V\n\x04type\x18\x02 \x01(\tB=\xbaH:r8R\x06\x43ODINGR\tDEBUGGINGR\x0bREFACTORINGR\x07TESTINGR\rDOCUMENTATIONH\x00R\x04type\x88\x01\x01\x12\x43\n\x08priority\x18\x03 \x01(\tB\"\xbaH\x1fr\x1dR\x08\x43RITICALR\x04HIGHR\x06MEDIUMR\x03LOWH\x01R\x08priority\x88\x01\x01\x12\x30\n\x0einitial_prompt\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x8d\x06R\rinitialPrompt\x12*\n\x11parent_session_id\x18\x05 \x01(\tR\x0fparentSessionId\x12\x42\n\x14max_duration_seconds\x18\x06 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\x80\xa3\x05(<H\x02R\x12maxDurationSeconds\x88\x01\x01\x42\x07\n\x05_typeB\x0b\n\t_priorityB\x17\n\x15_max_duration_seconds\"\x1d\n\x1bGetSessionStatisticsRequest\"\xe9\x02\n\x1cGetSessionStatisticsResponse\x12\x14\n\x05total\x18\x01 \x01(\x05R\x05total\x12h\n\tby_status\x18\x02 \x03(\x0b\x32K.orchestrator.wire.industrial.v1.GetSessionStatisticsResponse.ByStatusEntryR\x08\x62yStatus\x12\x38\n\x16\x61vg_completion_time_ms\x18\x03 \x01(\x01H\x00R\x13\x61vgCompletionTimeMs\x88\x01\x01\x12&\n\x0csuccess_rate\x18\x04 \x01(\x01H\x01R\x0bsuccessRate\x88\x01\x01\x1a;\n\rByStatusEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x05R\x05value:\x02\x38\x01\x42\x19\n\x17_avg_completion_time_msB\x0f\n\r_success_rate\":\n\x11GetSessionRequest\x12%\n\nsession_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\tsessionId\"\xaa\x01\n\x17ListSessionTasksRequest\x12%\n\nsession_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\tsessionId\x12$\n\x04page\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x01H\x00R\x04page\x88\x01\x01\x12+\n\tpage_size\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x01R\x08pageSize\x88\x01\x01\x42\x07\n\x05_pageB\x0c\n\n_page_size\"\xb9\x01\n\x18ListSessionTasksResponse\x12;\n\x05items\x18\x01 \x03(\x0b\x32%.orchestrator.wire.industrial.v1.TaskR\x05items\x12\x14\n\x05total\x18\x02 \x01(\x05R\x05total\x12\x12\n\x04page\x18\x03 \x01(\x05R\x04page\x12\x1b\n\tpage_size\x18\x04 \x01(\x05R\x08pageSize\x12\x19\n\x08has_more\x18\x05 \x01(\x08R\x07hasMore\"<\n\x13StartSessionRequest\x12%\n\nsession_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\tsessionId\"<\n\x13PauseSessionRequest\x12%\n\nsession_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\tsessionId\"=\n\x14ResumeSessionRequest\x12%\n\nsession_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\tsessionId\"_\n\x14\x43\x61ncelSessionRequest\x12%\n\nsession_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\tsessionId\x12 \n\x06reason\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fR\x06reason\"g\n\x16\x43ompleteSessionRequest\x12%\n\nsession_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\tsessionId\x12\x1b\n\x06result\x18\x02 \x01(\x0cH\x00R\x06result\x88\x01\x01\x42\t\n\x07_result\"[\n\x12\x46\x61ilSessionRequest\x12%\n\nsession_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\tsessionId\x12\x1e\n\x05\x65rror\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fR\x05\x65rror\"<\n\x13RetrySessionRequest\x12%\n\nsession_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\tsessionId\"\x80\x01\n\x17\x43reateCheckpointRequest\x12%\n\nsession_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\tsessionId\x12\x1c\n\x04name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12\x17\n\x04\x64\x61ta\x18\x03 \x01(\x0cH\x00R\x04\x64\x61ta\x88\x01\x01\x42\x07\n\x05_data\"?\n\x16ListCheckpointsRequest\x12%\n\nsession_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\tsessionId\"r\n\x17ListCheckpointsResponse\x12\x41\n\x05items\x18\x01 \x03(\x0b\x32+.orchestrator.wire.industrial.v1.CheckpointR\x05items\x12\x14\n\x05total\x18\x02 \x01(\x05R\x05totalb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n5orchestrator/wire/industrial/v1/session_service.proto\x12\x1forchestrator.wire.industrial.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1eorchestrator/wire/struct.proto\x1a-orchestrator/wire/industrial/v1/session.proto\x1a*orchestrator/wire/industrial/v1/task.proto\x1a%orchestrator/options/v1/options.proto\"\xf7\x01\n\x13ListSessionsRequest\x12k\n\x06status\x18\x01 \x01(\tBN\xbaHKrIR\x07PENDINGR\x06QUEUEDR\x07RUNNINGR\x06PAUSEDR\tCOMPLETEDR\x06\x46\x41ILEDR\tCANCELLEDR\x07TIMEOUTH\x00R\x06status\x88\x01\x01\x12$\n\x04page\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x01H\x01R\x04page\x88\x01\x01\x12+\n\tpage_size\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x02R\x08pageSize\x88\x01\x01\x42\t\n\x07_statusB\x07\n\x05_pageB\x0c\n\n_page_size\"\xb8\x01\n\x14ListSessionsResponse\x12>\n\x05items\x18\x01 \x03(\x0b\x32(.orchestrator.wire.industrial.v1.SessionR\x05items\x12\x14\n\x05total\x18\x02 \x01(\x05R\x05total\x12\x12\n\x04page\x18\x03 \x01(\x05R\x04page\x12\x1b\n\tpage_size\x18\x04 \x01(\x05R\x08pageSize\x12\x19\n\x08has_more\x18\x05 \x01(\x08R\x07hasMore\"\xa7\x03\n\x14\x43reateSessionRequest\x12!\n\x05title\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\x18\xc8\x01\xc8\x01\x01R\x05title\x12V\n\x04type\x18\x02 \x01(\tB=\xbaH:r8R\x06\x43ODINGR\tDEBUGGINGR\x0bREFACTORINGR\x07TESTINGR\rDOCUMENTATIONH\x00R\x04type\x88\x01\x01\x12\x43\n\x08priority\x18\x03 \x01(\tB\"\xbaH\x1fr\x1dR\x08\x43RITICALR\x04HIGHR\x06MEDIUMR\x03LOWH\x01R\x08priority\x88\x01\x01\x12\x30\n\x0einitial_prompt\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x8d\x06R\rinitialPrompt\x12*\n\x11parent_session_id\x18\x05 \x01(\tR\x0fparentSessionId\x12\x42\n\x14max_duration_seconds\x18\x06 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\x80\xa3\x05(<H\x02R\x12maxDurationSeconds\x88\x01\x01\x42\x07\n\x05_typeB\x0b\n\t_priorityB\x17\n\x15_max_duration_seconds\"\x1d\n\x1bGetSessionStatisticsRequest\"\xe9\x02\n\x1cGetSessionStatisticsResponse\x12\x14\n\x05total\x18\x01 \x01(\x05R\x05total\x12h\n\tby_status\x18\x02 \x03(\x0b\x32K.orchestrator.wire.industrial.v1.GetSessionStatisticsResponse.ByStatusEntryR\x08\x62yStatus\x12\x38\n\x16\x61vg_completion_time_ms\x18\x03 \x01(\x0cH\x00R\x13\x61vgCompletionTimeMs\x88\x01\x01\x12&\n\x0csuccess_rate\x18\x04 \x01(\x0cH\x01R\x0bsuccessRate\x88\x01\x01\x1a;\n\rByStatusEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x05R\x05value:\x02\x38\x01\x42\x19\n\x17_avg_completion_time_msB\x0f\n\r_success_rate\":\n\x11GetSessionRequest\x12%\n\nsession_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\tsessionId\"\xab\x01\n\x17ListSessionTasksRequest\x12%\n\nsession_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\tsessionId\x12$\n\x04page\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x01H\x00R\x04page\x88\x01\x01\x12,\n\tpage_size\x18\x03 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x01H\x01R\x08pageSize\x88\x01\x01\x42\x07\n\x05_pageB\x0c\n\n_page_size\"\xb9\x01\n\x18ListSessionTasksResponse\x12;\n\x05items\x18\x01 \x03(\x0b\x32%.orchestrator.wire.industrial.v1.TaskR\x05items\x12\x14\n\x05total\x18\x02 \x01(\x05R\x05total\x12\x12\n\x04page\x18\x03 \x01(\x05R\x04page\x12\x1b\n\tpage_size\x18\x04 \x01(\x05R\x08pageSize\x12\x19\n\x08has_more\x18\x05 \x01(\x08R\x07hasMore\"<\n\x13StartSessionRequest\x12%\n\nsession_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\tsessionId\"<\n\x13PauseSessionRequest\x12%\n\nsession_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\tsessionId\"=\n\x14ResumeSessionRequest\x12%\n\nsession_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\tsessionId\"_\n\x14\x43\x61ncelSessionRequest\x12%\n\nsession_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\tsessionId\x12 \n\x06reason\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fR\x06reason\"g\n\x16\x43ompleteSessionRequest\x12%\n\nsession_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\tsessionId\x12\x1b\n\x06result\x18\x02 \x01(\x0cH\x00R\x06result\x88\x01\x01\x42\t\n\x07_result\"[\n\x12\x46\x61ilSessionRequest\x12%\n\nsession_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\tsessionId\x12\x1e\n\x05\x65rror\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fR\x05\x65rror\"<\n\x13RetrySessionRequest\x12%\n\nsession_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\tsessionId\"\x80\x01\n\x17\x43reateCheckpointRequest\x12%\n\nsession_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\tsessionId\x12\x1c\n\x04name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12\x17\n\x04\x64\x61ta\x18\x03 \x01(\x0cH\x00R\x04\x64\x61ta\x88\x01\x01\x42\x07\n\x05_data\"\xa9\x01\n\x16ListCheckpointsRequest\x12%\n\nsession_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\tsessionId\x12$\n\x04page\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x01H\x00R\x04page\x88\x01\x01\x12+\n\tpage_size\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x01R\x08pageSize\x88\x01\x01\x42\x07\n\x05_pageB\x0c\n\n_page_size\"\xbe\x01\n\x17ListCheckpointsResponse\x12\x41\n\x05items\x18\x01 \x03(\x0b\x32+.orchestrator.wire.industrial.v1.CheckpointR\x05items\x12\x14\n\x05total\x18\x02 \x01(\x05R\x05total\x12\x12\n\x04page\x18\x03 \x01(\x05R\x04page\x12\x1b\n\tpage_size\x18\x04 \x01(\x05R\x08pageSize\x12\x19\n\x08has_more\x18\x05 \x01(\x08R\x07hasMore\"j\n\x14GetCheckpointRequest\x12%\n\nsession_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\tsessionId\x12+\n\rcheckpoint_id\x18\x02 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x0c\x63heckpointIdb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -62,7 +62,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTSESSIONTASKSREQUEST'].fields_by_name['page']._loaded_options = None
   _globals['_LISTSESSIONTASKSREQUEST'].fields_by_name['page']._serialized_options = b'\272H\010\032\006\030\300\204=(\001'
   _globals['_LISTSESSIONTASKSREQUEST'].fields_by_name['page_size']._loaded_options = None
-  _globals['_LISTSESSIONTASKSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\006\032\004\030d(\001'
+  _globals['_LISTSESSIONTASKSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\350\007(\001'
   _globals['_STARTSESSIONREQUEST'].fields_by_name['session_id']._loaded_options = None
   _globals['_STARTSESSIONREQUEST'].fields_by_name['session_id']._serialized_options = b'\272H\003\310\001\001'
   _globals['_PAUSESESSIONREQUEST'].fields_by_name['session_id']._loaded_options = None
@@ -87,6 +87,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATECHECKPOINTREQUEST'].fields_by_name['name']._serialized_options = b'\272H\005r\003\030\310\001'
   _globals['_LISTCHECKPOINTSREQUEST'].fields_by_name['session_id']._loaded_options = None
   _globals['_LISTCHECKPOINTSREQUEST'].fields_by_name['session_id']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_LISTCHECKPOINTSREQUEST'].fields_by_name['page']._loaded_options = None
+  _globals['_LISTCHECKPOINTSREQUEST'].fields_by_name['page']._serialized_options = b'\272H\010\032\006\030\300\204=(\001'
+  _globals['_LISTCHECKPOINTSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTCHECKPOINTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\006\032\004\030d(\001'
+  _globals['_GETCHECKPOINTREQUEST'].fields_by_name['session_id']._loaded_options = None
+  _globals['_GETCHECKPOINTREQUEST'].fields_by_name['session_id']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_GETCHECKPOINTREQUEST'].fields_by_name['checkpoint_id']._loaded_options = None
+  _globals['_GETCHECKPOINTREQUEST'].fields_by_name['checkpoint_id']._serialized_options = b'\272H\003\310\001\001'
   _globals['_LISTSESSIONSREQUEST']._serialized_start=312
   _globals['_LISTSESSIONSREQUEST']._serialized_end=559
   _globals['_LISTSESSIONSRESPONSE']._serialized_start=562
@@ -102,27 +110,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSESSIONREQUEST']._serialized_start=1569
   _globals['_GETSESSIONREQUEST']._serialized_end=1627
   _globals['_LISTSESSIONTASKSREQUEST']._serialized_start=1630
-  _globals['_LISTSESSIONTASKSREQUEST']._serialized_end=1800
-  _globals['_LISTSESSIONTASKSRESPONSE']._serialized_start=1803
-  _globals['_LISTSESSIONTASKSRESPONSE']._serialized_end=1988
-  _globals['_STARTSESSIONREQUEST']._serialized_start=1990
-  _globals['_STARTSESSIONREQUEST']._serialized_end=2050
-  _globals['_PAUSESESSIONREQUEST']._serialized_start=2052
-  _globals['_PAUSESESSIONREQUEST']._serialized_end=2112
-  _globals['_RESUMESESSIONREQUEST']._serialized_start=2114
-  _globals['_RESUMESESSIONREQUEST']._serialized_end=2175
-  _globals['_CANCELSESSIONREQUEST']._serialized_start=2177
-  _globals['_CANCELSESSIONREQUEST']._serialized_end=2272
-  _globals['_COMPLETESESSIONREQUEST']._serialized_start=2274
-  _globals['_COMPLETESESSIONREQUEST']._serialized_end=2377
-  _globals['_FAILSESSIONREQUEST']._serialized_start=2379
-  _globals['_FAILSESSIONREQUEST']._serialized_end=2470
-  _globals['_RETRYSESSIONREQUEST']._serialized_start=2472
-  _globals['_RETRYSESSIONREQUEST']._serialized_end=2532
-  _globals['_CREATECHECKPOINTREQUEST']._serialized_start=2535
-  _globals['_CREATECHECKPOINTREQUEST']._serialized_end=2663
-  _globals['_LISTCHECKPOINTSREQUEST']._serialized_start=2665
-  _globals['_LISTCHECKPOINTSREQUEST']._serialized_end=2728
-  _globals['_LISTCHECKPOINTSRESPONSE']._serialized_start=2730
-  _globals['_LISTCHECKPOINTSRESPONSE']._serialized_end=2844
+  _globals['_LISTSESSIONTASKSREQUEST']._serialized_end=1801
+  _globals['_LISTSESSIONTASKSRESPONSE']._serialized_start=1804
+  _globals['_LISTSESSIONTASKSRESPONSE']._serialized_end=1989
+  _globals['_STARTSESSIONREQUEST']._serialized_start=1991
+  _globals['_STARTSESSIONREQUEST']._serialized_end=2051
+  _globals['_PAUSESESSIONREQUEST']._serialized_start=2053
+  _globals['_PAUSESESSIONREQUEST']._serialized_end=2113
+  _globals['_RESUMESESSIONREQUEST']._serialized_start=2115
+  _globals['_RESUMESESSIONREQUEST']._serialized_end=2176
+  _globals['_CANCELSESSIONREQUEST']._serialized_start=2178
+  _globals['_CANCELSESSIONREQUEST']._serialized_end=2273
+  _globals['_COMPLETESESSIONREQUEST']._serialized_start=2275
+  _globals['_COMPLETESESSIONREQUEST']._serialized_end=2378
+  _globals['_FAILSESSIONREQUEST']._serialized_start=2380
+  _globals['_FAILSESSIONREQUEST']._serialized_end=2471
+  _globals['_RETRYSESSIONREQUEST']._serialized_start=2473
+  _globals['_RETRYSESSIONREQUEST']._serialized_end=2533
+  _globals['_CREATECHECKPOINTREQUEST']._serialized_start=2536
+  _globals['_CREATECHECKPOINTREQUEST']._serialized_end=2664
+  _globals['_LISTCHECKPOINTSREQUEST']._serialized_start=2667
+  _globals['_LISTCHECKPOINTSREQUEST']._serialized_end=2836
+  _globals['_LISTCHECKPOINTSRESPONSE']._serialized_start=2839
+  _globals['_LISTCHECKPOINTSRESPONSE']._serialized_end=3029
+  _globals['_GETCHECKPOINTREQUEST']._serialized_start=3031
+  _globals['_GETCHECKPOINTREQUEST']._serialized_end=3137
 # @@protoc_insertion_point(module_scope)

@@ -29,7 +29,7 @@ from orchestrator.wire.industrial.v1 import task_pb2 as orchestrator_dot_wire_do
 from orchestrator.options.v1 import options_pb2 as orchestrator_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n2orchestrator/wire/industrial/v1/task_service.proto\x12\x1forchestrator.wire.industrial.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1eorchestrator/wire/struct.proto\x1a*orchestrator/wire/industrial/v1/task.proto\x1a%orchestrator/options/v1/options.proto\"\xf1\x02\n\x10ListTasksRequest\x12\x1d\n\nsession_id\x18\x01 \x01(\tR\tsessionId\x12g\n\x06status\x18\x02 \x01(\tBJ\xbaHGrER\x07PENDINGR\x06QUEUEDR\x0bIN_PROGRESSR\x07\x42LOCKEDR\tCOMPLETEDR\x06\x46\x41ILEDR\tCANCELLEDH\x00R\x06status\x88\x01\x01\x12\x1f\n\x0bparent_only\x18\x03 \x01(\x08R\nparentOnly\x12$\n\x0eparent_task_id\x18\x04 \x01(\tR\x0cparentTaskId\x12\x19\n\x08\x61gent_id\x18\x05 \x01(\tR\x07\x61gentId\x12$\n\x04page\x18\x06 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x01H\x01R\x04page\x88\x01\x01\x12+\n\tpage_size\x18\x07 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x02R\x08pageSize\x88\x01\x01\x42\t\n\x07_statusB\x07\n\x05_pageB\x0c\n\n_page_size\"\xb2\x01\n\x11ListTasksResponse\x12;\n\x05items\x18\x01 \x03(\x0b\x32%.orchestrator.wire.industrial.v1.TaskR\x05items\x12\x14\n\x05total\x18\x02 \x01(\x05R\x05total\x12\x12\n\x04page\x18\x03 \x01(\x05R\x04page\x12\x1b\n\tpage_size\x18\x04 \x01(\x05R\x08pageSize\x12\x19\n\x08has_more\x18\x05 \x01(\x08R\x07hasMore\"\xfe\x03\n\x11\x43reateTaskRequest\x12%\n\nsession_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\tsessionId\x12!\n\x05title\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\x18\xf4\x03\xc8\x01\x01R\x05title\x12+\n\x0b\x64\x65scription\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x8d\x06R\x0b\x64\x65scription\x12G\n\ncomplexity\x18\x04 \x01(\tB\"\xbaH\x1fr\x1dR\x03LOWR\x06MEDIUMR\x04HIGHR\x08\x43RITICALH\x00R\ncomplexity\x88\x01\x01\x12\x43\n\x08priority\x18\x05 \x01(\tB\"\xbaH\x1fr\x1dR\x08\x43RITICALR\x04HIGHR\x06MEDIUMR\x03LOWH\x01R\x08priority\x88\x01\x01\x12\x45\n\x15required_capabilities\x18\x06 \x03(\tB\x10\xbaH\r\x92\x01\n\x10 \"\x06r\x04\x10\x01\x18\x64R\x14requiredCapabilities\x12=\n\x11\x65stimated_minutes\x18\x07 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00H\x02R\x10\x65stimatedMinutes\x88\x01\x01\x12,\n\x0c\x64\x65pendencies\x18\x08 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10\x64R\x0c\x64\x65pendenciesB\r\n\x0b_complexityB\x0b\n\t_priorityB\x14\n\x12_estimated_minutes\"\x1a\n\x18ListTaskTemplatesRequest\"v\n\x19ListTaskTemplatesResponse\x12\x43\n\x05items\x18\x01 \x03(\x0b\x32-.orchestrator.wire.industrial.v1.TaskTemplateR\x05items\x12\x14\n\x05total\x18\x02 \x01(\x05R\x05total\"1\n\x0eGetTaskRequest\x12\x1f\n\x07task_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x06taskId\"\xa1\x01\n\x17UpdateTaskStatusRequest\x12\x1f\n\x07task_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x06taskId\x12\x65\n\x06status\x18\x02 \x01(\tBM\xbaHJrER\x07PENDINGR\x06QUEUEDR\x0bIN_PROGRESSR\x07\x42LOCKEDR\tCOMPLETEDR\x06\x46\x41ILEDR\tCANCELLED\xc8\x01\x01R\x06status\"O\n\x11\x41ssignTaskRequest\x12\x1f\n\x07task_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x06taskId\x12\x19\n\x08\x61gent_id\x18\x02 \x01(\tR\x07\x61gentId\"\xd8\x01\n\x13\x43ompleteTaskRequest\x12\x1f\n\x07task_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x06taskId\x12\x1b\n\x06result\x18\x02 \x01(\x0cH\x02R\x06result\x88\x01\x01\x12&\n\x07\x61ttempt\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x00R\x07\x61ttempt\x88\x01\x01\x12\x34\n\x0btokens_used\x18\x04 \x01(\x03\x42\x0e\xbaH\x0b\"\t\x18\x80\xa0\x94\xa5\x8d\x1d(\x00H\x01R\ntokensUsed\x88\x01\x01\x42\n\n\x08_attemptB\x0e\n\x0c_tokens_usedB\t\n\x07_result\"\xcc\x01\n\x0f\x46\x61ilTaskRequest\x12\x1f\n\x07task_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x06taskId\x12\x1e\n\x05\x65rror\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80@R\x05\x65rror\x12&\n\x07\x61ttempt\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x00R\x07\x61ttempt\x88\x01\x01\x12\x34\n\x0btokens_used\x18\x04 \x01(\x03\x42\x0e\xbaH\x0b\"\t\x18\x80\xa0\x94\xa5\x8d\x1d(\x00H\x01R\ntokensUsed\x88\x01\x01\x42\n\n\x08_attemptB\x0e\n\x0c_tokens_used\"_\n\x14\x44\x65\x63omposeTaskRequest\x12\x1f\n\x07task_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x06taskId\x12&\n\x08template\x18\x02 \x01(\tB\n\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x08template\"\xa5\x01\n\x15\x44\x65\x63omposeTaskResponse\x12$\n\x0eparent_task_id\x18\x01 \x01(\tR\x0cparentTaskId\x12\x41\n\x08subtasks\x18\x02 \x03(\x0b\x32%.orchestrator.wire.industrial.v1.TaskR\x08subtasks\x12#\n\rtemplate_used\x18\x03 \x01(\tR\x0ctemplateUsedb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n2orchestrator/wire/industrial/v1/task_service.proto\x12\x1forchestrator.wire.industrial.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1eorchestrator/wire/struct.proto\x1a*orchestrator/wire/industrial/v1/task.proto\x1a%orchestrator/options/v1/options.proto\"\xa3\x03\n\x10ListTasksRequest\x12\x1d\n\nsession_id\x18\x01 \x01(\tR\tsessionId\x12g\n\x06status\x18\x02 \x01(\tBJ\xbaHGrER\x07PENDINGR\x06QUEUEDR\x0bIN_PROGRESSR\x07\x42LOCKEDR\tCOMPLETEDR\x06\x46\x41ILEDR\tCANCELLEDH\x00R\x06status\x88\x01\x01\x12\x1f\n\x0bparent_only\x18\x03 \x01(\x08R\nparentOnly\x12$\n\x0eparent_task_id\x18\x04 \x01(\tR\x0cparentTaskId\x12\x19\n\x08\x61gent_id\x18\x05 \x01(\tR\x07\x61gentId\x12$\n\x04page\x18\x06 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x01H\x01R\x04page\x88\x01\x01\x12,\n\tpage_size\x18\x07 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x01H\x02R\x08pageSize\x88\x01\x01\x12/\n\x13include_sessionless\x18\x08 \x01(\x08R\x12includeSessionlessB\t\n\x07_statusB\x07\n\x05_pageB\x0c\n\n_page_size\"\xb2\x01\n\x11ListTasksResponse\x12;\n\x05items\x18\x01 \x03(\x0b\x32%.orchestrator.wire.industrial.v1.TaskR\x05items\x12\x14\n\x05total\x18\x02 \x01(\x05R\x05total\x12\x12\n\x04page\x18\x03 \x01(\x05R\x04page\x12\x1b\n\tpage_size\x18\x04 \x01(\x05R\x08pageSize\x12\x19\n\x08has_more\x18\x05 \x01(\x08R\x07hasMore\"\xa4\x04\n\x11\x43reateTaskRequest\x12%\n\nsession_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\tsessionId\x12!\n\x05title\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\x18\xf4\x03\xc8\x01\x01R\x05title\x12+\n\x0b\x64\x65scription\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x8d\x06R\x0b\x64\x65scription\x12G\n\ncomplexity\x18\x04 \x01(\tB\"\xbaH\x1fr\x1dR\x03LOWR\x06MEDIUMR\x04HIGHR\x08\x43RITICALH\x00R\ncomplexity\x88\x01\x01\x12\x43\n\x08priority\x18\x05 \x01(\tB\"\xbaH\x1fr\x1dR\x08\x43RITICALR\x04HIGHR\x06MEDIUMR\x03LOWH\x01R\x08priority\x88\x01\x01\x12\x45\n\x15required_capabilities\x18\x06 \x03(\tB\x10\xbaH\r\x92\x01\n\x10 \"\x06r\x04\x10\x01\x18\x64R\x14requiredCapabilities\x12=\n\x11\x65stimated_minutes\x18\x07 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00H\x02R\x10\x65stimatedMinutes\x88\x01\x01\x12,\n\x0c\x64\x65pendencies\x18\x08 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10\x64R\x0c\x64\x65pendencies\x12$\n\x0eparent_task_id\x18\t \x01(\tR\x0cparentTaskIdB\r\n\x0b_complexityB\x0b\n\t_priorityB\x14\n\x12_estimated_minutes\"\x1a\n\x18ListTaskTemplatesRequest\"v\n\x19ListTaskTemplatesResponse\x12\x43\n\x05items\x18\x01 \x03(\x0b\x32-.orchestrator.wire.industrial.v1.TaskTemplateR\x05items\x12\x14\n\x05total\x18\x02 \x01(\x05R\x05total\"1\n\x0eGetTaskRequest\x12\x1f\n\x07task_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x06taskId\"\xa1\x01\n\x17UpdateTaskStatusRequest\x12\x1f\n\x07task_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x06taskId\x12\x65\n\x06status\x18\x02 \x01(\tBM\xbaHJrER\x07PENDINGR\x06QUEUEDR\x0bIN_PROGRESSR\x07\x42LOCKEDR\tCOMPLETEDR\x06\x46\x41ILEDR\tCANCELLED\xc8\x01\x01R\x06status\"O\n\x11\x41ssignTaskRequest\x12\x1f\n\x07task_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x06taskId\x12\x19\n\x08\x61gent_id\x18\x02 \x01(\tR\x07\x61gentId\"\xd8\x01\n\x13\x43ompleteTaskRequest\x12\x1f\n\x07task_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x06taskId\x12\x1b\n\x06result\x18\x02 \x01(\x0cH\x02R\x06result\x88\x01\x01\x12&\n\x07\x61ttempt\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x00R\x07\x61ttempt\x88\x01\x01\x12\x34\n\x0btokens_used\x18\x04 \x01(\x03\x42\x0e\xbaH\x0b\"\t\x18\x80\xa0\x94\xa5\x8d\x1d(\x00H\x01R\ntokensUsed\x88\x01\x01\x42\n\n\x08_attemptB\x0e\n\x0c_tokens_usedB\t\n\x07_result\"\xcc\x01\n\x0f\x46\x61ilTaskRequest\x12\x1f\n\x07task_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x06taskId\x12\x1e\n\x05\x65rror\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80@R\x05\x65rror\x12&\n\x07\x61ttempt\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x00R\x07\x61ttempt\x88\x01\x01\x12\x34\n\x0btokens_used\x18\x04 \x01(\x03\x42\x0e\xbaH\x0b\"\t\x18\x80\xa0\x94\xa5\x8d\x1d(\x00H\x01R\ntokensUsed\x88\x01\x01\x42\n\n\x08_attemptB\x0e\n\x0c_tokens_used\"\\\n\x14\x44\x65\x63omposeTaskRequest\x12\x1f\n\x07task_id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x06taskId\x12#\n\x08template\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x08template\"\xa5\x01\n\x15\x44\x65\x63omposeTaskResponse\x12$\n\x0eparent_task_id\x18\x01 \x01(\tR\x0cparentTaskId\x12\x41\n\x08subtasks\x18\x02 \x03(\x0b\x32%.orchestrator.wire.industrial.v1.TaskR\x08subtasks\x12#\n\rtemplate_used\x18\x03 \x01(\tR\x0ctemplateUsedb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,7 +41,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTTASKSREQUEST'].fields_by_name['page']._loaded_options = None
   _globals['_LISTTASKSREQUEST'].fields_by_name['page']._serialized_options = b'\272H\010\032\006\030\300\204=(\001'
   _globals['_LISTTASKSREQUEST'].fields_by_name['page_size']._loaded_options = None
-  _globals['_LISTTASKSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\006\032\004\030d(\001'
+  _globals['_LISTTASKSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\350\007(\001'
   _globals['_CREATETASKREQUEST'].fields_by_name['session_id']._loaded_options = None
   _globals['_CREATETASKREQUEST'].fields_by_name['session_id']._serialized_options = b'\272H\003\310\001\001'
   _globals['_CREATETASKREQUEST'].fields_by_name['title']._loaded_options = None
@@ -83,29 +83,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DECOMPOSETASKREQUEST'].fields_by_name['task_id']._loaded_options = None
   _globals['_DECOMPOSETASKREQUEST'].fields_by_name['task_id']._serialized_options = b'\272H\003\310\001\001'
   _globals['_DECOMPOSETASKREQUEST'].fields_by_name['template']._loaded_options = None
-  _globals['_DECOMPOSETASKREQUEST'].fields_by_name['template']._serialized_options = b'\272H\007r\002\030d\310\001\001'
+  _globals['_DECOMPOSETASKREQUEST'].fields_by_name['template']._serialized_options = b'\272H\004r\002\030d'
   _globals['_LISTTASKSREQUEST']._serialized_start=262
-  _globals['_LISTTASKSREQUEST']._serialized_end=631
-  _globals['_LISTTASKSRESPONSE']._serialized_start=634
-  _globals['_LISTTASKSRESPONSE']._serialized_end=812
-  _globals['_CREATETASKREQUEST']._serialized_start=815
-  _globals['_CREATETASKREQUEST']._serialized_end=1325
-  _globals['_LISTTASKTEMPLATESREQUEST']._serialized_start=1327
-  _globals['_LISTTASKTEMPLATESREQUEST']._serialized_end=1353
-  _globals['_LISTTASKTEMPLATESRESPONSE']._serialized_start=1355
-  _globals['_LISTTASKTEMPLATESRESPONSE']._serialized_end=1473
-  _globals['_GETTASKREQUEST']._serialized_start=1475
-  _globals['_GETTASKREQUEST']._serialized_end=1524
-  _globals['_UPDATETASKSTATUSREQUEST']._serialized_start=1527
-  _globals['_UPDATETASKSTATUSREQUEST']._serialized_end=1688
-  _globals['_ASSIGNTASKREQUEST']._serialized_start=1690
-  _globals['_ASSIGNTASKREQUEST']._serialized_end=1769
-  _globals['_COMPLETETASKREQUEST']._serialized_start=1772
-  _globals['_COMPLETETASKREQUEST']._serialized_end=1988
-  _globals['_FAILTASKREQUEST']._serialized_start=1991
-  _globals['_FAILTASKREQUEST']._serialized_end=2195
-  _globals['_DECOMPOSETASKREQUEST']._serialized_start=2197
-  _globals['_DECOMPOSETASKREQUEST']._serialized_end=2292
-  _globals['_DECOMPOSETASKRESPONSE']._serialized_start=2295
-  _globals['_DECOMPOSETASKRESPONSE']._serialized_end=2460
+  _globals['_LISTTASKSREQUEST']._serialized_end=681
+  _globals['_LISTTASKSRESPONSE']._serialized_start=684
+  _globals['_LISTTASKSRESPONSE']._serialized_end=862
+  _globals['_CREATETASKREQUEST']._serialized_start=865
+  _globals['_CREATETASKREQUEST']._serialized_end=1413
+  _globals['_LISTTASKTEMPLATESREQUEST']._serialized_start=1415
+  _globals['_LISTTASKTEMPLATESREQUEST']._serialized_end=1441
+  _globals['_LISTTASKTEMPLATESRESPONSE']._serialized_start=1443
+  _globals['_LISTTASKTEMPLATESRESPONSE']._serialized_end=1561
+  _globals['_GETTASKREQUEST']._serialized_start=1563
+  _globals['_GETTASKREQUEST']._serialized_end=1612
+  _globals['_UPDATETASKSTATUSREQUEST']._serialized_start=1615
+  _globals['_UPDATETASKSTATUSREQUEST']._serialized_end=1776
+  _globals['_ASSIGNTASKREQUEST']._serialized_start=1778
+  _globals['_ASSIGNTASKREQUEST']._serialized_end=1857
+  _globals['_COMPLETETASKREQUEST']._serialized_start=1860
+  _globals['_COMPLETETASKREQUEST']._serialized_end=2076
+  _globals['_FAILTASKREQUEST']._serialized_start=2079
+  _globals['_FAILTASKREQUEST']._serialized_end=2283
+  _globals['_DECOMPOSETASKREQUEST']._serialized_start=2285
+  _globals['_DECOMPOSETASKREQUEST']._serialized_end=2377
+  _globals['_DECOMPOSETASKRESPONSE']._serialized_start=2380
+  _globals['_DECOMPOSETASKRESPONSE']._serialized_end=2545
 # @@protoc_insertion_point(module_scope)

@@ -12,7 +12,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ListTasksRequest(_message.Message):
-    __slots__ = ("session_id", "status", "parent_only", "parent_task_id", "agent_id", "page", "page_size")
+    __slots__ = ("session_id", "status", "parent_only", "parent_task_id", "agent_id", "page", "page_size", "include_sessionless")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     PARENT_ONLY_FIELD_NUMBER: _ClassVar[int]
@@ -20,6 +20,7 @@ class ListTasksRequest(_message.Message):
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
     PAGE_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_SESSIONLESS_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     status: str
     parent_only: bool
@@ -27,7 +28,8 @@ class ListTasksRequest(_message.Message):
     agent_id: str
     page: int
     page_size: int
-    def __init__(self, session_id: _Optional[str] = ..., status: _Optional[str] = ..., parent_only: _Optional[bool] = ..., parent_task_id: _Optional[str] = ..., agent_id: _Optional[str] = ..., page: _Optional[int] = ..., page_size: _Optional[int] = ...) -> None: ...
+    include_sessionless: bool
+    def __init__(self, session_id: _Optional[str] = ..., status: _Optional[str] = ..., parent_only: _Optional[bool] = ..., parent_task_id: _Optional[str] = ..., agent_id: _Optional[str] = ..., page: _Optional[int] = ..., page_size: _Optional[int] = ..., include_sessionless: _Optional[bool] = ...) -> None: ...
 
 class ListTasksResponse(_message.Message):
     __slots__ = ("items", "total", "page", "page_size", "has_more")
@@ -44,7 +46,7 @@ class ListTasksResponse(_message.Message):
     def __init__(self, items: _Optional[_Iterable[_Union[_task_pb2.Task, _Mapping]]] = ..., total: _Optional[int] = ..., page: _Optional[int] = ..., page_size: _Optional[int] = ..., has_more: _Optional[bool] = ...) -> None: ...
 
 class CreateTaskRequest(_message.Message):
-    __slots__ = ("session_id", "title", "description", "complexity", "priority", "required_capabilities", "estimated_minutes", "dependencies")
+    __slots__ = ("session_id", "title", "description", "complexity", "priority", "required_capabilities", "estimated_minutes", "dependencies", "parent_task_id")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
@@ -53,6 +55,7 @@ class CreateTaskRequest(_message.Message):
     REQUIRED_CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
     ESTIMATED_MINUTES_FIELD_NUMBER: _ClassVar[int]
     DEPENDENCIES_FIELD_NUMBER: _ClassVar[int]
+    PARENT_TASK_ID_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     title: str
     description: str
@@ -61,7 +64,8 @@ class CreateTaskRequest(_message.Message):
     required_capabilities: _containers.RepeatedScalarFieldContainer[str]
     estimated_minutes: int
     dependencies: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, session_id: _Optional[str] = ..., title: _Optional[str] = ..., description: _Optional[str] = ..., complexity: _Optional[str] = ..., priority: _Optional[str] = ..., required_capabilities: _Optional[_Iterable[str]] = ..., estimated_minutes: _Optional[int] = ..., dependencies: _Optional[_Iterable[str]] = ...) -> None: ...
+    parent_task_id: str
+    def __init__(self, session_id: _Optional[str] = ..., title: _Optional[str] = ..., description: _Optional[str] = ..., complexity: _Optional[str] = ..., priority: _Optional[str] = ..., required_capabilities: _Optional[_Iterable[str]] = ..., estimated_minutes: _Optional[int] = ..., dependencies: _Optional[_Iterable[str]] = ..., parent_task_id: _Optional[str] = ...) -> None: ...
 
 class ListTaskTemplatesRequest(_message.Message):
     __slots__ = ()
