@@ -100,8 +100,8 @@ def _confine(setup: dict[str, Any]) -> None:
         _filter(setup["seccomp"])
 
 
-def main(stream: BinaryIO, setup: dict[str, Any], harness: CodeType) -> None:
-    """Confine this process, say so, then hand the one job that arrives to the harness."""
+def main(stream: BinaryIO, setup: dict[str, Any], *programs: CodeType) -> None:
+    """Confine this process, say so, then hand the one job that arrives to the last program, the harness."""
     results: int = setup["results"]
     posix.set_inheritable(results, False)
     try:
@@ -110,7 +110,8 @@ def main(stream: BinaryIO, setup: dict[str, Any], harness: CodeType) -> None:
         posix.write(results, b"E" + str(error).encode("utf-8", "replace"))
         posix._exit(1)
     namespace: dict[str, Any] = {"__name__": "harness"}
-    exec(harness, namespace)  # noqa: S102
+    for program in programs:
+        exec(program, namespace)  # noqa: S102
     posix.write(results, b"W")
     header = stream.read(4)
     if len(header) < 4:

@@ -1,16 +1,14 @@
 """The program that runs a job inside a sandbox: it loads the user's module, calls its entry and writes one result.
 
 Like bootstrap.py it is sent to the sandbox compiled and never imported, and it spares imports for the same reason.
-The input and the output are the bytes of a google.protobuf.Value: few rules, and no library. A result is four bytes of
-length and that many bytes: `O` and the output, or `F` and the JSON of [type, message, traceback]. User code can write
-to that pipe too, so the server believes none of it.
+A result is four bytes of length and that many bytes: `O` and the output, as encoding.py writes it, or `F` and the JSON
+of [type, message, traceback]. User code can write to that pipe too, so the server believes none of it.
 """
 
 # Imports wait until they are needed and `os` is spared.
 # ruff: noqa: PLC0415, SLF001
 from __future__ import annotations
 
-import marshal
 import posix
 import sys
 
@@ -19,19 +17,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    # The server sends that program before this one, into the same namespace.
+    from server.work.sandbox.encoding import NotJSON, decode, encode
+
 _FILE = "agent.py"
 _MESSAGE_LIMIT, _TRACEBACK_LIMIT = 8 * 1024, 32 * 1024
 _OUT_OF_MEMORY = "the run needed more memory than it is allowed"
-# What every reader of a google.protobuf.Value can still parse.
-_DEPTH_LIMIT = 30
-_INTEGER_LIMIT = 2**53
-# What a value begins with, by its kind; an element of an object or a list; and the value of an object's entry.
-_NULL, _NUMBER, _TEXT, _BOOLEAN, _OBJECT, _LIST = 0x08, 0x11, 0x1A, 0x20, 0x2A, 0x32
-_ELEMENT, _ENTRY_VALUE = b"\x0a", b"\x12"
-
-
-class _NotJSON(Exception):
-    """Some part of the output has no JSON form."""
 
 
 class _Indifferent:
@@ -49,12 +40,12 @@ def run(job: dict[str, Any], results: int) -> None:
     # Given back when memory ran out, so that there is some to say so with.
     reserve: list[bytes] = [bytes(4 * 1024 * 1024)]
     try:
-        output, allowed = _encode(_call(job)), job["result_bytes"]
+        output, allowed = encode(_call(job)), job["result_bytes"]
         payload = b"O" + output
         if len(output) > allowed:
             message = f"the output is {len(output)} bytes; {allowed} are allowed"
             payload = _failure("OutputTooLarge", message, "")
-    except _NotJSON as error:
+    except NotJSON as error:
         payload = _failure("OutputNotJSON", str(error), "")
     except SystemExit as error:
         payload = _failure("SystemExit", f"the code exited with {error.code!r}", _traceback(error, job))
@@ -82,7 +73,7 @@ def _call(job: dict[str, Any]) -> Any:
     entry = module.__dict__.get(job["entry"])
     if entry is None:
         raise NameError(f"the code does not define {job['entry']!r}")
-    value = _apply(entry, job["style"], _decode(job["input"], 0, len(job["input"])))
+    value = _apply(entry, job["style"], decode(job["input"], 0, len(job["input"])))
     return _await(value, job) if hasattr(type(value), "__await__") else value
 
 
@@ -117,118 +108,6 @@ def _await(awaitable: Any, job: dict[str, Any]) -> Any:
     except StopIteration as stop:
         return stop.value
     raise RuntimeError(f"the code awaits {yielded!r}, which only an event loop can resolve")
-
-
-def _decode(data: bytes, at: int, end: int) -> Any:
-    """The value between two places. Numbers without a fraction are integers, as their writer meant."""
-    if at >= end or data[at] == _NULL:
-        return None
-    kind = data[at]
-    if kind == _NUMBER:
-        number = marshal.loads(b"g" + data[at + 1 : at + 9])  # noqa: S302 - a float and nothing else
-        return int(number) if number.is_integer() and -_INTEGER_LIMIT < number < _INTEGER_LIMIT else number
-    length, at = _varint_at(data, at + 1)
-    if kind == _BOOLEAN:
-        return bool(length)
-    if kind == _TEXT:
-        return data[at : at + length].decode()
-    if kind == _OBJECT:
-        return dict(_decode_entry(data, start, stop) for start, stop in _pieces(data, at, at + length))
-    if kind == _LIST:
-        return [_decode(data, start, stop) for start, stop in _pieces(data, at, at + length)]
-    raise ValueError("the input is not what it should be")
-
-
-def _decode_entry(data: bytes, at: int, end: int) -> tuple[str, Any]:
-    length, at = _varint_at(data, at + 1)
-    key = data[at : at + length].decode()
-    at += length
-    start = _varint_at(data, at + 1)[1] if at < end else end
-    return key, _decode(data, start, end)
-
-
-def _pieces(data: bytes, at: int, end: int) -> Any:
-    """Where each element of an object or a list begins and ends."""
-    while at < end:
-        length, at = _varint_at(data, at + 1)
-        yield at, at + length
-        at += length
-
-
-def _varint_at(data: bytes, at: int) -> tuple[int, int]:
-    byte = data[at]
-    number, shift, at = byte & 0x7F, 7, at + 1
-    while byte > 0x7F:
-        byte = data[at]
-        number |= (byte & 0x7F) << shift
-        shift, at = shift + 7, at + 1
-    return number, at
-
-
-def _encode(value: Any) -> bytes:
-    try:
-        return _encoded(value, "output", _DEPTH_LIMIT)
-    except (ValueError, RecursionError) as error:
-        # Values that change while they are looked at, and classes that lie about what they are.
-        raise _NotJSON(f"output: {error}") from None
-
-
-def _encoded(value: Any, path: str, depth: int) -> bytes:
-    """The value, or the place of the first one that JSON cannot say."""
-    if value is None:
-        return bytes((_NULL, 0))
-    if value is True or value is False:
-        return bytes((_BOOLEAN, value))
-    if isinstance(value, str):
-        text = _utf8(value, path)
-        return bytes((_TEXT,)) + _varint(len(text)) + text
-    if isinstance(value, int):
-        if not -_INTEGER_LIMIT <= value <= _INTEGER_LIMIT:
-            raise _NotJSON(f"{path}: an integer beyond 2^53, which JSON readers round; use a string")
-        return _number(int(value))
-    if isinstance(value, float):
-        if value - value != 0:
-            raise _NotJSON(f"{path}: {float.__repr__(value)} is not a JSON number")
-        return _number(float(value))
-    if not isinstance(value, (list, tuple, dict)):
-        raise _NotJSON(f"{path}: {type(value).__name__}")
-    if not depth:
-        raise _NotJSON(f"{path[:200]}…: nested deeper than {_DEPTH_LIMIT} levels")
-    if isinstance(value, dict):
-        kind, pieces = _OBJECT, [_entry(key, item, path, depth) for key, item in value.items()]
-    else:
-        kind = _LIST
-        pieces = [_encoded(item, f"{path}[{index}]", depth - 1) for index, item in enumerate(value)]
-    body = b"".join([_ELEMENT + _varint(len(piece)) + piece for piece in pieces])
-    return bytes((kind,)) + _varint(len(body)) + body
-
-
-def _entry(key: Any, item: Any, path: str, depth: int) -> bytes:
-    if not isinstance(key, str):
-        raise _NotJSON(f"{path}: the key {key!r:.100} is of type {type(key).__name__}, not str")
-    name = _utf8(key, path)
-    value = _encoded(item, f"{path}.{key}" if key.isidentifier() else f"{path}[{key!r:.100}]", depth - 1)
-    return _ELEMENT + _varint(len(name)) + name + _ENTRY_VALUE + _varint(len(value)) + value
-
-
-def _number(value: float) -> bytes:
-    return bytes((_NUMBER,)) + marshal.dumps(float(value), 2)[1:9]
-
-
-def _varint(number: int) -> bytes:
-    written = bytearray()
-    while number > 0x7F:
-        written.append(number & 0x7F | 0x80)
-        number >>= 7
-    written.append(number)
-    return bytes(written)
-
-
-def _utf8(value: str, path: str) -> bytes:
-    try:
-        return value.encode()
-    except UnicodeEncodeError:
-        raise _NotJSON(f"{path}: text with a lone surrogate, which UTF-8 cannot say") from None
 
 
 def _failure(kind: str, message: str, traceback: str) -> bytes:

@@ -101,7 +101,7 @@ def prepare(
         variables=variables,
         # Root without the privilege to mount: an ordinary user's sandbox, as an ordinary user.
         user=user if isolation is Isolation.USER_NAMESPACE and os.geteuid() == 0 else None,
-        greeting=framed((_program("bootstrap"), setup, _program("harness"))),
+        greeting=framed((_program("bootstrap"), setup, _program("encoding"), _program("harness"))),
     )
 
 
