@@ -13,6 +13,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from server.postgres_address import SCHEMES, connection_arguments
+
 _ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5}|:\*)?")
 _OWN_PAGES = ("http://localhost:*", "https://localhost:*", "http://127.0.0.1:*", "https://127.0.0.1:*")
 
@@ -45,6 +47,8 @@ class Settings(BaseSettings):
     database_url: str = ""
     # The most connections that a server process opens to PostgreSQL, beside the one that listens.
     database_connections: int = Field(16, ge=2, le=1000)
+    # How long a statement may take there before it is given up. One to which nobody answers takes two seconds longer.
+    database_timeout_seconds: float = Field(10.0, ge=1, le=600)
     # Shares quotas between processes.
     redis_url: str = ""
 
@@ -170,13 +174,6 @@ class Settings(BaseSettings):
         return Path(tempfile.gettempdir()) / f"orchestrator-{os.getuid()}-{digest}"
 
     @property
-    def alembic_url(self) -> str:
-        """The same, with the driver that migrations use."""
-        scheme, _, rest = self.database.partition("://")
-        driver = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
-        return f"{driver[scheme.partition('+')[0]]}://{rest}"
-
-    @property
     def sqlite_path(self) -> Path | None:
         """The database's file, or None where it is not SQLite."""
         return Path(self.database.removeprefix("sqlite:///")) if self.database.startswith("sqlite:///") else None
@@ -192,8 +189,11 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _known_database(self) -> Settings:
-        if not self.database.startswith(("sqlite:///", "postgresql://", "postgres://")):
+        scheme = self.database.partition("://")[0]
+        if scheme not in SCHEMES and not self.database.startswith("sqlite:///"):
             raise ValueError("DATABASE_URL must start with sqlite:/// or postgresql://")
+        if scheme in SCHEMES:
+            connection_arguments(self.database)
         if self.redis_url and not self.redis_url.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("REDIS_URL must start with redis://, rediss:// or unix://")
         return self

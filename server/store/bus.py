@@ -17,6 +17,8 @@ from typing import Any, Protocol
 import asyncpg
 import structlog
 
+from server.store.postgres_connections import connect
+
 Heard = Callable[[str, int], None]
 CHANNEL = "orchestrator_feed"
 LISTENER = "orchestrator bus"
@@ -134,7 +136,7 @@ class PostgresBus:
                 await asyncio.sleep(1)
 
     async def _serve(self) -> None:
-        connection = await asyncpg.connect(self._url, server_settings={"application_name": LISTENER})
+        connection = await connect(self._url, LISTENER)
         try:
             own = connection.get_server_pid()
             await connection.add_listener(
@@ -160,7 +162,8 @@ class PostgresBus:
                         del self._heads[organization]
             raise ConnectionResetError("the server closed the connection")
         finally:
-            await connection.close(timeout=1)
+            # Not with a word, which a silent server would have us wait for.
+            connection.terminate()
 
     def _receive(self, text: Any) -> None:
         self._alone = False

@@ -12,4 +12,8 @@ def open_database(settings: Settings) -> Database:
     """The database that the settings name, not yet connected."""
     if settings.sqlite_path is not None:
         return SQLite(settings.sqlite_path)
-    return Postgres(settings.database, connections=settings.database_connections)
+    return Postgres(
+        settings.database,
+        connections=settings.database_connections,
+        statement_seconds=settings.database_timeout_seconds,
+    )

@@ -17,28 +17,36 @@ import asyncpg
 from server.errors import StorageFull, Unavailable
 from server.model import Event, Record
 from server.store.database import Body, Clock, Committed, nobody_listens, system_clock
+from server.store.postgres_connections import Connections
 from server.store.statement import Statement, change, insertion
 from server.store.transaction import Again, Hooks, Row, TransactionBase, settle
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-LOCK_PATIENCE_SECONDS = 5.0
 RETRIES = 5
 _TRANSIENT = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
+    # Of a schema that another process has changed meanwhile.
+    asyncpg.InvalidCachedStatementError,
     Again,
 )
+_FULL = (asyncpg.DiskFullError, asyncpg.OutOfMemoryError)
+# A server that was the first and now follows another one.
+_READ_ONLY = asyncpg.ReadOnlySQLTransactionError
 _UNREACHABLE = (
     OSError,
-    asyncpg.ConnectionDoesNotExistError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.LockNotAvailableError,
-    asyncpg.AdminShutdownError,
-    TimeoutError,
+    _READ_ONLY,
 )
 
 
@@ -184,44 +192,34 @@ class Postgres:
 
     dialect = "postgresql"
 
-    def __init__(self, url: str, clock: Clock = system_clock, *, connections: int = 16) -> None:
+    def __init__(
+        self, url: str, clock: Clock = system_clock, *, connections: int = 16, statement_seconds: float = 10.0
+    ) -> None:
         self.url = url
         self.clock = clock
         self.hooks = Hooks()
         self.committed: Committed = nobody_listens
-        self._connections = connections
+        self._connections = Connections(url, most=connections, seconds=statement_seconds)
 
     async def open(self) -> None:
         try:
-            self.pool: asyncpg.Pool = await asyncpg.create_pool(
-                self.url,
-                min_size=2,
-                max_size=self._connections,
-                statement_cache_size=512,
-                reset=_reset,
-                server_settings={
-                    "lock_timeout": f"{int(LOCK_PATIENCE_SECONDS * 1000)}",
-                    "application_name": "orchestrator",
-                    # What a body reads before it locks anything is read outside of its transaction.
-                    "default_transaction_isolation": "read committed",
-                },
-            )
+            await self._connections.open()
         except (*_UNREACHABLE, asyncpg.PostgresError) as error:
-            raise Unavailable(f"the database cannot be reached: {error}") from error
+            raise Unavailable(f"the database cannot be reached: {error or repr(error)}") from error
 
     async def one(self, statement: Statement[R], **parameters: Any) -> R | None:
         try:
-            async with self.pool.acquire(timeout=LOCK_PATIENCE_SECONDS) as connection:
+            async with self._connections.lent() as connection:
                 return await _Statements(connection).one(statement, **parameters)
         except _UNREACHABLE as error:
-            raise _unavailable() from error
+            raise await self._translated(error) from error
 
     async def all(self, statement: Statement[R], **parameters: Any) -> list[R]:
         try:
-            async with self.pool.acquire(timeout=LOCK_PATIENCE_SECONDS) as connection:
+            async with self._connections.lent() as connection:
                 return await _Statements(connection).all(statement, **parameters)
         except _UNREACHABLE as error:
-            raise _unavailable() from error
+            raise await self._translated(error) from error
 
     async def scan(self, statement: Statement[R], **parameters: Any) -> list[R]:
         return await self.all(statement, **parameters)
@@ -236,13 +234,11 @@ class Postgres:
                 # Whoever collided must not collide again.
                 await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311
             except _UNREACHABLE as error:
-                raise _unavailable() from error
-            except (asyncpg.DiskFullError, asyncpg.OutOfMemoryError) as error:
-                raise StorageFull("the database cannot grow; nothing was changed") from error
+                raise await self._translated(error) from error
         raise AssertionError("unreachable")
 
     async def _write(self, body: Body[T]) -> T:
-        async with self.pool.acquire(timeout=LOCK_PATIENCE_SECONDS) as connection:
+        async with self._connections.lent() as connection:
             async with AsyncExitStack() as stack:
                 transaction = PostgresTransaction(
                     connection, self.clock(), self.hooks, lambda: stack.enter_async_context(connection.transaction())
@@ -255,14 +251,14 @@ class Postgres:
         return result
 
     async def close(self) -> None:
-        await self.pool.close()
+        await self._connections.close()
 
-
-async def _reset(connection: Any) -> None:
-    """Before the next one gets it. Sessions change only in transactions here, so mostly there is nothing to reset."""
-    if connection.is_in_transaction():
-        await connection.reset()
-
-
-def _unavailable() -> Unavailable:
-    return Unavailable("the database cannot be reached or is overloaded; try again")
+    async def _translated(self, error: Exception) -> Unavailable:
+        """What the caller is told."""
+        if isinstance(error, _FULL):
+            return StorageFull("the database cannot grow; nothing was changed")
+        if isinstance(error, _READ_ONLY):
+            # Whoever takes writes now is found by connecting again.
+            await self._connections.renew()
+            return Unavailable("the database takes no changes now; try again")
+        return Unavailable("the database cannot be reached or is overloaded; try again")

@@ -9,7 +9,6 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from server.core.shared import idempotency
 from server.core.events.stream import EventStreams
@@ -25,6 +24,7 @@ from server.store.feed import Feeds
 from server.store.migrations import migrate
 from server.store.opened import open_database
 from server.store.sqlite import SQLite
+from tests.support.databases import engine_of
 from tests.support.tenants import Tenant, make_tenant
 from tests.support.waiting import eventually
 
@@ -56,7 +56,7 @@ def make_bus(settings: Settings):
 
 
 async def test_the_migrations_make_the_tables_that_the_models_describe(settings: Settings) -> None:
-    engine = create_async_engine(settings.alembic_url)
+    engine = engine_of(settings)
     async with engine.connect() as connection:
         difference = await connection.run_sync(
             lambda sync: compare_metadata(MigrationContext.configure(sync, opts={"compare_type": True}), Record.metadata)

@@ -24,13 +24,13 @@ from orchestrator.v1 import (
     task_service_pb2_grpc,
 )
 from sqlalchemy import Connection, MetaData, inspect, select, text
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from server.app import Application
 from server.errors import SchemaTooNew
 from server.model import Record
 from server.settings import Settings
 from server.store.migrations import FOLDER, VERSIONS, configuration, migrate
+from tests.support.databases import engine_of
 from tests.support.ports import free_port
 from tests.store.rows_0001 import CODING, PLAIN, ROWS, SECRET, Row, task_id
 
@@ -49,7 +49,7 @@ def on(settings: Settings, body: Callable[[Connection], R]) -> R:
     """What `body` gives, on a connection of its own and in one transaction."""
 
     async def run() -> R:
-        engine = create_async_engine(settings.alembic_url)
+        engine = engine_of(settings)
         async with engine.begin() as connection:
             given = await connection.run_sync(body)
         await engine.dispose()
@@ -82,7 +82,7 @@ def empty(database_url: str, tmp_path: Path) -> Iterator[Settings]:
 
 
 def upgrade(settings: Settings, version: str) -> None:
-    command.upgrade(configuration(settings.alembic_url), version)
+    command.upgrade(configuration(settings), version)
 
 
 def tables(connection: Connection) -> MetaData:
@@ -151,14 +151,14 @@ def test_0002_gives_each_meaning_of_a_column_one_of_its_own(empty: Settings) -> 
     }
     assert {row["id"]: row["kind"] for row in after["sessions"]} == {PLAIN: "plain", CODING: "coding"}
     assert {row["word"]: row["capability"] for row in after["skills"]} == {"extraction": True, "extractor": False}
-    command.downgrade(configuration(empty.alembic_url), "0001")
+    command.downgrade(configuration(empty), "0001")
     back = {row["id"]: row["parent_id"] for row in on(empty, rows)["tasks"]}
     assert back == {row["id"]: row["parent_id"] for row in ROWS["tasks"]}
 
 
 def test_every_migration_can_be_taken_back_and_made_again(empty: Settings) -> None:
     upgrade(empty, "head")
-    command.downgrade(configuration(empty.alembic_url), "base")
+    command.downgrade(configuration(empty), "base")
     assert on(empty, lambda connection: inspect(connection).get_table_names()) == ["alembic_version"]
     upgrade(empty, "head")
     assert on(empty, difference) == []

@@ -13,10 +13,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import asyncpg
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel import SQLModel
 
 from server.settings import Settings
 from server.store.migrations import migrate
+from server.store.postgres_connections import connect
 from tests.support.services import missing
 
 LOCAL_POSTGRES = "postgresql://postgres@127.0.0.1:5432/postgres"
@@ -35,6 +37,14 @@ def new_sqlite(folder: Path) -> str:
     path = folder / "orchestrator.db"
     shutil.copyfile(_template(), path)
     return f"sqlite:///{path}"
+
+
+def engine_of(settings: Settings) -> AsyncEngine:
+    """The database that the settings name, as SQLAlchemy sees it."""
+    path = settings.sqlite_path
+    if path is not None:
+        return create_async_engine(f"sqlite+aiosqlite:///{path}")
+    return create_async_engine("postgresql+asyncpg://", async_creator=lambda: connect(settings.database))
 
 
 async def _execute(url: str, *commands: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy import column, select, table
 from server.errors import SchemaTooNew, Unavailable
 from server.settings import Settings
 from server.store.database import Database
+from server.store.postgres_connections import connect
 from server.store.statement import Statement
 
 FOLDER = Path(__file__).parent
@@ -37,8 +39,13 @@ def migrate(settings: Settings) -> None:
             "a newer program has migrated it, so run that one, or restore a backup from before"
         )
     from alembic import command  # noqa: PLC0415
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
-    command.upgrade(configuration(settings.alembic_url), "head")
+    try:
+        command.upgrade(configuration(settings), "head")
+    except (OSError, SQLAlchemyError, asyncpg.PostgresError) as error:
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise Unavailable(f"the database cannot be migrated, and is as it was: {reason}") from error
 
 
 async def is_present(database: Database) -> bool:
@@ -47,13 +54,13 @@ async def is_present(database: Database) -> bool:
     return row is not None and row[0] == HEAD
 
 
-def configuration(url: str) -> Any:
-    """Alembic's settings for the database at `url` (SQLAlchemy's spelling, with an async driver)."""
+def configuration(settings: Settings) -> Any:
+    """Alembic's settings for the database that ours name."""
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", str(FOLDER))
-    config.attributes["url"] = url
+    config.attributes["settings"] = settings
     return config
 
 
@@ -62,9 +69,8 @@ def _present(settings: Settings) -> str | None:
     try:
         if path is None:
             return asyncio.run(_present_postgres(settings.database))
-        with sqlite3.connect(path) as connection:
+        with closing(sqlite3.connect(path)) as connection:
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-        connection.close()
     except sqlite3.OperationalError as error:
         if "no such table" in str(error):
             return None
@@ -74,13 +80,13 @@ def _present(settings: Settings) -> str | None:
 
 async def _present_postgres(url: str) -> str | None:
     try:
-        connection = await asyncpg.connect(url, timeout=10)
-    except (OSError, asyncpg.PostgresError, TimeoutError) as error:
-        raise Unavailable(f"the database cannot be reached: {error}") from error
+        connection = await connect(url)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        raise Unavailable(f"the database cannot be reached: {error or repr(error)}") from error
     try:
         version: str | None = await connection.fetchval("SELECT version_num FROM alembic_version")
     except asyncpg.UndefinedTableError:
         return None
     finally:
-        await connection.close()
+        connection.terminate()
     return version
