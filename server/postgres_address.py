@@ -40,7 +40,10 @@ _NUMBERS = frozenset({"connect_timeout", "statement_cache_size"})
 
 def connection_arguments(url: str) -> dict[str, Any]:
     """What `asyncpg.connect` takes for this address. Raises ValueError with a sentence that names no secret."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise ValueError(f"DATABASE_URL cannot be read: {error}") from None
     if parts.scheme not in SCHEMES:
         raise ValueError(f"DATABASE_URL: {parts.scheme}:// is not known; write postgresql://")
     given = {_SPELLINGS.get(name, name): value for name, value in parse_qsl(parts.query)}

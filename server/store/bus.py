@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import asyncpg
 import structlog
 
-from server.store.postgres_connections import connect
+from server.store.postgres_connections import PATIENCE_SECONDS, connect
 
 Heard = Callable[[str, int], None]
 CHANNEL = "orchestrator_feed"
@@ -136,7 +136,7 @@ class PostgresBus:
                 await asyncio.sleep(1)
 
     async def _serve(self) -> None:
-        connection = await connect(self._url, LISTENER)
+        connection = await connect(self._url, LISTENER, command_seconds=PATIENCE_SECONDS)
         try:
             own = connection.get_server_pid()
             await connection.add_listener(

@@ -31,6 +31,7 @@ from server.model import Record
 from server.settings import Settings
 from server.store.migrations import FOLDER, VERSIONS, configuration, migrate
 from tests.support.databases import engine_of
+from tests.support.killed_migration import FINISHED, KILLED
 from tests.support.ports import free_port
 from tests.store.rows_0001 import CODING, PLAIN, ROWS, SECRET, Row, task_id
 
@@ -226,3 +227,28 @@ def test_every_command_that_would_migrate_says_so_in_a_sentence(newer: Settings,
     assert done.returncode == 1
     assert done.stderr.count(f"the database has schema {NEWER}") == 1 and "Traceback" not in done.stderr
     assert "ready" not in done.stdout and "up to date" not in done.stdout
+
+
+def killed(settings: Settings, *arguments: str) -> list[list[int]]:
+    """What `tests.support.killed_migration` says, line by line."""
+    command = [sys.executable, "-m", "tests.support.killed_migration", settings.database, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=3000)
+    assert done.returncode == 0, done.stderr
+    return [[int(word) for word in line.split()] for line in done.stdout.splitlines()]
+
+
+def test_a_migration_that_is_killed_leaves_nothing_and_two_at_once_do_no_harm(empty: Settings) -> None:
+    points = ["1", "40", "82"]
+    *kills, together = killed(empty, *points)
+    assert kills == [[int(point), KILLED, FINISHED] for point in points]
+    assert together[1:] == [FINISHED, FINISHED]
+    assert on(empty, difference) == []
+
+
+@pytest.mark.slow
+def test_a_migration_may_be_killed_after_any_statement(empty: Settings) -> None:
+    *kills, last, together = killed(empty)
+    assert len(kills) >= 82
+    assert {(first, second) for _, first, second in kills} == {(KILLED, FINISHED)}
+    # More statements there are not: nothing was killed.
+    assert last[1:] == together[1:] == [FINISHED, FINISHED]

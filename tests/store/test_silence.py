@@ -1,0 +1,183 @@
+"""A PostgreSQL that says nothing more, or takes no more changes: every wait ends, and all goes on with new connections."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import select, text
+
+from server.app import Application
+from server.core.queue.creation import NewTask
+from server.errors import Unavailable
+from server.model import Organization
+from server.settings import Settings
+from server.store import bus, postgres_connections
+from server.store.bus import PostgresBus
+from server.store.postgres import Postgres
+from server.store.statement import Statement
+from tests.support.databases import emptied
+from tests.support.proxy import Proxy, proxied
+from tests.support.tenants import make_tenant
+from tests.support.waiting import eventually
+
+ORGANIZATIONS = Statement[Any](select(Organization.table().c.id))
+RENAME = Statement[Any](text("UPDATE organizations SET name = name"))
+SLEEP = Statement[Any](text("SELECT pg_sleep(60)"))
+
+
+@pytest.fixture
+async def proxy(postgres_url: str) -> AsyncIterator[Proxy]:
+    await emptied(postgres_url)
+    async with proxied(postgres_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def postgres(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Postgres]:
+    monkeypatch.setattr(postgres_connections, "GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(postgres_connections, "CLOSE_SECONDS", 0.5)
+    opened = Postgres(proxy.url, connections=4, statement_seconds=0.5)
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+async def rename(transaction: Any) -> None:
+    await transaction.run(RENAME)
+
+
+async def test_one_silent_connection_has_all_that_are_silent_given_up(proxy: Proxy, postgres: Postgres) -> None:
+    await asyncio.gather(*(postgres.one(ORGANIZATIONS) for _ in range(20)))
+    assert proxy.silence() == 4
+    async with asyncio.timeout(3):
+        with pytest.raises(Unavailable):
+            await postgres.one(ORGANIZATIONS)
+        for _ in range(8):
+            await postgres.write(rename)
+            await postgres.all(ORGANIZATIONS)
+
+
+async def test_all_that_wait_at_a_silent_server_get_an_answer_and_then_it_is_as_before(
+    proxy: Proxy, postgres: Postgres
+) -> None:
+    proxy.silence()
+    async with asyncio.timeout(4):
+        answers = await asyncio.gather(
+            *(postgres.one(ORGANIZATIONS) for _ in range(6)),
+            *(postgres.write(rename) for _ in range(6)),
+            return_exceptions=True,
+        )
+        assert {type(answer) for answer in answers} <= {Unavailable, type(None)}
+        await postgres.write(rename)
+
+
+async def test_the_locks_of_a_transaction_that_went_silent_are_let_go(proxy: Proxy, postgres: Postgres) -> None:
+    await make_tenant(postgres)
+
+    async def holds(transaction: Any) -> None:
+        await transaction.run(RENAME)
+        proxy.silence()
+        await transaction.run(RENAME)
+
+    with pytest.raises(Unavailable):
+        await postgres.write(holds)
+    async with asyncio.timeout(4):
+        await postgres.write(rename)
+
+
+async def test_a_statement_that_takes_too_long_is_ended_by_the_server_and_its_connection_stays(
+    proxy: Proxy, postgres: Postgres
+) -> None:
+    with pytest.raises(Unavailable):
+        await postgres.one(SLEEP)
+    connected = len(proxy.greetings)
+    await postgres.one(ORGANIZATIONS)
+    assert len(proxy.greetings) == connected
+
+
+async def test_a_server_that_takes_no_changes_says_so_and_connections_to_it_are_made_anew(
+    proxy: Proxy, postgres: Postgres, postgres_url: str
+) -> None:
+    name = postgres_url.rpartition("/")[2]
+    owner = await asyncpg.connect(postgres_url)
+    try:
+        await owner.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+        await postgres._connections.renew()
+        with pytest.raises(Unavailable, match="takes no changes"):
+            await postgres.write(rename)
+        await owner.execute("SET default_transaction_read_only = off")
+        await owner.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+        # What connections began with they keep: only new ones see that it has changed.
+        postgres._connections._renewed_at = 0
+        with pytest.raises(Unavailable, match="takes no changes"):
+            await postgres.write(rename)
+        await postgres.write(rename)
+    finally:
+        await owner.execute("SET default_transaction_read_only = off")
+        await owner.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+        await owner.close()
+
+
+async def test_the_bus_is_heard_again_after_a_silence(proxy: Proxy, postgres_url: str, monkeypatch) -> None:
+    monkeypatch.setattr(bus, "PATIENCE_SECONDS", 0.2)
+    heard: list[int] = []
+    here, there = PostgresBus(proxy.url), PostgresBus(postgres_url)
+    here.listen(lambda _organization, head: heard.append(head))
+    for each in (here, there):
+        await each.open()
+
+    def told(head: int) -> bool:
+        there.announce("a", head)
+        return head in heard
+
+    await eventually(lambda: told(1), 5)
+    proxy.silence()
+    await eventually(lambda: told(2), 5)
+    proxy.silence()
+    async with asyncio.timeout(2):
+        await here.close()
+    await there.close()
+
+
+async def test_what_a_server_does_by_itself_goes_on_after_a_silence(
+    proxy: Proxy, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The queue's clock, claiming and running: all that waits at the database without a caller."""
+    monkeypatch.setattr(postgres_connections, "GRACE_SECONDS", 0.1)
+    settings = Settings(
+        data_dir=tmp_path,
+        database_url=proxy.url,
+        database_connections=8,
+        database_timeout_seconds=1,
+        sandbox_prewarmed=0,
+        shutdown_seconds=1,
+    )
+    application = Application(settings)
+    await application.start(["127.0.0.1:0"])
+    try:
+        cases, tenant = application.use_cases, await make_tenant(application.database)
+        code = "def f(x): return x.upper()"
+        agent = await cases.agents.create(tenant.call(), name="a", code=code)
+        assert proxy.silence() > 2
+
+        async def create():
+            schedule = {"type": "delay", "seconds": 1}
+            try:
+                return await cases.tasks.create(
+                    tenant.call(), NewTask(agent_id=agent.id, input={"x": "a"}, schedule=schedule)
+                )
+            except Unavailable:
+                return None
+
+        task = await eventually(create, 10)
+
+        async def output() -> str | None:
+            return (await cases.task_queries.get(tenant.call(), task.id)).output
+
+        assert await eventually(output, 10) == '"A"'
+    finally:
+        await application.stop()
