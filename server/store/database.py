@@ -14,6 +14,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 Body = Callable[[Transaction], Awaitable[T]]
 Clock = Callable[[], int]
+# For how long a database without room for somebody's change counts as full.
+FULL_SECONDS = 10.0
 Committed = Callable[[list[Event]], None]
 
 
@@ -47,6 +49,12 @@ class Database(Reader, Protocol):
 
     async def scan(self, statement: Statement[R], **parameters: Any) -> list[R]:
         """Reads outside the event loop, for statements whose cost grows with the number of rows."""
+
+    async def probe(self) -> None:
+        """Makes a change that leaves nothing behind. Raises Unavailable or StorageFull where none can be made.
+
+        So it does for `FULL_SECONDS` after somebody's change found no room: what fits is not the same for each.
+        """
 
     async def close(self) -> None:
         """Finishes what has begun and disconnects."""

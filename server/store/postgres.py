@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import cache
@@ -13,10 +14,11 @@ from operator import itemgetter
 from typing import Any, TypeVar
 
 import asyncpg
+from sqlalchemy import text
 
 from server.errors import StorageFull, Unavailable
 from server.model import Event, Record
-from server.store.database import Body, Clock, Committed, nobody_listens, system_clock
+from server.store.database import FULL_SECONDS, Body, Clock, Committed, nobody_listens, system_clock
 from server.store.postgres_connections import Connections
 from server.store.statement import Statement, change, insertion
 from server.store.transaction import Again, Hooks, Row, TransactionBase, settle
@@ -33,6 +35,7 @@ _TRANSIENT = (
     Again,
 )
 _FULL = (asyncpg.DiskFullError, asyncpg.OutOfMemoryError)
+_NO_ROOM, _NO_CHANGES = "the database cannot grow; nothing was changed", "the database takes no changes now; try again"
 # A server that was the first and now follows another one.
 _READ_ONLY = asyncpg.ReadOnlySQLTransactionError
 _UNREACHABLE = (
@@ -50,6 +53,13 @@ _UNREACHABLE = (
 )
 
 
+# A word in the write-ahead log that nobody reads: a change like any other, and no row that has to be cleaned up.
+_TOUCH = Statement[Any](
+    text(
+        "SELECT pg_logical_emit_message(true, 'orchestrator', '') "
+        "WHERE current_setting('transaction_read_only') = 'off' AND NOT pg_is_in_recovery()"
+    )
+)
 # A feed's next numbers and the events that get them, in one round trip.
 _APPEND = """
 advanced AS (
@@ -199,6 +209,7 @@ class Postgres:
         self.clock = clock
         self.hooks = Hooks()
         self.committed: Committed = nobody_listens
+        self._full_until = 0.0
         self._connections = Connections(url, most=connections, seconds=statement_seconds)
 
     async def open(self) -> None:
@@ -223,6 +234,13 @@ class Postgres:
 
     async def scan(self, statement: Statement[R], **parameters: Any) -> list[R]:
         return await self.all(statement, **parameters)
+
+    async def probe(self) -> None:
+        if time.monotonic() < self._full_until:
+            raise StorageFull(_NO_ROOM)
+        if await self.one(_TOUCH) is None:
+            await self._connections.renew()
+            raise Unavailable(_NO_CHANGES)
 
     async def write(self, body: Body[T]) -> T:
         for attempt in range(RETRIES):
@@ -256,9 +274,10 @@ class Postgres:
     async def _translated(self, error: Exception) -> Unavailable:
         """What the caller is told."""
         if isinstance(error, _FULL):
-            return StorageFull("the database cannot grow; nothing was changed")
+            self._full_until = time.monotonic() + FULL_SECONDS
+            return StorageFull(_NO_ROOM)
         if isinstance(error, _READ_ONLY):
             # Whoever takes writes now is found by connecting again.
             await self._connections.renew()
-            return Unavailable("the database takes no changes now; try again")
+            return Unavailable(_NO_CHANGES)
         return Unavailable("the database cannot be reached or is overloaded; try again")

@@ -8,17 +8,21 @@ What would wait — checkpoints, and scans whose cost grows with the rows — ru
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any, TypeVar
 
 import aiosqlite
+import structlog
+from sqlalchemy import text
 
 from server.errors import ServiceError, StorageFull, Unavailable
 from server.model import Event
 from server.store.checkpoints import Checkpoints
-from server.store.database import Body, Clock, Committed, nobody_listens, system_clock
+from server.store.database import FULL_SECONDS, Body, Clock, Committed, nobody_listens, system_clock
 from server.store.statement import Statement
 from server.store.transaction import Hooks, TransactionBase, settle
 
@@ -29,6 +33,10 @@ LOCK_PATIENCE_SECONDS = 5.0
 BATCH = 128
 # Lists are parameters on PostgreSQL; here they are JSON, for `json_each`.
 sqlite3.register_adapter(list, json.dumps)
+# A number that SQLite keeps for its users, and that nobody here uses: one page, and no row.
+_TOUCH = Statement[Any](text("PRAGMA user_version = 0"))
+_FULL = "the database cannot be written, its disk may be full; nothing was changed"
+log = structlog.get_logger()
 
 
 class SQLiteTransaction(TransactionBase):
@@ -77,6 +85,7 @@ class SQLite:
         self._queue: list[_Waiting] = []
         self._wake = asyncio.Event()
         self._closing = False
+        self._full_until = 0.0
         # Held for a batch or a scan, and by the checkpoint that neither may be under way for.
         self._writing, self._scanning = asyncio.Lock(), asyncio.Lock()
         self._checkpoints = Checkpoints(path, self._writing, self._scanning)
@@ -133,6 +142,11 @@ class SQLite:
         result: T = await waiting.future
         return result
 
+    async def probe(self) -> None:
+        if time.monotonic() < self._full_until:
+            raise StorageFull(_FULL)
+        await self.write(lambda transaction: transaction.run(_TOUCH))
+
     async def close(self) -> None:
         self._closing = True
         self._wake.set()
@@ -151,10 +165,18 @@ class SQLite:
                 batch = [waiting for waiting in taken if not waiting.future.done()]
                 if batch:
                     async with self._writing:
-                        await self._commit(batch)
+                        await self._commit_surely(batch)
                     self._checkpoints.look()
                 # Callers get their answers before the next batch begins.
                 await asyncio.sleep(0)
+
+    async def _commit_surely(self, batch: list[_Waiting]) -> None:
+        """Whatever happens to a batch, the next one has its turn."""
+        try:
+            await self._commit(batch)
+        except Exception as error:
+            log.exception("bug", writing=len(batch))
+            self._refuse(batch, error)
 
     async def _commit(self, batch: list[_Waiting]) -> None:
         """Runs a batch as one transaction; where that is lost as a whole, each body in a transaction of its own."""
@@ -162,9 +184,7 @@ class SQLite:
             await self._begin()
         except sqlite3.Error as error:
             # Nobody gets the file now, so nobody waits for it in turn.
-            for waiting in batch:
-                if not waiting.future.done():
-                    waiting.future.set_exception(_translate(error))
+            self._refuse(batch, error)
             return
         try:
             for waiting in batch:
@@ -176,10 +196,18 @@ class SQLite:
                 for waiting in batch:
                     if not waiting.future.done():
                         await self._commit([waiting])
-            elif not batch[0].future.done():
-                batch[0].future.set_exception(_translate(error))
+            else:
+                self._refuse(batch, error)
             return
         self._deliver(batch)
+
+    def _refuse(self, batch: list[_Waiting], error: Exception) -> None:
+        translated = _translate(error)
+        if isinstance(translated, StorageFull):
+            self._full_until = time.monotonic() + FULL_SECONDS
+        for waiting in batch:
+            if not waiting.future.done():
+                waiting.future.set_exception(translated)
 
     async def _begin(self) -> None:
         deadline = asyncio.get_running_loop().time() + LOCK_PATIENCE_SECONDS
@@ -213,8 +241,10 @@ class SQLite:
             self._writer.execute("RELEASE body")
 
     def _roll_back(self) -> None:
-        if self._writer.in_transaction:
-            self._writer.execute("ROLLBACK")
+        # Where the disk is full or gone, SQLite may have done it by itself, or does it before the next BEGIN.
+        with contextlib.suppress(sqlite3.Error):
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
 
     def _deliver(self, batch: list[_Waiting]) -> None:
         events = [event for waiting in batch for event in waiting.events]
@@ -237,7 +267,7 @@ def _translate(error: BaseException) -> BaseException:
     if _is_locked(error):
         return Unavailable("the database is locked by another process; nothing was changed")
     if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-        return StorageFull("the database cannot be written, its disk may be full; nothing was changed")
+        return StorageFull(_FULL)
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
         return Unavailable("the database cannot be written; nothing was changed")
     return error

@@ -135,10 +135,10 @@ async def test_health_tells_of_a_database_that_is_not_there(world: World) -> Non
     async def broken(*_, **__):
         raise OSError
 
-    one, scan = world.database.one, world.database.scan
-    world.database.one = world.database.scan = broken
+    probe, scan = world.database.probe, world.database.scan
+    world.database.probe = world.database.scan = broken
     health = await system.health(world.tenant.call())
-    world.database.one, world.database.scan = one, scan
+    world.database.probe, world.database.scan = probe, scan
     assert (health.status, health.database.status, health.work) == ("unhealthy", "unhealthy", None)
 
 

@@ -60,12 +60,12 @@ class Proxy:
                 await passing.wait()
             target.close()
 
-        try:
+        # Who serves a stream must not end as cancelled: that would be logged as an error.
+        with suppress(asyncio.CancelledError):
             await asyncio.gather(pump(reader, back, note=True), pump(there, writer, note=False))
-        finally:
-            self._passing.discard(passing)
-            for each in (writer, back):
-                each.close()
+        self._passing.discard(passing)
+        for each in (writer, back):
+            each.close()
 
 
 @asynccontextmanager

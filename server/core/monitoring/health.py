@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -17,7 +16,7 @@ from sqlalchemy import bindparam, func, select
 
 from server.core.monitoring.backlog import Backlog, count_backlog
 from server.core.shared.call_context import Call
-from server.model import CLAIMABLE, Organization, Task
+from server.model import CLAIMABLE, Task
 from server.store.database import Database
 from server.store.migrations import is_present
 from server.store.statement import Statement
@@ -32,7 +31,6 @@ KEPT = 1000
 # Of how many claimable tasks it is found out how long they have waited, for everybody together.
 LOOKED_AT = 10_000
 
-_PROBE = Statement[Any](select(Organization.table().c.id).where(Organization.table().c.id == bindparam("organization")))
 _claimable = select(Task.table().c.ready_at).where(CLAIMABLE).limit(LOOKED_AT).subquery()
 _WAITING = Statement[Any](
     select(func.count()).select_from(_claimable).where(_claimable.c.ready_at < bindparam("before"))
@@ -124,6 +122,7 @@ class HealthChecks:
         self._no_sandbox = no_sandbox
         self._began = time.monotonic()
         self._migrated = False
+        self._probed = SharedLook(lambda: _checked(database.probe), database)
         self._condition = SharedLook(self._look, database)
         self._readiness = SharedLook(self._check, database)
 
@@ -136,7 +135,7 @@ class HealthChecks:
         return await self._readiness.get()
 
     async def _look(self) -> Condition:
-        database, cache, queue = await asyncio.gather(self._database_answers(), self._cache_answers(), self._queue())
+        database, cache, queue = await asyncio.gather(self._probed.get(), self._cache_answers(), self._queue())
         sandbox = "healthy" if self._no_sandbox() is None else "unhealthy"
         status = "healthy"
         if database.status != "healthy":
@@ -147,9 +146,7 @@ class HealthChecks:
         return Condition(status, round(time.monotonic() - self._began, 3), components)
 
     async def _check(self) -> Mapping[str, bool]:
-        database, cache, migrated = await asyncio.gather(
-            self._database_answers(), self._cache_answers(), self._is_migrated()
-        )
+        database, cache, migrated = await asyncio.gather(self._probed.get(), self._cache_answers(), self._is_migrated())
         return {
             "database": database.status == "healthy",
             "migrations": migrated,
@@ -160,8 +157,7 @@ class HealthChecks:
         """Whether the schema is this server's; nobody takes it back, so it is asked until it is."""
         if not self._migrated:
             try:
-                async with asyncio.timeout(CHECK_SECONDS):
-                    self._migrated = await is_present(self._database)
+                self._migrated = await _promptly(is_present(self._database))
             except Exception:
                 # Whatever is wrong with the database, that is the finding.
                 return False
@@ -170,15 +166,11 @@ class HealthChecks:
     async def _queue(self) -> str:
         before = self._database.clock() - int(self._queue_seconds * 1_000_000)
         try:
-            async with asyncio.timeout(CHECK_SECONDS):
-                waiting = (await self._database.scan(_WAITING, before=before))[0][0]
+            waiting = (await _promptly(self._database.scan(_WAITING, before=before)))[0][0]
         except Exception:
             # Whatever is wrong with the database, that is the finding.
             return "unhealthy"
         return "degraded" if waiting > self._queue_length else "healthy"
-
-    async def _database_answers(self, organization: str = "") -> Service:
-        return await _checked(partial(self._database.one, _PROBE, organization=organization))
 
     async def _cache_answers(self) -> Service:
         return await _checked(self._redis.ping) if self._redis is not None else Service("not_configured")
@@ -187,7 +179,7 @@ class HealthChecks:
         """How everything is, with the figures of the caller's organization."""
         organization = call.organization_id
         database, redis, work, machine = await asyncio.gather(
-            self._database_answers(organization),
+            self._probed.get(),
             self._cache_answers(),
             self._counted(organization),
             self.machine(),
@@ -249,11 +241,22 @@ def _redis(url: str) -> Any:
     return Redis.from_url(url, socket_timeout=CHECK_SECONDS)
 
 
-async def _checked(ask: Callable[[], Awaitable[Any]]) -> Service:
+async def _promptly(answer: Coroutine[Any, Any, T]) -> T:
+    """The answer, within a second. Raises TimeoutError, also where whoever is asked takes time to be interrupted."""
+    asked = asyncio.create_task(answer)
+    done, _ = await asyncio.wait({asked}, timeout=CHECK_SECONDS)
+    if not done:
+        asked.cancel()
+        # Nobody is there for what it still says.
+        asked.add_done_callback(lambda late: late.cancelled() or late.exception())
+        raise TimeoutError
+    return asked.result()
+
+
+async def _checked(ask: Callable[[], Coroutine[Any, Any, Any]]) -> Service:
     began = time.perf_counter()
     try:
-        async with asyncio.timeout(CHECK_SECONDS):
-            await ask()
+        await _promptly(ask())
     except Exception:
         # Whatever is wrong with it, that is the finding.
         return Service("unhealthy")

@@ -392,8 +392,8 @@ async def test_a_database_that_does_not_answer_is_found_out_in_time(
         await asyncio.Event().wait()
 
     system = HealthChecks(database)
-    monkeypatch.setattr(database, "one", never)
-    monkeypatch.setattr(database, "scan", never)
+    for name in ("one", "scan", "write"):
+        monkeypatch.setattr(database, name, never)
     servicer = SystemServicer(system)
     async with asyncio.timeout(5):
         (found, ready) = await asyncio.gather(well(servicer), probe(servicer))
