@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from limits.aio.strategies import FixedWindowRateLimiter
 from server.core.shared.call_context import Caller
 from server.errors import TooMany
 
+# How long a request may wait for those who count together, and for how long none does once they have not answered.
+TOGETHER_SECONDS, ALONE_SECONDS = 0.5, 5.0
 log = structlog.get_logger()
 
 
@@ -37,20 +40,25 @@ class QuotaWindow:
 
 
 class Quotas:
-    """Counts requests. `requests_per_hour` is what a key gets that carries no figure of its own."""
+    """Counts requests. `requests_per_hour` is what a key gets that carries no figure of its own.
+
+    Who cannot count together counts alone: quotas must neither take the service down nor slow it down. Whether those
+    who count together can be reached again is tried now and then, by one request.
+    """
 
     def __init__(self, *, redis_url: str, requests_per_hour: int) -> None:
-        storage: Storage = MemoryStorage()
+        self._alone = FixedWindowRateLimiter(MemoryStorage())
+        self._together: FixedWindowRateLimiter | None = None
         # What says that those who count together cannot be reached.
         self._away: tuple[type[Exception], ...] = (OSError,)
+        self._alone_until = 0.0
         if redis_url:
             # It takes almost half a second to import, and few have one.
             from redis.exceptions import RedisError  # noqa: PLC0415
 
             storage = RedisStorage(f"async+{redis_url}", implementation="redispy")
+            self._together = FixedWindowRateLimiter(storage)
             self._away = (OSError, RedisError)
-        self._limiter = FixedWindowRateLimiter(storage)
-        self._alone = FixedWindowRateLimiter(MemoryStorage())
         self._requests_per_hour = requests_per_hour
 
     async def take(
@@ -65,15 +73,36 @@ class Quotas:
         figure = caller.hourly_limit or (self._requests_per_hour if hourly or burst is None else None)
         limit = None if figure is None else _hour(figure)
         minute = None if burst is None else _minute(burst, api)
-        try:
-            allowed, quota = await self._count(self._limiter, limit, minute, caller.key_id, hourly=hourly)
-        except self._away as error:
-            # Who cannot count together counts alone: quotas must not take the service down.
-            log.warning("Redis does not answer, so this process counts by itself", error=str(error))
-            allowed, quota = await self._count(self._alone, limit, minute, caller.key_id, hourly=hourly)
+        counted = await self._count_together(limit, minute, caller.key_id, hourly=hourly)
+        if counted is None:
+            counted = await self._count(self._alone, limit, minute, caller.key_id, hourly=hourly)
+        allowed, quota = counted
         if not allowed:
             raise Exhausted(quota)
         return quota
+
+    async def _count_together(
+        self, hour: RateLimitItemPerHour | None, minute: RateLimitItemPerMinute | None, key: str, *, hourly: bool
+    ) -> tuple[bool, QuotaWindow] | None:
+        """The same as `_count`, for all processes; None where they cannot be reached."""
+        now = time.monotonic()
+        if self._together is None or now < self._alone_until:
+            return None
+        if self._alone_until:
+            # Others need not wait with the one that tries it.
+            self._alone_until = now + ALONE_SECONDS
+        try:
+            async with asyncio.timeout(TOGETHER_SECONDS):
+                counted = await self._count(self._together, hour, minute, key, hourly=hourly)
+        except self._away as error:
+            if not self._alone_until:
+                log.warning("Redis does not answer, so this process counts by itself", error=repr(error))
+            self._alone_until = time.monotonic() + ALONE_SECONDS
+            return None
+        if self._alone_until:
+            log.info("Redis answers, so processes count together again")
+            self._alone_until = 0.0
+        return counted
 
     @staticmethod
     async def _count(

@@ -12,7 +12,9 @@ import pytest
 import redis
 
 from server.core.shared.call_context import Caller
+from server.rpc import quotas as quotas_module
 from server.rpc.quotas import Exhausted, Quotas
+from tests.support.proxy import proxied
 from tests.support.services import missing
 
 REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/15")
@@ -24,7 +26,9 @@ def redis_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def redis_server() -> str:
+def redis_server(monkeypatch: pytest.MonkeyPatch) -> str:
+    # A busy machine may stand still for a moment, and what is counted alone then is not counted together.
+    monkeypatch.setattr(quotas_module, "TOGETHER_SECONDS", 10.0)
     try:
         redis.Redis.from_url(REDIS, socket_connect_timeout=1).ping()
     except redis.RedisError as error:
@@ -64,6 +68,54 @@ async def test_a_redis_that_does_not_answer_takes_nothing_down() -> None:
     assert [(await quotas.take(who)).remaining for _ in range(2)] == [1, 0]
     with pytest.raises(Exhausted):
         await quotas.take(who)
+
+
+async def test_a_redis_that_hangs_costs_one_call_a_moment_and_the_others_nothing() -> None:
+    assert (quotas_module.TOGETHER_SECONDS, quotas_module.ALONE_SECONDS) == (0.5, 5.0)
+    connected = 0
+
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connected
+        connected += 1
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(hang, "127.0.0.1", 0)
+    quotas = Quotas(redis_url=f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}", requests_per_hour=1000)
+    who = caller()
+    async with asyncio.timeout(10):
+        assert (await quotas.take(who)).remaining == 999
+        tried = connected
+        assert tried > 0
+        for _ in range(100):
+            await quotas.take(who)
+        assert connected == tried
+        # When it is time to try again, one does, and the others do not wait with it.
+        quotas._alone_until = time.monotonic()
+        one = asyncio.create_task(quotas.take(who))
+        await asyncio.sleep(0)
+        others = [quotas.take(caller()) for _ in range(100)]
+        assert {each.remaining for each in await asyncio.gather(*others)} == {999}
+        await one
+    assert tried < connected <= 2 * tried
+    server.close()
+
+
+async def test_those_who_counted_alone_count_together_again(
+    redis_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who = caller()
+    async with proxied(redis_server) as proxy:
+        here, there = (Quotas(redis_url=url, requests_per_hour=10) for url in (proxy.url, redis_server))
+        assert [(await each.take(who)).remaining for each in (here, there)] == [9, 8]
+        with monkeypatch.context() as patch:
+            patch.setattr(quotas_module, "TOGETHER_SECONDS", 0.1)
+            proxy.silence()
+            assert (await here.take(who)).remaining == 9
+        # As if it were time to try it again.
+        here._alone_until = time.monotonic()
+        assert (await here.take(who)).remaining == 7
+        assert (await there.take(who)).remaining == 6
 
 
 async def test_a_burst_is_refused_by_the_minute_and_leaves_the_hour_alone(redis_url: str) -> None:
