@@ -8,6 +8,7 @@ import os
 
 from server.core.identity import api_keys
 from server.core.identity.access_tokens import signing_secret
+from server.private_files import close_to_others, private_folder, unusable
 from server.settings import Settings
 from server.store.migrations import migrate
 from server.store.opened import open_database
@@ -16,15 +17,22 @@ from server.store.opened import open_database
 def prepare(settings: Settings) -> None:
     """Makes the data folder, the schema, the development key and secret. Several processes may call this at once.
 
-    Blocks, so call it before the loop starts. Raises Unavailable where the database cannot be reached.
+    Blocks, so call it before the loop starts. Raises Unavailable where the database cannot be reached, or what is kept
+    on this machine cannot be read, written, or closed to others.
     """
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (settings.data_dir / "prepare.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        migrate(settings)
-        if settings.environment == "development":
-            asyncio.run(_development_key(settings))
-            signing_secret(settings)
+    private_folder(settings.data_dir)
+    try:
+        with (settings.data_dir / "prepare.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            migrate(settings)
+            if settings.environment == "development":
+                asyncio.run(_development_key(settings))
+                signing_secret(settings)
+        for path in (settings.key_path, settings.secret_key_path):
+            if path.exists():
+                close_to_others(path)
+    except OSError as error:
+        raise unusable(settings.data_dir, error) from error
 
 
 async def _development_key(settings: Settings) -> None:

@@ -17,6 +17,8 @@ from typing import Any
 
 from gateway.envoy import Gateway, command
 from server.apis import declarations
+from server.errors import ServiceError
+from server.private_files import own_folder, private_folder, unusable
 from server.settings import Settings
 
 READY_SECONDS = 60.0
@@ -30,15 +32,22 @@ class Refused(Exception):
 
 def supervise(settings: Settings) -> int:
     """Runs everything until SIGTERM or SIGINT; returns the exit code. Raises Refused."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _only_one(settings.data_dir):
-        _own_folder(settings.run_dir)
+    try:
+        private_folder(settings.data_dir)
+        lock = _only_one(settings.data_dir)
+        own_folder(settings.run_dir)
+    except ServiceError as error:
+        raise Refused(error.message) from None
+    with lock:
         _check_ports(settings)
         return asyncio.run(_Supervisor(settings).run())
 
 
 def _only_one(data_dir: Path) -> Any:
-    lock = (data_dir / "lock").open("w")
+    try:
+        lock = (data_dir / "lock").open("w")
+    except OSError as error:
+        raise unusable(data_dir, error) from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -56,13 +65,6 @@ def _check_ports(settings: Settings) -> None:
             except OSError as error:
                 flag = name.replace("_", "-")
                 raise Refused(f"port {port} cannot be used ({error.strerror}): choose another --{flag}") from None
-
-
-def _own_folder(folder: Path) -> None:
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_uid != os.getuid() or folder.is_symlink():
-        raise Refused(f"{folder} belongs to somebody else")
-    folder.chmod(0o700)
 
 
 class _Supervisor:

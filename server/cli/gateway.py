@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from server.cli.options import settings_of
+from server.errors import ServiceError
+from server.private_files import own_folder
 
 DEFAULT = "127.0.0.1:50051:50052"
 
@@ -33,7 +35,11 @@ def gateway(
         [f"{name}:{socket}" for name, _, socket in places],
         settings.origins,
     )
-    settings.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        own_folder(settings.run_dir)
+    except ServiceError as error:
+        typer.echo(error.message, err=True)
+        raise typer.Exit(1) from None
     arguments = command(configured, settings.run_dir)
     os.execv(arguments[0], arguments)  # noqa: S606 — the wheel's own program
 

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import asyncpg
 import structlog
 
+from server.private_files import own_folder
 from server.store.postgres_connections import PATIENCE_SECONDS, connect
 
 Heard = Callable[[str, int], None]
@@ -59,7 +60,7 @@ class SocketBus:
         self._peers: list[str] = []
 
     async def open(self) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        own_folder(self._folder)
         self._path.unlink(missing_ok=True)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         self._socket.bind(str(self._path))

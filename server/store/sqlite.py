@@ -93,6 +93,7 @@ class SQLite:
     async def open(self) -> None:
         try:
             self._writer = self._connect()
+            self._try_to_write()
             self._reader = self._connect()
             self._reader.execute("PRAGMA query_only = ON")
             self._slow = await aiosqlite.connect(self.path, isolation_level=None)
@@ -101,6 +102,15 @@ class SQLite:
         except sqlite3.Error as error:
             raise Unavailable(f"the database {self.path} cannot be opened: {error}") from error
         self._task = asyncio.create_task(self._write_batches())
+
+    def _try_to_write(self) -> None:
+        """A file that can only be read is of no use here; one that somebody else writes just now is."""
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+            self._writer.execute("ROLLBACK")
+        except sqlite3.OperationalError as error:
+            if not _is_locked(error):
+                raise
 
     def _connect(self) -> sqlite3.Connection:
         # No waiting in the loop: a locked database is retried with pauses by the writer instead.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import asyncpg
 from sqlalchemy import column, select, table
 
 from server.errors import SchemaTooNew, Unavailable
+from server.private_files import close_to_others, private_file
 from server.settings import Settings
 from server.store.database import Database
 from server.store.postgres_connections import connect
@@ -66,12 +67,17 @@ def configuration(settings: Settings) -> Any:
 
 def _present(settings: Settings) -> str | None:
     path = settings.sqlite_path
+    if path is None:
+        return asyncio.run(_present_postgres(settings.database))
+    private_file(path)
+    # SQLite makes these like the file itself; they may be of a time when that was open.
+    for ending in ("-wal", "-shm", "-journal"):
+        with suppress(FileNotFoundError):
+            close_to_others(path.with_name(path.name + ending))
     try:
-        if path is None:
-            return asyncio.run(_present_postgres(settings.database))
         with closing(sqlite3.connect(path)) as connection:
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    except sqlite3.OperationalError as error:
+    except sqlite3.Error as error:
         if "no such table" in str(error):
             return None
         raise Unavailable(f"the database {path} cannot be opened: {error}") from error
