@@ -43,6 +43,7 @@ class Checkpoints:
         self._full = asyncio.Event()
         self._full_bytes = BEGIN_BYTES
         self._idle = True
+        self._no_room = False
 
     async def open(self) -> None:
         """Connects and begins. Raises sqlite3.Error."""
@@ -59,6 +60,11 @@ class Checkpoints:
         if self._size() > self._full_bytes:
             self._full.set()
 
+    def make_room(self) -> None:
+        """Gives the disk back what the log takes, after a commit that found no room."""
+        self._no_room = True
+        self._full.set()
+
     async def close(self) -> None:
         """Stops; SQLite itself moves what is left when its last connection goes."""
         self._task.cancel()
@@ -74,7 +80,8 @@ class Checkpoints:
             size = self._size()
             if not full and not (idle and size > IDLE_BYTES):
                 continue
-            if await self._begin_again("RESTART" if full and size < CUT_BYTES else "TRUNCATE"):
+            cut, self._no_room = self._no_room or not full or size > CUT_BYTES, False
+            if await self._begin_again("TRUNCATE" if cut else "RESTART"):
                 pause = FIRST_PAUSE_SECONDS
                 continue
             if size > LONG_BYTES and pause == LAST_PAUSE_SECONDS:

@@ -215,6 +215,7 @@ class SQLite:
         translated = _translate(error)
         if isinstance(translated, StorageFull):
             self._full_until = time.monotonic() + FULL_SECONDS
+            self._checkpoints.make_room()
         for waiting in batch:
             if not waiting.future.done():
                 waiting.future.set_exception(translated)

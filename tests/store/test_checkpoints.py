@@ -11,6 +11,7 @@ import pytest
 
 from server.core.sessions.lifecycle import Sessions
 from server.core.shared.count_cache import CountCache
+from server.errors import StorageFull
 from server.settings import Settings
 from server.store import checkpoints
 from server.store.sqlite import SQLite
@@ -78,6 +79,15 @@ async def test_the_log_is_cut_off_while_nobody_writes(
     # Idle for no time at all, from the next look on.
     monkeypatch.setattr(checkpoints, "IDLE_SECONDS", 0.01)
     file._checkpoints._full.set()
+    await eventually(lambda: log_bytes(file) < 100_000, 3)
+
+
+async def test_the_log_gives_its_room_back_once_there_is_none(file: SQLite, create: Create) -> None:
+    await write(create, file, 20)
+    assert log_bytes(file) > 100_000
+    file._writer.execute(f"PRAGMA max_page_count = {file._writer.execute('PRAGMA page_count').fetchone()[0]}")
+    with pytest.raises(StorageFull):
+        await write(create, file, 50)
     await eventually(lambda: log_bytes(file) < 100_000, 3)
 
 
