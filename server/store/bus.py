@@ -14,10 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-import asyncpg
 import structlog
 
 from server.private_files import own_folder
+from server.store.forever import forever
 from server.store.postgres_connections import PATIENCE_SECONDS, connect
 
 Heard = Callable[[str, int], None]
@@ -65,7 +65,7 @@ class SocketBus:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         self._socket.bind(str(self._path))
         asyncio.get_running_loop().add_reader(self._socket.fileno(), self._read)
-        self._task = asyncio.create_task(self._find_peers())
+        self._task = asyncio.create_task(forever("peers", self._find_peers))
 
     def listen(self, heard: Heard) -> None:
         self._heard = heard
@@ -131,8 +131,10 @@ class PostgresBus:
         while True:
             try:
                 await self._serve()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.warning("the bus lost its connection; changes of others are looked for meanwhile", error=str(error))
+            except Exception as error:
+                log.warning(
+                    "the bus lost its connection; changes of others are looked for meanwhile", error=repr(error)
+                )
                 self._alone = False
                 await asyncio.sleep(1)
 

@@ -18,6 +18,8 @@ PATIENCE_SECONDS = 5.0
 GRACE_SECONDS = 2.0
 CLOSE_SECONDS = 5.0
 RENEW_SECONDS = 1.0
+# Whoever is interrupted in a statement waits so long for the server to let go of it.
+RELEASE_SECONDS = 1.0
 _SESSION = (
     "SET lock_timeout = {patience}; SET statement_timeout = {statement};"
     # Whoever goes silent in a transaction must not hold its locks for good.
@@ -126,7 +128,13 @@ class _Lent:
         self._timer.cancel()
         if error is None:
             self._itself.heard_at = self._loop.time()
-        await self._pool.release(self._connection)
+        # What cannot be given back is given up.
+        with contextlib.suppress(Exception):
+            await self._pool.release(self._connection, timeout=RELEASE_SECONDS)
+        task = asyncio.current_task()
+        if error is not None and task is not None and task.cancelling():
+            # An error on the way out, such as of a rollback to which nobody answers, must not hide that it is one.
+            raise asyncio.CancelledError from error
 
 
 async def _nothing(_connection: Any) -> None:

@@ -109,7 +109,10 @@ class Dispatcher:
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
-        await self._leases.give_back(self.holder)
+        try:
+            await self._leases.give_back(self.holder)
+        except ServiceError as error:
+            log.warning("work is not given back, and returns when its leases run out", reason=error.reason)
 
     def _changed(self, events: list[Event] | None) -> None:
         if events is None:

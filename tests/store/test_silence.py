@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -13,7 +14,7 @@ from sqlalchemy import select, text
 from server.app import Application
 from server.core.queue.creation import NewTask
 from server.errors import Unavailable
-from server.model import Organization
+from server.model import Organization, Task
 from server.settings import Settings
 from server.store import bus, postgres_connections
 from server.store.bus import PostgresBus
@@ -89,6 +90,25 @@ async def test_the_locks_of_a_transaction_that_went_silent_are_let_go(proxy: Pro
         await postgres.write(rename)
 
 
+async def test_whoever_is_cancelled_meanwhile_is_cancelled(proxy: Proxy, postgres: Postgres) -> None:
+    """A loop that takes it for an error begins again, and cannot be stopped."""
+    begun = asyncio.Event()
+
+    async def holds(transaction: Any) -> None:
+        await transaction.run(RENAME)
+        proxy.silence()
+        begun.set()
+        await transaction.run(RENAME)
+
+    for work in (lambda: postgres.write(holds), lambda: postgres.one(SLEEP)):
+        task = asyncio.create_task(work())
+        await begun.wait()
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
 async def test_a_statement_that_takes_too_long_is_ended_by_the_server_and_its_connection_stays(
     proxy: Proxy, postgres: Postgres
 ) -> None:
@@ -143,11 +163,11 @@ async def test_the_bus_is_heard_again_after_a_silence(proxy: Proxy, postgres_url
     await there.close()
 
 
-async def test_what_a_server_does_by_itself_goes_on_after_a_silence(
-    proxy: Proxy, tmp_path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The queue's clock, claiming and running: all that waits at the database without a caller."""
+@pytest.fixture
+async def application(proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Application:
+    """Started, and to be stopped by the test."""
     monkeypatch.setattr(postgres_connections, "GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(postgres_connections, "CLOSE_SECONDS", 0.5)
     settings = Settings(
         data_dir=tmp_path,
         database_url=proxy.url,
@@ -156,28 +176,34 @@ async def test_what_a_server_does_by_itself_goes_on_after_a_silence(
         sandbox_prewarmed=0,
         shutdown_seconds=1,
     )
-    application = Application(settings)
-    await application.start(["127.0.0.1:0"])
-    try:
-        cases, tenant = application.use_cases, await make_tenant(application.database)
-        code = "def f(x): return x.upper()"
-        agent = await cases.agents.create(tenant.call(), name="a", code=code)
-        assert proxy.silence() > 2
+    running = Application(settings)
+    await running.start(["127.0.0.1:0"])
+    return running
 
-        async def create():
-            schedule = {"type": "delay", "seconds": 1}
-            try:
-                return await cases.tasks.create(
-                    tenant.call(), NewTask(agent_id=agent.id, input={"x": "a"}, schedule=schedule)
-                )
-            except Unavailable:
-                return None
 
-        task = await eventually(create, 10)
+async def test_what_a_server_does_by_itself_goes_on_after_a_silence(proxy: Proxy, application: Application) -> None:
+    """The queue's clock, claiming and running: all that waits at the database without a caller."""
+    cases, tenant = application.use_cases, await make_tenant(application.database)
+    agent = await cases.agents.create(tenant.call(), name="a", code="def f(x): return x.upper()")
+    assert proxy.silence() > 2
 
-        async def output() -> str | None:
-            return (await cases.task_queries.get(tenant.call(), task.id)).output
+    async def create() -> Task | None:
+        new = NewTask(agent_id=agent.id, input={"x": "a"}, schedule={"type": "delay", "seconds": 1})
+        try:
+            return await cases.tasks.create(tenant.call(), new)
+        except Unavailable:
+            return None
 
-        assert await eventually(output, 10) == '"A"'
-    finally:
+    task = await eventually(create)
+
+    async def output() -> str | None:
+        return (await cases.task_queries.get(tenant.call(), task.id)).output
+
+    assert await eventually(output) == '"A"'
+    await application.stop()
+
+
+async def test_a_server_stops_in_time_while_the_database_is_silent(proxy: Proxy, application: Application) -> None:
+    proxy.silence()
+    async with asyncio.timeout(10):
         await application.stop()
