@@ -232,7 +232,7 @@ def test_every_command_that_would_migrate_says_so_in_a_sentence(newer: Settings,
 def killed(settings: Settings, *arguments: str) -> list[list[int]]:
     """What `tests.support.killed_migration` says, line by line."""
     command = [sys.executable, "-m", "tests.support.killed_migration", settings.database, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=3000)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1700)
     assert done.returncode == 0, done.stderr
     return [[int(word) for word in line.split()] for line in done.stdout.splitlines()]
 
@@ -246,6 +246,7 @@ def test_a_migration_that_is_killed_leaves_nothing_and_two_at_once_do_no_harm(em
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_migration_may_be_killed_after_any_statement(empty: Settings) -> None:
     *kills, last, together = killed(empty)
     assert len(kills) >= 82
