@@ -16,7 +16,9 @@ from server.store.forever import set_within
 BEGIN_BYTES = 32 << 20
 # A file that has become this long is cut off, which takes longer than to begin it again.
 CUT_BYTES = 48 << 20
-# So is one that is longer than this while nobody writes.
+# Beyond this, writers wait for a checkpoint that is under way: a slow disk must not let the log run away from it.
+HOLD_BYTES = 52 << 20
+# Cut off is also one that is longer than this while nobody writes.
 IDLE_BYTES, IDLE_SECONDS = 1 << 20, 5.0
 # A log that somebody's long read keeps this long is worth a word.
 LONG_BYTES = 64 << 20
@@ -41,6 +43,7 @@ class Checkpoints:
         self._log_path = path.with_name(path.name + "-wal")
         self._writing, self._scanning = writing, scanning
         self._full = asyncio.Event()
+        self._moving = asyncio.Lock()
         self._full_bytes = BEGIN_BYTES
         self._idle = True
         self._no_room = False
@@ -52,13 +55,17 @@ class Checkpoints:
             await self._connection.execute(f"PRAGMA {pragma}")
         await self._connection.execute(f"PRAGMA busy_timeout = {int(LOCK_PATIENCE_SECONDS * 1000)}")
         self._task = asyncio.create_task(self._keep_short())
-        self.look()
+        await self.look()
 
-    def look(self) -> None:
-        """Whether there is something to do; called after each commit."""
+    async def look(self) -> None:
+        """Whether there is something to do; called after each commit, before the next one begins."""
         self._idle = False
-        if self._size() > self._full_bytes:
+        size = self._size()
+        if size > self._full_bytes:
             self._full.set()
+        if size > HOLD_BYTES and self._moving.locked():
+            async with self._moving:
+                pass
 
     def make_room(self) -> None:
         """Gives the disk back what the log takes, after a commit that found no room."""
@@ -92,9 +99,10 @@ class Checkpoints:
     async def _begin_again(self, mode: str) -> bool:
         """Moves the log and begins it again; whether nobody stood in the way."""
         try:
-            # The second time is for what was written during the first, and leaves next to nothing to wait for.
-            for _ in range(2):
-                await self._checkpoint("PASSIVE")
+            async with self._moving:
+                # The second time is for what was written during the first, and leaves next to nothing to wait for.
+                for _ in range(2):
+                    await self._checkpoint("PASSIVE")
             async with self._scanning, self._writing:
                 if not await self._checkpoint(mode):
                     return False

@@ -116,7 +116,7 @@ class _Lent:
     async def __aenter__(self) -> Any:
         self._connection: Any = await self._pool.acquire(timeout=PATIENCE_SECONDS)
         # Behind what the pool gives out for it, which takes a tenth of a short statement's time to ask.
-        self._itself: _Connection = self._connection._con
+        self._itself: _Connection = self._connection._con  # noqa: SLF001
         self._timer = self._loop.call_later(self._seconds, self._connections.give_up, self._loop.time())
         return self._connection
 

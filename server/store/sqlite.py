@@ -176,7 +176,7 @@ class SQLite:
                 if batch:
                     async with self._writing:
                         await self._commit_surely(batch)
-                    self._checkpoints.look()
+                    await self._checkpoints.look()
                 # Callers get their answers before the next batch begins.
                 await asyncio.sleep(0)
 

@@ -70,6 +70,22 @@ async def test_the_log_stays_short_for_ten_minutes_of_a_thousand_writes_a_second
     print(f"at most {longest >> 20} MiB")
 
 
+async def test_writers_wait_for_a_slow_disk_rather_than_let_the_log_run_away(
+    file: SQLite, create: Create, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = file._checkpoints._checkpoint
+
+    async def slow(mode: str) -> bool:
+        await asyncio.sleep(0.1)
+        return await quick(mode)
+
+    monkeypatch.setattr(file._checkpoints, "_checkpoint", slow)
+    for name, size in (("BEGIN_BYTES", 1 << 20), ("CUT_BYTES", 1 << 20), ("HOLD_BYTES", 2 << 20)):
+        monkeypatch.setattr(checkpoints, name, size)
+    file._checkpoints._full_bytes = 1 << 20
+    assert await write(create, file, 100) < 3 << 20
+
+
 async def test_the_log_is_cut_off_while_nobody_writes(
     file: SQLite, create: Create, monkeypatch: pytest.MonkeyPatch
 ) -> None:
