@@ -10,7 +10,7 @@ from pathlib import Path
 import aiosqlite
 import structlog
 
-from server.store.forever import set_within
+from server.store.forever import forever, set_within
 
 # How long the log becomes before it is moved: the longer, the fewer checkpoints, and the longer each of them.
 BEGIN_BYTES = 32 << 20
@@ -54,7 +54,7 @@ class Checkpoints:
         for pragma in ("synchronous = NORMAL", "wal_autocheckpoint = 0"):
             await self._connection.execute(f"PRAGMA {pragma}")
         await self._connection.execute(f"PRAGMA busy_timeout = {int(LOCK_PATIENCE_SECONDS * 1000)}")
-        self._task = asyncio.create_task(self._keep_short())
+        self._task = asyncio.create_task(forever("checkpoints", self._keep_short))
         await self.look()
 
     async def look(self) -> None:

@@ -14,7 +14,6 @@ from operator import itemgetter
 from typing import Any, TypeVar
 
 import asyncpg
-from sqlalchemy import text
 
 from server.errors import StorageFull, Unavailable
 from server.model import Event, Record
@@ -54,12 +53,10 @@ _UNREACHABLE = (
 
 
 # A word in the write-ahead log that nobody reads: a change like any other, and no row that has to be cleaned up.
-_TOUCH = Statement[Any](
-    text(
-        "SELECT pg_logical_emit_message(true, 'orchestrator', '') "
-        "WHERE current_setting('transaction_read_only') = 'off' AND NOT pg_is_in_recovery()"
-    )
-)
+_TOUCH = """
+SELECT pg_logical_emit_message(true, 'orchestrator', '')
+WHERE current_setting('transaction_read_only') = 'off' AND NOT pg_is_in_recovery()
+"""
 # A feed's next numbers and the events that get them, in one round trip.
 _APPEND = """
 advanced AS (
@@ -238,7 +235,12 @@ class Postgres:
     async def probe(self) -> None:
         if time.monotonic() < self._full_until:
             raise StorageFull(_NO_ROOM)
-        if await self.one(_TOUCH) is None:
+        try:
+            async with self._connections.lent() as connection:
+                changed = await connection.fetchrow(_TOUCH)
+        except _UNREACHABLE as error:
+            raise await self._translated(error) from error
+        if changed is None:
             await self._connections.renew()
             raise Unavailable(_NO_CHANGES)
 

@@ -17,7 +17,6 @@ from typing import Any, TypeVar
 
 import aiosqlite
 import structlog
-from sqlalchemy import text
 
 from server.errors import ServiceError, StorageFull, Unavailable
 from server.model import Event
@@ -34,7 +33,7 @@ BATCH = 128
 # Lists are parameters on PostgreSQL; here they are JSON, for `json_each`.
 sqlite3.register_adapter(list, json.dumps)
 # A number that SQLite keeps for its users, and that nobody here uses: one page, and no row.
-_TOUCH = Statement[Any](text("PRAGMA user_version = 0"))
+_TOUCH = "PRAGMA user_version = 0"
 _FULL = "the database cannot be written, its disk may be full; nothing was changed"
 log = structlog.get_logger()
 
@@ -155,7 +154,10 @@ class SQLite:
     async def probe(self) -> None:
         if time.monotonic() < self._full_until:
             raise StorageFull(_FULL)
-        await self.write(lambda transaction: transaction.run(_TOUCH))
+        await self.write(self._touch)
+
+    async def _touch(self, _transaction: object) -> None:
+        self._writer.execute(_TOUCH)
 
     async def close(self) -> None:
         self._closing = True

@@ -392,7 +392,7 @@ async def test_a_database_that_does_not_answer_is_found_out_in_time(
         await asyncio.Event().wait()
 
     system = HealthChecks(database)
-    for name in ("one", "scan", "write"):
+    for name in ("one", "scan", "probe"):
         monkeypatch.setattr(database, name, never)
     servicer = SystemServicer(system)
     async with asyncio.timeout(5):
