@@ -119,6 +119,17 @@ async def test_a_statement_that_takes_too_long_is_ended_by_the_server_and_its_co
     assert len(proxy.greetings) == connected
 
 
+async def test_a_scan_of_what_has_become_large_may_take_longer(postgres_url: str) -> None:
+    opened = Postgres(postgres_url, connections=2, statement_seconds=0.2)
+    await opened.open()
+    slow = Statement[Any](text("SELECT 1 FROM pg_sleep(0.4)"))
+    assert await opened.scan(slow) == [(1,)]
+    with pytest.raises(Unavailable):
+        await opened.all(slow)
+    assert postgres_connections.LONG == 12
+    await opened.close()
+
+
 async def test_a_server_that_takes_no_changes_says_so_and_connections_to_it_are_made_anew(
     proxy: Proxy, postgres: Postgres, postgres_url: str
 ) -> None:
