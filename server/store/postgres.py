@@ -43,6 +43,7 @@ _UNREACHABLE = (
     asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
+    asyncpg.PostgresSystemError,
     asyncpg.InsufficientResourcesError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
@@ -230,7 +231,16 @@ class Postgres:
             raise await self._translated(error) from error
 
     async def scan(self, statement: Statement[R], **parameters: Any) -> list[R]:
-        return await self.all(statement, **parameters)
+        try:
+            try:
+                async with self._connections.lent() as connection:
+                    return await _Statements(connection).all(statement, **parameters)
+            except asyncpg.QueryCanceledError:
+                # Of a table that has become so large: what sweeps must read has to be read at some time.
+                async with self._connections.lent_for_long() as connection:
+                    return await _Statements(connection).all(statement, **parameters)
+        except _UNREACHABLE as error:
+            raise await self._translated(error) from error
 
     async def probe(self) -> None:
         if time.monotonic() < self._full_until:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any
 
@@ -17,6 +18,8 @@ PATIENCE_SECONDS = 5.0
 # How much longer than the server itself its caller waits for the end of a statement.
 GRACE_SECONDS = 2.0
 CLOSE_SECONDS = 5.0
+# How much longer a read of a large table may take.
+LONG = 12
 RENEW_SECONDS = 1.0
 # Whoever is interrupted in a statement waits so long for the server to let go of it.
 RELEASE_SECONDS = 1.0
@@ -74,6 +77,14 @@ class Connections:
     def lent(self) -> _Lent:
         """A connection for a while: `async with connections.lent() as connection`."""
         return _Lent(self._pool, self, self._seconds + GRACE_SECONDS, self._loop)
+
+    @contextlib.asynccontextmanager
+    async def lent_for_long(self) -> AsyncIterator[Any]:
+        """A connection in a transaction whose statements may take `LONG` times as long."""
+        seconds = self._seconds * LONG
+        async with _Lent(self._pool, self, seconds + GRACE_SECONDS, self._loop) as connection, connection.transaction():
+            await connection.execute(f"SET LOCAL statement_timeout = {int(seconds * 1000)}")
+            yield connection
 
     async def renew(self) -> None:
         """Has every connection made anew before it is used again; once a second is enough."""

@@ -159,7 +159,7 @@ async def test_a_silent_postgresql_is_found_out_within_a_second_or_so(postgres_u
         # New connections would be good ones.
         await asyncio.gather(*(opened.one(WAIT) for _ in range(4)))
         assert proxy.silence() == 4
-        async with asyncio.timeout(2.5):
+        async with asyncio.timeout(4):
             assert await said(opened) == ("unhealthy", False)
 
         async def well() -> bool:
