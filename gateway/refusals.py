@@ -25,6 +25,7 @@ from server.apikit.refusals import (
     PayloadTooLarge,
     Refusal,
     RequestTimeout,
+    ServerFailed,
     Unreachable,
     UnsupportedMediaType,
     UpgradeRequired,
@@ -32,6 +33,7 @@ from server.apikit.refusals import (
 
 JSON = dict[str, Any]
 REQUEST_ID = "@request_id"
+_RETRY = {"retry-after": "1"}
 # What says to Lua that an answer is a refusal; it goes no further.
 MARK = {"header": {"key": "x-refusal", "value": "%RESPONSE_CODE%"}}
 # A path of nobody is refused in the shape that most documents have.
@@ -51,6 +53,26 @@ def refusals(api: Declaration) -> Iterator[tuple[str, int, Refusal, Refusal | No
     yield "EQ", 504, AnswerTimeout("the server did not answer in time"), None
     yield "GE", 500, Unreachable("the server cannot be reached; try again"), None
     yield "GE", 401, NotTaken("the gateway does not take this request: @said"), None
+
+
+def failures(api: Declaration) -> JSON:
+    """How an API says what became of a call that gRPC ended, and not the server: by gRPC's code, and for all others."""
+    gone = Unreachable("the server cannot be reached; try again")
+    found = {
+        "1": gone,
+        "4": AnswerTimeout("the server did not answer in time"),
+        "8": gone,
+        "14": gone,
+        "large": PayloadTooLarge(api.max_body_bytes),
+        "other": ServerFailed("the server failed to answer"),
+    }
+    return {code: _failure(api, each) for code, each in found.items()}
+
+
+def _failure(api: Declaration, error: Refusal) -> JSON:
+    rendered = _rendered(api, error)
+    headers = {**rendered.headers, **_RETRY} if isinstance(error, Unreachable) else dict(rendered.headers)
+    return {"status": str(error.http_status), "headers": headers, "body": _text(rendered)}
 
 
 def names_request(api: Declaration) -> bool:
@@ -94,7 +116,7 @@ def _answer(
     answer: JSON = {"body_format_override": _format(rendered, None if other is None else _rendered(api, other))}
     if isinstance(refusal, Unreachable):
         answer["status_code"] = refusal.http_status
-        headers.append(_sent("retry-after", "1"))
+        headers.extend(_sent(name, value) for name, value in _RETRY.items())
     at_status = {"comparison": {"op": comparison, "value": {"default_value": status, "runtime_key": "unused"}}}
     return {"status_code_filter": at_status}, {**answer, "headers_to_add": headers}
 

@@ -49,6 +49,7 @@ from server.core.workers.reports import WorkerReports
 from server.core.workflows import progression
 from server.core.workflows.definitions import WorkflowDefinitions
 from server.core.workflows.runs import WorkflowRuns
+from server.rpc import transport
 from server.rpc.guests import Guests
 from server.rpc.handlers import Handlers
 from server.rpc.log import CallLog
@@ -72,7 +73,6 @@ HOUR = 3600 * 1_000_000
 TRIM_SECONDS = 60.0
 # Where WebSockets are listened for: a unix socket, or a host and port.
 Address = Path | tuple[str, int]
-MAX_MESSAGE = 4 << 20
 log = structlog.get_logger()
 
 
@@ -188,15 +188,8 @@ class Application:
         await self.installer.remove_unused()
 
     def _server(self) -> grpc.aio.Server:
-        server = grpc.aio.server(
-            options=[
-                ("grpc.so_reuseport", int(self.settings.workers > 1)),
-                ("grpc.max_receive_message_length", MAX_MESSAGE),
-                ("grpc.max_metadata_size", 32 << 10),
-                ("grpc.keepalive_permit_without_calls", 1),
-                ("grpc.http2.min_ping_interval_without_data_ms", 5000),
-            ]
-        )
+        apis = serving(self.use_cases, self.settings)
+        server = grpc.aio.server(options=transport.options(apis, shared_port=self.settings.workers > 1))
         quotas = (
             None
             if self.settings.no_quotas
@@ -205,7 +198,6 @@ class Application:
         self.calls = CallLog(self.settings.log_level)
         guests = Guests(self.settings.guest_key_path)
         pipeline = Pipeline(self.database, Authenticator(self.database, self.tokens), quotas, self.calls, guests)
-        apis = serving(self.use_cases, self.settings)
         self.services = [service.full_name for api in apis for service, _ in api.services]
         handlers = Handlers(apis, pipeline)
         server.add_generic_rpc_handlers((handlers,))

@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import grpc
 import pytest
 import pytest_asyncio
 import yaml
@@ -254,6 +255,85 @@ async def test_what_envoy_refuses_has_the_shape_of_the_api(everything, someone: 
     await refused("POST", f"{posts}?nothing=1", 400, "INVALID_REQUEST", "{}")
     if name != "oauth":
         await refused("POST", posts, 400, "INVALID_REQUEST", "{nothing")
+
+
+@pytest.fixture
+def ended(everything: Everything):
+    yield everything.ended
+    everything.ended.code, everything.ended.late = None, False
+    everything.ended.message = "in the words of gRPC"
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize(("name", "host"), [*((name, "") for name in APIS), *AT_HOSTS])
+async def test_what_grpc_refuses_by_itself_is_an_error_of_the_api(
+    everything, someone: Tenant, ended, name: str, host: str, late: bool
+) -> None:
+    api = APIS[name]
+    headers = {"X_API_Key": someone.key} | ({"Host": host} if host else {})
+    # A stream that has begun has its status already.
+    posts = next(each.template for each in bindings(name) if each.verb == "POST" and "{" not in each.template)
+    ended.late = late
+    for ended.code in set(grpc.StatusCode) - {grpc.StatusCode.OK}:
+        answer = await everything.ask(everything.port(api), "POST", posts, "{}", **headers)
+        status, code = HOW_GRPC_ENDS.get(ended.code, (500, "INTERNAL_ERROR"))
+        if name == "oauth" and status != 503:
+            assert answer.status == status and answer.json["error"] in ("server_error", "temporarily_unavailable")
+        else:
+            shape(answer, status, name, code)
+        assert (answer.headers.get("retry-after") == "1") == (status == 503)
+        assert not any(each.startswith("grpc-") or each == "x-requested-id" for each in answer.headers)
+    head = next((each.template for each in bindings(name) if each.verb == "GET" and not each.socket), None)
+    if head is not None and not late:
+        answer = await everything.ask(everything.port(api), "HEAD", filled(head), **headers)
+        assert answer.status >= 500 and answer.text == b""
+
+
+HOW_GRPC_ENDS = {
+    grpc.StatusCode.CANCELLED: (503, "SERVICE_UNAVAILABLE"),
+    grpc.StatusCode.UNAVAILABLE: (503, "SERVICE_UNAVAILABLE"),
+    grpc.StatusCode.RESOURCE_EXHAUSTED: (503, "SERVICE_UNAVAILABLE"),
+    grpc.StatusCode.DEADLINE_EXCEEDED: (504, "TIMEOUT"),
+}
+
+
+async def test_a_message_that_grpc_finds_too_large_is_a_body_that_is(everything, someone: Tenant, ended) -> None:
+    ended.code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    ended.message = "SERVER: Received message larger than max (13000000 vs. 12582912)"
+    answer = await everything.ask(everything.orchestra, "POST", "/v1/sessions", "{}", X_API_Key=someone.key)
+    shape(answer, 413, "agent_orchestration", "PAYLOAD_TOO_LARGE")
+
+
+@pytest.mark.parametrize("name", APIS)
+async def test_what_gateways_say_to_the_server_and_to_grpc_callers_cannot(everything, someone: Tenant, name: str) -> None:
+    api = APIS[name]
+    path = filled(next(each.template for each in bindings(name) if each.verb in ("GET", "POST") and not each.stream and not each.socket))
+    verb = "POST" if name == "oauth" else "GET"
+    plain = await everything.ask(everything.port(api), verb, path, X_API_Key=someone.key)
+    for header, value in {
+        "x-trace-bin": "?", "grpc-timeout": "soon", "grpc-encoding": "br", "grpc-accept-encoding": "gzip", "te": "x",
+        "grpc-previous-rpc-attempts": "x", "x-envoy-original-path": "/nothing", "x-envoy-upstream-rq-timeout-ms": "1",
+        "x-requested-method": "HEAD", "x-http-status": "204", "x-error-body": "{}", "x-refusal": "404",
+    }.items():  # fmt: skip
+        answer = await everything.ask(everything.port(api), verb, path, X_API_Key=someone.key, **{header.replace("-", "_"): value})
+        assert (answer.status, answer.text) == (plain.status, plain.text) and plain.status == 200, header
+
+
+async def test_a_body_reaches_the_server_whatever_it_becomes_on_the_way(everything, someone: Tenant, ended) -> None:
+    ended.code = grpc.StatusCode.DATA_LOSS
+    for item in ("0", "[]", '{"":0}', '""'):
+        items = ",".join((2_090_000 // (len(item) + 1)) * [item])
+        body = '{"agent_id": "agent_1", "payload": {"a": [' + items + "]}}"
+        ended.received = 0
+        answer = await everything.ask(everything.operations, "POST", "/v1/tasks", body, X_API_Key=someone.key)
+        assert answer.status == 500 and ended.received > 1_000_000, (item, answer.status, answer.text)
+        assert item != "0" or ended.received > 11_000_000
+
+
+async def test_headers_that_the_gateway_takes_reach_the_server(everything, someone: Tenant) -> None:
+    fields = {f"X_F{index}": "x" * 310 for index in range(90)}
+    answer = await everything.ask(everything.orchestra, "GET", "/v1/sessions", X_API_Key=someone.key, **fields)
+    assert answer.status == 200, answer.text
 
 
 def _said(port: int, raw: bytes) -> bytes:
