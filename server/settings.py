@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import os
 import re
 import tempfile
@@ -15,6 +16,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5}|:\*)?")
 _OWN_PAGES = ("http://localhost:*", "https://localhost:*", "http://127.0.0.1:*", "https://127.0.0.1:*")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 class ApiSettings(BaseModel):
@@ -148,6 +156,16 @@ class Settings(BaseSettings):
     def guest_key_path(self) -> Path | None:
         """Where the key is that callers without a credential act with; None outside development."""
         return self.key_path if self.environment == "development" else None
+
+    @property
+    def exposed(self) -> str:
+        """What an operator must hear who lets others reach a server in development; empty where nobody else does."""
+        if self.environment != "development" or self.host == "localhost" or _is_loopback(self.host):
+            return ""
+        return (
+            f"WARNING: this is a development server, and {self.host} lets other machines reach it: its key can do "
+            "everything, deployed code included. Set ENVIRONMENT=production, or leave out HOST and --host."
+        )
 
     def api(self, group: str) -> ApiSettings:
         """What is set for an API."""

@@ -143,6 +143,8 @@ class _Supervisor:
 
     def _announce(self) -> None:
         settings = self._settings
+        if settings.exposed:
+            print(settings.exposed, file=sys.stderr, flush=True)
         host = settings.host
         ports = {"orchestra": settings.orchestra_port, "operations": settings.operations_port}
         for api in declarations():

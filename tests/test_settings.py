@@ -97,3 +97,23 @@ def test_a_database_that_cannot_be_reached_is_named(tmp_path: Path) -> None:
     nowhere = "postgresql://u@127.0.0.1:1/x"
     done = CliRunner().invoke(app, ["migrate", "--data-dir", str(tmp_path), "--database-url", nowhere])
     assert done.exit_code == 1 and "cannot be reached" in done.stderr and "Traceback" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("host", "exposed"),
+    [
+        ("127.0.0.1", False),
+        ("127.0.0.2", False),
+        ("localhost", False),
+        ("::1", False),
+        ("[::1]", False),
+        ("0.0.0.0", True),
+        ("::", True),
+        ("10.0.0.1", True),
+        ("example.com", True),
+    ],
+)
+def test_a_development_server_that_others_reach_is_warned_of(host: str, exposed: bool) -> None:
+    assert bool(Settings(host=host).exposed) == exposed
+    assert not Settings().exposed
+    assert not Settings(host=host, environment="production", api_secret_key="x" * 32).exposed

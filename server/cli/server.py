@@ -34,6 +34,8 @@ def server(
         redis_url=redis_url,
     )
     log.configure(settings.log_level)
+    if settings.exposed:
+        typer.echo(settings.exposed, err=True)
     try:
         prepare(settings)
         address = f"{settings.host}:{settings.grpc_port}"

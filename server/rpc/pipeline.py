@@ -20,7 +20,7 @@ from server.errors import InvalidRequest, ServiceError
 from server.model import new_id
 from server.rpc.access import NOBODY, AccessControl
 from server.rpc.errors import CODES, MAX_MESSAGE, gateway_headers, status_details
-from server.rpc.guests import HOST, ORIGIN, PEER, SITE, Guests
+from server.rpc.guests import HOST, ORIGIN, PEER, SITE, Guests, forget_claims
 from server.rpc.in_process import InProcessContext
 from server.rpc.log import CallLog
 from server.rpc.method import Method
@@ -199,6 +199,8 @@ class Pipeline:
 
 def _call(method: Method, context: Any) -> Call:
     headers = {name: value for name, value in context.invocation_metadata() if name in KEPT_HEADERS}
+    if HOST in headers or PEER in headers:
+        forget_claims(headers, context.peer())
     given = headers.get("x-request-id", "")
     request_id = given if 0 < len(given) <= 128 and given.isascii() and given.isprintable() else new_id()
     call = Call(NOBODY, request_id, method.name, headers.get("x-envoy-original-path", ""), headers)

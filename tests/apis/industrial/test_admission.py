@@ -17,7 +17,7 @@ from orchestrator.industrial.v1.system_service_pb2 import (
     GetHealthResponse,
     GetReadinessRequest,
 )
-from websockets.asyncio.client import unix_connect
+from websockets.asyncio.client import connect, unix_connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from server.apis.industrial.system import SystemServicer
@@ -37,6 +37,7 @@ from server.rpc.quotas import Exhausted, Quotas
 from server.settings import Settings
 from server.store import migrations
 from server.store.database import Database
+from tests.support.ports import free_port
 from tests.support.tenants import Tenant, make_tenant
 from tests.support.industry import SERVICES, Industry
 from tests.support.talk import httpbody_pb2
@@ -108,6 +109,7 @@ async def test_natively_there_are_no_guests(industry: Industry, development: str
     assert status == grpc.StatusCode.UNAUTHENTICATED
     status, _ = await ask(industry, metadata=HERE[1:])
     assert status == grpc.StatusCode.UNAUTHENTICATED and not industry.calls
+    assert await ask(industry, metadata=HERE[:2]) == (401, "UNAUTHORIZED") and not industry.calls
 
 
 @pytest.mark.parametrize(
@@ -123,7 +125,7 @@ async def test_natively_there_are_no_guests(industry: Industry, development: str
         {"x-requested-host": None},
         {"x-requested-from": "10.0.0.7"},
         {"x-requested-from": "::ffff:10.0.0.7"},
-        {"x-requested-from": None},
+        {"x-requested-from": ""},
     ],
 )
 async def test_a_page_of_another_site_is_no_guest(industry: Industry, development: str, changed) -> None:
@@ -427,7 +429,7 @@ async def test_probes_ask_for_no_credential_and_answer_through_the_gateway(
 
 
 async def test_the_server_takes_guests_and_answers_probes(application: Application, settings: Settings) -> None:
-    address, calls = f"127.0.0.1:{application.port}", []
+    address, calls = f"unix:{application.gateway_path}", []
     secret = await api_keys.ensure_key(application.database, "", organization="Development", name="development")
     settings.key_path.write_text(secret)
     for method in ("SessionService/ListSessions", "SystemService/GetReadiness", "SystemService/GetHealth"):
@@ -443,6 +445,19 @@ async def test_the_server_takes_guests_and_answers_probes(application: Applicati
     assert refused.value.code() == grpc.StatusCode.PERMISSION_DENIED
 
 
+async def test_what_only_the_gateway_says_is_not_believed_of_others(application: Application, settings: Settings) -> None:
+    settings.key_path.write_text(
+        await api_keys.ensure_key(application.database, "", organization="Development", name="development")
+    )
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await answered(f"127.0.0.1:{application.port}", "SessionService/ListSessions", HERE)
+    assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
+    port = free_port()
+    await application.sockets.start(("127.0.0.1", port))
+    async with connect(f"ws://127.0.0.1:{port}/ws/sessions", additional_headers=dict(HERE[1:])) as opened:
+        assert json.loads(await opened.recv())["payload"]["code"] == "UNAUTHORIZED"
+
+
 async def answered(address: str, method: str, metadata):
     service, _, name = method.partition("/")
     descriptor = SERVICES[service].methods_by_name[name]
@@ -456,7 +471,7 @@ async def answered(address: str, method: str, metadata):
 
 
 def test_a_refusal_says_what_to_do(settings: Settings) -> None:
-    call = Call(Caller("", "", "", frozenset()), "r", path="/api/v1/sessions", headers=dict(HERE[:1]))
+    call = Call(Caller("", "", "", frozenset()), "r", path="/api/v1/sessions", headers={**dict(HERE), "x-requested-host": "elsewhere.example"})
     settings.key_path.write_text("key")
 
     with pytest.raises(Forbidden, match="localhost"):
