@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import grpc
 import structlog
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import SERVICE_NAME as HEALTH
 from grpc_reflection.v1alpha import reflection
 
 from server.apis import serving
@@ -52,6 +51,7 @@ from server.core.workflows.runs import WorkflowRuns
 from server.rpc import transport
 from server.rpc.guests import Guests
 from server.rpc.handlers import Handlers
+from server.rpc.health import Health
 from server.rpc.log import CallLog
 from server.rpc.pipeline import Pipeline
 from server.rpc.quotas import Quotas
@@ -71,6 +71,8 @@ from server.work.sandbox import Limits, Sandboxes
 
 HOUR = 3600 * 1_000_000
 TRIM_SECONDS = 60.0
+# How long gateways have to hear that the server stops, before it refuses what they send.
+LINGER_SECONDS = 1.5
 # Where WebSockets are listened for: a unix socket, or a host and port.
 Address = Path | tuple[str, int]
 log = structlog.get_logger()
@@ -100,7 +102,7 @@ class Application:
         self.use_cases = self._use_cases()
         self.dispatcher = self._dispatcher()
         self.clock = QueueClock(self.database, DueTasks(self.database), Dependencies(self.database), self.feeds)
-        self.health = health.aio.HealthServicer()
+        self.health = Health()
         self.server = self._server()
         self._trimmed = time.monotonic()
 
@@ -198,12 +200,13 @@ class Application:
         self.calls = CallLog(self.settings.log_level)
         guests = Guests(self.settings.guest_key_path)
         pipeline = Pipeline(self.database, Authenticator(self.database, self.tokens), quotas, self.calls, guests)
+        self.under_way = pipeline.under_way
         self.services = [service.full_name for api in apis for service, _ in api.services]
         handlers = Handlers(apis, pipeline)
         server.add_generic_rpc_handlers((handlers,))
         self.sockets = Bridge(handlers.bidi, connections=self.settings.socket_connections)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
-        names = [*self.services, health.SERVICE_NAME, reflection.SERVICE_NAME]
+        names = [*self.services, HEALTH, reflection.SERVICE_NAME]
         reflection.enable_server_reflection(names, server)
         return server
 
@@ -229,12 +232,15 @@ class Application:
             await self.health.set(service, health_pb2.HealthCheckResponse.SERVING)
         return ports
 
-    async def stop(self) -> None:
-        """NOT_SERVING, streams end, running calls finish, work is finished or given back, nothing is left behind."""
+    async def finish(self) -> None:
+        """NOT_SERVING, streams end, running calls finish, work is finished or given back, nothing is left behind.
+
+        New calls are refused until the end of the process, or of `stop`.
+        """
         seconds = self.settings.shutdown_seconds
-        await self.health.enter_graceful_shutdown()
+        await self.health.stop(LINGER_SECONDS)
         self.feeds.close(max(0.0, seconds - 1))
-        await asyncio.gather(self.server.stop(seconds), self.sockets.stop(seconds))
+        await asyncio.gather(self.under_way.finish(seconds), self.sockets.stop(seconds))
         await self.clock.stop()
         await self.dispatcher.stop(seconds / 2)
         await self.sandboxes.close()
@@ -245,19 +251,7 @@ class Application:
         await self.database.close()
         self.calls.flush()
 
-
-async def serve(settings: Settings, addresses: Sequence[str], socket_address: Address | None = None) -> None:
-    """Runs a server process until SIGTERM or SIGINT."""
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    application = Application(settings)
-    await application.start(addresses, socket_address)
-    # What is there now stays: the collector need not look at it again and again.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 50)
-    log.info("serving", addresses=list(addresses), isolation=application.sandboxes.isolation)
-    await stopping.wait()
-    log.info("stopping")
-    await application.stop()
+    async def stop(self) -> None:
+        """Finishes, and stops to listen, in a process that goes on."""
+        await self.finish()
+        await self.server.stop(None)

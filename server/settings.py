@@ -172,6 +172,11 @@ class Settings(BaseSettings):
         return self.apis.get(group, ApiSettings())
 
     @property
+    def stop_seconds(self) -> float:
+        """After which a server process that was to stop is ended: running calls, running work, and all the rest."""
+        return self.shutdown_seconds * 1.5 + 4
+
+    @property
     def key_path(self) -> Path:
         """Where the development key is."""
         return self.data_dir / "dev-api-key"

@@ -108,7 +108,9 @@ class _Supervisor:
         finally:
             self._stopping.set()
             await self._end()
-            await asyncio.gather(*keepers)
+            _, late = await asyncio.wait(keepers, timeout=1)
+            for keeper in late:
+                keeper.cancel()
             shutil.rmtree(settings.run_dir, ignore_errors=True)
 
     async def _keep(self, name: str, arguments: Sequence[str], environment: dict[str, str]) -> None:
@@ -118,13 +120,17 @@ class _Supervisor:
                 *arguments, env={**os.environ, **environment}, preexec_fn=_die_with_parent, start_new_session=True
             )
             self._children[name] = child
+            if self._stopping.is_set():
+                # The others have been told to stop while this one began.
+                child.terminate()
             code = await child.wait()
             if code == os.EX_CONFIG:
                 self._hopeless = True
                 self._stopping.set()
             if not self._stopping.is_set():
                 print(f"{name} ended with {code}; starting it again", file=sys.stderr, flush=True)
-                await asyncio.sleep(RESTART_SECONDS)
+                # One that somebody has stopped is well.
+                await asyncio.sleep(RESTART_SECONDS if code else 0)
 
     async def _end(self) -> None:
         """Servers first, while the gateway still carries the answers of running calls."""
@@ -134,7 +140,8 @@ class _Supervisor:
                 if child.returncode is None:
                     child.terminate()
             try:
-                async with asyncio.timeout(self._settings.shutdown_seconds * 2 + 5):
+                # A server ends by itself before that, if it can.
+                async with asyncio.timeout(self._settings.stop_seconds + 2):
                     await asyncio.gather(*(child.wait() for child in children))
             except TimeoutError:
                 for child in children:

@@ -21,8 +21,8 @@ def server(
     """Run one server process without a gateway: one of several machines, or for gRPC alone."""
     import uvloop
 
-    from server.app import serve
     from server.prepare import prepare
+    from server.process import serve
     from server.rpc import log
 
     settings = settings_of(

@@ -16,7 +16,7 @@ from server.apikit.refusals import UpgradeRequired
 from server.core.identity.authentication import Authenticator
 from server.core.shared import idempotency
 from server.core.shared.call_context import Call
-from server.errors import InvalidRequest, ServiceError
+from server.errors import InvalidRequest, ServiceError, Unavailable
 from server.model import new_id
 from server.rpc.access import NOBODY, AccessControl
 from server.rpc.errors import CODES, MAX_MESSAGE, gateway_headers, status_details
@@ -25,6 +25,7 @@ from server.rpc.in_process import InProcessContext
 from server.rpc.log import CallLog
 from server.rpc.method import Method
 from server.rpc.quotas import Exhausted, Quotas
+from server.rpc.under_way import UnderWay
 from server.store.database import Database
 
 # What the caller wants in fact, from the gateway: HEAD where it has made a GET of that.
@@ -46,6 +47,7 @@ KEPT_HEADERS = frozenset(
         SITE,
     }
 )
+GIVEN_UP = "the server has stopped before it could answer; try again"
 log = structlog.get_logger()
 
 
@@ -63,6 +65,7 @@ class Pipeline:
         self._calls = calls
         self._database = database
         self._access = AccessControl(identity, quotas, guests)
+        self.under_way = UnderWay()
 
     def unary(
         self, method: Method, behaviour: Callable[[Any, Call], Awaitable[Message]]
@@ -71,8 +74,9 @@ class Pipeline:
 
         async def handle(request: bytes, context: Any) -> Message:
             began = time.perf_counter()
-            call = _call(method, context)
+            call, task = _call(method, context), None
             try:
+                task = self.under_way.enter()
                 await self._access.enter(call, method)
                 message = self._access.message(method, request)
                 if method.idempotency and "idempotency-key" in call.headers and call.caller is not NOBODY:
@@ -80,11 +84,16 @@ class Pipeline:
                 else:
                     answer = await behaviour(message, call)
             except asyncio.CancelledError:
-                self._note(call, "CANCELLED", began)
+                if not self.under_way.was_given_up():
+                    self._note(call, "CANCELLED", began)
+                    raise
+                await self._refuse(method, call, context, Unavailable(GIVEN_UP), began)
                 raise
             except Exception as error:
                 await self._refuse(method, call, context, error, began)
                 raise
+            finally:
+                self.under_way.leave(task)
             # As trailers, which cost nothing beside the answer; the gateway makes headers of them.
             context.set_trailing_metadata(_response_metadata(call))
             self._note(call, "OK", began)
@@ -123,9 +132,10 @@ class Pipeline:
     ) -> Callable[[Any, Any], AsyncIterator[Message]]:
         async def handle(request: Any, context: Any) -> AsyncIterator[Message]:
             began = time.perf_counter()
-            call = _call(method, context)
+            call, task = _call(method, context), None
             code = "CANCELLED"
             try:
+                task = self.under_way.enter()
                 if method.client_streams and call.through_gateway and not isinstance(context, InProcessContext):
                     raise UpgradeRequired
                 await self._access.enter(call, method)
@@ -142,10 +152,16 @@ class Pipeline:
                         await answers.aclose()
                         break
                 code = "OK"
+            except asyncio.CancelledError:
+                if not self.under_way.was_given_up():
+                    raise
+                code = ""
+                await self._refuse(method, call, context, Unavailable(GIVEN_UP), began)
             except Exception as error:
                 code = ""
                 await self._refuse(method, call, context, error, began)
             finally:
+                self.under_way.leave(task)
                 if code:
                     self._note(call, code, began)
 
