@@ -6,7 +6,7 @@ from pathlib import Path
 
 import uvloop
 
-from server.errors import SchemaTooNew, ServiceError
+from server.errors import Misconfigured, SchemaTooNew, ServiceError
 from server.prepare import prepare
 from server.process import serve
 from server.rpc import log
@@ -20,7 +20,7 @@ def main() -> None:
     try:
         prepare(settings)
         uvloop.run(serve(settings, sys.argv[2:], Path(sys.argv[1]), supervised=True))
-    except SchemaTooNew as error:
+    except (Misconfigured, SchemaTooNew) as error:
         print(error.message, file=sys.stderr)
         # Tells the supervisor that starting us again is of no use.
         sys.exit(os.EX_CONFIG)

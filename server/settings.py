@@ -132,8 +132,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _outside_development(self) -> Settings:
+        if self.api_secret_key and len(self.api_secret_key.strip()) < 32:
+            raise ValueError("API_SECRET_KEY must have at least 32 characters")
         if self.environment != "development":
-            if len(self.api_secret_key) < 32:
+            if not self.api_secret_key:
                 raise ValueError("API_SECRET_KEY must be set to at least 32 characters outside development")
             if self.no_quotas:
                 raise ValueError("--no-quotas is refused outside development")

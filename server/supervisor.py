@@ -11,12 +11,13 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gateway.envoy import Gateway, command
+from gateway.envoy import Gateway, command, environment
 from server.apis import declarations
+from server.prepare import make_data_folder, make_run_folder
 from server.settings import Settings
 
 READY_SECONDS = 60.0
@@ -29,10 +30,10 @@ class Refused(Exception):
 
 
 def supervise(settings: Settings) -> int:
-    """Runs everything until SIGTERM or SIGINT; returns the exit code. Raises Refused."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Runs everything until SIGTERM or SIGINT; returns the exit code. Raises Refused, Misconfigured."""
+    make_data_folder(settings)
     with _only_one(settings.data_dir):
-        _own_folder(settings.run_dir)
+        make_run_folder(settings)
         _check_ports(settings)
         return asyncio.run(_Supervisor(settings).run())
 
@@ -56,13 +57,6 @@ def _check_ports(settings: Settings) -> None:
             except OSError as error:
                 flag = name.replace("_", "-")
                 raise Refused(f"port {port} cannot be used ({error.strerror}): choose another --{flag}") from None
-
-
-def _own_folder(folder: Path) -> None:
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_uid != os.getuid() or folder.is_symlink():
-        raise Refused(f"{folder} belongs to somebody else")
-    folder.chmod(0o700)
 
 
 class _Supervisor:
@@ -90,10 +84,10 @@ class _Supervisor:
             settings.origins,
         )
         keepers = [
-            asyncio.create_task(self._keep("gateway", command(gateway, settings.run_dir), {})),
+            asyncio.create_task(self._keep("gateway", command(gateway, settings.run_dir), environment())),
             *(
                 asyncio.create_task(
-                    self._keep(f"server-{index}", _server_command(settings, path), _environment(settings))
+                    self._keep(f"server-{index}", _server_command(settings, path), _server_environment(settings))
                 )
                 for index, path in enumerate(self._sockets)
             ),
@@ -113,11 +107,11 @@ class _Supervisor:
                 keeper.cancel()
             shutil.rmtree(settings.run_dir, ignore_errors=True)
 
-    async def _keep(self, name: str, arguments: Sequence[str], environment: dict[str, str]) -> None:
+    async def _keep(self, name: str, arguments: Sequence[str], variables: Mapping[str, str]) -> None:
         """Runs a child, again and again, until we stop."""
         while not self._stopping.is_set():
             child = await asyncio.create_subprocess_exec(
-                *arguments, env={**os.environ, **environment}, preexec_fn=_die_with_parent, start_new_session=True
+                *arguments, env=variables, preexec_fn=_die_with_parent, start_new_session=True
             )
             self._children[name] = child
             if self._stopping.is_set():
@@ -215,13 +209,13 @@ def _bridge_path(path: Path) -> Path:
     return path.with_name(path.name.replace("server-", "socket-"))
 
 
-def _environment(settings: Settings) -> dict[str, str]:
+def _server_environment(settings: Settings) -> dict[str, str]:
     """The settings, for a child that reads them from its environment."""
     # Those of APIs come from its environment as they came from ours.
     values = settings.model_dump(mode="json", exclude={"apis"})
-    environment = {name.upper(): "" if value is None else str(value) for name, value in values.items()}
+    given = {name.upper(): "" if value is None else str(value) for name, value in values.items()}
     # Without this, modules in the folder that we were started in, such as a `server.py`, would stand before our own.
-    return {**environment, "PYTHONSAFEPATH": "1"}
+    return {**os.environ, **given, "PYTHONSAFEPATH": "1"}
 
 
 def _die_with_parent() -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from server.cli.options import settings_of
+from server.errors import ServiceError
 
 DEFAULT = "127.0.0.1:50051:50052"
 
@@ -21,7 +22,8 @@ def gateway(
     orchestra_port: Annotated[int | None, typer.Option(help="Second documented REST port [default: 8000].")] = None,
 ) -> None:
     """Run the gateway alone, for servers that `orchestrator server` runs. It leaves out those that do not answer."""
-    from gateway.envoy import Gateway, command
+    from gateway.envoy import Gateway, command, environment
+    from server.prepare import make_run_folder
 
     settings = settings_of(host=host, operations_port=operations_port, orchestra_port=orchestra_port)
     places = [_place(each) for each in server or [DEFAULT]]
@@ -33,9 +35,13 @@ def gateway(
         [f"{name}:{socket}" for name, _, socket in places],
         settings.origins,
     )
-    settings.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        make_run_folder(settings)
+    except ServiceError as error:
+        typer.echo(error.message, err=True)
+        raise typer.Exit(1) from None
     arguments = command(configured, settings.run_dir)
-    os.execv(arguments[0], arguments)  # noqa: S606 — the wheel's own program
+    os.execve(arguments[0], arguments, environment())  # noqa: S606 — the wheel's own program
 
 
 def _place(text: str) -> tuple[str, str, str]:

@@ -21,7 +21,7 @@ def server(
     """Run one server process without a gateway: one of several machines, or for gRPC alone."""
     import uvloop
 
-    from server.prepare import prepare
+    from server.prepare import make_run_folder, prepare
     from server.process import serve
     from server.rpc import log
 
@@ -37,6 +37,7 @@ def server(
     if settings.exposed:
         typer.echo(settings.exposed, err=True)
     try:
+        make_run_folder(settings)
         prepare(settings)
         address = f"{settings.host}:{settings.grpc_port}"
         uvloop.run(serve(settings, [address], (settings.host, settings.socket_port)))
