@@ -223,8 +223,14 @@ async def test_pages_may_call_every_api(everything, someone: Tenant, name: str) 
         preflight = await everything.ask(everything.port(api), "OPTIONS", path, Origin=PAGE, **asks)
         assert preflight.status == 200 and preflight.headers["access-control-allow-origin"] == PAGE
         assert each.verb in preflight.headers["access-control-allow-methods"].split(", ")
+        known = preflight.headers["access-control-allow-headers"].lower().split(", ")
+        assert {"authorization", "content-type", "x-api-key", "idempotency-key", "if-match"} < set(known)
+        wanted = "content-type,x-tenant-id,x-agent-token"
+        asked = await everything.ask(everything.port(api), "OPTIONS", path, Origin=PAGE, Access_Control_Request_Headers=wanted, **asks)
+        assert asked.status == 200 and asked.headers["access-control-allow-headers"] == wanted
+        asks["Access_Control_Request_Headers"] = wanted
         foreign = await everything.ask(everything.port(api), "OPTIONS", path, Origin="https://elsewhere.example", **asks)
-        assert foreign.status == 405 and "access-control-allow-origin" not in foreign.headers
+        assert foreign.status == 405 and not any(each.startswith("access-control") for each in foreign.headers)
     for origin, allowed in ((PAGE, True), ("https://elsewhere.example", False)):
         answer = await everything.ask(everything.port(api), "GET", f"{api.routes[0].prefix}/nothing/at/all", Origin=origin)
         assert ("access-control-allow-origin" in answer.headers) == allowed and answer.headers["vary"] == "origin"
