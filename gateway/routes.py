@@ -29,6 +29,11 @@ TOLD = [
         ("x-requested-from", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"),
     )
 ]
+# Sockets are counted by client, and many of those may be at one address.
+TOLD_OF_SOCKETS = [
+    *TOLD,
+    {"header": {"key": "x-requested-by", "value": "%REQ(USER-AGENT):200%"}, "append_action": OVERWRITE},
+]
 
 
 class Routes:
@@ -70,7 +75,7 @@ class Routes:
         return {
             "match": {"prefix": "/", "headers": [upgrade, get]},
             "route": {"cluster": "sockets", "timeout": "0s", "idle_timeout": "0s"},
-            "request_headers_to_add": here + (TOLD if any(api.guests for api in host.apis) else []),
+            "request_headers_to_add": here + (TOLD_OF_SOCKETS if any(api.guests for api in host.apis) else []),
         }
 
     def _streams(self, api: Declaration, host: Host) -> Iterator[JSON]:

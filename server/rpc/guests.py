@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from server.apikit.api import Api
@@ -18,6 +19,8 @@ from server.rpc.credentials import says_nothing
 # From the gateway, which lets no caller say it: the host that was addressed, and the address it was asked from. Only a
 # gateway at our unix sockets is believed, because nobody but this user reaches those.
 HOST, PEER = "x-requested-host", "x-requested-from"
+# Of sockets also the program that asks, as it calls itself.
+PROGRAM = "x-requested-by"
 ORIGIN, SITE = "origin", "sec-fetch-site"
 _HERE = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
 
@@ -58,8 +61,13 @@ class Guests:
 def forget_claims(headers: dict[str, str], peer: str) -> None:
     """Takes from a call's headers what only a gateway may say, unless one has said it; `peer` is as gRPC names it."""
     if not peer.startswith("unix:"):
-        headers.pop(HOST, None)
-        headers.pop(PEER, None)
+        for name in (HOST, PEER, PROGRAM):
+            headers.pop(name, None)
+
+
+def client_of(headers: Mapping[str, str]) -> str:
+    """Which of the guests it is, as far as they can be told apart: they all have one key."""
+    return "\n".join(headers.get(name, "") for name in (PEER, ORIGIN, PROGRAM))
 
 
 def _is_here(address: str) -> bool:

@@ -20,7 +20,7 @@ from server.errors import InvalidRequest, ServiceError, Unavailable
 from server.model import new_id
 from server.rpc.access import NOBODY, AccessControl
 from server.rpc.errors import CODES, MAX_MESSAGE, gateway_headers, status_details
-from server.rpc.guests import HOST, ORIGIN, PEER, SITE, Guests, forget_claims
+from server.rpc.guests import HOST, ORIGIN, PEER, PROGRAM, SITE, Guests, forget_claims
 from server.rpc.in_process import InProcessContext
 from server.rpc.log import CallLog
 from server.rpc.method import Method
@@ -43,6 +43,7 @@ KEPT_HEADERS = frozenset(
         METHOD,
         HOST,
         PEER,
+        PROGRAM,
         ORIGIN,
         SITE,
     }

@@ -29,7 +29,7 @@ from server.apikit.errors import ErrorContext, render_code_message_details
 from server.apikit.refusals import NoSuchPath, UpgradeRequired
 from server.errors import Forbidden, ServiceError, Unavailable
 from server.rpc.credentials import CREDENTIALS
-from server.rpc.guests import HOST, ORIGIN, PEER, SITE
+from server.rpc.guests import HOST, ORIGIN, PEER, PROGRAM, SITE
 from server.rpc.handlers import BidiHandler
 from server.rpc.in_process import InProcessContext
 from server.websocket.frames import Encoder, closing, request_of
@@ -46,7 +46,7 @@ BACKLOG = 1024
 LAST_WORDS_SECONDS = 1.0
 # Which APIs' sockets are at the port that a request came to, from the gateway.
 PACKAGES = "x-socket-packages"
-PASSED_ON = (*CREDENTIALS, "x-request-id", HOST, PEER, ORIGIN, SITE)
+PASSED_ON = (*CREDENTIALS, "x-request-id", HOST, PEER, PROGRAM, ORIGIN, SITE)
 log = structlog.get_logger()
 # The library would log requests with their tokens, and each health check as a failure.
 _SILENT = logging.getLogger("server.websocket")

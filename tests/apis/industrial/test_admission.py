@@ -6,6 +6,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from urllib.parse import unquote
 
 import grpc
@@ -433,7 +434,7 @@ async def test_the_server_takes_guests_and_answers_probes(application: Applicati
     secret = await api_keys.ensure_key(application.database, "", organization="Development", name="development")
     settings.key_path.write_text(secret)
     for method in ("SessionService/ListSessions", "SystemService/GetReadiness", "SystemService/GetHealth"):
-        answer = await answered(address, method, HERE)
+        answer, _ = await answered(address, method, HERE)
         calls.append(answer)
     confined = application.sandboxes.unavailable is None
     assert calls[1].ready and calls[2].status == ("healthy" if confined else "degraded")
@@ -458,16 +459,44 @@ async def test_what_only_the_gateway_says_is_not_believed_of_others(application:
         assert json.loads(await opened.recv())["payload"]["code"] == "UNAUTHORIZED"
 
 
+async def test_sockets_are_counted_by_themselves_and_by_client(application: Application, settings: Settings) -> None:
+    settings.key_path.write_text(
+        await api_keys.ensure_key(application.database, "", organization="Development", name="development")
+    )
+    path = application.gateway_path.with_name("sockets.sock")
+    await application.sockets.start(path)
+
+    async def first(**changed: str) -> str:
+        headers = {**dict(HERE[1:]), "x-requested-by": "a browser", **changed}
+        opened = await stack.enter_async_context(
+            unix_connect(str(path), uri="ws://localhost/ws/sessions", additional_headers=headers)
+        )
+        return json.loads(await opened.recv())["type"]
+
+    async with AsyncExitStack() as stack:
+        clients = [{}, {"x-requested-by": "a program"}, {"origin": "http://localhost:3000"}, {"x-requested-from": "::1"}]
+        for client in clients:
+            assert [await first(**client) for _ in range(6)] == ["connection.established"] * 5 + ["error"]
+        # A key is the same client wherever it is used from.
+        key = {"x-api-key": (await make_tenant(application.database)).key}
+        assert [await first(**key, **client) for client in (*clients, *clients)] == ["connection.established"] * 5 + ["error"] * 3
+    # None of them was one of the minute's requests.
+    _, metadata = await answered(f"unix:{application.gateway_path}", "SessionService/ListSessions", HERE)
+    assert int(metadata["x-ratelimit-limit"]) - int(metadata["x-ratelimit-remaining"]) == 1
+
+
 async def answered(address: str, method: str, metadata):
+    """The answer, and what comes beside it."""
     service, _, name = method.partition("/")
     descriptor = SERVICES[service].methods_by_name[name]
     request, answer = GetMessageClass(descriptor.input_type), GetMessageClass(descriptor.output_type)
     async with grpc.aio.insecure_channel(address) as channel:
-        return await channel.unary_unary(
+        call = channel.unary_unary(
             f"/orchestrator.industrial.v1.{method}",
             request_serializer=request.SerializeToString,
             response_deserializer=answer.FromString,
         )(request(), metadata=metadata)
+        return await call, dict(await call.trailing_metadata())
 
 
 def test_a_refusal_says_what_to_do(settings: Settings) -> None:
