@@ -350,6 +350,23 @@ def _said(port: int, raw: bytes) -> bytes:
         return b"".join(iter(lambda: opened.recv(65_536), b""))
 
 
+@pytest.mark.slow
+async def test_a_body_that_comes_too_slowly_is_refused_in_the_shape_of_its_api(everything) -> None:
+    head = b"POST /api/v1/sessions HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n{"
+
+    def drip() -> bytes:
+        with socket.create_connection(("127.0.0.1", everything.orchestra), timeout=5) as opened:
+            opened.sendall(head)
+            for _ in range(70):
+                try:
+                    return opened.recv(65_536)
+                except TimeoutError:
+                    opened.sendall(b" ")
+
+    head, _, body = (await asyncio.to_thread(drip)).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 408") and json.loads(body)["error"]["code"] == "REQUEST_TIMEOUT"
+
+
 @pytest.mark.parametrize("name", APIS)
 async def test_what_envoy_refuses_before_it_has_read_a_path_has_the_usual_shape(everything, name: str) -> None:
     port = everything.port(APIS[name])
