@@ -164,7 +164,7 @@ def test_a_server_whose_database_has_fallen_silent_ends_all_the_same(
         _, left = psutil.wait_procs(children, timeout=15)
         assert not left, [each.cmdline() for each in left]
         assert "did not stop within 4 seconds" in stack.log_path.read_text()
-        assert stack.stop() == (-signal.SIGKILL if supervisor_dies else 0)
+        assert stack.process.wait(10) == (-signal.SIGKILL if supervisor_dies else 0)
     finally:
         stack.stop(signal.SIGKILL)
         way.close()
