@@ -179,7 +179,8 @@ end
 function envoy_on_response(handle)
   local headers = handle:headers()
   local noted = handle:streamInfo():dynamicMetadata():get("reply")
-  local refusal = headers:get("x-refusal")
+  local refusal, id = headers:get("x-refusal"), headers:get("x-requested-id")
+  headers:remove("x-requested-id")
   if refusal then
     headers:remove("x-refusal")
     -- To what says that it is gRPC Envoy answers in gRPC also where it refuses it, without a last line that is empty.
@@ -199,10 +200,9 @@ function envoy_on_response(handle)
     body:setBytes(refused(handle, lines and decoded(lines) .. "\n" or body:getBytes(0, body:length())))
     return
   end
-  local code, message, id = headers:get("grpc-status"), headers:get("grpc-message"), headers:get("x-requested-id")
+  local code, message = headers:get("grpc-status"), headers:get("grpc-message")
   headers:remove("grpc-status")
   headers:remove("grpc-message")
-  headers:remove("x-requested-id")
   local status = headers:get("x-http-status")
   if status then
     headers:replace(":status", status)
