@@ -19,7 +19,7 @@ from server.core.shared.call_context import Call
 from server.errors import InvalidRequest, ServiceError, Unavailable
 from server.model import new_id
 from server.rpc.access import NOBODY, AccessControl
-from server.rpc.errors import CODES, MAX_MESSAGE, gateway_headers, status_details
+from server.rpc.errors import BROKEN_OFF, CODES, MAX_MESSAGE, gateway_headers, last_event, status_details
 from server.rpc.guests import HOST, ORIGIN, PEER, PROGRAM, SITE, Guests, forget_claims
 from server.rpc.in_process import InProcessContext
 from server.rpc.log import CallLog
@@ -131,10 +131,10 @@ class Pipeline:
     def _answering(
         self, method: Method, begin: Callable[[Any, Call], Awaitable[AsyncIterator[Message]]]
     ) -> Callable[[Any, Any], AsyncIterator[Message]]:
-        async def handle(request: Any, context: Any) -> AsyncIterator[Message]:
+        async def handle(request: Any, context: Any) -> AsyncIterator[Any]:
             began = time.perf_counter()
             call, task = _call(method, context), None
-            code = "CANCELLED"
+            code, begun = "CANCELLED", False
             try:
                 task = self.under_way.enter()
                 if method.client_streams and call.through_gateway and not isinstance(context, InProcessContext):
@@ -142,6 +142,7 @@ class Pipeline:
                 await self._access.enter(call, method)
                 answers: Any = await begin(request, call)
                 await context.send_initial_metadata(_response_metadata(call))
+                begun = True
                 headers_alone = call.headers.get(METHOD) == "HEAD"
                 async for answer in answers:
                     # A stream ends with its key: heartbeats pass here too.
@@ -159,6 +160,13 @@ class Pipeline:
                 code = ""
                 await self._refuse(method, call, context, Unavailable(GIVEN_UP), began)
             except Exception as error:
+                if begun and call.through_gateway and not isinstance(context, InProcessContext):
+                    # The status went long ago: the last event says what is wrong, and breaking off that it is no end.
+                    known = self._told(method, call, error)
+                    code = CODES[known.kind].name
+                    yield last_event(method.api.render(known, call.request_id))
+                    yield BROKEN_OFF
+                    return
                 code = ""
                 await self._refuse(method, call, context, error, began)
             finally:
@@ -185,12 +193,17 @@ class Pipeline:
         await idempotency.remember(self._database, call, answer.SerializeToString())
         return answer
 
-    async def _refuse(self, method: Method, call: Call, context: Any, error: Exception, began: float) -> Any:
-        api, known = method.api, _known(error)
+    @staticmethod
+    def _told(method: Method, call: Call, error: Exception) -> ServiceError:
+        """What the caller is told of an error."""
+        known = _known(error)
         if known is None:
             log.error("bug", method=call.method, request_id=call.request_id, exc_info=error)
             known = ServiceError("something went wrong on our side")
-        known = spelled(known, api.declaration, method.request)
+        return spelled(known, method.api.declaration, method.request)
+
+    async def _refuse(self, method: Method, call: Call, context: Any, error: Exception, began: float) -> Any:
+        known = self._told(method, call, error)
         code = CODES[known.kind]
         headers = [("x-request-id", call.request_id)]
         if isinstance(known, Exhausted):
@@ -204,7 +217,7 @@ class Pipeline:
             raise known from None
         trailing: list[tuple[str, str | bytes]] = [*headers]
         if call.through_gateway:
-            trailing.extend(gateway_headers(api.render(known, call.request_id)))
+            trailing.extend(gateway_headers(method.api.render(known, call.request_id)))
         else:
             trailing.append(status_details(known, code))
         await context.abort(code, known.message[:MAX_MESSAGE], tuple(trailing))

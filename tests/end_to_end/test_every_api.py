@@ -377,6 +377,17 @@ async def test_what_envoy_refuses_before_it_has_read_a_path_has_the_usual_shape(
         assert head.startswith(b"HTTP/1.1 400") and json.loads(body)["error"]["code"] == "INVALID_REQUEST"
 
 
+async def test_a_stream_that_fails_says_why_and_breaks_off(everything, someone: Tenant) -> None:
+    raw = f"GET /v1/sessions/fails/events HTTP/1.1\r\nhost: a\r\nx-api-key: {someone.key}\r\nconnection: close\r\n\r\n"
+    said = await asyncio.to_thread(_said, everything.orchestra, raw.encode())
+    assert said.startswith(b"HTTP/1.1 200") and b'{"said":"StreamEvents"}' in said
+    *_, event, data = said.partition(b"event: error")[2].partition(b"\ndata: ")
+    error = json.loads(data.partition(b"\n\n")[0])["error"]
+    assert (error["code"], error["message"]) == ("SERVICE_UNAVAILABLE", "the store has gone")
+    # Without the last chunk it is no whole answer.
+    assert not said.endswith(b"0\r\n\r\n")
+
+
 @pytest.mark.parametrize("name", APIS)
 async def test_what_a_caller_writes_into_a_path_cannot_break_the_answer(everything, name: str) -> None:
     api = APIS[name]

@@ -29,7 +29,7 @@ from server.apikit.declaration import Declaration, Route
 from server.apikit.errors import HTTP_STATUS, ErrorContext, Rendered
 from server.apis import declarations
 from server.core.identity.authentication import Authenticator
-from server.errors import InvalidRequest, ServiceError
+from server.errors import InvalidRequest, ServiceError, Unavailable
 from server.rpc import transport
 from server.rpc.guests import Guests
 from server.rpc.handlers import Handlers
@@ -121,6 +121,8 @@ class Says:
             async def answers():
                 while True:
                     yield message()
+                    if getattr(request, "session_id", "") == "fails":
+                        raise Unavailable("the store has gone")
                     await asyncio.sleep(0.01)
 
             return answers()
