@@ -2,7 +2,7 @@
 
 A refusal's body goes to gateway/reply.lua as lines: its status; its shape, with words such as @field for what is known
 only then; the shape of what it may turn out to be; the request's method, path and id; and the rest is what Envoy says.
-Lua fills the words in, and knows no API.
+Lua fills the words in, and knows no API. Where no server answers, Envoy makes the whole body itself.
 """
 
 from __future__ import annotations
@@ -113,7 +113,11 @@ def _answer(
     """The filter of a status, and what the answer is made of."""
     rendered = _rendered(api, refusal)
     headers = [MARK, *(_sent(name, value) for name, value in rendered.headers.items())]
-    answer: JSON = {"body_format_override": _format(rendered, None if other is None else _rendered(api, other))}
+    if status >= 500:
+        body = _whole(api, refusal)
+    else:
+        body = _format(rendered, None if other is None else _rendered(api, other))
+    answer: JSON = {"body_format_override": body}
     if isinstance(refusal, Unreachable):
         answer["status_code"] = refusal.http_status
         headers.extend(_sent(name, value) for name, value in _RETRY.items())
@@ -131,6 +135,12 @@ def _sent(name: str, value: str) -> JSON:
 
 def _rendered(api: Declaration, refusal: Refusal) -> Rendered:
     return api.render_error(refusal, ErrorContext(REQUEST_ID, "@timestamp"))
+
+
+def _whole(api: Declaration, refusal: Refusal) -> JSON:
+    """The body without Lua, which does not see what Envoy says when a server fails in the middle of its answer."""
+    rendered = api.render_error(refusal, ErrorContext("%REQ(X-REQUEST-ID)%", "%START_TIME(%Y-%m-%dT%H:%M:%SZ)%"))
+    return {"json_format": rendered.body}
 
 
 def _format(rendered: Rendered, other: Rendered | None) -> JSON:

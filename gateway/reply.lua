@@ -196,6 +196,10 @@ function envoy_on_response(handle)
       end
       return
     end
+    if tonumber(refusal) >= 500 then
+      -- Envoy has said it all.
+      return
+    end
     local body = handle:body(true)
     body:setBytes(refused(handle, lines and decoded(lines) .. "\n" or body:getBytes(0, body:length())))
     return
