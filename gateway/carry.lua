@@ -16,7 +16,7 @@ function envoy_on_response(handle)
   -- What was taken before a wait is no longer good after it.
   headers = handle:headers()
   for name, value in pairs(trailers) do
-    if name ~= "grpc-status" and name ~= "grpc-message" then
+    if name:sub(1, 5) ~= "grpc-" then
       headers:add(name, value)
     end
   end

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +74,11 @@ def _replaced(node: Any, origins: Sequence[Any]) -> Any:
     if "allow_origin_string_match" in found:
         found["allow_origin_string_match"] = origins
     return found
+
+
+def environment() -> dict[str, str]:
+    """What of our environment Envoy gets: no secrets."""
+    return {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "TMPDIR", "TZ", "LANG")}
 
 
 def command(gateway: Gateway, folder: Path) -> list[str]:

@@ -2,7 +2,7 @@
 
 A refusal's body goes to gateway/reply.lua as lines: its status; its shape, with words such as @field for what is known
 only then; the shape of what it may turn out to be; the request's method, path and id; and the rest is what Envoy says.
-Lua fills the words in, and knows no API.
+Lua fills the words in, and knows no API. Where no server answers, Envoy makes the whole body itself.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from server.apikit.refusals import (
     PayloadTooLarge,
     Refusal,
     RequestTimeout,
+    ServerFailed,
     Unreachable,
     UnsupportedMediaType,
     UpgradeRequired,
@@ -32,6 +33,7 @@ from server.apikit.refusals import (
 
 JSON = dict[str, Any]
 REQUEST_ID = "@request_id"
+_RETRY = {"retry-after": "1"}
 # What says to Lua that an answer is a refusal; it goes no further.
 MARK = {"header": {"key": "x-refusal", "value": "%RESPONSE_CODE%"}}
 # A path of nobody is refused in the shape that most documents have.
@@ -51,6 +53,26 @@ def refusals(api: Declaration) -> Iterator[tuple[str, int, Refusal, Refusal | No
     yield "EQ", 504, AnswerTimeout("the server did not answer in time"), None
     yield "GE", 500, Unreachable("the server cannot be reached; try again"), None
     yield "GE", 401, NotTaken("the gateway does not take this request: @said"), None
+
+
+def failures(api: Declaration) -> JSON:
+    """How an API says what became of a call that gRPC ended, and not the server: by gRPC's code, and for all others."""
+    gone = Unreachable("the server cannot be reached; try again")
+    found = {
+        "1": gone,
+        "4": AnswerTimeout("the server did not answer in time"),
+        "8": gone,
+        "14": gone,
+        "large": PayloadTooLarge(api.max_body_bytes),
+        "other": ServerFailed("the server failed to answer"),
+    }
+    return {code: _failure(api, each) for code, each in found.items()}
+
+
+def _failure(api: Declaration, error: Refusal) -> JSON:
+    rendered = _rendered(api, error)
+    headers = {**rendered.headers, **_RETRY} if isinstance(error, Unreachable) else dict(rendered.headers)
+    return {"status": str(error.http_status), "headers": headers, "body": _text(rendered)}
 
 
 def names_request(api: Declaration) -> bool:
@@ -91,10 +113,14 @@ def _answer(
     """The filter of a status, and what the answer is made of."""
     rendered = _rendered(api, refusal)
     headers = [MARK, *(_sent(name, value) for name, value in rendered.headers.items())]
-    answer: JSON = {"body_format_override": _format(rendered, None if other is None else _rendered(api, other))}
+    if status >= 500:
+        body = _whole(api, refusal)
+    else:
+        body = _format(rendered, None if other is None else _rendered(api, other))
+    answer: JSON = {"body_format_override": body}
     if isinstance(refusal, Unreachable):
         answer["status_code"] = refusal.http_status
-        headers.append(_sent("retry-after", "1"))
+        headers.extend(_sent(name, value) for name, value in _RETRY.items())
     at_status = {"comparison": {"op": comparison, "value": {"default_value": status, "runtime_key": "unused"}}}
     return {"status_code_filter": at_status}, {**answer, "headers_to_add": headers}
 
@@ -109,6 +135,12 @@ def _sent(name: str, value: str) -> JSON:
 
 def _rendered(api: Declaration, refusal: Refusal) -> Rendered:
     return api.render_error(refusal, ErrorContext(REQUEST_ID, "@timestamp"))
+
+
+def _whole(api: Declaration, refusal: Refusal) -> JSON:
+    """The body without Lua, which does not see what Envoy says when a server fails in the middle of its answer."""
+    rendered = api.render_error(refusal, ErrorContext("%REQ(X-REQUEST-ID)%", "%START_TIME(%Y-%m-%dT%H:%M:%SZ)%"))
+    return {"json_format": rendered.body}
 
 
 def _format(rendered: Rendered, other: Rendered | None) -> JSON:

@@ -1,9 +1,11 @@
 -- Finishes answers. This filter stands before the transcoder, so it sees each answer after it.
 --
 -- From the server: the status and the error body that it asked for in headers, which go no further.
+-- From gRPC, in the server or on the way to it: how a call has ended that the server has not answered itself. The virtual
+-- host's metadata says how each API shapes that; the route's says whose it is.
 -- From Envoy itself: a refusal of a request, marked with its status. The listener's local_reply_config says how the API
 -- shapes it (gateway/refusals.py says in which lines); here the words in it are filled in, with what the transcoder said.
--- The virtual host's metadata says which methods the paths have, and the route's whether errors name the request.
+-- The virtual host's metadata says which methods the paths have.
 
 local TYPES = {
   TYPE_STRING = "must be a string",
@@ -98,6 +100,36 @@ local function headless(handle)
   handle:headers():replace("content-length", tostring(length))
 end
 
+-- A shape with its words filled in.
+local function filled(shape, words)
+  words["@timestamp"] = os.date("!%Y-%m-%dT%H:%M:%SZ")
+  return (shape:gsub("@[%l_]+", function(word) return words[word] and quoted(words[word]) end))
+end
+
+-- What became of a call that the server has not answered itself, in the shape of the API; nil where all is well.
+local function failed(handle, code, message, id)
+  local headers, route = handle:headers(), handle:metadata()
+  local api = route:get("api")
+  -- What is no call has no code, and a stream gets its own behind its last event. Preflights are answered by Envoy.
+  if not api or headers:get("access-control-allow-methods") then
+    return nil
+  end
+  if not code and route:get("streams") and headers:get(":status") == "200" then
+    return nil
+  end
+  local ends = handle:virtualHost():metadata():get("failures")[api]
+  local known = ends[code or "14"] or ends.other
+  if code == "8" and decoded(message or ""):find("larger than max", 1, true) then
+    known = ends.large
+  end
+  for name, value in pairs(known.headers) do
+    headers:replace(name, value)
+  end
+  headers:replace(":status", known.status)
+  headers:replace("content-type", "application/json")
+  return filled(known.body, {["@request_id"] = (id or ""):gsub("[\128-\255]", "?")})
+end
+
 -- A refusal of Envoy's in the shape of the API, from the lines that the listener makes of it.
 local function refused(handle, lines)
   local status, shape, other, method, path, id, said =
@@ -121,10 +153,9 @@ local function refused(handle, lines)
     headers:replace("x-request-id", id)
   end
   words["@request_id"] = id:gsub("[\128-\255]", "?")
-  words["@timestamp"] = os.date("!%Y-%m-%dT%H:%M:%SZ")
   headers:replace(":status", status)
   headers:replace("content-type", "application/json")
-  return (shape:gsub("@[%l_]+", function(word) return words[word] and quoted(words[word]) end))
+  return filled(shape, words)
 end
 
 function envoy_on_request(handle)
@@ -148,7 +179,8 @@ end
 function envoy_on_response(handle)
   local headers = handle:headers()
   local noted = handle:streamInfo():dynamicMetadata():get("reply")
-  local refusal = headers:get("x-refusal")
+  local refusal, id = headers:get("x-refusal"), headers:get("x-requested-id")
+  headers:remove("x-requested-id")
   if refusal then
     headers:remove("x-refusal")
     -- To what says that it is gRPC Envoy answers in gRPC also where it refuses it, without a last line that is empty.
@@ -164,22 +196,32 @@ function envoy_on_response(handle)
       end
       return
     end
+    if tonumber(refusal) >= 500 then
+      -- Envoy has said it all.
+      return
+    end
     local body = handle:body(true)
     body:setBytes(refused(handle, lines and decoded(lines) .. "\n" or body:getBytes(0, body:length())))
     return
   end
+  local code, message = headers:get("grpc-status"), headers:get("grpc-message")
+  headers:remove("grpc-status")
+  headers:remove("grpc-message")
   local status = headers:get("x-http-status")
   if status then
     headers:replace(":status", status)
     headers:remove("x-http-status")
   end
-  headers:remove("grpc-status")
-  headers:remove("grpc-message")
   local error_body = headers:get("x-error-body")
   if error_body then
     headers:remove("x-error-body")
     headers:replace("content-type", "application/json")
     handle:body(true):setBytes(decoded(error_body))
+  elseif code ~= "0" then
+    local body = failed(handle, code, message, id)
+    if body then
+      handle:body(true):setBytes(body)
+    end
   end
   if noted then
     headless(handle)

@@ -9,7 +9,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from gateway import protos
 from gateway.hosts import Host
-from gateway.refusals import names_request
+from gateway.refusals import failures, names_request
 from server.apikit.declaration import Declaration
 
 JSON = dict[str, Any]
@@ -29,6 +29,11 @@ TOLD = [
         ("x-requested-from", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"),
     )
 ]
+# Sockets are counted by client, and many of those may be at one address.
+TOLD_OF_SOCKETS = [
+    *TOLD,
+    {"header": {"key": "x-requested-by", "value": "%REQ(USER-AGENT):200%"}, "append_action": OVERWRITE},
+]
 
 
 class Routes:
@@ -38,6 +43,7 @@ class Routes:
         self._base = base
         self._descriptors = descriptors
         self._policies: dict[str, JSON] = {}
+        self._failed: dict[str, JSON] = {}
 
     def virtual_host(self, host: Host) -> JSON:
         """One of Envoy's virtual hosts."""
@@ -55,7 +61,7 @@ class Routes:
             "name": host.name,
             "domains": list(host.domains),
             "retry_policy": self._base["retry_policy"],
-            "metadata": self._paths(host),
+            "metadata": {"filter_metadata": {"reply": {"paths": self._paths(host), "failures": self._failures(host)}}},
             "typed_per_filter_config": {TRANSCODER: self._transcoder(host, _first(host))},
             "routes": routes,
         }
@@ -69,7 +75,7 @@ class Routes:
         return {
             "match": {"prefix": "/", "headers": [upgrade, get]},
             "route": {"cluster": "sockets", "timeout": "0s", "idle_timeout": "0s"},
-            "request_headers_to_add": here + (TOLD if any(api.guests for api in host.apis) else []),
+            "request_headers_to_add": here + (TOLD_OF_SOCKETS if any(api.guests for api in host.apis) else []),
         }
 
     def _streams(self, api: Declaration, host: Host) -> Iterator[JSON]:
@@ -77,15 +83,22 @@ class Routes:
         bindings = protos.bindings(self._descriptors, api.packages)
         paths = [each.pattern("[^/]+", ".+", "\\") for each in bindings if each.stream]
         if paths:
-            yield self._route({"safe_regex": {"regex": "|".join(paths)}}, "0s", api, host, idle_timeout="0s")
+            route = self._route({"safe_regex": {"regex": "|".join(paths)}}, "0s", api, host, idle_timeout="0s")
+            route["metadata"]["filter_metadata"]["reply"]["streams"] = True
+            yield route
 
     def _route(self, match: JSON, timeout: str, api: Declaration, host: Host, **more: str) -> JSON:
         route: JSON = {
             "match": match,
             "route": {"cluster": "server", "timeout": timeout, **more},
-            "metadata": {"filter_metadata": {"reply": {"named": names_request(api)}}},
+            "metadata": {"filter_metadata": {"reply": {"api": api.name}}},
             "typed_per_filter_config": {CORS: self._cors(api)},
         }
+        if names_request(api):
+            route["metadata"]["filter_metadata"]["reply"]["named"] = True
+            # For gateway/reply.lua, which sees no request by then.
+            named = {"header": {"key": "x-requested-id", "value": "%REQ(X-REQUEST-ID)%"}, "append_action": OVERWRITE}
+            route["response_headers_to_add"] = [named]
         if _json(api) != _json(_first(host)):
             route["typed_per_filter_config"][TRANSCODER] = self._transcoder(host, api)
         if api.guests:
@@ -95,7 +108,7 @@ class Routes:
             route["request_headers_to_remove"] = ["origin"]
         return route
 
-    def _paths(self, host: Host) -> JSON:
+    def _paths(self, host: Host) -> list[JSON]:
         """The paths of a host's APIs, each with its methods, for a refusal in gateway/reply.lua.
 
         They are not in the routes' metadata, all of which Envoy copies for each request that Lua looks into it.
@@ -105,8 +118,12 @@ class Routes:
             for each in protos.bindings(self._descriptors, api.packages):
                 verbs = paths.setdefault(each.pattern("[^/]+", ".+", "%"), set())
                 verbs.update(("GET", "HEAD") if each.verb == "GET" and not each.socket else (each.verb,))
-        known = [{"path": f"^{path}$", "verbs": _in_order(verbs)} for path, verbs in sorted(paths.items())]
-        return {"filter_metadata": {"reply": {"paths": known}}}
+        return [{"path": f"^{path}$", "verbs": _in_order(verbs)} for path, verbs in sorted(paths.items())]
+
+    def _failures(self, host: Host) -> JSON:
+        """How each API of a host says what gRPC has ended, for gateway/reply.lua."""
+        apis = {api.name: api for api, _ in host.routes()}
+        return {name: self._failed.setdefault(name, failures(api)) for name, api in apis.items()}
 
     def _cors(self, api: Declaration) -> JSON:
         """Which pages may call it, and with which methods."""

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import uvloop
 
-from server.app import serve
-from server.errors import SchemaTooNew, ServiceError
+from server.errors import Misconfigured, SchemaTooNew, ServiceError
 from server.prepare import prepare
+from server.process import serve
 from server.rpc import log
 from server.settings import Settings
 
@@ -19,8 +19,8 @@ def main() -> None:
     log.configure(settings.log_level)
     try:
         prepare(settings)
-        uvloop.run(serve(settings, sys.argv[2:], Path(sys.argv[1])))
-    except SchemaTooNew as error:
+        uvloop.run(serve(settings, sys.argv[2:], Path(sys.argv[1]), supervised=True))
+    except (Misconfigured, SchemaTooNew) as error:
         print(error.message, file=sys.stderr)
         # Tells the supervisor that starting us again is of no use.
         sys.exit(os.EX_CONFIG)

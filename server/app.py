@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import grpc
 import structlog
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import SERVICE_NAME as HEALTH
 from grpc_reflection.v1alpha import reflection
 
 from server.apis import serving
@@ -50,8 +49,10 @@ from server.core.workers.reports import WorkerReports
 from server.core.workflows import progression
 from server.core.workflows.definitions import WorkflowDefinitions
 from server.core.workflows.runs import WorkflowRuns
+from server.rpc import transport
 from server.rpc.guests import Guests
 from server.rpc.handlers import Handlers
+from server.rpc.health import Health
 from server.rpc.log import CallLog
 from server.rpc.pipeline import Pipeline
 from server.rpc.quotas import Quotas
@@ -71,9 +72,10 @@ from server.work.sandbox import Limits, Sandboxes
 
 HOUR = 3600 * 1_000_000
 TRIM_SECONDS = 60.0
+# How long gateways have to hear that the server stops, before it refuses what they send.
+LINGER_SECONDS = 1.5
 # Where WebSockets are listened for: a unix socket, or a host and port.
 Address = Path | tuple[str, int]
-MAX_MESSAGE = 4 << 20
 log = structlog.get_logger()
 
 
@@ -101,7 +103,7 @@ class Application:
         self.use_cases = self._use_cases()
         self.dispatcher = self._dispatcher()
         self.clock = QueueClock(self.database, DueTasks(self.database), Dependencies(self.database), self.feeds)
-        self.health = health.aio.HealthServicer()
+        self.health = Health()
         self.server = self._server()
         self._trimmed = time.monotonic()
 
@@ -190,15 +192,8 @@ class Application:
         await self.installer.remove_unused()
 
     def _server(self) -> grpc.aio.Server:
-        server = grpc.aio.server(
-            options=[
-                ("grpc.so_reuseport", int(self.settings.workers > 1)),
-                ("grpc.max_receive_message_length", MAX_MESSAGE),
-                ("grpc.max_metadata_size", 32 << 10),
-                ("grpc.keepalive_permit_without_calls", 1),
-                ("grpc.http2.min_ping_interval_without_data_ms", 5000),
-            ]
-        )
+        apis = serving(self.use_cases, self.settings)
+        server = grpc.aio.server(options=transport.options(apis, shared_port=self.settings.workers > 1))
         quotas = (
             None
             if self.settings.no_quotas
@@ -207,13 +202,13 @@ class Application:
         self.calls = CallLog(self.settings.log_level)
         guests = Guests(self.settings.guest_key_path)
         pipeline = Pipeline(self.database, Authenticator(self.database, self.tokens), quotas, self.calls, guests)
-        apis = serving(self.use_cases, self.settings)
+        self.under_way = pipeline.under_way
         self.services = [service.full_name for api in apis for service, _ in api.services]
         handlers = Handlers(apis, pipeline)
         server.add_generic_rpc_handlers((handlers,))
         self.sockets = Bridge(handlers.bidi, connections=self.settings.socket_connections)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
-        names = [*self.services, health.SERVICE_NAME, reflection.SERVICE_NAME]
+        names = [*self.services, HEALTH, reflection.SERVICE_NAME]
         reflection.enable_server_reflection(names, server)
         return server
 
@@ -239,12 +234,15 @@ class Application:
             await self.health.set(service, health_pb2.HealthCheckResponse.SERVING)
         return ports
 
-    async def stop(self) -> None:
-        """NOT_SERVING, streams end, running calls finish, work is finished or given back, nothing is left behind."""
+    async def finish(self) -> None:
+        """NOT_SERVING, streams end, running calls finish, work is finished or given back, nothing is left behind.
+
+        New calls are refused until the end of the process, or of `stop`.
+        """
         seconds = self.settings.shutdown_seconds
-        await self.health.enter_graceful_shutdown()
+        await self.health.stop(LINGER_SECONDS)
         self.feeds.close(max(0.0, seconds - 1))
-        await asyncio.gather(self.server.stop(seconds), self.sockets.stop(seconds))
+        await asyncio.gather(self.under_way.finish(seconds), self.sockets.stop(seconds))
         await self.clock.stop()
         await self.dispatcher.stop(seconds / 2)
         await self.sandboxes.close()
@@ -255,19 +253,7 @@ class Application:
         await self.database.close()
         self.calls.flush()
 
-
-async def serve(settings: Settings, addresses: Sequence[str], socket_address: Address | None = None) -> None:
-    """Runs a server process until SIGTERM or SIGINT."""
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    application = Application(settings)
-    await application.start(addresses, socket_address)
-    # What is there now stays: the collector need not look at it again and again.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 50)
-    log.info("serving", addresses=list(addresses), isolation=application.sandboxes.isolation)
-    await stopping.wait()
-    log.info("stopping")
-    await application.stop()
+    async def stop(self) -> None:
+        """Finishes, and stops to listen, in a process that goes on."""
+        await self.finish()
+        await self.server.stop(None)

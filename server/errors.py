@@ -96,6 +96,13 @@ class SchemaTooNew(ServiceError):
     reason = "SCHEMA_TOO_NEW"
 
 
+class Misconfigured(ServiceError):
+    """Something on this machine has to be put right by its operator before a server can run."""
+
+    kind = "precondition"
+    reason = "MISCONFIGURED"
+
+
 class TooMany(ServiceError):
     """A quota or a bound is used up; `retry_after` is in seconds, where waiting helps."""
 

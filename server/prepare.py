@@ -1,13 +1,13 @@
-"""What must be there before a server serves: the present schema, and in development a key and a secret."""
+"""What must be there before a server serves: its folders, the present schema, and in development a key and a secret."""
 
 from __future__ import annotations
 
 import asyncio
 import fcntl
-import os
 
 from server.core.identity import api_keys
 from server.core.identity.access_tokens import signing_secret
+from server.core.identity.secret_file import keep_secret, kept_secret
 from server.private_files import close_to_others, private_folder, unusable
 from server.settings import Settings
 from server.store.migrations import migrate
@@ -17,8 +17,8 @@ from server.store.opened import open_database
 def prepare(settings: Settings) -> None:
     """Makes the data folder, the schema, the development key and secret. Several processes may call this at once.
 
-    Blocks, so call it before the loop starts. Raises Unavailable where the database cannot be reached, or what is kept
-    on this machine cannot be read, written, or closed to others.
+    Blocks, so call it before the loop starts. Raises Unavailable where the database cannot be reached, Misconfigured
+    where what is kept on this machine cannot be read, written, or closed to others.
     """
     private_folder(settings.data_dir)
     try:
@@ -36,15 +36,12 @@ def prepare(settings: Settings) -> None:
 
 
 async def _development_key(settings: Settings) -> None:
+    known = kept_secret(settings.key_path)
     database = open_database(settings)
     await database.open()
     try:
-        known = settings.key_path.read_text().strip() if settings.key_path.exists() else ""
         secret = await api_keys.ensure_key(database, known, organization="Development", name="development")
     finally:
         await database.close()
-    if known:
-        return
-    descriptor = os.open(settings.key_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secret + "\n")
+    if not known:
+        keep_secret(settings.key_path, secret)

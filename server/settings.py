@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import os
 import re
 import tempfile
@@ -17,6 +18,13 @@ from server.postgres_address import SCHEMES, connection_arguments
 
 _ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5}|:\*)?")
 _OWN_PAGES = ("http://localhost:*", "https://localhost:*", "http://127.0.0.1:*", "https://127.0.0.1:*")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 class ApiSettings(BaseModel):
@@ -128,8 +136,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _outside_development(self) -> Settings:
+        if self.api_secret_key and len(self.api_secret_key.strip()) < 32:
+            raise ValueError("API_SECRET_KEY must have at least 32 characters")
         if self.environment != "development":
-            if len(self.api_secret_key) < 32:
+            if not self.api_secret_key:
                 raise ValueError("API_SECRET_KEY must be set to at least 32 characters outside development")
             if self.no_quotas:
                 raise ValueError("--no-quotas is refused outside development")
@@ -153,9 +163,24 @@ class Settings(BaseSettings):
         """Where the key is that callers without a credential act with; None outside development."""
         return self.key_path if self.environment == "development" else None
 
+    @property
+    def exposed(self) -> str:
+        """What an operator must hear who lets others reach a server in development; empty where nobody else does."""
+        if self.environment != "development" or self.host == "localhost" or _is_loopback(self.host):
+            return ""
+        return (
+            f"WARNING: this is a development server, and {self.host} lets other machines reach it: its key can do "
+            "everything, deployed code included. Set ENVIRONMENT=production, or leave out HOST and --host."
+        )
+
     def api(self, group: str) -> ApiSettings:
         """What is set for an API."""
         return self.apis.get(group, ApiSettings())
+
+    @property
+    def stop_seconds(self) -> float:
+        """After which a server process that was to stop is ended: running calls, running work, and all the rest."""
+        return self.shutdown_seconds * 1.5 + 4
 
     @property
     def key_path(self) -> Path:

@@ -11,13 +11,12 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gateway.envoy import Gateway, command
+from gateway.envoy import Gateway, command, environment
 from server.apis import declarations
-from server.errors import ServiceError
 from server.private_files import own_folder, private_folder, unusable
 from server.settings import Settings
 
@@ -31,14 +30,10 @@ class Refused(Exception):
 
 
 def supervise(settings: Settings) -> int:
-    """Runs everything until SIGTERM or SIGINT; returns the exit code. Raises Refused."""
-    try:
-        private_folder(settings.data_dir)
-        lock = _only_one(settings.data_dir)
+    """Runs everything until SIGTERM or SIGINT; returns the exit code. Raises Refused, Misconfigured."""
+    private_folder(settings.data_dir)
+    with _only_one(settings.data_dir):
         own_folder(settings.run_dir)
-    except ServiceError as error:
-        raise Refused(error.message) from None
-    with lock:
         _check_ports(settings)
         return asyncio.run(_Supervisor(settings).run())
 
@@ -92,10 +87,10 @@ class _Supervisor:
             settings.origins,
         )
         keepers = [
-            asyncio.create_task(self._keep("gateway", command(gateway, settings.run_dir), {})),
+            asyncio.create_task(self._keep("gateway", command(gateway, settings.run_dir), environment())),
             *(
                 asyncio.create_task(
-                    self._keep(f"server-{index}", _server_command(settings, path), _environment(settings))
+                    self._keep(f"server-{index}", _server_command(settings, path), _server_environment(settings))
                 )
                 for index, path in enumerate(self._sockets)
             ),
@@ -110,23 +105,29 @@ class _Supervisor:
         finally:
             self._stopping.set()
             await self._end()
-            await asyncio.gather(*keepers)
+            _, late = await asyncio.wait(keepers, timeout=1)
+            for keeper in late:
+                keeper.cancel()
             shutil.rmtree(settings.run_dir, ignore_errors=True)
 
-    async def _keep(self, name: str, arguments: Sequence[str], environment: dict[str, str]) -> None:
+    async def _keep(self, name: str, arguments: Sequence[str], variables: Mapping[str, str]) -> None:
         """Runs a child, again and again, until we stop."""
         while not self._stopping.is_set():
             child = await asyncio.create_subprocess_exec(
-                *arguments, env={**os.environ, **environment}, preexec_fn=_die_with_parent, start_new_session=True
+                *arguments, env=variables, preexec_fn=_die_with_parent, start_new_session=True
             )
             self._children[name] = child
+            if self._stopping.is_set():
+                # The others have been told to stop while this one began.
+                child.terminate()
             code = await child.wait()
             if code == os.EX_CONFIG:
                 self._hopeless = True
                 self._stopping.set()
             if not self._stopping.is_set():
                 print(f"{name} ended with {code}; starting it again", file=sys.stderr, flush=True)
-                await asyncio.sleep(RESTART_SECONDS)
+                # One that somebody has stopped is well.
+                await asyncio.sleep(RESTART_SECONDS if code else 0)
 
     async def _end(self) -> None:
         """Servers first, while the gateway still carries the answers of running calls."""
@@ -136,7 +137,8 @@ class _Supervisor:
                 if child.returncode is None:
                     child.terminate()
             try:
-                async with asyncio.timeout(self._settings.shutdown_seconds * 2 + 5):
+                # A server ends by itself before that, if it can.
+                async with asyncio.timeout(self._settings.stop_seconds + 2):
                     await asyncio.gather(*(child.wait() for child in children))
             except TimeoutError:
                 for child in children:
@@ -145,6 +147,8 @@ class _Supervisor:
 
     def _announce(self) -> None:
         settings = self._settings
+        if settings.exposed:
+            print(settings.exposed, file=sys.stderr, flush=True)
         host = settings.host
         ports = {"orchestra": settings.orchestra_port, "operations": settings.operations_port}
         for api in declarations():
@@ -208,13 +212,13 @@ def _bridge_path(path: Path) -> Path:
     return path.with_name(path.name.replace("server-", "socket-"))
 
 
-def _environment(settings: Settings) -> dict[str, str]:
+def _server_environment(settings: Settings) -> dict[str, str]:
     """The settings, for a child that reads them from its environment."""
     # Those of APIs come from its environment as they came from ours.
     values = settings.model_dump(mode="json", exclude={"apis"})
-    environment = {name.upper(): "" if value is None else str(value) for name, value in values.items()}
+    given = {name.upper(): "" if value is None else str(value) for name, value in values.items()}
     # Without this, modules in the folder that we were started in, such as a `server.py`, would stand before our own.
-    return {**environment, "PYTHONSAFEPATH": "1"}
+    return {**os.environ, **given, "PYTHONSAFEPATH": "1"}
 
 
 def _die_with_parent() -> None:

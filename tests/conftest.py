@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -75,13 +76,16 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def application(settings: Settings) -> AsyncIterator[Application]:
-    """Everything but the gateway, in this process, on a free port (`application.port`)."""
+    """Everything but the gateway, in this process, on a free port (`application.port`) and at a gateway's socket."""
     running = Application(settings)
-    running.port = (await running.start(["127.0.0.1:0"]))[0]  # type: ignore[attr-defined]
-    try:
-        yield running
-    finally:
-        await running.stop()
+    with tempfile.TemporaryDirectory() as folder:
+        running.gateway_path = Path(folder) / "gateway.sock"  # type: ignore[attr-defined]
+        addresses = ["127.0.0.1:0", f"unix:{running.gateway_path}"]
+        running.port = (await running.start(addresses))[0]  # type: ignore[attr-defined]
+        try:
+            yield running
+        finally:
+            await running.stop()
 
 
 @pytest.fixture(scope="session")

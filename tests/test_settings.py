@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
-from server.cli.main import app
+from server.cli.main import app, without_secrets
 from server.core.identity.authentication import Authenticator
 from server.apikit.api import limits_of
 from server.apis import declarations
+from server.errors import Misconfigured
 from server.prepare import prepare
 from server.settings import Settings
+from tests.support.ports import free_port
+from tests.support.stack import Stack
 from server.store.opened import open_database
 from tests.support.environment import environment
 
@@ -99,3 +104,104 @@ def test_a_database_that_cannot_be_reached_is_named(tmp_path: Path) -> None:
     nowhere = "postgresql://u@127.0.0.1:1/x"
     done = CliRunner().invoke(app, ["migrate", "--data-dir", str(tmp_path), "--database-url", nowhere])
     assert done.exit_code == 1 and "cannot be reached" in done.stderr and "Traceback" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("host", "exposed"),
+    [
+        ("127.0.0.1", False),
+        ("127.0.0.2", False),
+        ("localhost", False),
+        ("::1", False),
+        ("[::1]", False),
+        ("0.0.0.0", True),
+        ("::", True),
+        ("10.0.0.1", True),
+        ("example.com", True),
+    ],
+)
+def test_a_development_server_that_others_reach_is_warned_of(host: str, exposed: bool) -> None:
+    assert bool(Settings(host=host).exposed) == exposed
+    assert not Settings().exposed
+    assert not Settings(host=host, environment="production", api_secret_key="x" * 32).exposed
+
+
+@pytest.mark.parametrize("name", ["dev-secret-key", "dev-api-key"])
+@pytest.mark.parametrize("content", [b"", b"\n", b" " * 64, b"short", b"x" * 31, b"\xff" * 64, b"two words " * 9, None])
+def test_a_secret_that_is_none_is_refused_in_a_sentence(tmp_path: Path, name: str, content: bytes | None) -> None:
+    settings = Settings(data_dir=tmp_path / "data")
+    prepare(settings)
+    path = settings.data_dir / name
+    good = path.read_text()
+    path.unlink()
+    path.mkdir() if content is None else path.write_bytes(content)
+    with pytest.raises(Misconfigured, match=f"{name}.*remove it, and a new one is made"):
+        prepare(settings)
+    path.rmdir() if content is None else path.unlink()
+    prepare(settings)
+    assert len(path.read_text().strip()) >= 32 and path.read_text() != good
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def started(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("orchestrator")), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, **environment})
+
+
+@pytest.mark.parametrize(
+    ("command", "folder"),
+    [("up", "data"), ("up", "run"), ("server", "data"), ("server", "run"), ("gateway", "run"), ("keys list", "data")],
+)
+def test_folders_that_cannot_be_used_end_a_command_in_one_sentence(tmp_path: Path, command: str, folder: str) -> None:
+    (tmp_path / "data").mkdir()
+    settings = Settings(data_dir=tmp_path / "data")
+    settings.run_dir.symlink_to(tmp_path)
+    try:
+        ended = started(*command.split(), DATA_DIR="/proc/data" if folder == "data" else str(settings.data_dir))
+        (said,) = ended.stderr.splitlines()
+        assert ended.returncode == 1
+        assert ("cannot be used" if folder == "data" else "belongs to somebody else") in said
+    finally:
+        settings.run_dir.unlink()
+
+
+def test_a_server_without_a_secret_is_not_started_again_and_again(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "data")
+    prepare(settings)
+    settings.secret_key_path.write_text("")
+    ports = {name: str(free_port()) for name in ("GRPC_PORT", "ORCHESTRA_PORT", "OPERATIONS_PORT")}
+    ended = started("up", DATA_DIR=str(settings.data_dir), **ports)
+    assert ended.returncode == 1 and "dev-secret-key holds no secret" in ended.stderr, ended
+    assert "Traceback" not in ended.stderr and "starting it again" not in ended.stderr
+
+
+def test_flags_with_passwords_become_variables() -> None:
+    given = ["python", "orchestrator", "up", "--database-url", "postgresql://u:p@h/d", "--workers", "2", "--redis-url=redis://:p@h"]
+    kept, secrets = without_secrets(given)
+    assert kept == ["python", "orchestrator", "up", "--workers", "2"]
+    assert secrets == {"DATABASE_URL": "postgresql://u:p@h/d", "REDIS_URL": "redis://:p@h"}
+    assert without_secrets(["up", "--database-url"]) == (["up", "--database-url"], {})
+
+
+def test_no_process_has_secrets_that_it_does_not_need(tmp_path: Path) -> None:
+    secret, password = "a secret of at least 32 characters", "apassword"
+    stack = Stack(tmp_path / "data", "--redis-url", f"redis://:{password}@127.0.0.1:1/0", API_SECRET_KEY=secret).start()
+    try:
+        own = psutil.Process(stack.process.pid)
+        seen = set()
+        for each in (own, *stack.children()):
+            assert password not in " ".join(each.cmdline())
+            seen.add(each.name())
+            if each.pid not in (own.pid, stack.server().pid):
+                variables = " ".join(each.environ().values())
+                assert secret not in variables and password not in variables, each.cmdline()
+        assert "envoy" in seen
+        assert password not in stack.log_path.read_text() and secret not in stack.log_path.read_text()
+    finally:
+        assert stack.stop() == 0
+
+
+def test_a_secret_that_is_set_is_long_in_development_too() -> None:
+    for secret in ("short", " " * 64):
+        with pytest.raises(ValidationError, match="at least 32 characters"):
+            Settings(api_secret_key=secret)

@@ -97,6 +97,14 @@ class Unreachable(Refusal):
     http_status = 503
 
 
+class ServerFailed(Refusal):
+    """A server that could not say what went wrong."""
+
+    kind = "internal"
+    reason = "INTERNAL_ERROR"
+    http_status = 500
+
+
 class AnswerTimeout(Refusal):
     """The server has not answered in time."""
 

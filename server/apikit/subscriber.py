@@ -169,7 +169,7 @@ class Subscriber(Generic[R]):
 
     async def _admit(self, request: R | None) -> None:
         """The caller is known: the socket counts as one of its key's."""
-        key = self.call.caller.key_id
+        key = self.call.caller.key_id + self.call.guest
         try:
             self._connections.enter(key)
         except TooMany as error:

@@ -23,7 +23,7 @@ def gateway(
     orchestra_port: Annotated[int | None, typer.Option(help="Second documented REST port [default: 8000].")] = None,
 ) -> None:
     """Run the gateway alone, for servers that `orchestrator server` runs. It leaves out those that do not answer."""
-    from gateway.envoy import Gateway, command
+    from gateway.envoy import Gateway, command, environment
 
     settings = settings_of(host=host, operations_port=operations_port, orchestra_port=orchestra_port)
     places = [_place(each) for each in server or [DEFAULT]]
@@ -41,7 +41,7 @@ def gateway(
         typer.echo(error.message, err=True)
         raise typer.Exit(1) from None
     arguments = command(configured, settings.run_dir)
-    os.execv(arguments[0], arguments)  # noqa: S606 — the wheel's own program
+    os.execve(arguments[0], arguments, environment())  # noqa: S606 — the wheel's own program
 
 
 def _place(text: str) -> tuple[str, str, str]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Sequence
+
 import typer
 
 from server.cli.clients import clients
@@ -12,6 +16,7 @@ from server.cli.migrate import migrate
 from server.cli.server import server
 from server.cli.up import up
 
+_SECRETS = {"--database-url": "DATABASE_URL", "--redis-url": "REDIS_URL"}
 app = typer.Typer(
     name="orchestrator",
     help="An agent control plane: REST and gRPC over one store.",
@@ -29,4 +34,25 @@ app.add_typer(events, name="events")
 
 def main() -> None:
     """The entry point."""
+    arguments, secrets = without_secrets(sys.orig_argv)
+    if secrets:
+        os.execve(sys.executable, arguments, {**os.environ, **secrets})  # noqa: S606 — this program
     app()
+
+
+def without_secrets(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """The arguments without flags that may hold a password, and those as variables: `ps` shows arguments to all."""
+    kept: list[str] = []
+    secrets: dict[str, str] = {}
+    given = iter(arguments)
+    for argument in given:
+        flag, assigned, value = argument.partition("=")
+        variable = _SECRETS.get(flag)
+        if variable is None:
+            kept.append(argument)
+        elif assigned or (value := next(given, "")):
+            secrets[variable] = value
+        else:
+            # Without its value it is a mistake, which the command says.
+            kept.append(argument)
+    return kept, secrets

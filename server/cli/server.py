@@ -21,8 +21,9 @@ def server(
     """Run one server process without a gateway: one of several machines, or for gRPC alone."""
     import uvloop
 
-    from server.app import serve
     from server.prepare import prepare
+    from server.private_files import own_folder
+    from server.process import serve
     from server.rpc import log
 
     settings = settings_of(
@@ -34,7 +35,10 @@ def server(
         redis_url=redis_url,
     )
     log.configure(settings.log_level)
+    if settings.exposed:
+        typer.echo(settings.exposed, err=True)
     try:
+        own_folder(settings.run_dir)
         prepare(settings)
         address = f"{settings.host}:{settings.grpc_port}"
         uvloop.run(serve(settings, [address], (settings.host, settings.socket_port)))

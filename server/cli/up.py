@@ -21,6 +21,7 @@ def up(
     no_quotas: Annotated[bool | None, typer.Option("--no-quotas", help="Lift all quotas; development only.")] = None,
 ) -> None:
     """Start everything: migrations, server, gateway. Stops with Ctrl-C or SIGTERM."""
+    from server.errors import Misconfigured
     from server.supervisor import Refused, supervise
 
     settings = settings_of(
@@ -36,6 +37,6 @@ def up(
     )
     try:
         raise typer.Exit(supervise(settings))
-    except Refused as error:
+    except (Refused, Misconfigured) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None

@@ -12,7 +12,7 @@ from server.core.shared.call_context import Call, Caller
 from server.core.shared.if_match import parse_if_match
 from server.errors import Forbidden, InvalidRequest
 from server.rpc.credentials import credential, gives_credential
-from server.rpc.guests import Guests
+from server.rpc.guests import Guests, client_of
 from server.rpc.method import Method
 from server.rpc.quotas import Quotas
 from server.rpc.validation import Validation
@@ -67,6 +67,7 @@ class AccessControl:
             key = self._guests.key_of(call, api)
             if key:
                 # From here on the call is that of the key's owner, also where a stream asks again.
+                call.guest = client_of(call.headers)
                 call.headers = {**call.headers, "authorization": f"Bearer {key}"}
         key = credential(call.headers)
         call.caller = caller = self._identity.known(key) or await self._ask(key)

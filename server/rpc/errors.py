@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 import grpc
+from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
@@ -15,6 +16,8 @@ from server.apikit.errors import Rendered
 from server.errors import InvalidRequest, ServiceError, TooMany
 
 DOMAIN = "orchestrator"
+# What no message is: where it comes in a stream, the gateway breaks off the answer that it has begun.
+BROKEN_OFF = b"\xff"
 # Headers have bounds of their own, and a longer text helps nobody.
 MAX_MESSAGE = 2000
 MAX_BODY = 12_000
@@ -64,6 +67,12 @@ def gateway_headers(rendered: Rendered) -> list[tuple[str, str]]:
         ("x-error-body", quote(text, safe=" !\"#$&'()*+,/:;<=>?@[]^`{|}~")),
         *rendered.headers.items(),
     ]
+
+
+def last_event(rendered: Rendered) -> HttpBody:
+    """An error as the last one of server-sent events, which is what streams are over HTTP."""
+    text = json.dumps(rendered.body, separators=(",", ":"))
+    return HttpBody(content_type="text/event-stream", data=f"event: error\ndata: {text}\n\n".encode())
 
 
 def _shortened(value: object, limit: int = 500) -> object:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from server.apikit.api import Api
@@ -15,8 +16,11 @@ from server.core.shared.call_context import Call
 from server.errors import Forbidden
 from server.rpc.credentials import says_nothing
 
-# From the gateway, which lets nobody else say it: the host that was addressed, and the address it was asked from.
+# From the gateway, which lets no caller say it: the host that was addressed, and the address it was asked from. Only a
+# gateway at our unix sockets is believed, because nobody but this user reaches those.
 HOST, PEER = "x-requested-host", "x-requested-from"
+# Of sockets also the program that asks, as it calls itself.
+PROGRAM = "x-requested-by"
 ORIGIN, SITE = "origin", "sec-fetch-site"
 _HERE = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
 
@@ -30,8 +34,9 @@ class Guests:
 
     def key_of(self, call: Call, api: Api) -> str:
         """The key that the call is made with, empty where it is no guest's. Raises Forbidden where a guest must not."""
-        # Natively there are none: who can write a client can read the key.
-        if not api.declaration.guests or not call.through_gateway or not says_nothing(call.headers):
+        # Natively there are none: who can write a client can read the key. Nor are there where no gateway is believed.
+        told = call.through_gateway and PEER in call.headers
+        if not api.declaration.guests or not told or not says_nothing(call.headers):
             return ""
         if not self._key and self._path is not None and self._path.is_file():
             self._key = self._path.read_text().strip()
@@ -51,6 +56,18 @@ class Guests:
             raise Forbidden("without an API key this server must be addressed as localhost, 127.0.0.1 or [::1]")
         if not _is_here(headers.get(PEER, "")):
             raise Forbidden("without an API key this server may be called from its own machine only")
+
+
+def forget_claims(headers: dict[str, str], peer: str) -> None:
+    """Takes from a call's headers what only a gateway may say, unless one has said it; `peer` is as gRPC names it."""
+    if not peer.startswith("unix:"):
+        for name in (HOST, PEER, PROGRAM):
+            headers.pop(name, None)
+
+
+def client_of(headers: Mapping[str, str]) -> str:
+    """Which of the guests it is, as far as they can be told apart: they all have one key."""
+    return "\n".join(headers.get(name, "") for name in (PEER, ORIGIN, PROGRAM))
 
 
 def _is_here(address: str) -> bool:

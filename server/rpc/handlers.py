@@ -50,8 +50,14 @@ class Handlers(grpc.GenericRpcHandler):
         else:
             make, handle = grpc.unary_unary_rpc_method_handler, pipeline.unary(method, behaviour)
         # Requests are parsed in the pipeline, which refuses a malformed one like any other.
-        self._by_path[f"/{method.name}"] = make(handle, response_serializer=method.answer.SerializeToString)
+        serializer = _streamed if method.streams else method.answer.SerializeToString
+        self._by_path[f"/{method.name}"] = make(handle, response_serializer=serializer)
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
         """The handler of a method, or None for one that is not ours."""
         return self._by_path.get(handler_call_details.method)
+
+
+def _streamed(answer: Message | bytes) -> bytes:
+    """A message of a stream, or what stands for its being broken off."""
+    return answer if isinstance(answer, bytes) else answer.SerializeToString()

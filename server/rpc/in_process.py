@@ -10,8 +10,13 @@ Metadata = Sequence[tuple[str, str]]
 class InProcessContext:
     """The context of one call. A refusal is raised to the caller as the ServiceError that it is."""
 
-    def __init__(self, metadata: Metadata) -> None:
+    def __init__(self, metadata: Metadata, peer: str) -> None:
         self._metadata = metadata
+        self._peer = peer
+
+    def peer(self) -> str:
+        """Where the call comes from, as gRPC names it: `unix:` for this machine's sockets."""
+        return self._peer
 
     def invocation_metadata(self) -> Metadata:
         """What a client would have sent as headers."""

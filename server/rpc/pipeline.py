@@ -16,15 +16,16 @@ from server.apikit.refusals import UpgradeRequired
 from server.core.identity.authentication import Authenticator
 from server.core.shared import idempotency
 from server.core.shared.call_context import Call
-from server.errors import InvalidRequest, ServiceError
+from server.errors import InvalidRequest, ServiceError, Unavailable
 from server.model import new_id
 from server.rpc.access import BODY_FIELDS, NOBODY, AccessControl
-from server.rpc.errors import CODES, MAX_MESSAGE, gateway_headers, status_details
-from server.rpc.guests import HOST, ORIGIN, PEER, SITE, Guests
+from server.rpc.errors import BROKEN_OFF, CODES, MAX_MESSAGE, gateway_headers, last_event, status_details
+from server.rpc.guests import HOST, ORIGIN, PEER, PROGRAM, SITE, Guests, forget_claims
 from server.rpc.in_process import InProcessContext
 from server.rpc.log import CallLog
 from server.rpc.method import Method
 from server.rpc.quotas import Exhausted, Quotas
+from server.rpc.under_way import UnderWay
 from server.store.database import Database
 
 # What the caller wants in fact, from the gateway: HEAD where it has made a GET of that.
@@ -43,10 +44,12 @@ KEPT_HEADERS = frozenset(
         BODY_FIELDS,
         HOST,
         PEER,
+        PROGRAM,
         ORIGIN,
         SITE,
     }
 )
+GIVEN_UP = "the server has stopped before it could answer; try again"
 log = structlog.get_logger()
 
 
@@ -64,6 +67,7 @@ class Pipeline:
         self._calls = calls
         self._database = database
         self._access = AccessControl(identity, quotas, guests)
+        self.under_way = UnderWay()
 
     def unary(
         self, method: Method, behaviour: Callable[[Any, Call], Awaitable[Message]]
@@ -72,8 +76,9 @@ class Pipeline:
 
         async def handle(request: bytes, context: Any) -> Message:
             began = time.perf_counter()
-            call = _call(method, context)
+            call, task = _call(method, context), None
             try:
+                task = self.under_way.enter()
                 await self._access.enter(call, method)
                 message = self._access.message(method, request)
                 if method.idempotency and "idempotency-key" in call.headers and call.caller is not NOBODY:
@@ -81,11 +86,16 @@ class Pipeline:
                 else:
                     answer = await behaviour(message, call)
             except asyncio.CancelledError:
-                self._note(call, "CANCELLED", began)
+                if not self.under_way.was_given_up():
+                    self._note(call, "CANCELLED", began)
+                    raise
+                await self._refuse(method, call, context, Unavailable(GIVEN_UP), began)
                 raise
             except Exception as error:
                 await self._refuse(method, call, context, error, began)
                 raise
+            finally:
+                self.under_way.leave(task)
             # As trailers, which cost nothing beside the answer; the gateway makes headers of them.
             context.set_trailing_metadata(_response_metadata(call))
             self._note(call, "OK", began)
@@ -122,16 +132,18 @@ class Pipeline:
     def _answering(
         self, method: Method, begin: Callable[[Any, Call], Awaitable[AsyncIterator[Message]]]
     ) -> Callable[[Any, Any], AsyncIterator[Message]]:
-        async def handle(request: Any, context: Any) -> AsyncIterator[Message]:
+        async def handle(request: Any, context: Any) -> AsyncIterator[Any]:
             began = time.perf_counter()
-            call = _call(method, context)
-            code = "CANCELLED"
+            call, task = _call(method, context), None
+            code, begun = "CANCELLED", False
             try:
+                task = self.under_way.enter()
                 if method.client_streams and call.through_gateway and not isinstance(context, InProcessContext):
                     raise UpgradeRequired
                 await self._access.enter(call, method)
                 answers: Any = await begin(request, call)
                 await context.send_initial_metadata(_response_metadata(call))
+                begun = True
                 headers_alone = call.headers.get(METHOD) == "HEAD"
                 async for answer in answers:
                     # A stream ends with its key: heartbeats pass here too.
@@ -143,10 +155,23 @@ class Pipeline:
                         await answers.aclose()
                         break
                 code = "OK"
+            except asyncio.CancelledError:
+                if not self.under_way.was_given_up():
+                    raise
+                code = ""
+                await self._refuse(method, call, context, Unavailable(GIVEN_UP), began)
             except Exception as error:
+                if begun and call.through_gateway and not isinstance(context, InProcessContext):
+                    # The status went long ago: the last event says what is wrong, and breaking off that it is no end.
+                    known = self._told(method, call, error)
+                    code = CODES[known.kind].name
+                    yield last_event(method.api.render(known, call.request_id))
+                    yield BROKEN_OFF
+                    return
                 code = ""
                 await self._refuse(method, call, context, error, began)
             finally:
+                self.under_way.leave(task)
                 if code:
                     self._note(call, code, began)
 
@@ -169,12 +194,17 @@ class Pipeline:
         await idempotency.remember(self._database, call, answer.SerializeToString())
         return answer
 
-    async def _refuse(self, method: Method, call: Call, context: Any, error: Exception, began: float) -> Any:
-        api, known = method.api, _known(error)
+    @staticmethod
+    def _told(method: Method, call: Call, error: Exception) -> ServiceError:
+        """What the caller is told of an error."""
+        known = _known(error)
         if known is None:
             log.error("bug", method=call.method, request_id=call.request_id, exc_info=error)
             known = ServiceError("something went wrong on our side")
-        known = spelled(known, api.declaration, method.request)
+        return spelled(known, method.api.declaration, method.request)
+
+    async def _refuse(self, method: Method, call: Call, context: Any, error: Exception, began: float) -> Any:
+        known = self._told(method, call, error)
         code = CODES[known.kind]
         headers = [("x-request-id", call.request_id)]
         if isinstance(known, Exhausted):
@@ -188,7 +218,7 @@ class Pipeline:
             raise known from None
         trailing: list[tuple[str, str | bytes]] = [*headers]
         if call.through_gateway:
-            trailing.extend(gateway_headers(api.render(known, call.request_id)))
+            trailing.extend(gateway_headers(method.api.render(known, call.request_id)))
         else:
             trailing.append(status_details(known, code))
         await context.abort(code, known.message[:MAX_MESSAGE], tuple(trailing))
@@ -204,6 +234,8 @@ def _call(method: Method, context: Any) -> Call:
     if "if-match" in headers:
         # A list may come in several headers.
         headers["if-match"] = ", ".join(value for name, value in metadata if name == "if-match")
+    if HOST in headers or PEER in headers:
+        forget_claims(headers, context.peer())
     given = headers.get("x-request-id", "")
     request_id = given if 0 < len(given) <= 128 and given.isascii() and given.isprintable() else new_id()
     call = Call(NOBODY, request_id, method.name, headers.get("x-envoy-original-path", ""), headers)

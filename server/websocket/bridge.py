@@ -29,7 +29,7 @@ from server.apikit.errors import ErrorContext, render_code_message_details
 from server.apikit.refusals import NoSuchPath, UpgradeRequired
 from server.errors import Forbidden, ServiceError, Unavailable
 from server.rpc.credentials import CREDENTIALS
-from server.rpc.guests import HOST, ORIGIN, PEER, SITE
+from server.rpc.guests import HOST, ORIGIN, PEER, PROGRAM, SITE
 from server.rpc.handlers import BidiHandler
 from server.rpc.in_process import InProcessContext
 from server.websocket.frames import Encoder, closing, request_of
@@ -46,7 +46,7 @@ BACKLOG = 1024
 LAST_WORDS_SECONDS = 1.0
 # Which APIs' sockets are at the port that a request came to, from the gateway.
 PACKAGES = "x-socket-packages"
-PASSED_ON = (*CREDENTIALS, "x-request-id", "if-match", HOST, PEER, ORIGIN, SITE)
+PASSED_ON = (*CREDENTIALS, "x-request-id", "if-match", HOST, PEER, PROGRAM, ORIGIN, SITE)
 log = structlog.get_logger()
 # The library would log requests with their tokens, and each health check as a failure.
 _SILENT = logging.getLogger("server.websocket")
@@ -62,6 +62,7 @@ class Bridge:
         self._encoder = Encoder()
         self._sockets: set[Socket] = set()
         self._server: Server | None = None
+        self._peer = ""
 
     async def start(self, address: Path | tuple[str, int]) -> None:
         """Listens at a unix socket, or at a host and port."""
@@ -69,6 +70,7 @@ class Bridge:
         if isinstance(address, Path):
             address.unlink(missing_ok=True)
             options = {"path": str(address), "unix": True}
+        self._peer = "unix:" if "unix" in options else "tcp:"
         self._server = await serve(
             self._serve,
             **options,
@@ -155,7 +157,9 @@ class Bridge:
         answered = False
         try:
             first, token = route.opening(variables, query)
-            answers: Any = route.handler.handle(_requests(socket, route, first), _context(request, path, token))
+            answers: Any = route.handler.handle(
+                _requests(socket, route, first), _context(request, path, token, self._peer)
+            )
             async with aclosing(answers):
                 async for answer in answers:
                     await socket.send(self._encoder.text(route, answer), text=True)
@@ -188,13 +192,13 @@ async def _requests(socket: Socket, route: Route, first: Message) -> AsyncIterat
             yield request_of(route, await socket.recv())
 
 
-def _context(request: Request, path: str, token: str | None) -> InProcessContext:
+def _context(request: Request, path: str, token: str | None, peer: str) -> InProcessContext:
     """The metadata of the call. The path goes on without its query, which may hold a token."""
     metadata = {name: _header(request, name) for name in PASSED_ON if name in request.headers}
     if token is not None and not any(name in metadata for name in CREDENTIALS):
         metadata["authorization"] = f"Bearer {token}"
     metadata["x-envoy-original-path"] = path
-    return InProcessContext(tuple(metadata.items()))
+    return InProcessContext(tuple(metadata.items()), peer)
 
 
 def _packages(request: Request) -> Sequence[str]:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import grpc
 import pytest
 import pytest_asyncio
 import yaml
@@ -72,7 +73,7 @@ def shape(answer: Answer, status: int, api: str, code: str) -> None:
     """That a refusal is in the shape of an API: its document's, written down here."""
     said = answer.json
     assert answer.status == status and answer.headers["content-type"] == "application/json", answer.text
-    assert "x-refusal" not in answer.headers and "@" not in answer.text.decode()
+    assert not {"x-refusal", "x-requested-id"} & set(answer.headers) and "@" not in answer.text.decode()
     request_id = answer.headers.get("x-request-id")
     if api == "oauth":
         assert set(said) == {"error", "error_description"} and answer.headers["cache-control"] == "no-store"
@@ -237,10 +238,14 @@ async def test_pages_may_call_every_api(everything, someone: Tenant, name: str) 
         preflight = await everything.ask(everything.port(api), "OPTIONS", path, Origin=PAGE, **asks)
         assert preflight.status == 200 and preflight.headers["access-control-allow-origin"] == PAGE
         assert each.verb in preflight.headers["access-control-allow-methods"].split(", ")
-        foreign = await everything.ask(
-            everything.port(api), "OPTIONS", path, Origin="https://elsewhere.example", **asks
-        )
-        assert foreign.status == 405 and "access-control-allow-origin" not in foreign.headers
+        known = preflight.headers["access-control-allow-headers"].lower().split(", ")
+        assert {"authorization", "content-type", "x-api-key", "idempotency-key", "if-match"} < set(known)
+        wanted = "content-type,x-tenant-id,x-agent-token"
+        asked = await everything.ask(everything.port(api), "OPTIONS", path, Origin=PAGE, Access_Control_Request_Headers=wanted, **asks)
+        assert asked.status == 200 and asked.headers["access-control-allow-headers"] == wanted
+        asks["Access_Control_Request_Headers"] = wanted
+        foreign = await everything.ask(everything.port(api), "OPTIONS", path, Origin="https://elsewhere.example", **asks)
+        assert foreign.status == 405 and not any(each.startswith("access-control") for each in foreign.headers)
     for origin, allowed in ((PAGE, True), ("https://elsewhere.example", False)):
         answer = await everything.ask(
             everything.port(api), "GET", f"{api.routes[0].prefix}/nothing/at/all", Origin=origin
@@ -275,12 +280,108 @@ async def test_what_envoy_refuses_has_the_shape_of_the_api(everything, someone: 
         await refused("POST", posts, 400, "INVALID_REQUEST", "{nothing")
 
 
+@pytest.fixture
+def ended(everything: Everything):
+    yield everything.ended
+    everything.ended.code, everything.ended.late = None, False
+    everything.ended.message = "in the words of gRPC"
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize(("name", "host"), [*((name, "") for name in APIS), *AT_HOSTS])
+async def test_what_grpc_refuses_by_itself_is_an_error_of_the_api(
+    everything, someone: Tenant, ended, name: str, host: str, late: bool
+) -> None:
+    api = APIS[name]
+    headers = {"X_API_Key": someone.key} | ({"Host": host} if host else {})
+    # A stream that has begun has its status already.
+    posts = next(each.template for each in bindings(name) if each.verb == "POST" and "{" not in each.template)
+    ended.late = late
+    for ended.code in set(grpc.StatusCode) - {grpc.StatusCode.OK}:
+        answer = await everything.ask(everything.port(api), "POST", posts, "{}", **headers)
+        status, code = HOW_GRPC_ENDS.get(ended.code, (500, "INTERNAL_ERROR"))
+        if name == "oauth" and status != 503:
+            assert answer.status == status and answer.json["error"] in ("server_error", "temporarily_unavailable")
+        else:
+            shape(answer, status, name, code)
+        assert (answer.headers.get("retry-after") == "1") == (status == 503)
+        assert not any(each.startswith("grpc-") or each == "x-requested-id" for each in answer.headers)
+    head = next((each.template for each in bindings(name) if each.verb == "GET" and not each.socket), None)
+    if head is not None and not late:
+        answer = await everything.ask(everything.port(api), "HEAD", filled(head), **headers)
+        assert answer.status >= 500 and answer.text == b""
+
+
+HOW_GRPC_ENDS = {
+    grpc.StatusCode.CANCELLED: (503, "SERVICE_UNAVAILABLE"),
+    grpc.StatusCode.UNAVAILABLE: (503, "SERVICE_UNAVAILABLE"),
+    grpc.StatusCode.RESOURCE_EXHAUSTED: (503, "SERVICE_UNAVAILABLE"),
+    grpc.StatusCode.DEADLINE_EXCEEDED: (504, "TIMEOUT"),
+}
+
+
+async def test_a_message_that_grpc_finds_too_large_is_a_body_that_is(everything, someone: Tenant, ended) -> None:
+    ended.code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    ended.message = "SERVER: Received message larger than max (13000000 vs. 12582912)"
+    answer = await everything.ask(everything.orchestra, "POST", "/v1/sessions", "{}", X_API_Key=someone.key)
+    shape(answer, 413, "agent_orchestration", "PAYLOAD_TOO_LARGE")
+
+
+@pytest.mark.parametrize("name", APIS)
+async def test_what_gateways_say_to_the_server_and_to_grpc_callers_cannot(everything, someone: Tenant, name: str) -> None:
+    api = APIS[name]
+    path = filled(next(each.template for each in bindings(name) if each.verb in ("GET", "POST") and not each.stream and not each.socket))
+    verb = "POST" if name == "oauth" else "GET"
+    plain = await everything.ask(everything.port(api), verb, path, X_API_Key=someone.key)
+    for header, value in {
+        "x-trace-bin": "?", "grpc-timeout": "soon", "grpc-encoding": "br", "grpc-accept-encoding": "gzip", "te": "x",
+        "grpc-previous-rpc-attempts": "x", "x-envoy-original-path": "/nothing", "x-envoy-upstream-rq-timeout-ms": "1",
+        "x-requested-method": "HEAD", "x-http-status": "204", "x-error-body": "{}", "x-refusal": "404",
+    }.items():  # fmt: skip
+        answer = await everything.ask(everything.port(api), verb, path, X_API_Key=someone.key, **{header.replace("-", "_"): value})
+        assert (answer.status, answer.text) == (plain.status, plain.text) and plain.status == 200, header
+
+
+async def test_a_body_reaches_the_server_whatever_it_becomes_on_the_way(everything, someone: Tenant, ended) -> None:
+    ended.code = grpc.StatusCode.DATA_LOSS
+    for item in ("0", "[]", '{"":0}', '""'):
+        items = ",".join((2_090_000 // (len(item) + 1)) * [item])
+        body = '{"agent_id": "agent_1", "payload": {"a": [' + items + "]}}"
+        ended.received = 0
+        answer = await everything.ask(everything.operations, "POST", "/v1/tasks", body, X_API_Key=someone.key)
+        assert answer.status == 500 and ended.received > 1_000_000, (item, answer.status, answer.text)
+        assert item != "0" or ended.received > 11_000_000
+
+
+async def test_headers_that_the_gateway_takes_reach_the_server(everything, someone: Tenant) -> None:
+    fields = {f"X_F{index}": "x" * 310 for index in range(90)}
+    answer = await everything.ask(everything.orchestra, "GET", "/v1/sessions", X_API_Key=someone.key, **fields)
+    assert answer.status == 200, answer.text
+
+
 def _said(port: int, raw: bytes) -> bytes:
     """All that is answered to these bytes."""
     with socket.create_connection(("127.0.0.1", port)) as opened:
         opened.settimeout(5)
         opened.sendall(raw)
         return b"".join(iter(lambda: opened.recv(65_536), b""))
+
+
+@pytest.mark.slow
+async def test_a_body_that_comes_too_slowly_is_refused_in_the_shape_of_its_api(everything) -> None:
+    head = b"POST /api/v1/sessions HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n{"
+
+    def drip() -> bytes:
+        with socket.create_connection(("127.0.0.1", everything.orchestra), timeout=5) as opened:
+            opened.sendall(head)
+            for _ in range(70):
+                try:
+                    return opened.recv(65_536)
+                except TimeoutError:
+                    opened.sendall(b" ")
+
+    head, _, body = (await asyncio.to_thread(drip)).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 408") and json.loads(body)["error"]["code"] == "REQUEST_TIMEOUT"
 
 
 @pytest.mark.parametrize("name", APIS)
@@ -291,6 +392,17 @@ async def test_what_envoy_refuses_before_it_has_read_a_path_has_the_usual_shape(
     for raw in (b"GET / HTTP/1.1\r\nhost: a\r\na_b: c\r\n\r\n", b"NONSENSE\r\n\r\n"):
         head, _, body = (await asyncio.to_thread(_said, port, raw)).partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 400") and json.loads(body)["error"]["code"] == "INVALID_REQUEST"
+
+
+async def test_a_stream_that_fails_says_why_and_breaks_off(everything, someone: Tenant) -> None:
+    raw = f"GET /v1/sessions/fails/events HTTP/1.1\r\nhost: a\r\nx-api-key: {someone.key}\r\nconnection: close\r\n\r\n"
+    said = await asyncio.to_thread(_said, everything.orchestra, raw.encode())
+    assert said.startswith(b"HTTP/1.1 200") and b'{"said":"StreamEvents"}' in said
+    *_, event, data = said.partition(b"event: error")[2].partition(b"\ndata: ")
+    error = json.loads(data.partition(b"\n\n")[0])["error"]
+    assert (error["code"], error["message"]) == ("SERVICE_UNAVAILABLE", "the store has gone")
+    # Without the last chunk it is no whole answer.
+    assert not said.endswith(b"0\r\n\r\n")
 
 
 @pytest.mark.parametrize("name", APIS)

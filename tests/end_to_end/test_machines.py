@@ -29,6 +29,7 @@ class Machines:
             **os.environ,
             "DATABASE_URL": database_url,
             "DATABASE_CONNECTIONS": "8",
+            "ENVIRONMENT": "production",
             "API_SECRET_KEY": SECRET,
             "HEARTBEAT_SECONDS": "0.5",
             "LEASE_SECONDS": "2",

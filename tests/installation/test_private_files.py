@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from server import private_files
-from server.errors import Unavailable
+from server.errors import Misconfigured
 from server.prepare import prepare
 from server.private_files import own_folder, private_file, private_folder
 from server.settings import Settings
@@ -99,27 +99,27 @@ def test_what_is_not_ours_may_be_open_to_its_group_and_not_to_all(
         private_folder(tmp_path)
     tmp_path.chmod(0o755)
     monkeypatch.setattr(Path, "chmod", not_ours)
-    with pytest.raises(Unavailable, match="open to everybody"):
+    with pytest.raises(Misconfigured, match="open to everybody"):
         private_folder(tmp_path)
 
 
 def test_a_folder_of_somebody_else_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
-    with pytest.raises(Unavailable, match="belongs to somebody else"):
+    with pytest.raises(Misconfigured, match="belongs to somebody else"):
         own_folder(tmp_path / "link")
     monkeypatch.setattr(private_files.os, "getuid", lambda: os.geteuid() + 1)
-    with pytest.raises(Unavailable, match="belongs to somebody else"):
+    with pytest.raises(Misconfigured, match="belongs to somebody else"):
         own_folder(tmp_path / "mine")
 
 
 def test_what_cannot_be_made_or_read_is_named_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(Unavailable, match="file/data cannot be used: Not a directory"):
+    with pytest.raises(Misconfigured, match="file/data cannot be used: Not a directory"):
         prepare(Settings(data_dir=tmp_path / "file" / "data"))
-    with pytest.raises(Unavailable, match="none/a.db cannot be used: No such file"):
+    with pytest.raises(Misconfigured, match="none/a.db cannot be used: No such file"):
         private_file(tmp_path / "none" / "a.db")
     (tmp_path / "orchestrator.db").write_text("no database at all, " * 100)
-    with pytest.raises(Unavailable, match="not a database"):
+    with pytest.raises(Misconfigured, match="not a database"):
         prepare(Settings(data_dir=tmp_path))
 
 

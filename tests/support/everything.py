@@ -29,7 +29,8 @@ from server.apikit.declaration import Declaration, Route
 from server.apikit.errors import HTTP_STATUS, ErrorContext, Rendered
 from server.apis import declarations
 from server.core.identity.authentication import Authenticator
-from server.errors import InvalidRequest, ServiceError
+from server.errors import InvalidRequest, ServiceError, Unavailable
+from server.rpc import transport
 from server.rpc.guests import Guests
 from server.rpc.handlers import Handlers
 from server.rpc.log import CallLog
@@ -120,6 +121,8 @@ class Says:
             async def answers():
                 while True:
                     yield message()
+                    if getattr(request, "session_id", "") == "fails":
+                        raise Unavailable("the store has gone")
                     await asyncio.sleep(0.01)
 
             return answers()
@@ -138,6 +141,30 @@ def services(api: Declaration, calls: list[str]):
                 yield service, Says(service, calls)
 
 
+class Ended(grpc.GenericRpcHandler):
+    """While `code` is set, every call ends with it as gRPC ends one: nothing is said that only the pipeline says."""
+
+    code: grpc.StatusCode | None = None
+    message = "in the words of gRPC"
+    # Whether headers and a whole answer have gone out before.
+    late = False
+    # The bytes of the last request.
+    received = 0
+
+    def service(self, handler_call_details):
+        if self.code is None or handler_call_details.method.startswith("/grpc.health"):
+            return None
+
+        async def end(request, context):
+            self.received = len(request)
+            if self.late:
+                await context.send_initial_metadata((("x-late", "1"),))
+                yield b""
+            await context.abort(self.code, self.message)
+
+        return grpc.unary_stream_rpc_method_handler(end)
+
+
 class Everything:
     """A server process with all APIs, and Envoy, whose ports are `orchestra` and `operations`."""
 
@@ -151,8 +178,9 @@ class Everything:
         apis = [Api(each, list(services(each, self.calls)), each.limits) for each in ALL]
         handlers = Handlers(apis, pipeline)
         self.bridge = Bridge(handlers.bidi, connections=100)
-        self.server = grpc.aio.server()
-        self.server.add_generic_rpc_handlers((handlers,))
+        self.ended = Ended()
+        self.server = grpc.aio.server(options=transport.options(apis))
+        self.server.add_generic_rpc_handlers((self.ended, handlers))
         health_pb2_grpc.add_HealthServicer_to_server(health.aio.HealthServicer(), self.server)
         self.server.add_insecure_port(f"unix:{grpc_path}")
         self.orchestra, self.operations = free_port(), free_port()

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
-import os
 import secrets
 from dataclasses import dataclass
 
 import jwt
 
+from server.core.identity.secret_file import keep_secret, kept_secret
 from server.errors import Unauthorized
 from server.model import OAuthClient, new_id
 from server.settings import Settings
@@ -87,19 +86,8 @@ def signing_secret(settings: Settings) -> str:
     """What tokens are signed with: the setting, or in development what the data folder keeps, made where it is missing.
 
     Processes that share a data folder so share it. Machines do not: there API_SECRET_KEY must be set.
+    Raises Misconfigured.
     """
     if settings.api_secret_key:
         return settings.api_secret_key
-    path = settings.secret_key_path
-    if not path.exists():
-        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # Written beside it and then linked: nobody sees half a secret, and of two processes one wins.
-        draft = path.with_name(f"{path.name}.{new_id()}")
-        try:
-            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(secrets.token_urlsafe(32) + "\n")
-            with contextlib.suppress(FileExistsError):
-                path.hardlink_to(draft)
-        finally:
-            draft.unlink(missing_ok=True)
-    return path.read_text().strip()
+    return kept_secret(settings.secret_key_path) or keep_secret(settings.secret_key_path, secrets.token_urlsafe(32))

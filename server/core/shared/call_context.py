@@ -47,6 +47,8 @@ class Call:
     idempotency_key: str = ""
     # SHA-256 of the method and the request, where there is an idempotency key.
     digest: str = ""
+    # Which client it is, where callers without a credential share a key.
+    guest: str = ""
     # Makes the call that of the key's owner, where the method is open and the key comes in a message.
     # Raises Unauthorized, Forbidden, TooMany.
     authenticate: Callable[[str], Awaitable[None]] = _closed

@@ -6,6 +6,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from urllib.parse import unquote
 
 import grpc
@@ -17,7 +18,7 @@ from orchestrator.industrial.v1.system_service_pb2 import (
     GetHealthResponse,
     GetReadinessRequest,
 )
-from websockets.asyncio.client import unix_connect
+from websockets.asyncio.client import connect, unix_connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from server.apis.industrial.system import SystemServicer
@@ -37,6 +38,7 @@ from server.rpc.quotas import Exhausted, Quotas
 from server.settings import Settings
 from server.store import migrations
 from server.store.database import Database
+from tests.support.ports import free_port
 from tests.support.tenants import Tenant, make_tenant
 from tests.support.industry import SERVICES, Industry
 from tests.support.talk import httpbody_pb2
@@ -108,6 +110,7 @@ async def test_natively_there_are_no_guests(industry: Industry, development: str
     assert status == grpc.StatusCode.UNAUTHENTICATED
     status, _ = await ask(industry, metadata=HERE[1:])
     assert status == grpc.StatusCode.UNAUTHENTICATED and not industry.calls
+    assert await ask(industry, metadata=HERE[:2]) == (401, "UNAUTHORIZED") and not industry.calls
 
 
 @pytest.mark.parametrize(
@@ -123,7 +126,7 @@ async def test_natively_there_are_no_guests(industry: Industry, development: str
         {"x-requested-host": None},
         {"x-requested-from": "10.0.0.7"},
         {"x-requested-from": "::ffff:10.0.0.7"},
-        {"x-requested-from": None},
+        {"x-requested-from": ""},
     ],
 )
 async def test_a_page_of_another_site_is_no_guest(industry: Industry, development: str, changed) -> None:
@@ -427,11 +430,11 @@ async def test_probes_ask_for_no_credential_and_answer_through_the_gateway(
 
 
 async def test_the_server_takes_guests_and_answers_probes(application: Application, settings: Settings) -> None:
-    address, calls = f"127.0.0.1:{application.port}", []
+    address, calls = f"unix:{application.gateway_path}", []
     secret = await api_keys.ensure_key(application.database, "", organization="Development", name="development")
     settings.key_path.write_text(secret)
     for method in ("SessionService/ListSessions", "SystemService/GetReadiness", "SystemService/GetHealth"):
-        answer = await answered(address, method, HERE)
+        answer, _ = await answered(address, method, HERE)
         calls.append(answer)
     confined = application.sandboxes.unavailable is None
     assert calls[1].ready and calls[2].status == ("healthy" if confined else "degraded")
@@ -443,20 +446,61 @@ async def test_the_server_takes_guests_and_answers_probes(application: Applicati
     assert refused.value.code() == grpc.StatusCode.PERMISSION_DENIED
 
 
+async def test_what_only_the_gateway_says_is_not_believed_of_others(application: Application, settings: Settings) -> None:
+    settings.key_path.write_text(
+        await api_keys.ensure_key(application.database, "", organization="Development", name="development")
+    )
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await answered(f"127.0.0.1:{application.port}", "SessionService/ListSessions", HERE)
+    assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
+    port = free_port()
+    await application.sockets.start(("127.0.0.1", port))
+    async with connect(f"ws://127.0.0.1:{port}/ws/sessions", additional_headers=dict(HERE[1:])) as opened:
+        assert json.loads(await opened.recv())["payload"]["code"] == "UNAUTHORIZED"
+
+
+async def test_sockets_are_counted_by_themselves_and_by_client(application: Application, settings: Settings) -> None:
+    settings.key_path.write_text(
+        await api_keys.ensure_key(application.database, "", organization="Development", name="development")
+    )
+    path = application.gateway_path.with_name("sockets.sock")
+    await application.sockets.start(path)
+
+    async def first(**changed: str) -> str:
+        headers = {**dict(HERE[1:]), "x-requested-by": "a browser", **changed}
+        opened = await stack.enter_async_context(
+            unix_connect(str(path), uri="ws://localhost/ws/sessions", additional_headers=headers)
+        )
+        return json.loads(await opened.recv())["type"]
+
+    async with AsyncExitStack() as stack:
+        clients = [{}, {"x-requested-by": "a program"}, {"origin": "http://localhost:3000"}, {"x-requested-from": "::1"}]
+        for client in clients:
+            assert [await first(**client) for _ in range(6)] == ["connection.established"] * 5 + ["error"]
+        # A key is the same client wherever it is used from.
+        key = {"x-api-key": (await make_tenant(application.database)).key}
+        assert [await first(**key, **client) for client in (*clients, *clients)] == ["connection.established"] * 5 + ["error"] * 3
+    # None of them was one of the minute's requests.
+    _, metadata = await answered(f"unix:{application.gateway_path}", "SessionService/ListSessions", HERE)
+    assert int(metadata["x-ratelimit-limit"]) - int(metadata["x-ratelimit-remaining"]) == 1
+
+
 async def answered(address: str, method: str, metadata):
+    """The answer, and what comes beside it."""
     service, _, name = method.partition("/")
     descriptor = SERVICES[service].methods_by_name[name]
     request, answer = GetMessageClass(descriptor.input_type), GetMessageClass(descriptor.output_type)
     async with grpc.aio.insecure_channel(address) as channel:
-        return await channel.unary_unary(
+        call = channel.unary_unary(
             f"/orchestrator.industrial.v1.{method}",
             request_serializer=request.SerializeToString,
             response_deserializer=answer.FromString,
         )(request(), metadata=metadata)
+        return await call, dict(await call.trailing_metadata())
 
 
 def test_a_refusal_says_what_to_do(settings: Settings) -> None:
-    call = Call(Caller("", "", "", frozenset()), "r", path="/api/v1/sessions", headers=dict(HERE[:1]))
+    call = Call(Caller("", "", "", frozenset()), "r", path="/api/v1/sessions", headers={**dict(HERE), "x-requested-host": "elsewhere.example"})
     settings.key_path.write_text("key")
 
     with pytest.raises(Forbidden, match="localhost"):

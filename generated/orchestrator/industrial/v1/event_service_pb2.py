@@ -27,7 +27,7 @@ from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from orchestrator.options.v1 import options_pb2 as orchestrator_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.orchestrator/industrial/v1/event_service.proto\x12\x1aorchestrator.industrial.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a%orchestrator/options/v1/options.proto\"\x92\x01\n\rSocketRequest\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0c\n\x04room\x18\x02 \x01(\t\x12\x12\n\nsession_id\x18\x03 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x04 \x01(\t\x12\x12\n\x05since\x18\x05 \x01(\x03H\x00\x88\x01\x01\x12\n\n\x02id\x18\x06 \x01(\t\x12\x15\n\rinvalid_frame\x18\x07 \x01(\tB\x08\n\x06_since2\x8b\x05\n\x0c\x45ventService\x12{\n\rWatchSessions\x12).orchestrator.industrial.v1.SocketRequest\x1a\x14.google.api.HttpBody\"%\xea\xe0\x18\r\n\x0b\x65vents:read\x82\xd3\xe4\x93\x02\x0e\x12\x0c/ws/sessions(\x01\x30\x01\x12\x87\x01\n\x0cWatchSession\x12).orchestrator.industrial.v1.SocketRequest\x1a\x14.google.api.HttpBody\"2\xea\xe0\x18\r\n\x0b\x65vents:read\x82\xd3\xe4\x93\x02\x1b\x12\x19/ws/sessions/{session_id}(\x01\x30\x01\x12w\n\x0bWatchAgents\x12).orchestrator.industrial.v1.SocketRequest\x1a\x14.google.api.HttpBody\"#\xea\xe0\x18\r\n\x0b\x65vents:read\x82\xd3\xe4\x93\x02\x0c\x12\n/ws/agents(\x01\x30\x01\x12\x81\x01\n\nWatchAgent\x12).orchestrator.industrial.v1.SocketRequest\x1a\x14.google.api.HttpBody\".\xea\xe0\x18\r\n\x0b\x65vents:read\x82\xd3\xe4\x93\x02\x17\x12\x15/ws/agents/{agent_id}(\x01\x30\x01\x12w\n\x0bWatchSystem\x12).orchestrator.industrial.v1.SocketRequest\x1a\x14.google.api.HttpBody\"#\xea\xe0\x18\r\n\x0b\x65vents:read\x82\xd3\xe4\x93\x02\x0c\x12\n/ws/system(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.orchestrator/industrial/v1/event_service.proto\x12\x1aorchestrator.industrial.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a%orchestrator/options/v1/options.proto\"\x92\x01\n\rSocketRequest\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0c\n\x04room\x18\x02 \x01(\t\x12\x12\n\nsession_id\x18\x03 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x04 \x01(\t\x12\x12\n\x05since\x18\x05 \x01(\x03H\x00\x88\x01\x01\x12\n\n\x02id\x18\x06 \x01(\t\x12\x15\n\rinvalid_frame\x18\x07 \x01(\tB\x08\n\x06_since2\x95\x05\n\x0c\x45ventService\x12}\n\rWatchSessions\x12).orchestrator.industrial.v1.SocketRequest\x1a\x14.google.api.HttpBody\"\'\xea\xe0\x18\x0f\n\x0b\x65vents:read(\x01\x82\xd3\xe4\x93\x02\x0e\x12\x0c/ws/sessions(\x01\x30\x01\x12\x89\x01\n\x0cWatchSession\x12).orchestrator.industrial.v1.SocketRequest\x1a\x14.google.api.HttpBody\"4\xea\xe0\x18\x0f\n\x0b\x65vents:read(\x01\x82\xd3\xe4\x93\x02\x1b\x12\x19/ws/sessions/{session_id}(\x01\x30\x01\x12y\n\x0bWatchAgents\x12).orchestrator.industrial.v1.SocketRequest\x1a\x14.google.api.HttpBody\"%\xea\xe0\x18\x0f\n\x0b\x65vents:read(\x01\x82\xd3\xe4\x93\x02\x0c\x12\n/ws/agents(\x01\x30\x01\x12\x83\x01\n\nWatchAgent\x12).orchestrator.industrial.v1.SocketRequest\x1a\x14.google.api.HttpBody\"0\xea\xe0\x18\x0f\n\x0b\x65vents:read(\x01\x82\xd3\xe4\x93\x02\x17\x12\x15/ws/agents/{agent_id}(\x01\x30\x01\x12y\n\x0bWatchSystem\x12).orchestrator.industrial.v1.SocketRequest\x1a\x14.google.api.HttpBody\"%\xea\xe0\x18\x0f\n\x0b\x65vents:read(\x01\x82\xd3\xe4\x93\x02\x0c\x12\n/ws/system(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,17 +35,17 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'orchestrator.industrial.v1.
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EVENTSERVICE'].methods_by_name['WatchSessions']._loaded_options = None
-  _globals['_EVENTSERVICE'].methods_by_name['WatchSessions']._serialized_options = b'\352\340\030\r\n\013events:read\202\323\344\223\002\016\022\014/ws/sessions'
+  _globals['_EVENTSERVICE'].methods_by_name['WatchSessions']._serialized_options = b'\352\340\030\017\n\013events:read(\001\202\323\344\223\002\016\022\014/ws/sessions'
   _globals['_EVENTSERVICE'].methods_by_name['WatchSession']._loaded_options = None
-  _globals['_EVENTSERVICE'].methods_by_name['WatchSession']._serialized_options = b'\352\340\030\r\n\013events:read\202\323\344\223\002\033\022\031/ws/sessions/{session_id}'
+  _globals['_EVENTSERVICE'].methods_by_name['WatchSession']._serialized_options = b'\352\340\030\017\n\013events:read(\001\202\323\344\223\002\033\022\031/ws/sessions/{session_id}'
   _globals['_EVENTSERVICE'].methods_by_name['WatchAgents']._loaded_options = None
-  _globals['_EVENTSERVICE'].methods_by_name['WatchAgents']._serialized_options = b'\352\340\030\r\n\013events:read\202\323\344\223\002\014\022\n/ws/agents'
+  _globals['_EVENTSERVICE'].methods_by_name['WatchAgents']._serialized_options = b'\352\340\030\017\n\013events:read(\001\202\323\344\223\002\014\022\n/ws/agents'
   _globals['_EVENTSERVICE'].methods_by_name['WatchAgent']._loaded_options = None
-  _globals['_EVENTSERVICE'].methods_by_name['WatchAgent']._serialized_options = b'\352\340\030\r\n\013events:read\202\323\344\223\002\027\022\025/ws/agents/{agent_id}'
+  _globals['_EVENTSERVICE'].methods_by_name['WatchAgent']._serialized_options = b'\352\340\030\017\n\013events:read(\001\202\323\344\223\002\027\022\025/ws/agents/{agent_id}'
   _globals['_EVENTSERVICE'].methods_by_name['WatchSystem']._loaded_options = None
-  _globals['_EVENTSERVICE'].methods_by_name['WatchSystem']._serialized_options = b'\352\340\030\r\n\013events:read\202\323\344\223\002\014\022\n/ws/system'
+  _globals['_EVENTSERVICE'].methods_by_name['WatchSystem']._serialized_options = b'\352\340\030\017\n\013events:read(\001\202\323\344\223\002\014\022\n/ws/system'
   _globals['_SOCKETREQUEST']._serialized_start=175
   _globals['_SOCKETREQUEST']._serialized_end=321
   _globals['_EVENTSERVICE']._serialized_start=324
-  _globals['_EVENTSERVICE']._serialized_end=975
+  _globals['_EVENTSERVICE']._serialized_end=985
 # @@protoc_insertion_point(module_scope)
