@@ -101,7 +101,9 @@ class Broken:
 
     def ask(self, path: str = "/v1/sessions") -> tuple[int, dict[str, str], bytes]:
         headers = {"x-request-id": 'mine "and" no other\'s'}
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", b'{"name": "n"}', headers)
+        # Something that each API knows: an empty message would look like a health check.
+        body = b'{"name": "n", "title": "t"}'
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", body, headers)
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
                 return answer.status, dict(answer.headers), answer.read()

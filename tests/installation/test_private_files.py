@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from server import private_files
-from server.errors import Misconfigured
+from server.errors import Misconfigured, Unavailable
 from server.prepare import prepare
 from server.private_files import own_folder, private_file, private_folder
 from server.settings import Settings
@@ -119,7 +119,7 @@ def test_what_cannot_be_made_or_read_is_named_in_a_sentence(tmp_path: Path) -> N
     with pytest.raises(Misconfigured, match="none/a.db cannot be used: No such file"):
         private_file(tmp_path / "none" / "a.db")
     (tmp_path / "orchestrator.db").write_text("no database at all, " * 100)
-    with pytest.raises(Misconfigured, match="not a database"):
+    with pytest.raises(Unavailable, match="not a database"):
         prepare(Settings(data_dir=tmp_path))
 
 
