@@ -17,7 +17,6 @@ from server.errors import Conflict, Forbidden, InvalidRequest, ServiceError, Too
 QUEUED = 4
 AUTH_SECONDS = 10.0
 TOPICS = 50
-PAGE = 500
 
 
 class Subscriber(Generic[R]):
@@ -125,7 +124,9 @@ class Subscriber(Generic[R]):
             await self.send([confirm(after)])
             while since is not None and after < until:
                 before = after
-                events, after, _ = await self._events.page(self.call, before, PAGE, self.topics.only({topic: before}))
+                events, after, _ = await self._events.page(self.call, before, self.topics.only({topic: before}))
+                # Others have their turn between the pages of a long past.
+                await asyncio.sleep(0)
                 if after == before:
                     break
                 missed = [event for event in events if event.number <= until and not others.has(event)]
