@@ -204,7 +204,10 @@ class Application:
         )
         self.calls = CallLog(self.settings.log_level)
         guests = Guests(self.settings.guest_key_path)
-        pipeline = Pipeline(self.database, Authenticator(self.database, self.tokens), quotas, self.calls, guests)
+        identity = Authenticator(self.database, self.tokens)
+        pipeline = Pipeline(
+            self.database, identity, quotas, self.calls, guests, open_streams=self.settings.open_streams
+        )
         apis = serving(self.use_cases, self.settings)
         self.services = [service.full_name for api in apis for service, _ in api.services]
         handlers = Handlers(apis, pipeline)
