@@ -146,6 +146,19 @@ async def test_every_stream_speaks_while_it_is_idle(idle: Idle) -> None:
     assert not any(each.error for each in streams)
 
 
+async def test_a_worker_that_does_not_say_hello_is_closed_after_ten_seconds(application, tenant: Tenant, channel) -> None:
+    call = channel.stream_stream("/orchestrator.v1.WorkerService/Work")(metadata=tenant.metadata)
+    open_streams = application.pipeline.streams
+    await eventually(lambda: len(open_streams))
+    pass_loop_time(9)
+    await asyncio.sleep(0.02)
+    assert len(open_streams) == 1
+    pass_loop_time(1)
+    assert await call.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert await call.details() == "message: hello must come within 10 seconds"
+    assert not len(open_streams)
+
+
 async def test_a_page_of_events_fits_into_a_message(application: Application, tenant: Tenant, channel) -> None:
     sessions = application.use_cases.sessions
     call = tenant.call()
