@@ -123,8 +123,6 @@ class Subscriber(Generic[R]):
             while since is not None and after < until:
                 before = after
                 events, after, _ = await self._events.page(self.call, before, self.topics.only({topic: before}))
-                # Others have their turn between the pages of a long past.
-                await asyncio.sleep(0)
                 if after == before:
                     break
                 missed = [event for event in events if event.number <= until and not others.has(event)]

@@ -26,7 +26,7 @@ from server.store.turns import Turns
 # How many rows are read at first: it is not known before how long they are.
 FIRST_READ = 8
 # How many pages are sent at a time, whoever reads them, and for how long others wait for one that is not read.
-PAGES = 8
+PAGES = 4
 PATIENCE_SECONDS = 0.02
 POLL_SECONDS = 1.0
 
@@ -51,7 +51,8 @@ class Feeds:
         self._refreshing: set[asyncio.Task[None]] = set()
         self._closed = asyncio.Event()
         self._patience_ends = 0.0
-        self._turns = Turns(PAGES, patience=PATIENCE_SECONDS)
+        # Taken by whoever reads a page.
+        self.turns = Turns(PAGES, patience=PATIENCE_SECONDS)
         # Called after each commit with its events, and after one of another process with None.
         self.on_change: list[Callable[[list[Event] | None], None]] = []
 
@@ -144,7 +145,7 @@ class Feeds:
             cursor, due = after, loop.time() + _about(idle_seconds)
             while not self.closed:
                 if cursor < channel.head:
-                    async with self._turns.take():
+                    async with self.turns.take():
                         events = channel.since(cursor) or await self.page(organization, cursor, PAGE, PAGE_BYTES)
                         cursor = events[-1].number
                         if kept := [event for event in events if wanted(event)]:

@@ -24,6 +24,8 @@ class Turns:
     async def take(self) -> AsyncIterator[None]:
         """Waits for a place, in order, and has it until the context ends, or for `patience` seconds."""
         loop = asyncio.get_running_loop()
+        # Whoever takes many, one after the other, and never waits, would leave the others none of the loop.
+        await asyncio.sleep(0)
         if self._free:
             self._free -= 1
         else:

@@ -81,7 +81,8 @@ class EventStreams:
         Where those that are looked at have more than `room` bytes, they are fewer than `limit`, and one at least.
         """
         after = await self._feeds.check(call.organization_id, after)
-        events = await self._feeds.page(call.organization_id, after, limit, room)
+        async with self._feeds.turns.take():
+            events = await self._feeds.page(call.organization_id, after, limit, room)
         newest = (await self._feeds.bounds(call.organization_id)).head
         cursor = events[-1].number if events else after
         return [event for event in events if wanted.takes(event)], cursor, newest
