@@ -12,7 +12,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import ARRAY, String, bindparam, func, select, text
 
 from server.errors import CursorGone
 from server.model import Event, Feed
@@ -28,7 +28,9 @@ FIRST_READ = 8
 # How many pages are sent at a time, whoever reads them, and for how long others wait for one that is not read.
 PAGES = 4
 PATIENCE_SECONDS = 0.02
+# How often it is looked whether feeds have grown, and at how many of them at a time.
 POLL_SECONDS = 1.0
+TOGETHER = 100
 
 _events = Event.table().c
 AFTER = Statement[Event](
@@ -38,7 +40,13 @@ AFTER = Statement[Event](
     .limit(bindparam("limit")),
     Event,
 )
-HEAD = Statement[Feed](select(Feed.table()).where(Feed.table().c.organization_id == bindparam("organization")), Feed)
+_feeds = Feed.table().c
+HEAD = Statement[Feed](select(Feed.table()).where(_feeds.organization_id == bindparam("organization")), Feed)
+_heads = select(_feeds.organization_id, _feeds.head)
+HEADS = Statement[tuple[str, int]](
+    _heads.where(_feeds.organization_id == func.any(bindparam("organizations", type_=ARRAY(String)))),
+    on_sqlite=_heads.where(_feeds.organization_id.in_(text("SELECT value FROM json_each(:organizations)"))),
+)
 
 
 class Feeds:
@@ -65,8 +73,15 @@ class Feeds:
         """Looks once a second, in case a word from another process was lost."""
         while not self.closed:
             await asyncio.sleep(POLL_SECONDS)
-            for organization, channel in list(self._channels.items()):
-                await self._look(organization, channel)
+            followed = list(self._channels)
+            for start in range(0, len(followed), TOGETHER):
+                together = followed[start : start + TOGETHER]
+                for organization, head in await self._database.all(HEADS, organizations=together):
+                    channel = self._channels.get(organization)
+                    if channel is not None and head > channel.head:
+                        await self._look(organization, channel)
+                # Others have their turn between them.
+                await asyncio.sleep(0)
 
     def close(self, grace_seconds: float = 0) -> None:
         """Ends every follower now, and tells those who wait for one resource to give up after `grace_seconds`."""
