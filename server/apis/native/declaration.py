@@ -8,6 +8,6 @@ DECLARATION = Declaration(
     title="Native API",
     packages=["orchestrator.v1"],
     render_error=render_code_message_details,
-    # A fleet of workers may have one key.
-    limits=Limits(sockets_per_key=1_000),
+    # A fleet of workers may have one key, and who has made many tasks may watch each.
+    limits=Limits(sockets_per_key=1_000, streams_per_key=1_000),
 )
