@@ -201,10 +201,13 @@ class Application:
         )
         self.calls = CallLog(self.settings.log_level)
         guests = Guests(self.settings.guest_key_path)
-        pipeline = Pipeline(self.database, Authenticator(self.database, self.tokens), quotas, self.calls, guests)
-        self.under_way = pipeline.under_way
+        identity = Authenticator(self.database, self.tokens)
+        self.pipeline = Pipeline(
+            self.database, identity, quotas, self.calls, guests, open_streams=self.settings.open_streams
+        )
+        self.under_way = self.pipeline.under_way
         self.services = [service.full_name for api in apis for service, _ in api.services]
-        handlers = Handlers(apis, pipeline)
+        handlers = Handlers(apis, self.pipeline)
         server.add_generic_rpc_handlers((handlers,))
         self.sockets = Bridge(handlers.bidi, connections=self.settings.socket_connections)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, server)

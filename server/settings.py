@@ -34,8 +34,9 @@ class ApiSettings(BaseModel):
 
     # Requests of a key, beside the hourly figure where that counts.
     requests_per_minute: int | None = Field(None, ge=1)
-    # WebSockets of a key at a time, in each server process; at least 5,000 without quotas.
+    # WebSockets of a key at a time, and its streams of events, in each server process; at least 5,000 without quotas.
     sockets_per_key: int | None = Field(None, ge=1)
+    streams_per_key: int | None = Field(None, ge=1)
 
 
 class Settings(BaseSettings):
@@ -101,6 +102,8 @@ class Settings(BaseSettings):
     # How long `execute` waits for a result; the gateway's own limit lies above it.
     execute_wait_seconds: float = Field(55.0, gt=0, le=55)
 
+    # Streams at a time, in each server process: of events, of workers, and those behind WebSockets.
+    open_streams: int = Field(10_000, ge=1)
     # WebSocket connections at a time, in each server process.
     socket_connections: int = Field(10_000, ge=1)
     # How many events a socket's reader may lag behind before it is told so.

@@ -101,6 +101,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         INDUSTRIAL_REQUESTS_PER_MINUTE="100000",
         OPEN_SESSIONS="10",
         SOCKETS_PER_KEY="3",
+        AGENT_ORCHESTRATION_STREAMS_PER_KEY="5",
         SLOW_CONSUMER_EVENTS="100",
         LEASE_SECONDS="2",
         HEARTBEAT_SECONDS="0.5",

@@ -15,8 +15,8 @@ from server.apikit.refusals import Refusal
 from server.errors import ServiceError
 from server.settings import Settings
 
-# Sockets of a key where there are no quotas.
-MANY_SOCKETS = 5_000
+# Sockets, and streams, of a key where there are no quotas.
+MANY_STREAMS = 5_000
 Services = Sequence[tuple[ServiceDescriptor, object]]
 
 
@@ -43,5 +43,6 @@ def limits_of(declaration: Declaration, settings: Settings) -> Limits:
     given = settings.api(group).model_dump(exclude_none=True)
     limits = replace(declaration.limits, **given)
     if settings.no_quotas:
-        return replace(limits, sockets_per_key=max(limits.sockets_per_key, MANY_SOCKETS))
+        many = {name: max(getattr(limits, name), MANY_STREAMS) for name in ("sockets_per_key", "streams_per_key")}
+        return replace(limits, **many)
     return limits

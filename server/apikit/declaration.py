@@ -27,8 +27,9 @@ class Limits:
     requests_per_minute: int | None = None
     # Whether the hourly figure counts here at all. Where it does not, a key that carries one of its own keeps it.
     hourly: bool = True
-    # WebSockets at a time, in each server process.
+    # At a time, in each server process: WebSockets, or whatever else goes both ways, and streams that the server sends.
     sockets_per_key: int = 100
+    streams_per_key: int = 100
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,14 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 from cachetools import FIFOCache
+from google.api.httpbody_pb2 import HttpBody
 
 from server.model import Event, Record, resource_of
 
-ENCODED = 2048
-T = TypeVar("T")
+# What is kept for others who are sent it, with what it costs to keep each.
+ENCODED_BYTES = 4 << 20
+KEEPING_BYTES = 200
+T = TypeVar("T", bound=bytes | HttpBody)
 Payload = dict[str, Any]
 log = structlog.get_logger()
 
@@ -29,14 +32,15 @@ class EventEncoder(Generic[T]):
         self._finish = finish
         # What is shown of a resource that the API has no shape for.
         self._otherwise = otherwise
-        self._encoded: FIFOCache[tuple[str, int], T] = FIFOCache(ENCODED)
+        self._encoded: FIFOCache[tuple[str, int], T] = FIFOCache(ENCODED_BYTES, _size)
 
     def encode(self, event: Event) -> T:
         """What is sent of an event."""
         key = (event.organization_id, event.number)
         encoded = self._encoded.get(key)
         if encoded is None:
-            encoded = self._encoded[key] = self._finish(event, self._payload(event))
+            encoded = self._finish(event, self._payload(event))
+            self._encoded[key] = encoded
         return encoded
 
     def _payload(self, event: Event) -> Payload:
@@ -48,3 +52,7 @@ class EventEncoder(Generic[T]):
             # One event that cannot be shown must not end the stream for all that follow it.
             log.exception("bug", event_type=event.type, number=event.number)
             return {"id": event.resource_id}
+
+
+def _size(encoded: bytes | HttpBody) -> int:
+    return KEEPING_BYTES + (len(encoded) if isinstance(encoded, bytes) else encoded.ByteSize())

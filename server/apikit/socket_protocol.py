@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from google.api.httpbody_pb2 import HttpBody
 
-from server.apikit.connection_limit import ConnectionLimit
 from server.core.events.stream import EventFilter, EventStreams
 from server.core.shared.call_context import Call
 from server.errors import ServiceError
@@ -40,7 +39,6 @@ class SocketDependencies:
     """What all sockets of an API share, whichever API it is."""
 
     events: EventStreams
-    connections: ConnectionLimit
     # How many events a reader may be behind before it is told so.
     slow_after: int
 

@@ -17,7 +17,6 @@ from server.errors import Conflict, Forbidden, InvalidRequest, ServiceError, Too
 QUEUED = 4
 AUTH_SECONDS = 10.0
 TOPICS = 50
-PAGE = 500
 
 
 class Subscriber(Generic[R]):
@@ -30,10 +29,9 @@ class Subscriber(Generic[R]):
         self.turn = asyncio.Lock()
         self._protocol = protocol
         self._events = shared.events
-        self._connections = shared.connections
         self._slow_after = shared.slow_after
         self._told_slow = False
-        self._admitted: str | None = None
+        self._admitted = False
         self._out: asyncio.Queue[Sequence[HttpBody] | Exception | None] = asyncio.Queue(QUEUED)
         self._works: set[asyncio.Task[None]] = set()
         self._begun: set[str] = set()
@@ -48,10 +46,6 @@ class Subscriber(Generic[R]):
                 for frame in each:
                     yield frame
         finally:
-            # First of all, and without waiting: whoever stops this may be in a hurry.
-            if self._admitted is not None:
-                self._connections.leave(self._admitted)
-                self._admitted = None
             for work in self._works:
                 work.cancel()
             await asyncio.gather(*self._works, return_exceptions=True)
@@ -99,8 +93,11 @@ class Subscriber(Generic[R]):
                 raise Forbidden(f"this key lacks the scope {scope}", details={"scope": scope})
 
     async def authenticate(self, key: str, request: R) -> None:
-        """The caller says in a request who he is; where that is not so, the socket is closed. Raises Conflict."""
-        if self._admitted is not None:
+        """The caller says in a request who he is; where he is nobody, or may have no more, the socket is closed.
+
+        Raises Conflict.
+        """
+        if self._admitted:
             raise Conflict("this socket has said who it is", reason="ALREADY_AUTHENTICATED")
         try:
             await self.call.authenticate(key)
@@ -125,7 +122,7 @@ class Subscriber(Generic[R]):
             await self.send([confirm(after)])
             while since is not None and after < until:
                 before = after
-                events, after, _ = await self._events.page(self.call, before, PAGE, self.topics.only({topic: before}))
+                events, after, _ = await self._events.page(self.call, before, self.topics.only({topic: before}))
                 if after == before:
                     break
                 missed = [event for event in events if event.number <= until and not others.has(event)]
@@ -136,7 +133,7 @@ class Subscriber(Generic[R]):
         if self.call.organization_id:
             await self._admit(None)
         try:
-            async with asyncio.timeout(AUTH_SECONDS if self._admitted is None else None) as patience:
+            async with asyncio.timeout(None if self._admitted else AUTH_SECONDS) as patience:
                 first = True
                 async for request in requests:
                     if first:
@@ -145,7 +142,7 @@ class Subscriber(Generic[R]):
                     if not first or request.type or request.invalid_frame:
                         await self._answer(request)
                     first = False
-                    if self._admitted is not None:
+                    if self._admitted:
                         patience.reschedule(None)
         except TimeoutError:
             error = Unauthorized(f"say who you are within {AUTH_SECONDS:g} seconds")
@@ -161,24 +158,15 @@ class Subscriber(Generic[R]):
                 raise InvalidRequest("frame", request.invalid_frame)
             if request.type not in commands:
                 raise InvalidRequest("type", f"must be one of {', '.join(commands)}")
-            if self._admitted is None and request.type not in self._protocol.open_to_all:
+            if not self._admitted and request.type not in self._protocol.open_to_all:
                 raise Unauthorized(self._protocol.unknown)
             await commands[request.type](self, request)
         except ServiceError as error:
             await self._complain(error, request.id)
 
     async def _admit(self, request: R | None) -> None:
-        """The caller is known: the socket counts as one of its key's."""
-        key = self.call.caller.key_id + self.call.guest
-        try:
-            self._connections.enter(key)
-        except TooMany as error:
-            if request is None:
-                # Nothing has been said yet: the bridge tells of it before it closes.
-                raise
-            await self._complain(error, request.id)
-            raise _Over(error) from error
-        self._admitted = key
+        """The caller is known."""
+        self._admitted = True
         await self._protocol.admitted(self, request)
 
     async def _guarded(self, work: Callable[..., Awaitable[None]], *arguments: Any) -> None:

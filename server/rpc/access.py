@@ -15,6 +15,7 @@ from server.rpc.credentials import credential, gives_credential
 from server.rpc.guests import Guests, client_of
 from server.rpc.method import Method
 from server.rpc.quotas import Quotas
+from server.rpc.streams import OpenStream
 from server.rpc.validation import Validation
 
 # The names of a JSON body's members, from the gateway.
@@ -32,13 +33,16 @@ class AccessControl:
         self._validation = Validation()
         self._asked: dict[str, asyncio.Task[Caller]] = {}
 
-    async def enter(self, call: Call, method: Method) -> None:
-        """Finds out who calls, and whether they may. Raises Unauthorized, Forbidden, TooMany, InvalidRequest."""
+    async def enter(self, call: Call, method: Method, stream: OpenStream | None = None) -> None:
+        """Finds out who calls, and whether they may. Raises Unauthorized, Forbidden, TooMany, InvalidRequest.
+
+        `stream` is what is open while the call goes on answering: it then counts as one of the caller's.
+        """
         if method.open:
-            call.authenticate = lambda key: self._authenticate(call, method, key)
+            call.authenticate = lambda key: self._authenticate(call, method, stream, key)
         # What needs no scope is how callers get a credential: one that comes along may be the one that has ended.
         if not method.open or (method.scope and gives_credential(call.headers)):
-            await self._let_in(call, method)
+            await self._let_in(call, method, stream)
         if "if-match" in call.headers:
             if not method.if_match:
                 raise InvalidRequest("If-Match", "is not obeyed by this method, so it must not be sent")
@@ -50,18 +54,18 @@ class AccessControl:
         if "?" in call.path:
             method.check_query(call.path)
 
-    async def _authenticate(self, call: Call, method: Method, key: str) -> None:
+    async def _authenticate(self, call: Call, method: Method, stream: OpenStream | None, key: str) -> None:
         """As if `key` had come in a header: the call then ends with it like any other."""
         before = call.caller, call.headers
         call.headers = {**call.headers, "authorization": f"Bearer {key}"}
         try:
-            await self._let_in(call, method)
+            await self._let_in(call, method, stream)
         except BaseException:
             # Where the servicer lets somebody try again, it is nobody with this key that the call goes on for.
             call.caller, call.headers = before
             raise
 
-    async def _let_in(self, call: Call, method: Method) -> None:
+    async def _let_in(self, call: Call, method: Method, stream: OpenStream | None) -> None:
         api = method.api
         if api.declaration.guests:
             key = self._guests.key_of(call, api)
@@ -77,6 +81,8 @@ class AccessControl:
             call.response_headers = quota.headers()
         if method.scope and not caller.may(method.scope):
             raise Forbidden(f"this key lacks the scope {method.scope}", details={"scope": method.scope})
+        if stream is not None:
+            stream.admit(key, caller.key_id + call.guest)
 
     def still_in(self, call: Call) -> bool:
         """Whether the caller of an open stream is known to be good without asking the store; mostly it is."""

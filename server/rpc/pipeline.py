@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import structlog
@@ -25,6 +25,7 @@ from server.rpc.in_process import InProcessContext
 from server.rpc.log import CallLog
 from server.rpc.method import Method
 from server.rpc.quotas import Exhausted, Quotas
+from server.rpc.streams import OpenStream, OpenStreams
 from server.rpc.under_way import UnderWay
 from server.store.database import Database
 
@@ -63,7 +64,10 @@ class Pipeline:
         quotas: Quotas | None,
         calls: CallLog,
         guests: Guests | None = None,
+        *,
+        open_streams: int = 10_000,
     ) -> None:
+        self.streams = OpenStreams(identity, open_streams)
         self._calls = calls
         self._database = database
         self._access = AccessControl(identity, quotas, guests)
@@ -134,25 +138,26 @@ class Pipeline:
     ) -> Callable[[Any, Any], AsyncIterator[Message]]:
         async def handle(request: Any, context: Any) -> AsyncIterator[Any]:
             began = time.perf_counter()
-            call, task = _call(method, context), None
+            call, stream, task = _call(method, context), OpenStream(self.streams, method), None
             code, begun = "CANCELLED", False
+            answers: Any = _nothing()
             try:
                 task = self.under_way.enter()
                 if method.client_streams and call.through_gateway and not isinstance(context, InProcessContext):
                     raise UpgradeRequired
-                await self._access.enter(call, method)
-                answers: Any = await begin(request, call)
-                await context.send_initial_metadata(_response_metadata(call))
+                async with self.streams.opening.take():
+                    await self._access.enter(call, method, stream)
+                    answers = await stream.wait(begin(request, call))
+                    await context.send_initial_metadata(_response_metadata(call))
                 begun = True
                 headers_alone = call.headers.get(METHOD) == "HEAD"
-                async for answer in answers:
-                    # A stream ends with its key: heartbeats pass here too.
+                while (answer := await stream.wait(anext(answers, None))) is not None:
+                    # Nothing is told to a key that has ended, also where that is not yet known here.
                     if not self._access.still_in(call):
-                        await self._access.stay(call)
+                        await stream.wait(self._access.stay(call))
                     yield answer
                     if headers_alone:
                         # Its headers have gone with the first answer, and a stream would have no last one.
-                        await answers.aclose()
                         break
                 code = "OK"
             except asyncio.CancelledError:
@@ -172,8 +177,11 @@ class Pipeline:
                 await self._refuse(method, call, context, error, began)
             finally:
                 self.under_way.leave(task)
+                stream.close()
                 if code:
                     self._note(call, code, began)
+                # What it does beside waiting for the reader must not outlive it.
+                await answers.aclose()
 
         return handle
 
@@ -241,6 +249,12 @@ def _call(method: Method, context: Any) -> Call:
     call = Call(NOBODY, request_id, method.name, headers.get("x-envoy-original-path", ""), headers)
     call.http_status = method.http_status
     return call
+
+
+async def _nothing() -> AsyncGenerator[Any]:
+    """What is sent where a call has not begun."""
+    return
+    yield
 
 
 def _known(error: BaseException) -> ServiceError | None:

@@ -8,22 +8,29 @@ known here is read from the database.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import ARRAY, String, bindparam, func, select, text
 
 from server.errors import CursorGone
 from server.model import Event, Feed
 from server.store.bus import Bus
+from server.store.channel import ANYTHING, PAGE, PAGE_BYTES, Channel, fitting
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import in_order
+from server.store.turns import Turns
 
-KEPT = 2048
-PAGE = 500
+# How many rows are read at first: it is not known before how long they are.
+FIRST_READ = 8
+# How many pages are sent at a time, whoever reads them, and for how long others wait for one that is not read.
+PAGES = 4
+PATIENCE_SECONDS = 0.02
+# How often it is looked whether feeds have grown, and at how many of them at a time.
 POLL_SECONDS = 1.0
+TOGETHER = 100
 
 _events = Event.table().c
 AFTER = Statement[Event](
@@ -33,49 +40,13 @@ AFTER = Statement[Event](
     .limit(bindparam("limit")),
     Event,
 )
-HEAD = Statement[Feed](select(Feed.table()).where(Feed.table().c.organization_id == bindparam("organization")), Feed)
-
-
-class _Channel:
-    """What this process knows of one organization's feed while anybody here follows it."""
-
-    def __init__(self) -> None:
-        self.followers = 0
-        self.head = -1
-        self.announced = -1
-        self.recent: deque[Event] = deque(maxlen=KEPT)
-        self.waiting: set[asyncio.Future[None]] = set()
-        # Cleared as soon as the resource changes; filled by `Feeds.watching`.
-        self.watched: dict[str, set[asyncio.Event]] = {}
-
-    def append(self, events: list[Event]) -> None:
-        """Takes events that continue the ones known."""
-        for event in events:
-            if event.number == self.head + 1:
-                self.recent.append(event)
-                self.head = event.number
-                for signal in self.watched.get(event.resource_id, ()):
-                    signal.set()
-        self.wake()
-
-    def skip_to(self, head: int) -> None:
-        """Takes up the feed after a hole."""
-        self.recent.clear()
-        self.head = head
-
-    def wake(self) -> None:
-        for future in self.waiting:
-            if not future.done():
-                future.set_result(None)
-        self.waiting.clear()
-
-    def since(self, cursor: int) -> list[Event]:
-        """The known events after `cursor`, at most a page; empty where the first of them is no longer kept here."""
-        missing = self.head - cursor
-        if missing > len(self.recent):
-            return []
-        start = len(self.recent) - missing
-        return [self.recent[index] for index in range(start, min(start + PAGE, len(self.recent)))]
+_feeds = Feed.table().c
+HEAD = Statement[Feed](select(Feed.table()).where(_feeds.organization_id == bindparam("organization")), Feed)
+_heads = select(_feeds.organization_id, _feeds.head)
+HEADS = Statement[tuple[str, int]](
+    _heads.where(_feeds.organization_id == func.any(bindparam("organizations", type_=ARRAY(String)))),
+    on_sqlite=_heads.where(_feeds.organization_id.in_(text("SELECT value FROM json_each(:organizations)"))),
+)
 
 
 class Feeds:
@@ -84,10 +55,12 @@ class Feeds:
     def __init__(self, database: Database, bus: Bus) -> None:
         self._database = database
         self._bus = bus
-        self._channels: dict[str, _Channel] = {}
+        self._channels: dict[str, Channel] = {}
         self._refreshing: set[asyncio.Task[None]] = set()
         self._closed = asyncio.Event()
         self._patience_ends = 0.0
+        # Taken by whoever reads a page.
+        self.turns = Turns(PAGES, patience=PATIENCE_SECONDS)
         # Called after each commit with its events, and after one of another process with None.
         self.on_change: list[Callable[[list[Event] | None], None]] = []
 
@@ -100,14 +73,22 @@ class Feeds:
         """Looks once a second, in case a word from another process was lost."""
         while not self.closed:
             await asyncio.sleep(POLL_SECONDS)
-            for organization, channel in list(self._channels.items()):
-                await self._look(organization, channel)
+            followed = list(self._channels)
+            for start in range(0, len(followed), TOGETHER):
+                together = followed[start : start + TOGETHER]
+                for organization, head in await self._database.all(HEADS, organizations=together):
+                    channel = self._channels.get(organization)
+                    if channel is not None and head > channel.head:
+                        await self._look(organization, channel)
+                # Others have their turn between them.
+                await asyncio.sleep(0)
 
     def close(self, grace_seconds: float = 0) -> None:
         """Ends every follower now, and tells those who wait for one resource to give up after `grace_seconds`."""
         self._closed.set()
         self._patience_ends = asyncio.get_running_loop().time() + grace_seconds
         for channel in self._channels.values():
+            channel.signal_all()
             channel.wake()
         # Whoever is connected for more than events looks, and finds it closed.
         self._tell(None)
@@ -138,32 +119,66 @@ class Feeds:
             raise CursorGone(after, bounds.trimmed, bounds.head)
         return after
 
-    async def page(self, organization: str, after: int, limit: int = PAGE) -> list[Event]:
-        """Recorded events after `after`, in order. Raises CursorGone where the next one has been removed."""
-        events = await self._database.all(AFTER, organization=organization, after=after, limit=limit)
-        if events and events[0].number != after + 1:
-            bounds = await self.bounds(organization)
-            raise CursorGone(after, bounds.trimmed, bounds.head)
-        return events
+    async def page(self, organization: str, after: int, limit: int = 500, room: int = 4 << 20) -> list[Event]:
+        """Recorded events after `after`, in order: at most `limit`, and as many as have `room` bytes, or one.
 
-    async def follow(self, organization: str, after: int, idle_seconds: float) -> AsyncIterator[list[Event]]:
-        """Events after `after` in order, in pages; an empty page after `idle_seconds` without any. Ends when closed."""
+        Raises CursorGone where the next one has been removed.
+        """
+        found: list[Event] = []
+        read, size = FIRST_READ, 0
+        while len(found) < limit and size <= room:
+            cursor, wanted = after + len(found), min(read, limit - len(found))
+            events = await self._database.all(AFTER, organization=organization, after=cursor, limit=wanted)
+            if events and events[0].number != cursor + 1:
+                # What comes next has been removed.
+                break
+            found += events
+            if len(events) < wanted:
+                break
+            size += sum(len(event.payload) for event in events)
+            read = min(2 * read, PAGE)
+        if not found:
+            bounds = await self.bounds(organization)
+            if after < bounds.trimmed:
+                raise CursorGone(after, bounds.trimmed, bounds.head)
+        return fitting(found, room)
+
+    async def follow(
+        self,
+        organization: str,
+        after: int,
+        idle_seconds: float,
+        wanted: Callable[[Event], bool] = lambda _: True,
+    ) -> AsyncIterator[list[Event]]:
+        """Wanted events after `after` in order, in pages; an empty page where there was none for `idle_seconds`.
+
+        Ends when closed. Raises CursorGone.
+        """
+        loop = asyncio.get_running_loop()
         with self._channel(organization) as channel:
             await self._look(organization, channel)
-            cursor = after
+            cursor, due = after, loop.time() + _about(idle_seconds)
             while not self.closed:
                 if cursor < channel.head:
-                    events = channel.since(cursor) or await self.page(organization, cursor)
-                    cursor = events[-1].number
-                    yield events
-                    # A long feed that is read from far back must not hold up everybody else.
-                    await asyncio.sleep(0)
-                elif not await self._changed(channel, idle_seconds):
+                    async with self.turns.take():
+                        events = channel.since(cursor) or await self.page(organization, cursor, PAGE, PAGE_BYTES)
+                        cursor = events[-1].number
+                        if kept := [event for event in events if wanted(event)]:
+                            yield kept
+                            due = loop.time() + _about(idle_seconds)
+                else:
+                    await self._changed(channel, due - loop.time())
+                # Events that nobody here wants are no sign of life.
+                if loop.time() >= due and not self.closed:
                     yield []
+                    due = loop.time() + _about(idle_seconds)
 
     @contextmanager
-    def watching(self, organization: str, resource_id: str) -> Iterator[asyncio.Event]:
-        """An event that is set whenever this resource changes; clear it before you read the resource."""
+    def watching(self, organization: str, resource_id: str = ANYTHING) -> Iterator[asyncio.Event]:
+        """An event that is set whenever this resource changes, or anything of the organization where none is named.
+
+        Clear it before you read the resource. It is set, too, when the server stops.
+        """
         with self._channel(organization) as channel:
             signal = asyncio.Event()
             channel.watched.setdefault(resource_id, set()).add(signal)
@@ -175,8 +190,8 @@ class Feeds:
                     del channel.watched[resource_id]
 
     @contextmanager
-    def _channel(self, organization: str) -> Iterator[_Channel]:
-        channel = self._channels.setdefault(organization, _Channel())
+    def _channel(self, organization: str) -> Iterator[Channel]:
+        channel = self._channels.setdefault(organization, Channel())
         channel.followers += 1
         if channel.head < 0:
             self._refresh(organization)
@@ -187,17 +202,18 @@ class Feeds:
             if not channel.followers:
                 self._channels.pop(organization, None)
 
-    async def _changed(self, channel: _Channel, seconds: float) -> bool:
+    @staticmethod
+    async def _changed(channel: Channel, seconds: float) -> None:
+        """Waits until the feed has grown, or so many seconds have passed."""
         future = asyncio.get_running_loop().create_future()
         channel.waiting.add(future)
         try:
             async with asyncio.timeout(seconds):
                 await future
         except TimeoutError:
-            return False
+            pass
         finally:
             channel.waiting.discard(future)
-        return True
 
     def _committed(self, events: list[Event]) -> None:
         """After a commit of this process."""
@@ -229,16 +245,12 @@ class Feeds:
         self._refreshing.add(task)
         task.add_done_callback(self._refreshing.discard)
 
-    async def _look(self, organization: str, channel: _Channel) -> None:
+    async def _look(self, organization: str, channel: Channel) -> None:
         """Brings what this process knows up to what is recorded."""
         if channel.head < 0:
             head = (await self.bounds(organization)).head
             if channel.head < 0:
-                channel.head = head
-                for signals in channel.watched.values():
-                    for signal in signals:
-                        signal.set()
-                channel.wake()
+                channel.skip_to(head)
         while True:
             before = channel.head
             events = await self._database.all(AFTER, organization=organization, after=before, limit=PAGE)
@@ -248,3 +260,10 @@ class Feeds:
                 channel.skip_to(events[0].number - 1)
             elif len(events) < PAGE:
                 return
+            # A long feed that is caught up with must not hold up everybody else.
+            await asyncio.sleep(0)
+
+
+def _about(seconds: float) -> float:
+    """Up to a fifth less, so that what was quiet at the same time does not speak in the same moment."""
+    return seconds * random.uniform(0.8, 1.0)  # noqa: S311

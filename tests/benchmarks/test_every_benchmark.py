@@ -18,6 +18,7 @@ LINES = {
     "claims": 2,
     "sockets": 1,
     "industrial": 6,
+    "unread": 2,
 }
 
 

@@ -614,11 +614,12 @@ async def test_a_run_is_read_below_its_own_workflow_only(office: Office) -> None
 
 
 async def test_a_run_is_watched_to_its_end(office: Office) -> None:
+    office.world.feeds.start()
     run = await office.start(step("a"), step("b"))
     seen = []
 
     async def watch():
-        async for each, steps in office.runs.watch(office.call(), run.id):
+        async for each, steps in office.runs.watch(office.call(), run.id, heartbeat_seconds=100):
             seen.append((each.status, [step.status for step in steps]))
 
     watching = asyncio.create_task(watch())

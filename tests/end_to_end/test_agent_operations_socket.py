@@ -259,11 +259,13 @@ async def test_others_hear_nothing_and_a_plain_request_is_told_to_upgrade(stack:
 
 async def test_a_slow_reader_is_told_and_misses_nothing(stack: Stack, api: httpx.Client, key: str) -> None:
     agent = await asyncio.to_thread(post, api, "/v1/agents", AGENT)
-    async with listen(stack, key, max_queue=1, compression=None, sock=narrow(stack.operations_port)) as socket:
-        ears = Ears(socket)
-        await ears.hear("connected")
-        await ears.say(type="subscribe", channel="task_events")
-        subscribed = await ears.hear("subscribed")
+    unread = {"max_queue": 1, "compression": None, "sock": narrow(stack.operations_port)}
+    async with listen(stack, key, **unread) as socket, listen(stack, key) as quick:
+        ears, others = Ears(socket), Ears(quick)
+        for each in (ears, others):
+            await each.hear("connected")
+            await each.say(type="subscribe", channel="task_events")
+            subscribed = await each.hear("subscribed")
         # More than all that stands between can hold, which is some 9 MiB.
         count = 2000
         new = task_service_pb2.CreateTaskRequest(agent_id=agent["id"], type="x", input=to_value({"text": "x" * 7000}))
@@ -272,6 +274,9 @@ async def test_a_slow_reader_is_told_and_misses_nothing(stack: Stack, api: httpx
             batch = task_service_pb2.BatchCreateTasksRequest(tasks=[new] * 100)
             for _ in range(count // 100):
                 await tasks.BatchCreateTasks(batch, metadata=(("authorization", f"Bearer {key}"),))
+        # By the time that somebody who reads has all of it, what could be sent to the other has been sent.
+        for _ in range(count):
+            await others.hear("task_created")
         told, numbers = [], []
         while len(numbers) < count:
             frame = await ears.hear()

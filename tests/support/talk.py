@@ -64,12 +64,13 @@ def _file() -> descriptor_pb2.FileDescriptorProto:
         ("Open", "Say", ".google.api.HttpBody", "/t/open", {"scope": "sessions:read", "open": True, "unmetered": True}),
         ("Feed", "Say", ".google.api.HttpBody", "/t/feed", {"scope": "events:read"}),
         ("Native", "Say", f".{PACKAGE}.Say", "", {"scope": "sessions:read", "unmetered": True}),
+        ("Listen", "Say", ".google.api.HttpBody", "/t/listen", {"scope": "events:read"}),
     ):
         method = service.method.add(
             name=name,
             input_type=f".{PACKAGE}.{request}",
             output_type=answer,
-            client_streaming=True,
+            client_streaming=name != "Listen",
             server_streaming=True,
         )
         method.options.Extensions[options_pb2.rule].CopyFrom(options_pb2.MethodRule(**rule))
@@ -143,6 +144,9 @@ class Talk:
 
         return answers()
 
+    async def Listen(self, request, call):
+        return await self.Feed(None, call)
+
     async def Feed(self, requests, call):
         async def answers():
             queue: asyncio.Queue = asyncio.Queue()
@@ -163,14 +167,22 @@ class Talk:
 class Served:
     """Everything of a server process that sockets need."""
 
-    def __init__(self, settings: Settings, *, connections: int = 10_000, quotas: Quotas | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        connections: int = 10_000,
+        quotas: Quotas | None = None,
+        limits: Limits = Limits(),
+        **bounds: int,
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="talk-"))
         self.path = self.folder / "socket.sock"
         self.grpc_path = self.folder / "server.sock"
         self.database = open_database(settings)
         self.talk = Talk()
-        pipeline = Pipeline(self.database, Authenticator(self.database), quotas, CallLog("ERROR"))
-        methods = Handlers([Api(TALK, [(SERVICE, self.talk)], Limits())], pipeline)
+        self.pipeline = Pipeline(self.database, Authenticator(self.database), quotas, CallLog("ERROR"), **bounds)
+        methods = Handlers([Api(TALK, [(SERVICE, self.talk)], limits)], self.pipeline)
         self.bridge = Bridge(methods.bidi, connections=connections)
         self.server = grpc.aio.server()
         self.server.add_generic_rpc_handlers((methods,))

@@ -54,8 +54,9 @@ class EventServiceServicer:
 
     def Watch(self, request, context):
         """Sends events in order, first those recorded after the cursor, then new ones as they happen, until the caller
-        cancels or the server stops (UNAVAILABLE: reconnect with the last number). A stream that is idle for 15 seconds
-        gets a heartbeat. OUT_OF_RANGE when the cursor is older than what is kept (the error's `start_after` says where
+        cancels, its key ends (UNAUTHENTICATED) or the server stops (UNAVAILABLE: reconnect with the last number). A stream
+        that is idle for 15 seconds gets a heartbeat. RESOURCE_EXHAUSTED when the key has as many streams open as it may,
+        OUT_OF_RANGE when the cursor is older than what is kept (the error's `start_after` says where
         the feed begins now) or newer than the newest event.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -63,7 +64,8 @@ class EventServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListEvents(self, request, context):
-        """Returns recorded events after the cursor, at most `limit` of them, without waiting.
+        """Returns recorded events after the cursor, at most `limit` of them and at most 256 KiB (but one event at least),
+        without waiting: go on from `next_after` until it is `newest`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -147,7 +147,8 @@ class TaskServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchTask(self, request, context):
-        """Sends the task as it is, then again with each change, and ends after its final status.
+        """Sends the task as it is, then again with each change, and ends after its final status. When nothing has changed
+        for 15 seconds, it is sent again as it is, with the same version: a heartbeat.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -174,7 +174,8 @@ class WorkflowServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchRun(self, request, context):
-        """Sends the run with its steps as it is, then again when it or a step has changed, and ends after its end.
+        """Sends the run with its steps as it is, then again when it or a step has changed, and ends after its end. When
+        nothing has changed for 15 seconds, it is sent again as it is: a heartbeat.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -8,7 +8,6 @@ from typing import Any
 from google.api.httpbody_pb2 import HttpBody
 from orchestrator.wire.agent_operations.v1.event_service_pb2 import SocketRequest
 
-from server.apikit.connection_limit import ConnectionLimit
 from server.apikit.event_encoder import EventEncoder
 from server.apikit.frames import alert_payload, event_frame, plain
 from server.apikit.socket_protocol import Finder, SocketDependencies
@@ -27,10 +26,8 @@ STATUS_CHANGES = frozenset({"agent.active", "agent.inactive", "agent.lost", "age
 class EventServicer:
     """Holds conversations."""
 
-    def __init__(
-        self, events: EventStreams, find: Mapping[str, Finder], *, sockets_per_key: int, slow_after: int
-    ) -> None:
-        self._shared = SocketDependencies(events, ConnectionLimit(sockets_per_key), slow_after)
+    def __init__(self, events: EventStreams, find: Mapping[str, Finder], *, slow_after: int) -> None:
+        self._shared = SocketDependencies(events, slow_after)
         encoder = EventEncoder(_SHAPES, lambda event, payload: event_frame(event, _word(event.type), payload))
         self._protocol = OperationsSocket(encoder.encode, find)
 

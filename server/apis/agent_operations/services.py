@@ -30,9 +30,7 @@ def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Service
         "task_id": use_cases.task_queries.get,
         "workflow_id": use_cases.workflows.get,
     }
-    events = EventServicer(
-        use_cases.events, find, sockets_per_key=limits.sockets_per_key, slow_after=settings.slow_consumer_events
-    )
+    events = EventServicer(use_cases.events, find, slow_after=settings.slow_consumer_events)
     tasks = TaskServicer(use_cases.tasks, use_cases.task_queries, use_cases.agents)
     system = SystemServicer(use_cases.health, use_cases.task_metrics)
     workflows = WorkflowServicer(use_cases.workflows, use_cases.workflow_runs)

@@ -35,7 +35,7 @@ from server.model import Agent, Alert, Checkpoint, Event, Session, SessionCount,
 
 Payload = dict[str, Any]
 T = TypeVar("T")
-MADE = 4096
+MADE = 1024
 READ = 1024
 METRICS = "metrics"
 # Events after which a session counts its tasks anew.

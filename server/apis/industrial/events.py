@@ -8,7 +8,6 @@ from typing import Any
 from google.api.httpbody_pb2 import HttpBody
 from orchestrator.wire.industrial.v1.event_service_pb2 import SocketRequest
 
-from server.apikit.connection_limit import ConnectionLimit
 from server.apikit.socket_protocol import Finder, SocketDependencies
 from server.apikit.subscriber import Subscriber
 from server.apis.industrial.event_frames import EventFrames
@@ -35,12 +34,11 @@ class EventServicer:
         performance: AgentPerformance,
         health: Callable[[], Awaitable[Mapping[str, Any]]],
         *,
-        sockets_per_client: int,
         slow_after: int = 10_000,
         ping_seconds: float = 30.0,
         health_seconds: float = 30.0,
     ) -> None:
-        self._shared = SocketDependencies(events, ConnectionLimit(sockets_per_client), slow_after)
+        self._shared = SocketDependencies(events, slow_after)
         frames = EventFrames(views, performance)
         find = {SESSIONS: find_session, AGENTS: find_agent}
 

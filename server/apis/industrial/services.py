@@ -41,7 +41,6 @@ def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Service
         views,
         use_cases.agent_performance,
         system.health,
-        sockets_per_client=limits.sockets_per_key,
         slow_after=settings.slow_consumer_events,
     )
     return [

@@ -1,6 +1,6 @@
 """The native API, declared: for gRPC alone. Whoever puts a gateway of their own before it finds its errors shaped."""
 
-from server.apikit.declaration import Declaration
+from server.apikit.declaration import Declaration, Limits
 from server.apikit.errors import render_code_message_details
 
 DECLARATION = Declaration(
@@ -8,4 +8,6 @@ DECLARATION = Declaration(
     title="Native API",
     packages=["orchestrator.v1"],
     render_error=render_code_message_details,
+    # A fleet of workers may have one key, and who has made many tasks may watch each.
+    limits=Limits(sockets_per_key=1_000, streams_per_key=1_000),
 )

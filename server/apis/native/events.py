@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from orchestrator.wire.v1 import event_service_pb2 as pb
@@ -12,6 +13,12 @@ from server.core.events.stream import EventFilter, EventStreams
 from server.core.shared.call_context import Call
 
 PAGE_SIZE = 100
+# So large is a page at most, or one event: clients refuse messages over 4 MiB unless told otherwise.
+MESSAGE_BYTES = 256 << 10
+# What it takes to say that another event comes.
+OVERHEAD_BYTES = 8
+# How many events are shown in one turn of the loop.
+TOGETHER = 50
 
 
 class EventServicer:
@@ -36,7 +43,19 @@ class EventServicer:
 
     async def ListEvents(self, request: pb.ListEventsRequest, call: Call) -> pb.ListEventsResponse:
         wanted = EventFilter(request.types, request.resource_id)
-        events, cursor, newest = await self._events.page(call, request.after, request.limit or PAGE_SIZE, wanted)
-        return pb.ListEventsResponse(
-            events=[event_message(event) for event in events], next_after=cursor, newest=newest
+        events, cursor, newest = await self._events.page(
+            call, request.after, wanted, limit=request.limit or PAGE_SIZE, room=MESSAGE_BYTES
         )
+        response = pb.ListEventsResponse(next_after=cursor, newest=newest)
+        size = 0
+        for count, event in enumerate(events):
+            message = event_message(event)
+            size += message.ByteSize() + OVERHEAD_BYTES
+            if size > MESSAGE_BYTES and count:
+                # The next page begins with it.
+                response.next_after = event.number - 1
+                break
+            response.events.append(message)
+            if count % TOGETHER == TOGETHER - 1:
+                await asyncio.sleep(0)
+        return response

@@ -23,12 +23,13 @@ from server.settings import Settings
 
 def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Services:
     """The services over these use cases."""
+    heartbeat = settings.heartbeat_seconds
     return [
         (session_service_pb2.DESCRIPTOR.services_by_name["SessionService"], SessionServicer(use_cases.sessions)),
         (agent_service_pb2.DESCRIPTOR.services_by_name["AgentService"], AgentServicer(use_cases.agents)),
         (
             task_service_pb2.DESCRIPTOR.services_by_name["TaskService"],
-            TaskServicer(use_cases.tasks, use_cases.task_queries),
+            TaskServicer(use_cases.tasks, use_cases.task_queries, heartbeat_seconds=heartbeat),
         ),
         (event_service_pb2.DESCRIPTOR.services_by_name["EventService"], EventServicer(use_cases.events)),
         (
@@ -37,6 +38,6 @@ def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Service
         ),
         (
             workflow_service_pb2.DESCRIPTOR.services_by_name["WorkflowService"],
-            WorkflowServicer(use_cases.workflows, use_cases.workflow_runs),
+            WorkflowServicer(use_cases.workflows, use_cases.workflow_runs, heartbeat_seconds=heartbeat),
         ),
     ]

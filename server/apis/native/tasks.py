@@ -24,9 +24,10 @@ PAGE_SIZE = 20
 class TaskServicer:
     """Decodes, calls the use case, encodes."""
 
-    def __init__(self, tasks: TaskCommands, queries: TaskQueries) -> None:
+    def __init__(self, tasks: TaskCommands, queries: TaskQueries, *, heartbeat_seconds: float) -> None:
         self._tasks = tasks
         self._queries = queries
+        self._heartbeat_seconds = heartbeat_seconds
 
     async def CreateTask(self, request: pb.CreateTaskRequest, call: Call) -> TaskMessage:
         return task_message(await self._tasks.create(call, new_task(request)))
@@ -73,7 +74,8 @@ class TaskServicer:
 
     async def WatchTask(self, request: pb.WatchTaskRequest, call: Call) -> AsyncIterator[TaskMessage]:
         await self._queries.get(call, request.id)
-        return (task_message(task) async for task in self._queries.watch(call, request.id))
+        tasks = self._queries.watch(call, request.id, heartbeat_seconds=self._heartbeat_seconds)
+        return (task_message(task) async for task in tasks)
 
 
 def new_task(request: task_service_pb2.CreateTaskRequest) -> NewTask:

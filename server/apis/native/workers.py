@@ -26,6 +26,7 @@ from server.errors import InvalidRequest, NotFound, ServiceError
 from server.model import Task, Worker
 
 PAGE_SIZE = 20
+HELLO_SECONDS = 10.0
 # Leases go in messages of about so many bytes: clients refuse those over 4 MiB unless told otherwise.
 MESSAGE_BYTES = 1 << 20
 WORKER_STATUS = {
@@ -60,7 +61,11 @@ class WorkerServicer:
         )
 
     async def Work(self, requests: AsyncIterator[WorkRequest], call: Call) -> AsyncIterator[WorkResponse]:
-        first = await anext(requests, None)
+        try:
+            async with asyncio.timeout(HELLO_SECONDS):
+                first = await anext(requests, None)
+        except TimeoutError:
+            raise InvalidRequest("message", f"hello must come within {HELLO_SECONDS:g} seconds") from None
         if first is None or first.WhichOneof("message") != "hello":
             raise InvalidRequest("message", "the first message must be hello")
         hello = first.hello

@@ -21,9 +21,10 @@ PAGE_SIZE = 20
 class WorkflowServicer:
     """Decodes, calls the use case, encodes."""
 
-    def __init__(self, workflows: WorkflowDefinitions, runs: WorkflowRuns) -> None:
+    def __init__(self, workflows: WorkflowDefinitions, runs: WorkflowRuns, *, heartbeat_seconds: float) -> None:
         self._workflows = workflows
         self._runs = runs
+        self._heartbeat_seconds = heartbeat_seconds
 
     async def CreateWorkflow(self, request: pb.CreateWorkflowRequest, call: Call) -> WorkflowMessage:
         workflow = await self._workflows.create(
@@ -93,7 +94,8 @@ class WorkflowServicer:
 
     async def WatchRun(self, request: pb.WatchRunRequest, call: Call) -> AsyncIterator[RunMessage]:
         await self._runs.get(call, request.id)
-        return (run_message(run, steps) async for run, steps in self._runs.watch(call, request.id))
+        runs = self._runs.watch(call, request.id, heartbeat_seconds=self._heartbeat_seconds)
+        return (run_message(run, steps) async for run, steps in runs)
 
     async def _answer(self, run: WorkflowRun) -> RunMessage:
         return run_message(run, await self._runs.steps_of(run))

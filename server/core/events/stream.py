@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -12,14 +11,13 @@ from server.core.shared.call_context import Call
 from server.core.shared.ids import parse_filter
 from server.errors import Unavailable
 from server.model import Event, Feed
+from server.store.channel import PAGE, PAGE_BYTES
 from server.store.database import Database
 from server.store.feed import Feeds
 from server.store.statement import Statement
 from server.store.transaction import Transaction
 
 TRIM = 1000
-# How often in a heartbeat's time a stream looks whether it is due.
-TICKS = 5
 
 _events = Event.table().c
 _feeds = Feed.table().c
@@ -71,20 +69,20 @@ class EventStreams:
 
     async def follow(self, call: Call, after: int, wanted: EventFilter) -> AsyncIterator[list[Event]]:
         """Wanted events after `after` as they come; an empty list is a heartbeat. Raises CursorGone, Unavailable."""
-        tick = self._heartbeat / TICKS
-        spoke = time.monotonic()
-        async for events in self._feeds.follow(call.organization_id, after, tick):
-            kept = [event for event in events if wanted.takes(event)]
-            # Events that nobody here wants are no sign of life.
-            if kept or time.monotonic() - spoke >= self._heartbeat - tick:
-                spoke = time.monotonic()
-                yield kept
+        async for events in self._feeds.follow(call.organization_id, after, self._heartbeat, wanted.takes):
+            yield events
         raise Unavailable("the server is stopping; reconnect with the last number")
 
-    async def page(self, call: Call, after: int, limit: int, wanted: EventFilter) -> tuple[list[Event], int, int]:
-        """Wanted events among the `limit` after `after`, the cursor behind them, and the newest number."""
+    async def page(
+        self, call: Call, after: int, wanted: EventFilter, *, limit: int = PAGE, room: int = PAGE_BYTES
+    ) -> tuple[list[Event], int, int]:
+        """Wanted events among the `limit` after `after`, the cursor behind them, and the newest number.
+
+        Where those that are looked at have more than `room` bytes, they are fewer than `limit`, and one at least.
+        """
         after = await self._feeds.check(call.organization_id, after)
-        events = await self._feeds.page(call.organization_id, after, limit)
+        async with self._feeds.turns.take():
+            events = await self._feeds.page(call.organization_id, after, limit, room)
         newest = (await self._feeds.bounds(call.organization_id)).head
         cursor = events[-1].number if events else after
         return [event for event in events if wanted.takes(event)], cursor, newest

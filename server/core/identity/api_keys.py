@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import ARRAY, String, bindparam, func, select, text, update
 
 from server.core.identity.access_tokens import digest_of
 from server.core.identity.organizations import first_user
@@ -20,6 +20,11 @@ from server.store.transaction import Transaction
 
 _keys = ApiKey.table().c
 BY_DIGEST = Statement[ApiKey](select(ApiKey.table()).where(_keys.digest == bindparam("digest")), ApiKey)
+BY_DIGESTS = Statement[ApiKey](
+    select(ApiKey.table()).where(_keys.digest == func.any(bindparam("digests", type_=ARRAY(String)))),
+    ApiKey,
+    on_sqlite=select(ApiKey.table()).where(_keys.digest.in_(text("SELECT value FROM json_each(:digests)"))),
+)
 _BY_ID = Statement[ApiKey](
     select(ApiKey.table()).where(_keys.id == bindparam("id")).with_for_update(key_share=True), ApiKey
 )

@@ -20,7 +20,7 @@ from server.store.feed import Feeds
 from server.store.forever import set_within
 from server.store.statement import Statement
 
-# A change is looked for after this whatever happens: a server that stops sets no event.
+# Whoever waits for an end looks after this whatever happens: where the server's patience is over, no event is set.
 LOOK_SECONDS = 0.5
 SHOWN_LOGS = 100
 
@@ -144,22 +144,26 @@ class TaskQueries:
         found = await self._database.all(_ATTEMPTS, task=task.id)
         return first_within(MAX_LISTED, found[::-1], lambda attempt: len(attempt.error or ""))[::-1]
 
-    async def watch(self, call: Call, identifier: str) -> AsyncIterator[Task]:
-        """The task as it is, then as it is after each change, up to its final status. Raises NotFound, Unavailable."""
-        task_id = parse_id("task", identifier)
+    async def watch(self, call: Call, identifier: str, *, heartbeat_seconds: float) -> AsyncIterator[Task]:
+        """The task as it is, then as it is after each change, up to its final status; the same again as a heartbeat.
+
+        Raises NotFound, Unavailable.
+        """
+        task_id, loop = parse_id("task", identifier), asyncio.get_running_loop()
         with self._feeds.watching(call.organization_id, task_id) as changed:
-            seen = 0
+            seen, due = 0, 0.0
             while True:
                 changed.clear()
                 task = await self.get(call, identifier)
-                if task.version > seen:
+                if task.version > seen or loop.time() >= due:
                     seen = task.version
                     yield task
+                    due = loop.time() + heartbeat_seconds
                 if task.status in ENDED:
                     return
                 if self._feeds.closed:
                     raise Unavailable("the server is stopping; reconnect")
-                await set_within(changed, LOOK_SECONDS)
+                await set_within(changed, due - loop.time())
 
     async def wait(self, call: Call, task: Task, seconds: float) -> Task:
         """The task once it has ended, or as it is after `seconds`."""

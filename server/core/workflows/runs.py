@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -128,27 +129,34 @@ class WorkflowRuns:
             for step in steps_in(run.steps)
         ]
 
-    async def watch(self, call: Call, identifier: str) -> AsyncIterator[tuple[WorkflowRun, list[RunStep]]]:
-        """The run as it is, then again after each change of it or of a step, up to its end.
+    async def watch(
+        self, call: Call, identifier: str, *, heartbeat_seconds: float
+    ) -> AsyncIterator[tuple[WorkflowRun, list[RunStep]]]:
+        """The run as it is, then again after each change of it or of a step, up to its end; the same as a heartbeat.
 
         Raises NotFound, Unavailable.
         """
-        run_id = parse_id("run", identifier)
-        with self._feeds.watching(call.organization_id, run_id) as changed:
+        run_id, loop = parse_id("run", identifier), asyncio.get_running_loop()
+        feeds, organization = self._feeds, call.organization_id
+        with feeds.watching(organization, run_id) as changed, feeds.watching(organization) as anything:
             seen: object = None
+            due = 0.0
             while True:
                 changed.clear()
+                anything.clear()
                 run = await self.get(call, identifier)
                 versions = run.version, await self._database.all(_STEP_VERSIONS, run=run.id)
-                if versions != seen:
+                if versions != seen or loop.time() >= due:
                     seen = versions
                     yield run, await self.steps_of(run)
+                    due = loop.time() + heartbeat_seconds
                 if run.status != RunStatus.RUNNING:
                     return
                 if self._feeds.closed:
                     raise Unavailable("the server is stopping; reconnect")
-                # Changes of steps set no event here: they are found by looking.
-                await set_within(changed, LOOK_SECONDS)
+                # A change of a step is a change of another resource: after any, it is looked for, but not always.
+                if not await set_within(changed, min(LOOK_SECONDS, due - loop.time())):
+                    await set_within(anything, due - loop.time())
 
     async def cancel(self, call: Call, identifier: str, workflow_id: str = "") -> WorkflowRun:
         """Cancels a run and its open steps; leaves one that has ended as it is. Raises NotFound."""

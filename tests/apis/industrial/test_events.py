@@ -17,11 +17,11 @@ from server.apis.industrial.views import Views
 from server.apis.industrial.ids import shown_id
 from server.app import Application
 from server.core.monitoring import alerts
-from server.core.shared.call_context import Call, Caller
+from server.core.shared.call_context import Call
 from server.core.queue.creation import NewTask
 from server.core.agents.profile import AgentProfile
 from server.core.workers.reports import LogLine, completed, failed
-from server.errors import CursorGone, Forbidden, InvalidRequest, NotFound, TooMany, Unavailable
+from server.errors import CursorGone, Forbidden, InvalidRequest, NotFound, Unavailable
 from server.model import Agent, Priority, Session, Task, new_id
 from tests.support.tenants import Tenant, make_tenant
 
@@ -72,7 +72,7 @@ class Industry:
 
         cases = self.cases
         views = Views(cases.task_relations, cases.session_statistics, cases.checkpoints)
-        options = {"sockets_per_client": 5, "health": health, **options}
+        options = {"health": health, **options}
         return EventServicer(cases.events, cases.sessions.get, cases.agents.get, views, cases.agent_performance, **options)
 
     @asynccontextmanager
@@ -333,44 +333,6 @@ async def test_a_cursor_that_is_no_longer_kept_is_refused(industry: Industry) ->
     assert caught.value.details["start_after"] == 3
     async with industry.inside(since=3) as ears:
         await ears.nothing_before()
-
-
-async def test_a_client_has_five_sockets_and_each_that_ends_makes_room(industry: Industry, tenant: Tenant) -> None:
-    other = Call(Caller(tenant.caller.organization_id, tenant.caller.user_id, "another", frozenset({"*"})), "r", "m")
-
-    async def sixth() -> None:
-        with pytest.raises(TooMany) as caught:
-            async with industry.listen() as ears:
-                await ears.next()
-        assert caught.value.details == {"limit": 5}
-
-    opened = [industry.inside(method) for method in ("WatchSessions", "WatchAgents", "WatchSystem") for _ in range(2)][:5]
-    for each in opened:
-        await each.__aenter__()
-    await sixth()
-    async with industry.inside(call=other):
-        pass
-    await opened.pop().__aexit__(None, None, None)
-    for _ in range(10):
-        # Those that are refused, and those that end in whichever way, are not counted.
-        with pytest.raises(NotFound):
-            async with industry.listen("WatchSession", session_id=NOBODY) as ears:
-                await ears.next()
-    async with industry.inside():
-        await sixth()
-    for each in opened:
-        await each.__aexit__(None, None, None)
-    for _ in range(6):
-        # A client that goes away before its first frame.
-        listening = industry.listen()
-        ears = await listening.__aenter__()
-        waiting = asyncio.ensure_future(anext(ears.answers))
-        await asyncio.sleep(0)
-        waiting.cancel()
-        await asyncio.gather(waiting, return_exceptions=True)
-        await listening.__aexit__(None, None, None)
-    async with industry.inside():
-        pass
 
 
 async def test_pings_go_both_ways(industry: Industry) -> None:
