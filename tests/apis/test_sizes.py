@@ -101,7 +101,7 @@ async def test_pages_of_large_workflows_end_early_and_go_on(channel, tenant: Ten
         ops_workflows.ListWorkflowsRequest(), metadata=tenant.metadata
     )
     assert [len(workflow.steps) for workflow in listed.data] == [1, 0, 0, 0, 0, 0]
-    assert listed.pagination.omitted_fields == ["steps"]
+    assert listed.pagination.omitted_fields == "steps"
 
 
 async def test_pages_of_agents_with_large_configurations_end_early(channel, tenant: Tenant) -> None:
@@ -121,7 +121,7 @@ async def test_pages_of_agents_with_large_configurations_end_early(channel, tena
     listed = await ops_agents_grpc.AgentServiceStub(channel).ListAgents(
         ops_agents.ListAgentsRequest(limit=100), metadata=tenant.metadata
     )
-    assert len(listed.data) == 40 and listed.pagination.omitted_fields == ["configuration"]
+    assert len(listed.data) == 40 and listed.pagination.omitted_fields == "configuration"
     assert listed.data[0].configuration["max_concurrent_tasks"] == 10
     got = await ops_agents_grpc.AgentServiceStub(channel).GetAgent(
         ops_agents.GetAgentRequest(agent_id=listed.data[0].id), metadata=tenant.metadata

@@ -121,7 +121,10 @@ print(json.dumps([application.services, greetings["typed_per_filter_config"], sa
 def test_the_api_of_the_page_on_adding_one_is_found_by_its_folder(tmp_path: Path) -> None:
     import google.api
     import grpc_tools
+    from google.protobuf.descriptor_pb2 import FileDescriptorSet
     from grpc_tools import protoc
+
+    from scripts.wire import twins
 
     page = (ROOT / "docs" / "adding-an-api.md").read_text()
     (proto,) = re.findall(r"```proto\n(.*?)```", page, re.S)
@@ -143,6 +146,11 @@ def test_the_api_of_the_page_on_adding_one_is_found_by_its_folder(tmp_path: Path
     ]
     made = ["--include_imports", f"--descriptor_set_out={ours}", f"--python_out={generated}", str(source)]
     assert protoc.main(["protoc", *(f"-I{each}" for each in include), *made]) == 0
+    known = FileDescriptorSet.FromString(ours.read_bytes()).file
+    described, wire = tmp_path / "wire.binpb", twins(known)
+    described.write_bytes(FileDescriptorSet(file=[*known, *wire]).SerializeToString())
+    names = [each.name for each in wire if "greetings" in each.name]
+    assert protoc.main(["protoc", f"--descriptor_set_in={described}", f"--python_out={generated}", *names]) == 0
     command = [sys.executable, "-c", GREET, str(ours), str(tmp_path / "data")]
     # The copies come before what is installed; ours has no other API, so only this one has routes.
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{generated}"}

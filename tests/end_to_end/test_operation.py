@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import grpc
+import httpx2 as httpx
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
@@ -114,7 +115,11 @@ def test_sigterm_is_announced_by_health_and_ends_streams_cleanly(tmp_path: Path)
             children = stack.children()
             stack.process.terminate()
             assert next(watching).status == health_pb2.HealthCheckResponse.NOT_SERVING
-            list(lines)
+            # A last event says why it ends, and breaking off that it has not come to its end.
+            last: list[str] = []
+            with pytest.raises(httpx.RemoteProtocolError):
+                last.extend(iter(lambda: next(lines), None))
+            assert last[-3:-1] == ["event: error", last[-2]] and "SERVICE_UNAVAILABLE" in last[-2]
     assert stack.stop() == 0
     deadline = time.monotonic() + 5
     while any(child.is_running() and child.status() != "zombie" for child in children):

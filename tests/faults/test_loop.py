@@ -1,7 +1,9 @@
-"""Random faults while tasks and workflow runs are done: nothing is lost, nothing done twice."""
+"""Random faults while tasks and workflow runs are done: nothing is lost, nothing done twice, nobody else kept waiting."""
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import random
 import signal
@@ -30,6 +32,7 @@ from orchestrator.v1 import (
 from orchestrator.v1.task_pb2 import TASK_STATUS_RUNNING
 
 from server.worker.values import to_value
+from tests.support.proxy import Proxy
 from tests.support.stack import Stack
 
 # So many faults, each with a batch of tasks and a workflow run: a few by default, many in the slow tests.
@@ -41,6 +44,9 @@ WORKERS = 3
 STEPS = [("read", 1), ("left", 2), ("right", 2), ("write", 3)]
 ENDS = {"completed", "failed", "cancelled"}
 HANDS = Path(__file__).parent.parent / "support" / "hands.py"
+BYSTANDERS = HANDS.with_name("bystanders.py")
+# Streams that others have open meanwhile, and within which time nearly all their gets are answered.
+FEW_STREAMS, MANY_STREAMS, P99_MS = 20, 1000, 100
 SERVER_DOWN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN)
 
 
@@ -134,6 +140,44 @@ class Crew:
         return Counter(line for line in lines if line.startswith("task_") and " " in line)
 
 
+class Silencer(threading.Thread):
+    """A proxy before PostgreSQL in a thread of its own, which silences the connections that are open."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(daemon=True)
+        self.proxy = Proxy(url)
+        self.loop = asyncio.new_event_loop()
+        self.loop.run_until_complete(self.proxy.open())
+        self.start()
+
+    def run(self) -> None:
+        self.loop.run_forever()
+
+    def silence(self) -> None:
+        self.loop.call_soon_threadsafe(self.proxy.silence)
+
+    def stop(self) -> None:
+        asyncio.run_coroutine_threadsafe(self.proxy.close(), self.loop).result(10)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.join(10)
+        self.loop.close()
+
+
+class Others:
+    """Those who use the server meanwhile, in a process of their own."""
+
+    def __init__(self, stack: Stack, streams: int) -> None:
+        ports = [str(port) for port in (stack.port, stack.operations_port, stack.grpc_port)]
+        command = [sys.executable, str(BYSTANDERS), *ports, stack.tenant(), str(streams)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self.process = subprocess.Popen(command, text=True, cwd=HANDS.parent.parent.parent, **pipes)
+
+    def seen(self) -> dict[str, Any]:
+        """What they have seen; they end."""
+        said, _ = self.process.communicate(timeout=60)
+        return json.loads(said)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stack]:
     environment = {
@@ -143,13 +187,18 @@ def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stack]:
         "SHUTDOWN_SECONDS": "5",
         "HEARTBEAT_SECONDS": "0.5",
     }
+    silencer = None
     if request.param == "postgresql":
-        environment["DATABASE_URL"] = request.getfixturevalue("postgres_url")
+        silencer = Silencer(request.getfixturevalue("postgres_url"))
+        environment |= {"DATABASE_URL": silencer.proxy.url, "DATABASE_TIMEOUT_SECONDS": "2"}
     workers = "2" if request.param == "postgresql" else "1"
     running = Stack(tmp_path / "data", "--workers", workers, "--no-quotas", **environment)
+    running.silencer = silencer
     running.start()
     yield running
     running.stop()
+    if silencer is not None:
+        silencer.stop()
 
 
 def _servers(stack: Stack) -> list[Any]:
@@ -160,8 +209,11 @@ def _servers(stack: Stack) -> list[Any]:
 
 
 def _fault(chance: random.Random, stack: Stack, crew: Crew) -> str:
-    kind = chance.choice(["kill server", "kill worker", "stop worker"])
-    if kind == "kill server":
+    kinds = ["kill server", "kill worker", "stop worker"]
+    kind = chance.choice([*kinds, *(["silence"] if stack.silencer is not None else [])])
+    if kind == "silence":
+        stack.silencer.silence()
+    elif kind == "kill server":
         servers = _servers(stack)
         if servers:
             chance.choice(servers).send_signal(signal.SIGKILL)
@@ -194,6 +246,7 @@ def test_faults_lose_nothing_and_repeat_nothing(stack: Stack, tmp_path: Path, co
     crew = Crew(stack, key, [agents[n % 2] for n in range(WORKERS)], tmp_path)
     follower = Follower(stack, key)
     follower.start()
+    others = Others(stack, MANY_STREAMS if count == MANY else FEW_STREAMS)
     faults: Counter[str] = Counter()
     try:
         workflow = api(
@@ -242,7 +295,14 @@ def test_faults_lose_nothing_and_repeat_nothing(stack: Stack, tmp_path: Path, co
             assert time.monotonic() < deadline, f"seed {seed}: the follower is late"
             time.sleep(0.05)
         _check(api, follower, tasks, runs, agents, crew, f"seed {seed}, {dict(faults)}")
+        seen = others.seen()
+        print(f"others: {seen}")
+        # While a server is down the gateway says so, and nothing else is wrong.
+        assert set(seen["statuses"]) <= {"200", "503"}, f"seed {seed}: {seen}"
+        assert seen["large"] and seen["heartbeats"], f"seed {seed}: {seen}"
+        assert count == FEW or seen["p99_ms"] < P99_MS, f"seed {seed}: {seen}"
     finally:
+        others.process.kill()
         follower.done.set()
         crew.stop()
         print((tmp_path / "hands.log").read_text()[-2000:])

@@ -371,6 +371,7 @@ async def test_environment_is_importable_and_read_only(sandboxes: Sandboxes, tmp
 
 _SERVICE = """
 import asyncio, sys
+from server import values
 from server.work.sandbox import Job, Sandboxes
 async def main():
     sandboxes = Sandboxes(prewarmed=2)

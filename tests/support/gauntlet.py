@@ -131,7 +131,7 @@ async def attack(sandboxes: Sandboxes, program: Program, targets: Targets) -> di
     while (left := descendants() - targets.processes) and time.monotonic() < deadline:
         await asyncio.sleep(0.01)
     return {
-        "output": outcome.output,
+        "output": None if outcome.output is None else values.decode(outcome.output),
         "failure": None if outcome.failure is None else outcome.failure.type,
         "message": "" if outcome.failure is None else outcome.failure.message,
         "stdout": len(outcome.stdout),

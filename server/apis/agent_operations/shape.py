@@ -29,8 +29,9 @@ def page_of(page: int, limit: int) -> tuple[int, int, int]:
 
 
 def pagination(page: int, limit: int, total: int, omitted: Sequence[str] = ()) -> Pagination:
-    """Where a page stands, and which fields its items lack."""
-    return Pagination(page=page, limit=limit, total=total, pages=-(-total // limit), omitted_fields=omitted)
+    """Where a page stands, and which fields its items lack because they are large."""
+    left_out = ",".join(omitted) or None
+    return Pagination(page=page, limit=limit, total=total, pages=-(-total // limit), omitted_fields=left_out)
 
 
 def object_of(field: str, value: bytes) -> bytes:

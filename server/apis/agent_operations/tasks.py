@@ -44,7 +44,7 @@ class TaskServicer:
             created_after=moment("created_after", request.created_after),
             created_before=moment("created_before", request.created_before),
         )
-        omitted = ["payload", "result"] if left_out(page.rows, ["output"]) else ["payload"]
+        omitted = ["result"] if left_out(page.rows, ["output"]) else []
         return pb.ListTasksResponse(
             data=[task_message(task) for task in page.rows], pagination=pagination(number, limit, page.total, omitted)
         )

@@ -78,7 +78,7 @@ class WorkflowServicer:
         )
         return pb.ListRunsResponse(
             data=[run_message(run) for run in page.rows],
-            pagination=pagination(number, limit, page.total, ["parameters", "steps", "output"]),
+            pagination=pagination(number, limit, page.total),
         )
 
     async def GetRun(self, request: pb.GetRunRequest, call: Call) -> pb.WorkflowRunResponse:

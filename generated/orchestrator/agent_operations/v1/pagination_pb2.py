@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1orchestrator/agent_operations/v1/pagination.proto\x12 orchestrator.agent_operations.v1\"_\n\nPagination\x12\x0c\n\x04page\x18\x01 \x01(\x05\x12\r\n\x05limit\x18\x02 \x01(\x05\x12\r\n\x05total\x18\x03 \x01(\x05\x12\r\n\x05pages\x18\x04 \x01(\x05\x12\x16\n\x0eomitted_fields\x18\x05 \x03(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1orchestrator/agent_operations/v1/pagination.proto\x12 orchestrator.agent_operations.v1\"w\n\nPagination\x12\x0c\n\x04page\x18\x01 \x01(\x05\x12\r\n\x05limit\x18\x02 \x01(\x05\x12\r\n\x05total\x18\x03 \x01(\x05\x12\r\n\x05pages\x18\x04 \x01(\x05\x12\x1b\n\x0eomitted_fields\x18\x05 \x01(\tH\x00\x88\x01\x01\x42\x11\n\x0f_omitted_fieldsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'orchestrator.agent_operatio
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PAGINATION']._serialized_start=87
-  _globals['_PAGINATION']._serialized_end=182
+  _globals['_PAGINATION']._serialized_end=206
 # @@protoc_insertion_point(module_scope)

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n6orchestrator/wire/agent_operations/v1/pagination.proto\x12%orchestrator.wire.agent_operations.v1\"\x89\x01\n\nPagination\x12\x12\n\x04page\x18\x01 \x01(\x05R\x04page\x12\x14\n\x05limit\x18\x02 \x01(\x05R\x05limit\x12\x14\n\x05total\x18\x03 \x01(\x05R\x05total\x12\x14\n\x05pages\x18\x04 \x01(\x05R\x05pages\x12%\n\x0eomitted_fields\x18\x05 \x03(\tR\romittedFieldsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n6orchestrator/wire/agent_operations/v1/pagination.proto\x12%orchestrator.wire.agent_operations.v1\"\xa1\x01\n\nPagination\x12\x12\n\x04page\x18\x01 \x01(\x05R\x04page\x12\x14\n\x05limit\x18\x02 \x01(\x05R\x05limit\x12\x14\n\x05total\x18\x03 \x01(\x05R\x05total\x12\x14\n\x05pages\x18\x04 \x01(\x05R\x05pages\x12*\n\x0eomitted_fields\x18\x05 \x01(\tH\x00R\romittedFields\x88\x01\x01\x42\x11\n\x0f_omitted_fieldsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'orchestrator.wire.agent_ope
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PAGINATION']._serialized_start=98
-  _globals['_PAGINATION']._serialized_end=235
+  _globals['_PAGINATION']._serialized_end=259
 # @@protoc_insertion_point(module_scope)

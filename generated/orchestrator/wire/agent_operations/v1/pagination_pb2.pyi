@@ -1,7 +1,5 @@
-from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Iterable as _Iterable
 from typing import ClassVar as _ClassVar, Optional as _Optional
 
 DESCRIPTOR: _descriptor.FileDescriptor
@@ -17,5 +15,5 @@ class Pagination(_message.Message):
     limit: int
     total: int
     pages: int
-    omitted_fields: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, page: _Optional[int] = ..., limit: _Optional[int] = ..., total: _Optional[int] = ..., pages: _Optional[int] = ..., omitted_fields: _Optional[_Iterable[str]] = ...) -> None: ...
+    omitted_fields: str
+    def __init__(self, page: _Optional[int] = ..., limit: _Optional[int] = ..., total: _Optional[int] = ..., pages: _Optional[int] = ..., omitted_fields: _Optional[str] = ...) -> None: ...
