@@ -75,10 +75,18 @@ class Bystanders:
                     await client.delete(f"{self.operations}/v1/workflows/{made.json()['data']['id']}")
             await asyncio.sleep(LARGE_SECONDS)
 
+    async def session(self, client: httpx.AsyncClient) -> str:
+        """What is got later; a server that is down now is asked again."""
+        while True:
+            with suppress(httpx.HTTPError):
+                made = await client.post(f"{self.orchestra}/v1/sessions", json={"name": "bystander"})
+                if made.status_code == 201:
+                    return made.json()["id"]
+            await asyncio.sleep(0.1)
+
     async def run(self) -> dict[str, Any]:
         async with httpx.AsyncClient(headers=self.headers, timeout=40) as client:
-            made = await client.post(f"{self.orchestra}/v1/sessions", json={"name": "bystander"})
-            path = f"{self.orchestra}/v1/sessions/{made.json()['id']}"
+            path = f"{self.orchestra}/v1/sessions/{await self.session(client)}"
             options = [("grpc.use_local_subchannel_pool", 1)]
             count = -(-self.streams // TOGETHER)
             channels = [grpc.aio.insecure_channel(f"127.0.0.1:{self.grpc_port}", options=options) for _ in range(count)]
