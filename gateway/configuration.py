@@ -15,6 +15,7 @@ from gateway.routes import Routes
 from server.apikit.declaration import Declaration
 
 BASE = Path(__file__).with_name("base.yaml")
+CONNECTION_BUFFER_BYTES = 131_072
 PORTS = {"orchestra": 8000, "operations": 3000}
 
 
@@ -38,20 +39,21 @@ def configuration(declarations: Sequence[Declaration], descriptors: FileDescript
                 "virtual_hosts": [*hosts, routes.virtual_host(development)],
             },
         }
-        listeners.append(_listener(name, manager, max(each.max_body_bytes for each in declarations)))
+        listeners.append(_listener(name, manager))
     return {
         "static_resources": {"listeners": listeners, "clusters": base["clusters"]},
         "overload_manager": base["overload_manager"],
     }
 
 
-def _listener(name: str, manager: Mapping[str, Any], largest_body: int) -> dict[str, Any]:
+def _listener(name: str, manager: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": name,
         "address": {"socket_address": {"address": "127.0.0.1", "port_value": PORTS[name]}},
         # A port that somebody else has is an error, and is not shared with them.
         "enable_reuse_port": False,
-        "per_connection_buffer_limit_bytes": 2 * largest_body,
+        # What a slow reader has not read waits in the store. Filters that need whole bodies have bounds of their own.
+        "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_BYTES,
         "filter_chains": [
             {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
         ],

@@ -14,6 +14,7 @@ from server.apikit.declaration import Declaration
 
 JSON = dict[str, Any]
 CORS = "envoy.filters.http.cors"
+BUFFER = "envoy.filters.http.buffer"
 TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
 # In the order in which `Allow` names them.
 VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -62,7 +63,10 @@ class Routes:
             "domains": list(host.domains),
             "retry_policy": self._base["retry_policy"],
             "metadata": {"filter_metadata": {"reply": {"paths": self._paths(host), "failures": self._failures(host)}}},
-            "typed_per_filter_config": {TRANSCODER: self._transcoder(host, _first(host))},
+            "typed_per_filter_config": {
+                TRANSCODER: self._transcoder(host, _first(host)),
+                BUFFER: _buffer(_first(host)),
+            },
             "routes": routes,
         }
 
@@ -101,6 +105,7 @@ class Routes:
             route["response_headers_to_add"] = [named]
         if _json(api) != _json(_first(host)):
             route["typed_per_filter_config"][TRANSCODER] = self._transcoder(host, api)
+            route["typed_per_filter_config"][BUFFER] = _buffer(api)
         if api.guests:
             route["request_headers_to_add"] = TOLD
         else:
@@ -147,6 +152,14 @@ class Routes:
                 "preserve_proto_field_names": not like.camel_case,
             },
         }
+
+
+def _buffer(api: Declaration) -> JSON:
+    """How large a body of an API may be."""
+    return {
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.BufferPerRoute",
+        "buffer": {"max_request_bytes": api.max_body_bytes},
+    }
 
 
 def _first(host: Host) -> Declaration:

@@ -450,7 +450,7 @@ async def test_a_long_output_is_left_to_its_task(office: Office) -> None:
     assert run.status == "completed" and run.output is None
 
 
-LONG = Result(status=TaskStatus.COMPLETED, output=values.encode([1] + [{}] * 250_000))
+LONG = Result(status=TaskStatus.COMPLETED, output=values.encode([1] + [{}] * 99_000))
 
 
 @pytest.mark.parametrize("then", ["the end", "a name", "everything"])

@@ -256,6 +256,24 @@ async def test_pages_may_call_every_api(everything, someone: Tenant, name: str) 
 AT_HOSTS = [(name, host) for host, owner in HOSTS.items() for name in (owner.name, *owner.includes)]
 
 
+@pytest.mark.parametrize("name", APIS)
+async def test_a_body_that_grows_slowly_is_refused_once_it_is_too_large(everything, someone: Tenant, name: str) -> None:
+    api = APIS[name]
+    path = next(each.template for each in bindings(name) if each.verb == "POST" and "{" not in each.template)
+    reader, writer = await asyncio.open_connection("127.0.0.1", everything.port(api))
+    head = f"POST {path} HTTP/1.1\r\nhost: x\r\nx-api-key: {someone.key}\r\ncontent-type: application/json\r\n"
+    writer.write(f'{head}transfer-encoding: chunked\r\n\r\n9\r\n{{"name":"\r\n'.encode())
+    answering, sent = asyncio.create_task(reader.readuntil(b"\r\n")), 0
+    while not answering.done() and sent < 4 * api.max_body_bytes:
+        # Piece by piece, each of which is parsed before the next one comes.
+        writer.write(b"4000\r\n" + b"x" * 0x4000 + b"\r\n")
+        await writer.drain()
+        sent += 0x4000
+        await asyncio.sleep(0.0005)
+    assert b" 413 " in await answering and sent < 2 * api.max_body_bytes
+    writer.close()
+
+
 @pytest.mark.parametrize(("name", "host"), [*((name, "") for name in APIS), *AT_HOSTS])
 async def test_what_envoy_refuses_has_the_shape_of_the_api(everything, someone: Tenant, name: str, host: str) -> None:
     api = APIS[name]
@@ -272,7 +290,6 @@ async def test_what_envoy_refuses_has_the_shape_of_the_api(everything, someone: 
     await refused("GET", f"{prefix}/a%2Fb", 400, "INVALID_REQUEST", X_Request_Id="mine")
     await refused("POST", f"{prefix}/nothing", 415, "UNSUPPORTED_MEDIA_TYPE", "", Content_Type="application/grpc")
     posts = next(each.template for each in bindings(name) if each.verb == "POST" and "{" not in each.template)
-    # Well-formed as far as it has come: how much of it has is chance.
     large = json.dumps({"name": "x" * (api.max_body_bytes + 10_000)})
     await refused("POST", posts, 413, "PAYLOAD_TOO_LARGE", large)
     await refused("POST", f"{posts}?nothing=1", 400, "INVALID_REQUEST", "{}")

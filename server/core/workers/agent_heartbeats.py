@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import BigInteger, bindparam, select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from server.core.agents.presence import LIVE, LOCK_AGENT, mark_present
 from server.core.agents.profile import AgentProfile
@@ -48,6 +49,7 @@ _LOCK_WORKER = Statement[Worker](
     .with_for_update(key_share=True),
     Worker,
 )
+_BEGIN = Statement[Any](insert(Worker.table()).on_conflict_do_nothing())
 _KEEP = Statement[Any](
     update(Task.table())
     .where(_tasks.status == "running", _tasks.lease_holder == bindparam("holder"))
@@ -135,15 +137,14 @@ class AgentHeartbeats:
                 raise Conflict("the agent runs its own code here, so it sends no heartbeats", reason="NOT_EXTERNAL")
             now = transaction.now
             worker = await transaction.one(_LOCK_WORKER, agent=digits, organization=call.organization_id)
-            if worker is None:
-                # Of two first ones at once, the second one finds what the first one has inserted.
-                await transaction.one(LOCK_AGENT, agent=digits)
-                worker = await transaction.one(_LOCK_WORKER, agent=digits, organization=call.organization_id)
-            fresh = worker is None
+            fresh = False
             if worker is None:
                 worker = self._worker(agent, now)
-                await transaction.insert(worker)
-            else:
+                # Of two first ones at once, the second one waits here and finds what the first one has inserted. Like
+                # everybody else they lock the worker before the agent: in both orders each would wait for the other.
+                fresh = bool(await transaction.run(_BEGIN, **worker.values()))
+                worker = await transaction.one(_LOCK_WORKER, agent=digits, organization=call.organization_id) or worker
+            if not fresh:
                 await transaction.run(_KEEP, holder=worker.holder, until=now + self._silent)
             said = load if load is not None else worker.current_load
             beating = await transaction.update(
