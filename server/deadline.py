@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 
 # How often a process looks whether its parent is there.
 LOOK_SECONDS = 1.0
@@ -16,12 +17,16 @@ class Deadline:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._begun = threading.Event()
+        # Not an Event: signal handlers begin, one within the other where two signals come at once, and its lock would
+        # have the second one wait for the first one for ever.
+        self._begun, self._begin = os.pipe()
+        os.set_blocking(self._begin, False)
         threading.Thread(target=self._wait, name="deadline", daemon=True).start()
 
     def begin(self) -> None:
         """From now on the time runs."""
-        self._begun.set()
+        with suppress(BlockingIOError):
+            os.write(self._begin, b".")
 
     def follow(self, parent: int) -> None:
         """The process is to stop when its parent, the supervisor, is gone."""
@@ -35,7 +40,7 @@ class Deadline:
         os.kill(os.getpid(), signal.SIGTERM)
 
     def _wait(self) -> None:
-        self._begun.wait()
+        os.read(self._begun, 1)
         time.sleep(self._seconds)
         os.write(2, f"did not stop within {self._seconds:g} seconds, so it ends as it is\n".encode())
         os._exit(1)
