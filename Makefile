@@ -8,6 +8,8 @@ BASE ?= HEAD~1
 # Generated beside envoy.yaml and generated/.
 SCOPES := server/core/identity/declared_scopes.py
 ARGS ?=
+# Tests start hundreds of programs; without bytecode each of them compiles every library anew, for seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test test-slow lint setup generate lock bench clean
 
