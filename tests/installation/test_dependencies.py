@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -34,17 +34,18 @@ def imported() -> Iterator[str]:
                 yield from (f"{node.module}.{each.name}" for each in node.names)
 
 
-def providers(module: str) -> set[str]:
-    """The installed distributions that a third-party module is of."""
+def providers(module: str, installed: Mapping[str, list[str]]) -> set[str]:
+    """The distributions that a third-party module is of."""
     top = module.partition(".")[0]
     if top == "google":
         # One folder of several distributions.
         return {"protobuf" if module.startswith("google.protobuf") else "googleapis-common-protos"}
-    return {canonicalize_name(name) for name in packages_distributions().get(top, ())}
+    return {canonicalize_name(name) for name in installed.get(top, ())}
 
 
 def test_every_dependency_is_imported_and_every_import_is_a_dependency() -> None:
     outside = {name for name in imported() if name.partition(".")[0] not in OURS | set(sys.stdlib_module_names)}
-    used = set().union(*(providers(module) for module in outside))
+    installed = packages_distributions()
+    used = set().union(*(providers(module, installed) for module in outside))
     assert declared() - used == DATA
     assert used - declared() == set()
