@@ -33,7 +33,8 @@ from tests.support.industry import Answer
 PAGE = "http://localhost:5173"
 APIS = {each.name: each for each in ALL if each.listener is not None}
 HOSTS = {host: each for each in ALL for host in each.hosts}
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+# One gateway for all of them, so they run in one process.
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("every api")]
 
 
 def bindings(name: str) -> list[protos.Binding]:

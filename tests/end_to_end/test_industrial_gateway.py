@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
@@ -20,9 +21,13 @@ from tests.support.industry import Answer, Door, Industry
 PAGE, ELSEWHERE = "http://localhost:5173", "https://elsewhere.example"
 
 
-@pytest.fixture
-async def industry(tmp_path) -> AsyncIterator[Industry]:
-    settings = Settings(data_dir=tmp_path)
+# One gateway for all of them, so they run in one process.
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("industrial gateway")]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def industry(tmp_path_factory) -> AsyncIterator[Industry]:
+    settings = Settings(data_dir=tmp_path_factory.mktemp("industry"))
     await asyncio.to_thread(prepare, settings)
     database = open_database(settings)
     await database.open()
@@ -33,7 +38,7 @@ async def industry(tmp_path) -> AsyncIterator[Industry]:
     await database.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def door(industry: Industry) -> AsyncIterator[Door]:
     running = Door(industry, Settings().origins)
     try:
@@ -43,7 +48,7 @@ async def door(industry: Industry) -> AsyncIterator[Door]:
         await running.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def someone(industry: Industry) -> Tenant:
     return await make_tenant(industry.database)
 
@@ -105,24 +110,6 @@ async def test_other_apis_keep_their_shape(door: Door) -> None:
     for path in ("/v1/nothing", "/nothing", "/healthy", "/api/v2/x", "/api/v10", "/wsx"):
         answer = await door.ask("GET", path)
         assert answer.status == 404 and answer.json["error"]["details"] == {}, answer.text
-
-
-async def test_without_a_server_the_shape_is_the_same(door: Door, industry: Industry, someone: Tenant) -> None:
-    await industry.server.stop(0)
-    await industry.bridge.stop(0)
-
-    async def gone() -> bool:
-        return (await door.ask("GET", "/api/v1/sessions", X_API_Key=someone.key)).status == 503
-
-    await eventually(gone)
-    for path in ("/api/v1/sessions", "/health", "/ready"):
-        answer = await door.ask("GET", path, X_API_Key=someone.key)
-        assert refusal(answer) == (503, "SERVICE_UNAVAILABLE") and answer.headers["retry-after"] == "1"
-    with pytest.raises(InvalidStatus) as caught:
-        await connect(door.url("/ws/sessions"))
-    assert caught.value.response.status_code == 503
-    error = json.loads(caught.value.response.body)["error"]
-    assert error["request_id"] == caught.value.response.headers["x-request-id"] and "details" not in error
 
 
 async def test_pages_of_allowed_origins_are_told_so(door: Door, someone: Tenant) -> None:
@@ -233,3 +220,22 @@ async def test_a_socket_beside_the_others_is_none_in_the_shape_of_this_api(door:
     assert caught.value.response.status_code == 404
     error = json.loads(caught.value.response.body)["error"]
     assert error["code"] == "NOT_FOUND" and error["request_id"] == caught.value.response.headers["x-request-id"]
+
+
+# The last one: from here on there is no server.
+async def test_without_a_server_the_shape_is_the_same(door: Door, industry: Industry, someone: Tenant) -> None:
+    await industry.server.stop(0)
+    await industry.bridge.stop(0)
+
+    async def gone() -> bool:
+        return (await door.ask("GET", "/api/v1/sessions", X_API_Key=someone.key)).status == 503
+
+    await eventually(gone)
+    for path in ("/api/v1/sessions", "/health", "/ready"):
+        answer = await door.ask("GET", path, X_API_Key=someone.key)
+        assert refusal(answer) == (503, "SERVICE_UNAVAILABLE") and answer.headers["retry-after"] == "1"
+    with pytest.raises(InvalidStatus) as caught:
+        await connect(door.url("/ws/sessions"))
+    assert caught.value.response.status_code == 503
+    error = json.loads(caught.value.response.body)["error"]
+    assert error["request_id"] == caught.value.response.headers["x-request-id"] and "details" not in error
