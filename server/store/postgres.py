@@ -18,9 +18,10 @@ import asyncpg
 from server.errors import StorageFull, Unavailable
 from server.model import Event, Record
 from server.store.database import FULL_SECONDS, Body, Clock, Committed, nobody_listens, system_clock
+from server.store.pace import Pace
 from server.store.postgres_connections import Connections
 from server.store.statement import Statement, change, insertion
-from server.store.transaction import Again, Hooks, Row, TransactionBase, settle
+from server.store.transaction import Again, Hooks, Row, TransactionBase, in_pieces, settle
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -128,6 +129,7 @@ class PostgresTransaction(_Statements, TransactionBase):
         TransactionBase.__init__(self, now, hooks)
         self._begin = begin
         self._begun = False
+        self._pace = Pace()
         self._waiting: list[tuple[Statement[Any], dict[str, Any]]] = []
 
     async def one(self, statement: Statement[R], **parameters: Any) -> R | None:
@@ -147,9 +149,11 @@ class PostgresTransaction(_Statements, TransactionBase):
         await super().many(statement, parameters)
 
     async def insert(self, record: Record) -> None:
+        await self._pace.keep()
         self._waiting.append((insertion(type(record)), {**record.values()}))
 
     async def update(self, record: Row, **values: Any) -> Row:
+        await self._pace.keep()
         self._waiting.append((change(type(record), tuple(values)), {"row": record.values()["id"], **values}))
         return type(record).new(**{**record.values(), **values})
 
@@ -188,11 +192,11 @@ class PostgresTransaction(_Statements, TransactionBase):
             return
         waiting, self._waiting = self._waiting, []
         for statement, group in groupby(waiting, key=itemgetter(0)):
-            rows = [parameters for _, parameters in group]
-            if len(rows) == 1:
-                await super().run(statement, **rows[0])
-            else:
-                await super().many(statement, rows)
+            for rows in in_pieces([parameters for _, parameters in group]):
+                if len(rows) == 1:
+                    await super().run(statement, **rows[0])
+                else:
+                    await super().many(statement, rows)
 
 
 class Postgres:
@@ -276,8 +280,10 @@ class Postgres:
                 result = await body(transaction)
                 await transaction.settle()
             # Before the connection goes back: that takes turns of the loop, in which those who are told can begin.
-            if transaction.events:
-                self.committed(transaction.events)
+            pace = Pace()
+            for events in in_pieces(transaction.events):
+                self.committed(events)
+                await pace.keep()
         return result
 
     async def close(self) -> None:

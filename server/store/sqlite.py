@@ -22,8 +22,9 @@ from server.errors import ServiceError, StorageFull, Unavailable
 from server.model import Event
 from server.store.checkpoints import Checkpoints
 from server.store.database import FULL_SECONDS, Body, Clock, Committed, nobody_listens, system_clock
+from server.store.pace import Pace
 from server.store.statement import Statement
-from server.store.transaction import Hooks, TransactionBase, settle
+from server.store.transaction import Hooks, TransactionBase, in_pieces, settle
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -41,22 +42,28 @@ log = structlog.get_logger()
 class SQLiteTransaction(TransactionBase):
     """One body's share of a batch."""
 
-    def __init__(self, connection: sqlite3.Connection, now: int, hooks: Hooks) -> None:
+    def __init__(self, connection: sqlite3.Connection, now: int, hooks: Hooks, pace: Pace) -> None:
         super().__init__(now, hooks)
         self._connection = connection
+        self._pace = pace
 
     async def one(self, statement: Statement[R], **parameters: Any) -> R | None:
+        await self._pace.keep()
         row = self._connection.execute(statement.sqlite, parameters).fetchone()
         return None if row is None else statement.load(row)
 
     async def all(self, statement: Statement[R], **parameters: Any) -> list[R]:
+        await self._pace.keep()
         return [statement.load(row) for row in self._connection.execute(statement.sqlite, parameters).fetchall()]
 
     async def run(self, statement: Statement[Any], **parameters: Any) -> int:
+        await self._pace.keep()
         return self._connection.execute(statement.sqlite, parameters).rowcount
 
     async def many(self, statement: Statement[Any], parameters: list[dict[str, Any]]) -> None:
-        self._connection.executemany(statement.sqlite, parameters)
+        for some in in_pieces(parameters):
+            await self._pace.keep()
+            self._connection.executemany(statement.sqlite, some)
 
 
 class _Waiting:
@@ -83,6 +90,7 @@ class SQLite:
         self.committed: Committed = nobody_listens
         self._queue: list[_Waiting] = []
         self._wake = asyncio.Event()
+        self._pace = Pace()
         self._closing = False
         self._full_until = 0.0
         # Held for a batch or a scan, and by the checkpoint that neither may be under way for.
@@ -192,6 +200,7 @@ class SQLite:
 
     async def _commit(self, batch: list[_Waiting]) -> None:
         """Runs a batch as one transaction; where that is lost as a whole, each body in a transaction of its own."""
+        self._pace.begin()
         try:
             await self._begin()
         except sqlite3.Error as error:
@@ -211,7 +220,7 @@ class SQLite:
             else:
                 self._refuse(batch, error)
             return
-        self._deliver(batch)
+        await self._deliver(batch)
 
     def _refuse(self, batch: list[_Waiting], error: Exception) -> None:
         translated = _translate(error)
@@ -236,7 +245,8 @@ class SQLite:
             pause = min(pause * 2, 0.02)
 
     async def _run(self, waiting: _Waiting, *, alone: bool) -> None:
-        transaction = SQLiteTransaction(self._writer, self.clock(), self.hooks)
+        await self._pace.keep()
+        transaction = SQLiteTransaction(self._writer, self.clock(), self.hooks, self._pace)
         if not alone:
             self._writer.execute("SAVEPOINT body")
         try:
@@ -259,10 +269,10 @@ class SQLite:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
 
-    def _deliver(self, batch: list[_Waiting]) -> None:
-        events = [event for waiting in batch for event in waiting.events]
-        if events:
+    async def _deliver(self, batch: list[_Waiting]) -> None:
+        for events in in_pieces([event for waiting in batch for event in waiting.events]):
             self.committed(events)
+            await self._pace.keep()
         for waiting in batch:
             if not waiting.future.done():
                 waiting.future.set_result(waiting.outcome)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import bindparam, insert, update
@@ -11,7 +11,11 @@ from server.model import Event, Feed, Record, Session, Task
 from server.store.statement import Statement, change, insertion
 
 R = TypeVar("R")
+T = TypeVar("T")
 Row = TypeVar("Row", bound=Record)
+
+# Rows or events that are handled together, and events that get their numbers together.
+PIECE, APPENDED = 100, 200
 
 _ADVANCE = Statement[Any](
     update(Feed.table())
@@ -145,10 +149,17 @@ async def settle(transaction: Any) -> None:
     by_feed: dict[str, list[Event]] = {}
     for event in transaction.events:
         by_feed.setdefault(event.organization_id, []).append(event)
-    for organization, events in sorted(by_feed.items()):
-        first = await transaction.append(organization, events)
-        for number, event in enumerate(events, first):
-            event.values()["number"] = number
+    for organization, numbered in sorted(by_feed.items()):
+        for events in in_pieces(numbered, APPENDED):
+            first = await transaction.append(organization, events)
+            for number, event in enumerate(events, first):
+                event.values()["number"] = number
+
+
+def in_pieces(many: list[T], piece: int = PIECE) -> Iterator[list[T]]:
+    """A long list in parts that take a few milliseconds each."""
+    for start in range(0, len(many), piece):
+        yield many[start : start + piece]
 
 
 def in_order(events: Iterable[Event]) -> dict[str, list[Event]]:
