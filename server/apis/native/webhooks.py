@@ -20,7 +20,7 @@ from server.core.shared.call_context import Call
 from server.core.webhooks.deliveries import Deliveries
 from server.core.webhooks.registry import OVERLAP_SECONDS, Webhooks
 from server.errors import InvalidRequest
-from server.model import DeliveryOrder
+from server.model import DeliveryOrder, Webhook
 
 API = "native"
 PAGE_SIZE, LARGEST_PAGE = 20, 100
@@ -49,10 +49,10 @@ class WebhookServicer:
             enabled=not request.disabled,
         )
         secret = secret_message(self._webhooks.secret_of(webhook))
-        return pb.CreateWebhookResponse(webhook=webhook_message(webhook), secret=secret)
+        return pb.CreateWebhookResponse(webhook=_shown(webhook, call), secret=secret)
 
     async def GetWebhook(self, request: pb.GetWebhookRequest, call: Call) -> pb.GetWebhookResponse:
-        return pb.GetWebhookResponse(webhook=webhook_message(await self._webhooks.get(call, request.id)))
+        return pb.GetWebhookResponse(webhook=_shown(await self._webhooks.get(call, request.id), call))
 
     async def ListWebhooks(self, request: pb.ListWebhooksRequest, call: Call) -> pb.ListWebhooksResponse:
         page = await self._webhooks.page(call, size=_size(request), token=request.page_token)
@@ -65,7 +65,7 @@ class WebhookServicer:
         _require(call, request.webhook.etag, "webhook.etag")
         given = request.webhook
         webhook = await self._webhooks.update(call, given.id, **_changes(given, request.update_mask.paths))
-        return pb.UpdateWebhookResponse(webhook=webhook_message(webhook))
+        return pb.UpdateWebhookResponse(webhook=_shown(webhook, call))
 
     async def DeleteWebhook(self, request: pb.DeleteWebhookRequest, call: Call) -> pb.DeleteWebhookResponse:
         _once(request, call)
@@ -76,12 +76,12 @@ class WebhookServicer:
     async def EnableWebhook(self, request: pb.EnableWebhookRequest, call: Call) -> pb.EnableWebhookResponse:
         _once(request, call)
         _require(call, request.etag)
-        return pb.EnableWebhookResponse(webhook=webhook_message(await self._webhooks.enable(call, request.id)))
+        return pb.EnableWebhookResponse(webhook=_shown(await self._webhooks.enable(call, request.id), call))
 
     async def DisableWebhook(self, request: pb.DisableWebhookRequest, call: Call) -> pb.DisableWebhookResponse:
         _once(request, call)
         _require(call, request.etag)
-        return pb.DisableWebhookResponse(webhook=webhook_message(await self._webhooks.disable(call, request.id)))
+        return pb.DisableWebhookResponse(webhook=_shown(await self._webhooks.disable(call, request.id), call))
 
     async def RotateWebhookSecret(
         self, request: pb.RotateWebhookSecretRequest, call: Call
@@ -91,7 +91,7 @@ class WebhookServicer:
         overlap = request.overlap.ToTimedelta().total_seconds() if request.HasField("overlap") else OVERLAP_SECONDS
         webhook = await self._webhooks.rotate_secret(call, request.id, secret=request.secret, overlap_seconds=overlap)
         secret = secret_message(self._webhooks.secret_of(webhook))
-        return pb.RotateWebhookSecretResponse(webhook=webhook_message(webhook), secret=secret)
+        return pb.RotateWebhookSecretResponse(webhook=_shown(webhook, call), secret=secret)
 
     async def TestWebhook(self, request: pb.TestWebhookRequest, call: Call) -> pb.TestWebhookResponse:
         _once(request, call)
@@ -131,7 +131,12 @@ class WebhookServicer:
     async def RewindWebhook(self, request: pb.RewindWebhookRequest, call: Call) -> pb.RewindWebhookResponse:
         _once(request, call)
         webhook = await self._deliveries.rewind(call, request.id, request.event_number)
-        return pb.RewindWebhookResponse(webhook=webhook_message(webhook))
+        return pb.RewindWebhookResponse(webhook=_shown(webhook, call))
+
+
+def _shown(webhook: Webhook, call: Call) -> WebhookMessage:
+    call.etag = webhook.version
+    return webhook_message(webhook)
 
 
 def _once(request: Any, call: Call) -> None:
