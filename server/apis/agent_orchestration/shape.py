@@ -79,7 +79,7 @@ def webhook_message(webhook: Webhook) -> WebhookMessage:
         WebhookMessage,
         id=f"webhook_{webhook.id}",
         events=json.loads(webhook.events),
-        headers=json.loads(webhook.headers or "{}"),
+        headers=json.loads(webhook.headers),
         order=webhook.ordering,
         enabled=webhook.enabled,
         secret=None,

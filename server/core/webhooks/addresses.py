@@ -20,6 +20,7 @@ LOOKUPS = 32
 _URL = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 _PORT = re.compile(r"[0-9]{1,5}")
+_NUMBER = re.compile("[0-9]+|0[xX][0-9A-Fa-f]*")
 # Beside what Python knows: not every release of it knows all of these.
 _SPECIAL = [
     ipaddress.ip_network(each)
@@ -37,6 +38,7 @@ _SPECIAL = [
 # Networks whose addresses have one of IPv4 in their last 32 bits: translated (NAT64), and with IPv4-mapped ones.
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 _LOW = (1 << 32) - 1
+_REFUSED = "the host leads to an address that is not public"
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 
@@ -87,9 +89,20 @@ def parse_url(url: str) -> tuple[str, int]:
     host = (found[1] if found is not None else "").strip("[]")
     if not 0 < port < 65536 or not host.strip(".") or ".." in host or urlsplit(url).hostname != host.lower():
         raise InvalidRequest("url", "must name a host, and a port between 1 and 65535 if any")
+    if _NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]) and not _is_ipv4(host):
+        # One, two, three numbers, octal and hexadecimal ones: programs do not agree on what they are.
+        raise InvalidRequest("url", "must have an address of IPv4 as four plain numbers")
     if "#" in rest:
         raise InvalidRequest("url", "must not have a fragment: it would not be sent")
     return host, port
+
+
+def _is_ipv4(host: str) -> bool:
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        return False
+    return True
 
 
 class AddressGuard:
@@ -114,6 +127,10 @@ class AddressGuard:
 
     async def addresses(self, host: str, port: int) -> Sequence[str]:
         """The addresses of a host. Raises Refused where one of them is not public, and OSError where there are none."""
+        name = host.rstrip(".").lower()
+        if not self.allow_private and (name == "localhost" or name.endswith(".localhost")):
+            # RFC 6761: nobody need be asked.
+            raise Refused(_REFUSED)
         found = await self._resolve(host, port)
         if not found:
             raise OSError(f"{host} has no address")
@@ -124,7 +141,7 @@ class AddressGuard:
     def admit(self, address: str) -> None:
         """Raises Refused unless an address may be connected to."""
         if not self.allow_private and not is_public(address):
-            raise Refused("the host leads to an address that is not public")
+            raise Refused(_REFUSED)
 
 
 _threads = ThreadPoolExecutor(LOOKUPS, "lookup")

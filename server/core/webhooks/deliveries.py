@@ -24,8 +24,9 @@ from server.store.statement import Statement
 from server.store.transaction import Transaction
 
 TEST_EVENT = "webhook.test"
-# How many attempts of a delivery are shown, the last ones.
-ATTEMPTS = 20
+# How many attempts of a delivery are shown, the last ones: of one that is read, and of each in a list, which shows less
+# of answers, too, so that a page fits in what clients take.
+ATTEMPTS, LISTED_ATTEMPTS, LISTED_CHARACTERS = 20, 8, 200
 REMOVED = 500
 
 _deliveries = Delivery.table().c
@@ -44,7 +45,12 @@ _SLICE, _SLICE_IN = (Statement[Delivery](each.offset(_offset), Delivery) for eac
 _count = select(func.count()).select_from(Delivery.table()).where(_of)
 _COUNT, _COUNT_IN = Statement[Any](_count), Statement[Any](_count.where(_in_state))
 _ids = bindparam("ids", type_=ARRAY(String))
-_tried = select(DeliveryAttempt.table()).order_by(_attempts.delivery_id, _attempts.number)
+_tried = (
+    select(DeliveryAttempt.table())
+    .join(Delivery.table(), _deliveries.id == _attempts.delivery_id)
+    .where(_attempts.number > _deliveries.attempts - bindparam("last", type_=Integer))
+    .order_by(_attempts.delivery_id, _attempts.number)
+)
 _ATTEMPTS = Statement[DeliveryAttempt](
     _tried.where(_attempts.delivery_id == func.any(_ids)),
     DeliveryAttempt,
@@ -67,10 +73,13 @@ _RECOVER = Statement[Any](
         next_attempt_at=None,
         lane=bindparam("lane", type_=String),
     )
+    .returning(_deliveries.id)
 )
-_apart = update(Delivery.table()).where(_deliveries.id.in_(select(_missed.c.id)))
 _RECOVER_APART = Statement[Any](
-    _apart.values(state="pending", failures=0, completed_at=None, next_attempt_at=None, lane=_deliveries.subject)
+    update(Delivery.table())
+    .where(_deliveries.id.in_(select(_missed.c.id)))
+    .values(state="pending", failures=0, completed_at=None, next_attempt_at=None, lane=_deliveries.subject)
+    .returning(_deliveries.id)
 )
 _NAME = Statement[Any](
     select(Organization.table().c.name).where(Organization.table().c.id == bindparam("organization"))
@@ -122,7 +131,7 @@ class Deliveries:
         delivery = await DELIVERIES.get(self._database, call, identifier)
         if delivery.webhook_id != owner.id:
             raise NotFound("delivery", identifier)
-        return (await self._with_attempts([delivery]))[0]
+        return (await self._with_attempts([delivery], ATTEMPTS))[0]
 
     async def page(self, call: Call, webhook: str, *, size: int, token: str, state: str | None) -> SentPage:
         """Deliveries newest first without bodies, by page token. Raises NotFound, InvalidRequest."""
@@ -149,12 +158,12 @@ class Deliveries:
         rows = await read(statement, **given, limit=limit, offset=offset)
         return SentPage(await self._with_attempts(rows), total=total)
 
-    async def _with_attempts(self, rows: Sequence[Delivery]) -> list[Sent]:
+    async def _with_attempts(self, rows: Sequence[Delivery], last: int = LISTED_ATTEMPTS) -> list[Sent]:
         attempts: dict[str, list[DeliveryAttempt]] = {row.id: [] for row in rows}
         if rows:
-            for each in await self._database.all(_ATTEMPTS, ids=list(attempts)):
-                attempts[each.delivery_id].append(each)
-        return [Sent(row, attempts[row.id][-ATTEMPTS:]) for row in rows]
+            for each in await self._database.all(_ATTEMPTS, ids=list(attempts), last=last):
+                attempts[each.delivery_id].append(each if last == ATTEMPTS else _shorter(each))
+        return [Sent(row, attempts[row.id]) for row in rows]
 
     async def redeliver(self, call: Call, webhook: str, identifier: str) -> Sent:
         """Sends one again, now and beside all others, under the same id. Raises NotFound, Conflict."""
@@ -226,9 +235,9 @@ class Deliveries:
             first = f"{max(0, since) // 1000:012x}"
             given = {"webhook": owner.id, "first": first, "limit": MOST_PENDING}
             if lane := lanes.lane_of(owner.ordering, "subject"):
-                count = await transaction.run(_RECOVER_APART, **given)
+                count = len(await transaction.all(_RECOVER_APART, **given))
             else:
-                count = await transaction.run(_RECOVER, **given, lane=lane)
+                count = len(await transaction.all(_RECOVER, **given, lane=lane))
             await lanes.release_all(transaction, owner.id)
             return owner
 
@@ -262,6 +271,11 @@ class Deliveries:
             await transaction.run(_REMOVE, ids=ids)
 
         await self._database.write(body)
+
+
+def _shorter(attempt: DeliveryAttempt) -> DeliveryAttempt:
+    short = {name: attempt.values()[name][:LISTED_CHARACTERS] for name in ("answer", "error")}
+    return DeliveryAttempt.new(**{**attempt.values(), **short})
 
 
 def _check_enabled(webhook: Webhook) -> None:

@@ -23,7 +23,7 @@ from server.core.webhooks.wording import EventPatterns, Wording
 from server.model import LISTENING, PENDING, Delivery, Event, Feed, Organization, Webhook, new_id
 from server.store.database import Database
 from server.store.feed import AFTER
-from server.store.statement import Statement
+from server.store.statement import Statement, insertion
 from server.store.transaction import Transaction
 
 # Events that are looked at for one webhook in one go, and made into bodies in one turn of the loop.
@@ -32,7 +32,7 @@ PAGE, TOGETHER = 64, 8
 MOST_PENDING = 5000
 # How far a cursor may lag behind what was looked at and not wanted.
 UNWANTED = 1000
-WEBHOOKS = 500
+WEBHOOKS, WRITTEN = 500, 128
 BODIES = 512
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -72,6 +72,17 @@ class _Seen:
     number: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What is next for a webhook: up to which event, what comes of that, and whether there is more behind it."""
+
+    webhook: Webhook
+    number: int
+    deliveries: Sequence[Delivery]
+    full: bool
+    save: bool = True
+
+
 class FanOut:
     """One process's share. Several may run: each page is written by whoever comes first."""
 
@@ -96,38 +107,43 @@ class FanOut:
             self._seen = {each.id: self._seen[each.id] for each in behind if each.id in self._seen}
         else:
             behind = await self._database.all(_OF, organizations=sorted(organizations))
-        made, more = 0, False
-        for webhook in behind:
-            count, rest = await self._look(webhook, save=organizations is None)
-            made += count
-            more = more or rest
-            await asyncio.sleep(0)
+        made, more, waiting = 0, False, list[_Page]()
+        for place, webhook in enumerate(behind, 1):
+            page = await self._look(webhook, save=organizations is None)
+            if page is not None:
+                more = more or page.full
+                waiting += [page] if page.save else []
+            # Together, because each commit takes its time, but not so many that others wait for it.
+            if waiting and (place == len(behind) or sum(len(each.deliveries) for each in waiting) >= WRITTEN):
+                written = await self._write(waiting)
+                made += sum(len(each.deliveries) for each in waiting if each.webhook.id in written)
+                more, waiting = more or len(written) < len(waiting), []
         return made, more
 
-    async def _look(self, webhook: Webhook, *, save: bool) -> tuple[int, bool]:
+    async def _look(self, webhook: Webhook, *, save: bool) -> _Page | None:
+        """What comes next for a webhook; None where there is nothing that could be done now."""
+        await asyncio.sleep(0)
         wording = self._wordings.get(webhook.api)
         if wording is None:
-            return 0, False
+            return None
         after = self._after(webhook)
         events = await self._database.all(AFTER, organization=webhook.organization_id, after=after, limit=PAGE)
+        number, full = events[-1].number if events else after, len(events) == PAGE
+        if number == webhook.cursor:
+            # All that followed has been removed from the feed, and nothing has come since.
+            return None
         patterns = EventPatterns(json.loads(webhook.events))
         wanted = [
             (event, name)
             for event in events
             if event.resource_id != webhook.id and (name := wording.name(event)) is not None and patterns.takes(name)
         ]
-        if wanted and await self._database.one(_CROWDED, webhook=webhook.id, most=MOST_PENDING - 1) is not None:
-            return 0, False
-        number = events[-1].number if events else after
         if not wanted and not save and number - webhook.cursor < UNWANTED:
             self._seen[webhook.id] = _Seen(webhook.version, webhook.cursor, number)
-            return 0, len(events) == PAGE
-        if number == webhook.cursor:
-            # All that followed has been removed from the feed, and nothing has come since.
-            return 0, False
-        deliveries = await self._deliveries(webhook, wording, wanted)
-        written = await self._write(webhook, number, deliveries)
-        return (len(deliveries) if written else 0), len(events) == PAGE or not written
+            return _Page(webhook, number, [], full=full, save=False)
+        if wanted and await self._database.one(_CROWDED, webhook=webhook.id, most=MOST_PENDING - 1) is not None:
+            return None
+        return _Page(webhook, number, await self._deliveries(webhook, wording, wanted), full=full)
 
     def _after(self, webhook: Webhook) -> int:
         seen = self._seen.get(webhook.id)
@@ -167,23 +183,35 @@ class FanOut:
             self._bodies[key] = body
         return body
 
-    async def _write(self, webhook: Webhook, number: int, deliveries: list[Delivery]) -> bool:
-        """Deliveries and cursor together; False where the webhook is not as it was when it was read."""
+    async def _write(self, pages: Sequence[_Page]) -> set[str]:
+        """Deliveries and cursors together; returns for which webhooks: those that are as they were when read."""
 
-        async def body(transaction: Transaction) -> bool:
-            now = await transaction.one(LOCK, webhook=webhook.id)
-            if now is None or not now.enabled or (now.version, now.cursor) != (webhook.version, webhook.cursor):
-                return False
-            taken = await lanes.busy(transaction, webhook.id, (each.lane for each in deliveries))
-            for each in deliveries:
-                first = each.lane not in taken
-                taken.add(each.lane)
-                values = {"created_at": transaction.now, "next_attempt_at": transaction.now if first else None}
-                await transaction.insert(Delivery.new(**{**each.values(), **values}))
-            await transaction.update(now, cursor=number)
-            return True
+        async def body(transaction: Transaction) -> set[str]:
+            written: set[str] = set()
+            # In one order, so that two processes wait for each other at most once.
+            for page in sorted(pages, key=lambda page: page.webhook.id):
+                before, now = page.webhook, await transaction.one(LOCK, webhook=page.webhook.id)
+                if now is None or not now.enabled or (now.version, now.cursor) != (before.version, before.cursor):
+                    continue
+                if page.deliveries:
+                    await _insert(transaction, now.id, page.deliveries)
+                await transaction.update(now, cursor=page.number)
+                written.add(now.id)
+            return written
 
         return await self._database.write(body)
+
+
+async def _insert(transaction: Transaction, webhook: str, deliveries: Sequence[Delivery]) -> None:
+    """New deliveries, of which the first of each lane may go, unless others are before it."""
+    taken = await lanes.busy(transaction, webhook, (each.lane for each in deliveries))
+    rows = []
+    for each in deliveries:
+        first = each.lane not in taken
+        taken.add(each.lane)
+        times = {"created_at": transaction.now, "next_attempt_at": transaction.now if first else None}
+        rows.append({**each.values(), **times})
+    await transaction.many(insertion(Delivery), rows)
 
 
 def body_of(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from json.encoder import encode_basestring
 from typing import Any
 
 _LONE = re.compile("[\ud800-\udfff]")
@@ -38,7 +38,7 @@ def _write(value: Any, pieces: list[str]) -> None:
             _write(each, pieces)
             before = ","
         pieces.append("}" if before == "," else "{}")
-    elif isinstance(value, Sequence):
+    elif isinstance(value, list | tuple):
         before = "["
         for each in value:
             pieces.append(before)
@@ -62,7 +62,7 @@ def _is_index(key: str) -> bool:
 
 
 def _text(text: str) -> str:
-    written = json.dumps(text, ensure_ascii=False)
+    written = encode_basestring(text)
     if _LONE.search(written) is None:
         return written
     # Two halves beside each other are one character to JavaScript, and one alone is escaped.

@@ -45,6 +45,19 @@ _MOVE = Statement[Any](
     .where(PENDING, _webhook, _deliveries.lane != _deliveries.id)
     .values(lane=bindparam("lane", type_=String))
 )
+# Those behind the first wait for it, and not for a time of their own; what is under way goes on.
+_WAIT = Statement[Any](
+    update(Delivery.table())
+    .where(PENDING, _webhook, _deliveries.lane == "", _deliveries.holder.is_(None))
+    .where(_deliveries.id != bindparam("first", type_=String))
+    .values(next_attempt_at=None)
+)
+_ONLY_LANE = Statement[Any](
+    select(_deliveries.id)
+    .where(PENDING, _webhook, _deliveries.lane == "")
+    .order_by(_deliveries.event_number, _deliveries.id)
+    .limit(1)
+)
 _MOVE_APART = Statement[Any](
     update(Delivery.table())
     .where(PENDING, _webhook, _deliveries.lane != _deliveries.id)
@@ -77,6 +90,8 @@ async def reorder(transaction: Transaction, webhook: str, ordering: str) -> None
     """Puts what waits into the lanes of another order. What goes by itself stays so."""
     if ordering == DeliveryOrder.STRICT:
         await transaction.run(_MOVE, webhook=webhook, lane="")
+        if (first := await transaction.one(_ONLY_LANE, webhook=webhook)) is not None:
+            await transaction.run(_WAIT, webhook=webhook, first=first[0])
     else:
         await transaction.run(_MOVE_APART, webhook=webhook)
     await release_all(transaction, webhook)

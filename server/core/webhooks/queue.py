@@ -24,7 +24,7 @@ from server.model import (
     Webhook,
 )
 from server.store.database import Database
-from server.store.statement import Statement
+from server.store.statement import Statement, insertion
 from server.store.transaction import Transaction
 
 GONE = 410
@@ -68,6 +68,13 @@ _READ = Statement[Delivery](
     .with_for_update(key_share=True),
     Delivery,
     on_sqlite=select(Delivery.table()).where(_deliveries.id.in_(text("SELECT value FROM json_each(:ids)"))),
+)
+_delivered = update(Delivery.table()).values(
+    state="delivered", next_attempt_at=None, holder=None, completed_at=bindparam("now", type_=BigInteger)
+)
+_DELIVERED = Statement[Any](
+    _delivered.where(_deliveries.id == func.any(bindparam("ids", type_=ARRAY(String)))),
+    on_sqlite=_delivered.where(_deliveries.id.in_(text("SELECT value FROM json_each(:ids)"))),
 )
 _GIVE_BACK = Statement[Any](
     update(Delivery.table())
@@ -176,12 +183,16 @@ class DeliveryQueue:
         reports = [report for report in reports if report.delivery.id in known]
         if not reports:
             return
-        # Rows of one table together: so they take one round trip.
-        for report in reports:
-            await transaction.insert(_attempt(report))
+        await transaction.many(insertion(DeliveryAttempt), [_attempt(report).values() for report in reports])
+        succeeded = {report.delivery.id for report in reports if report.outcome.succeeded}
+        # Also where the lease was lost, or the webhook has been disabled meanwhile: the receiver has it.
+        delivered = [id for id in sorted(succeeded) if known[id].state != DeliveryState.DELIVERED]
+        if delivered:
+            await transaction.run(_DELIVERED, ids=delivered, now=transaction.now)
+            ended.update(known[id].lane for id in delivered)
         for report in reports:
             delivery = known[report.delivery.id]
-            if await _conclude(transaction, webhook, delivery, report):
+            if delivery.id not in succeeded and await _failed(transaction, webhook, delivery, report):
                 ended.add(delivery.lane)
         webhook = await self._note(transaction, webhook, reports)
         if webhook.disabled_reason == "":
@@ -224,21 +235,10 @@ def _attempt(report: Report) -> DeliveryAttempt:
     )
 
 
-async def _conclude(transaction: Transaction, webhook: Webhook, delivery: Delivery, report: Report) -> bool:
-    """What becomes of a delivery after an attempt; returns whether its lane goes on without it."""
-    if report.outcome.succeeded:
-        if delivery.state == DeliveryState.DELIVERED:
-            return False
-        # Also where the lease was lost, or the webhook has been disabled meanwhile: the receiver has it.
-        await transaction.update(
-            delivery,
-            state=DeliveryState.DELIVERED.value,
-            next_attempt_at=None,
-            holder=None,
-            completed_at=transaction.now,
-        )
-        return True
+async def _failed(transaction: Transaction, webhook: Webhook, delivery: Delivery, report: Report) -> bool:
+    """What becomes of a delivery whose attempt failed; returns whether its lane goes on without it."""
     if delivery.state != DeliveryState.PENDING or delivery.attempts != report.delivery.attempts:
+        # Another process has it, or nobody wants it any more.
         return False
     failures = delivery.failures + 1
     delay = next_delay(failures, report.outcome.retry_after)

@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, func, select
 from server.core.identity.organizations import LOCK_ORGANIZATION
 from server.core.shared.call_context import Call
 from server.core.shared.count_cache import CountCache
-from server.core.shared.pagination import BoundedTexts, Listing, Page
+from server.core.shared.pagination import Listing, Page
 from server.core.shared.resource import Resource, change
 from server.core.webhooks import lanes
 from server.core.webhooks.addresses import AddressGuard
@@ -40,7 +40,6 @@ _LIST = Listing(
     Webhook,
     [_live],
     [],
-    texts=BoundedTexts(whole=["headers"], cut=["description"]),
     measured=["headers", "description", "url", "events"],
     large=True,
 )

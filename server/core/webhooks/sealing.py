@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from cachetools import FIFOCache
+
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 _PURPOSE = b"orchestrator webhook secrets, version 1"
 _VERSION = "v1."
 _NONCE_BYTES = 12
+KEPT = 512
 
 
 class Unsealable(Exception):
@@ -26,6 +29,8 @@ class Sealer:
 
     def __init__(self, secret: str, *previous: str) -> None:
         self._secrets = [secret, *(each for each in previous if each)]
+        # The last ones that were opened: each delivery signs, and each takes them from here.
+        self._opened: FIFOCache[tuple[str, str], tuple[str, int]] = FIFOCache(KEPT)
 
     @cached_property
     def _keys(self) -> Sequence[AESGCM]:
@@ -44,11 +49,17 @@ class Sealer:
 
     def open(self, sealed: str, owner: str) -> str:
         """What was sealed. Raises Unsealable."""
-        return self._open(sealed, owner)[0]
+        return self._known(sealed, owner)[0]
 
     def is_stale(self, sealed: str, owner: str) -> bool:
         """Whether it was sealed with a secret that is no longer the first, and should be sealed anew."""
-        return len(self._secrets) > 1 and self._open(sealed, owner)[1] > 0
+        return len(self._secrets) > 1 and self._known(sealed, owner)[1] > 0
+
+    def _known(self, sealed: str, owner: str) -> tuple[str, int]:
+        opened = self._opened.get((sealed, owner))
+        if opened is None:
+            opened = self._opened[sealed, owner] = self._open(sealed, owner)
+        return opened
 
     def _open(self, sealed: str, owner: str) -> tuple[str, int]:
         from cryptography.exceptions import InvalidTag  # noqa: PLC0415
