@@ -23,6 +23,7 @@ class Receiver(asyncio.Protocol):
 
     # When each came, and how long after its event, in seconds; shared by all connections.
     came: ClassVar[list[tuple[float, float]]] = []
+    more: ClassVar[asyncio.Event] = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begins with nothing read."""
@@ -41,18 +42,21 @@ class Receiver(asyncio.Protocol):
             self._transport.write(ANSWER)
             assert stamp is not None
             self.came.append((now, now - datetime.fromisoformat(stamp[1].decode()).timestamp()))
+            self.more.set()
 
 
 async def receive() -> None:
-    """Prints the ports, then for each line how many have come; the last line is answered with all of it."""
+    """Prints the ports, then for each line, which says how many are to come, when they came and how late."""
     loop = asyncio.get_running_loop()
     answering = await loop.create_server(Receiver, HOST, 0)
     hanging = await loop.create_server(asyncio.Protocol, HOST, 0)
     print(json.dumps([each.sockets[0].getsockname()[1] for each in (answering, hanging)]), flush=True)
     while line := (await asyncio.to_thread(sys.stdin.readline)).strip():
-        print(json.dumps(Receiver.came if line == "all" else len(Receiver.came)), flush=True)
-        if line == "all":
-            Receiver.came.clear()
+        while len(Receiver.came) < int(line):
+            Receiver.more.clear()
+            await Receiver.more.wait()
+        print(json.dumps(Receiver.came), flush=True)
+        Receiver.came.clear()
 
 
 if __name__ == "__main__":

@@ -41,11 +41,9 @@ class Receivers:
         """When what came, and how late, once it is so much. Raises Failed where it never is."""
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                while await self.ask("count") < count:
-                    await asyncio.sleep(0.05)
+                came: list[tuple[float, float]] = await self.ask(str(count))
         except TimeoutError:
-            raise Failed(f"only {await self.ask('count')} of {count} deliveries came") from None
-        came: list[tuple[float, float]] = await self.ask("all")
+            raise Failed(f"fewer than {count} deliveries came in {PATIENCE_SECONDS:.0f} seconds") from None
         return came
 
 
