@@ -15,7 +15,7 @@ from server.errors import InvalidRequest
 MAX_URL = 2000
 # Looking a name up may take as long; others have threads of their own meanwhile.
 LOOKUP_SECONDS = 5.0
-LOOKUPS = 32
+LOOKUPS = 128
 # What may stand in a URL, so that no two programs read it differently. Names in other scripts are written as xn--….
 _URL = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")

@@ -6,6 +6,7 @@ Taking a delivery counts its attempt, which is the fencing token of what is said
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from sqlalchemy import ARRAY, BigInteger, Integer, String, bindparam, func, sele
 from server.core.webhooks import lanes
 from server.core.webhooks.disabling import LOCK, disable
 from server.core.webhooks.retries import GIVE_UP, LASTED, next_delay
-from server.core.webhooks.sealing import Sealer
+from server.core.webhooks.sealing import Sealer, Unsealable
 from server.model import (
     WAITING,
     Delivery,
@@ -216,10 +217,14 @@ class DeliveryQueue:
         return await self._seal_anew(transaction, webhook)
 
     async def _seal_anew(self, transaction: Transaction, webhook: Webhook) -> Webhook:
-        if not self._sealer.is_stale(webhook.secret, webhook.id):
-            return webhook
-        sealed = self._sealer.seal(self._sealer.open(webhook.secret, webhook.id), webhook.id)
-        return await transaction.update(webhook, secret=sealed)
+        """Secrets that were sealed with an earlier secret of the server; those that nobody can read stay as they are."""
+        changed: dict[str, str] = {}
+        for column in ("secret", "previous_secret"):
+            sealed = webhook.values()[column]
+            with suppress(Unsealable):
+                if sealed is not None and self._sealer.is_stale(sealed, webhook.id):
+                    changed[column] = self._sealer.seal(self._sealer.open(sealed, webhook.id), webhook.id)
+        return await transaction.update(webhook, **changed) if changed else webhook
 
 
 def _attempt(report: Report) -> DeliveryAttempt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 from server.core.webhooks.queue import Outcome, Report
 from server.core.webhooks.receivers import Receivers
@@ -38,7 +39,9 @@ class Sending:
 
     def _secrets(self, webhook: Webhook, now: int) -> list[str]:
         """Those that sign now, the newest first."""
-        sealed = [webhook.secret]
+        secrets = [self._sealer.open(webhook.secret, webhook.id)]
         if webhook.previous_secret is not None and now < (webhook.previous_secret_until or 0):
-            sealed.append(webhook.previous_secret)
-        return [self._sealer.open(each, webhook.id) for each in sealed]
+            # One that cannot be read any more was replaced for that reason.
+            with suppress(Unsealable):
+                secrets.append(self._sealer.open(webhook.previous_secret, webhook.id))
+        return secrets

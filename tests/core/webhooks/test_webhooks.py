@@ -7,11 +7,13 @@ import json
 
 import pytest
 
-from server.core.shared.idempotency import done
 from server.core.webhooks import fan_out
+from server.core.webhooks.addresses import AddressGuard
 from server.core.webhooks.queue import Outcome
+from server.core.webhooks.receivers import Receivers
 from server.core.webhooks.retries import DELAYS
 from server.core.webhooks.sealing import Sealer
+from server.core.webhooks.sending import Sending
 from server.errors import Conflict, InvalidRequest, NotFound, VersionMismatch
 from server.settings import Settings
 from tests.core.webhooks.post import FAILED, OK, Post, name_of
@@ -401,3 +403,29 @@ async def test_lists_are_pages_newest_first(post: Post) -> None:
     assert (counted.total, len(counted.rows)) == (2, 1)
     with pytest.raises(InvalidRequest, match="page_token"):
         await post.deliveries.page(post.call, webhook.id, size=2, token="nonsense", state=None)
+
+
+async def test_a_secret_that_nobody_can_read_fails_the_attempt_and_a_new_one_mends_it(post: Post, settings: Settings) -> None:
+    webhook = await post.webhook()
+    await post.session()
+    await post.fan()
+    lost = Post(post.database, settings, post.tenant, Sealer("x" * 32, "y" * 32))
+    sending = Sending(post.database, Receivers(AddressGuard(allow_private=True), seconds=1), lost.sealer)
+    (delivery,) = await lost.claim(webhook)
+    report = await sending.send(webhook, delivery)
+    assert "API_SECRET_KEY" in report.outcome.error
+    await lost.queue.record([report])
+    assert (await lost.sent(webhook))[0].attempts[0].error == report.outcome.error
+    rotated = await lost.webhooks.rotate_secret(lost.call, webhook.id, secret="new words")
+    assert sending._secrets(rotated, 0) == ["new words"]
+
+
+async def test_both_secrets_sign_until_the_overlap_is_over(post: Post) -> None:
+    webhook = await post.webhook(secret="old words")
+    rotated = await post.webhooks.rotate_secret(post.call, webhook.id, secret="new words", overlap_seconds=60)
+    sending = Sending(post.database, Receivers(AddressGuard(allow_private=True), seconds=1), post.sealer)
+    now = post.database.clock()
+    assert sending._secrets(rotated, now) == ["new words", "old words"]
+    assert sending._secrets(rotated, now + 61 * 1_000_000) == ["new words"]
+    at_once = await post.webhooks.rotate_secret(post.call, webhook.id, overlap_seconds=0)
+    assert len(sending._secrets(at_once, now)) == 1
