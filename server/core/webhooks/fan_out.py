@@ -53,12 +53,13 @@ _OF = Statement[Webhook](
     on_sqlite=_behind.where(_webhooks.organization_id.in_(text("SELECT value FROM json_each(:organizations)"))),
 )
 _ANY = Statement[Any](select(_webhooks.id).where(LISTENING).limit(1))
-_CROWDED = Statement[Any](
+_waiting = (
     select(_deliveries.id)
     .where(PENDING, _deliveries.webhook_id == bindparam("webhook"))
-    .limit(1)
-    .offset(bindparam("most", type_=Integer))
+    .limit(bindparam("most", type_=Integer))
+    .subquery()
 )
+_WAITING = Statement[Any](select(func.count()).select_from(_waiting))
 _organizations = Organization.table().c
 _NAME = Statement[Any](select(_organizations.name).where(_organizations.id == bindparam("organization")))
 
@@ -90,6 +91,8 @@ class FanOut:
         self._database = database
         self._wordings = {wording.api: wording for wording in wordings}
         self._seen: dict[str, _Seen] = {}
+        # How many more deliveries of a webhook may wait.
+        self._room: FIFOCache[str, int] = FIFOCache(BODIES)
         self._bodies: FIFOCache[tuple[str, str, int], str] = FIFOCache(BODIES)
 
     async def any_webhooks(self) -> bool:
@@ -141,9 +144,21 @@ class FanOut:
         if not wanted and not save and number - webhook.cursor < UNWANTED:
             self._seen[webhook.id] = _Seen(webhook.version, webhook.cursor, number)
             return _Page(webhook, number, [], full=full, save=False)
-        if wanted and await self._database.one(_CROWDED, webhook=webhook.id, most=MOST_PENDING - 1) is not None:
+        if not await self._has_room(webhook, len(wanted), look=save):
             return None
         return _Page(webhook, number, await self._deliveries(webhook, wording, wanted), full=full)
+
+    async def _has_room(self, webhook: Webhook, count: int, *, look: bool) -> bool:
+        """Whether as many deliveries may be made; about, where several processes make them.
+
+        They are counted only when as many as there was room for have been made, and a full queue only now and then.
+        """
+        room = self._room.get(webhook.id, 1)
+        if count and room < count + 1 and (room > 0 or look):
+            row = await self._database.one(_WAITING, webhook=webhook.id, most=MOST_PENDING)
+            room = MOST_PENDING - (row[0] if row is not None else 0)
+        self._room[webhook.id] = room - count if room > 0 else 0
+        return not count or room > 0
 
     def _after(self, webhook: Webhook) -> int:
         seen = self._seen.get(webhook.id)
