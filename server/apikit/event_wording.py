@@ -6,7 +6,7 @@ An API that has webhooks has a module `wording` with one of these, as `WORDING`;
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -15,6 +15,12 @@ from server.model import EVENT_TYPES, Event, Record, resource_of
 
 Payload = Mapping[str, Any]
 log = structlog.get_logger()
+
+
+def by_kind(kinds: Mapping[str, str]) -> Mapping[str, str]:
+    """Names by type for an API that has a first word of its own for these kinds of events, and shows no others."""
+    words = (type.partition(".") for type in EVENT_TYPES)
+    return {f"{kind}.{what}": f"{kinds[kind]}.{what}" for kind, _, what in words if kind in kinds}
 
 
 def _prefixed(identifier: str) -> str:
@@ -27,28 +33,21 @@ class EventWording:
 
     # The name of the API's folder.
     api: str
-    # What the API shows of a resource, by its class; events of others are not sent.
+    # What it calls events, by their type (`EVENT_TYPES`); several may have one name, and others are not sent.
+    by_type: Mapping[str, str]
+    # What it shows of a resource, by its class.
     shapes: Mapping[type[Record], Callable[[Any], Payload]]
-    # The first words of types of events, by what the API has in their place.
-    kinds: Mapping[str, str]
     # How it writes the id of an organization.
     organization: Callable[[str], str] = _prefixed
-    _names: dict[str, str] = field(init=False, default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for type in EVENT_TYPES:
-            kind, _, what = type.partition(".")
-            if kind in self.kinds:
-                self._names[type] = f"{self.kinds[kind]}.{what}"
 
     @property
     def names(self) -> Collection[str]:
         """Every name of an event that it gives."""
-        return self._names.values()
+        return frozenset(self.by_type.values())
 
     def name(self, event: Event) -> str | None:
         """What it calls an event; None where it does not show it."""
-        return self._names.get(event.type)
+        return self.by_type.get(event.type)
 
     def data(self, event: Event) -> Payload:
         """What it shows of the resource of an event, as it was then."""

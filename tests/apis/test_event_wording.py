@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import server
-from server.apikit.event_wording import EventWording
+from server.apikit.event_wording import EventWording, by_kind
 from server.apis import wordings
 from server.model import EVENT_TYPES, Agent, Event, Session
 
@@ -39,7 +39,7 @@ def test_an_event_that_cannot_be_shown_is_named() -> None:
     def broken(_: Session) -> dict:
         raise ZeroDivisionError
 
-    wording = EventWording("x", shapes={Session: broken}, kinds={"session": "session"})
+    wording = EventWording("x", by_kind({"session": "session"}), {Session: broken})
     event = Event.new(type="session.created", resource_id="1", number=1, payload='{"id":"1"}')
     assert wording.data(event) == {"id": "1"} and wording.name(event) == "session.created"
     assert wording.name(Event.new(type="agent.created")) is None and Agent not in wording.shapes

@@ -17,8 +17,8 @@ import pytest
 from tests.support.stack import Stack
 from tests.support.waiting import until
 
-FEW, MANY = 40, 400
-KILLS = 3
+# Sessions, each with two events, and how often a server is killed meanwhile.
+FEW, MANY = (30, 2), (400, 6)
 # Attempts of one webhook that a server process has under way at a time, at most.
 UNDER_WAY = 16
 
@@ -58,7 +58,7 @@ class SlowReceiver:
         return f"http://127.0.0.1:{self.server.server_port}/"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def stack(request: pytest.FixtureRequest, tmp_path) -> Iterator[Stack]:
     environment = {"REQUESTS_PER_HOUR": "1000000", "OPEN_SESSIONS": "100000", "SHUTDOWN_SECONDS": "5"}
     environment |= {"WEBHOOK_ALLOW_PRIVATE": "1", "WEBHOOK_TIMEOUT_SECONDS": "0.5", "SANDBOX_PREWARMED": "0"}
@@ -71,8 +71,11 @@ def stack(request: pytest.FixtureRequest, tmp_path) -> Iterator[Stack]:
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("count", [FEW, pytest.param(MANY, marks=pytest.mark.slow)], ids=["a few", "many"])
-def test_no_delivery_is_lost_and_those_under_way_come_again_under_the_same_id(stack: Stack, count: int) -> None:
+@pytest.mark.parametrize("size", [FEW, pytest.param(MANY, marks=pytest.mark.slow)], ids=["a few", "many"])
+def test_no_delivery_is_lost_and_those_under_way_come_again_under_the_same_id(
+    stack: Stack, size: tuple[int, int]
+) -> None:
+    count, kills = size
     seed = int(os.environ.get("FAULT_SEED", "0")) or random.randrange(1 << 30)
     chance = random.Random(seed)
     receiver, made = SlowReceiver(), []
@@ -82,9 +85,9 @@ def test_no_delivery_is_lost_and_those_under_way_come_again_under_the_same_id(st
         done = threading.Event()
 
         def kill() -> None:
-            for part in range(KILLS):
+            for part in range(kills):
                 # Somewhere in the middle: when so much has arrived, and a little later.
-                until(lambda: done.is_set() or len(receiver.received) >= (part + 1) * count // (KILLS + 1), 60)
+                until(lambda: done.is_set() or len(receiver.received) >= (part + 1) * count // (kills + 1), 60)
                 time.sleep(chance.uniform(0, 0.05))
                 stack.server().send_signal(signal.SIGKILL)
 
@@ -108,8 +111,8 @@ def test_no_delivery_is_lost_and_those_under_way_come_again_under_the_same_id(st
     assert set(times) == {each["id"] for each in listed} and len(listed) == 2 * count, f"seed {seed}"
     assert len({each["event_id"] for each in listed}) == 2 * count, f"seed {seed}"
     again = sum(len(places) - 1 for places in times.values())
-    assert again <= KILLS * UNDER_WAY, f"seed {seed}"
-    print(f"\nseed {seed}: {2 * count} deliveries through {KILLS} kills; {again} came again")
+    assert again <= kills * UNDER_WAY, f"seed {seed}"
+    print(f"\nseed {seed}: {2 * count} deliveries through {kills} kills; {again} came again")
 
 
 def patiently(client: httpx.Client, method: str, path: str, key: str, **given) -> dict:

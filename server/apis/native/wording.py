@@ -25,6 +25,6 @@ _ENCODERS: Mapping[Any, Callable[[Any], Message]] = {
 
 WORDING = EventWording(
     api="native",
+    by_type={type: type for type in EVENT_TYPES},
     shapes={resource: partial(_shown, encode) for resource, encode in _ENCODERS.items()},
-    kinds={kind: kind for kind in (type.partition(".")[0] for type in EVENT_TYPES)},
 )

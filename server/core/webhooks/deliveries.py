@@ -201,7 +201,7 @@ class Deliveries:
             wording = self._wordings[owner.api]
             row = await transaction.one(_NAME, organization=owner.organization_id)
             identifier = new_id()
-            data = {"webhook_id": f"webhook_{owner.id}", "message": "This is a test."}
+            data = {"message": "This is a test."}
             delivery = Delivery.new(
                 id=identifier,
                 organization_id=owner.organization_id,

@@ -332,7 +332,7 @@ async def test_a_test_is_sent_once_for_one_request_also_where_the_webhook_is_dis
     first, again = [await post.deliveries.test(post.tenant.call(key="k"), webhook.id) for _ in range(2)]
     assert first.delivery.id == again.delivery.id and first.delivery.event == "webhook.test"
     assert len(await post.attempt(webhook)) == 1
-    assert json.loads(first.delivery.body)["data"]["webhook_id"] == f"webhook_{webhook.id}"
+    assert json.loads(first.delivery.body)["data"] == {"message": "This is a test."}
 
 
 async def test_a_change_is_based_on_a_version_and_done_once(post: Post) -> None:
