@@ -19,7 +19,7 @@ LINES = {
     "sockets": 1,
     "industrial": 6,
     "unread": 2,
-    "webhooks": 4,
+    "webhooks": 5,
 }
 
 

@@ -122,7 +122,7 @@ def patiently(client: httpx.Client, method: str, path: str, key: str, **given) -
 
     def asked() -> bool:
         try:
-            answer = client.request(method, path, headers=headers, **given)
+            answer = client.request(method, path, headers=headers, timeout=10, **given)
         except httpx.HTTPError:
             return False
         answers.append(answer)
