@@ -8,7 +8,7 @@ import signal
 import sys
 from typing import Protocol
 
-from benchmarks import claims, dispatch, execute, industrial, report, rest, sockets, start, streams, unread
+from benchmarks import claims, dispatch, execute, industrial, report, rest, sockets, start, streams, unread, webhooks
 from benchmarks.load import Failed
 from benchmarks.scale import Scale
 
@@ -30,6 +30,7 @@ BENCHMARKS: dict[str, tuple[str, Benchmark]] = {
     "sockets": (sockets.TITLE, sockets.run),
     "industrial": (industrial.TITLE, industrial.run),
     "unread": (unread.TITLE, unread.run),
+    "webhooks": (webhooks.TITLE, webhooks.run),
 }
 
 

@@ -30,7 +30,7 @@ THIRD_PARTY = ROOT / "build" / "third_party"
 # A module of its own, because core knows no protobuf.
 SCOPES = Path("server/core/identity/declared_scopes.py")
 SCOPES_HEADER = '"""The scopes that the methods\' rules name. Made by `make generate` of the protos: change those."""\n'
-GOOGLE_API = ("annotations", "http", "httpbody")
+GOOGLE_API = ("annotations", "field_behavior", "http", "httpbody")
 
 
 def copy_third_party() -> None:

@@ -13,7 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import SERVICE_NAME as HEALTH
 from grpc_reflection.v1alpha import reflection
 
-from server.apis import serving
+from server.apis import serving, wordings
 from server.core.agents.health import AgentHealthChecks
 from server.core.agents.performance import AgentPerformance
 from server.core.agents.registry import AgentRegistry
@@ -41,6 +41,14 @@ from server.core.shared.count_cache import CountCache
 from server.core.tasks.commands import TaskCommands
 from server.core.tasks.queries import TaskQueries
 from server.core.use_cases import UseCases
+from server.core.webhooks.addresses import AddressGuard
+from server.core.webhooks.deliveries import Deliveries
+from server.core.webhooks.fan_out import FanOut
+from server.core.webhooks.queue import DeliveryQueue
+from server.core.webhooks.receivers import Receivers
+from server.core.webhooks.registry import Webhooks
+from server.core.webhooks.sealing import Sealer
+from server.core.webhooks.sending import Sending
 from server.core.workers.agent_heartbeats import AgentHeartbeats
 from server.core.workers.hub import WorkerHub
 from server.core.workers.reconciliation import Reconciliation
@@ -69,6 +77,7 @@ from server.work.environments import Environments
 from server.work.installer import Installer
 from server.work.python_runner import PythonRunner
 from server.work.sandbox import Limits, Sandboxes
+from server.work.webhooks import WebhookLoops
 
 HOUR = 3600 * 1_000_000
 TRIM_SECONDS = 60.0
@@ -99,10 +108,15 @@ class Application:
         self.leases = LeaseService(
             self.database, lease_seconds=settings.lease_seconds, max_attempts=settings.max_attempts
         )
-        self.tokens = AccessTokens(signing_secret(settings))
+        secret = signing_secret(settings)
+        self.tokens = AccessTokens(secret)
+        self.sealer = Sealer(secret, settings.api_secret_key_previous)
+        self.addresses = AddressGuard(allow_private=settings.webhook_allow_private)
+        self.wordings = wordings()
         self.use_cases = self._use_cases()
         self.dispatcher = self._dispatcher()
         self.clock = QueueClock(self.database, DueTasks(self.database), Dependencies(self.database), self.feeds)
+        self.webhooks = self._webhooks()
         self.health = Health()
         self.server = self._server()
         self._trimmed = time.monotonic()
@@ -122,6 +136,7 @@ class Application:
             checkpoints=Checkpoints(database),
             coding_sessions=CodingSessions(database, running=settings.running_sessions if quotas else None),
             coding_tasks=CodingTasks(database),
+            deliveries=Deliveries(database, self.wordings),
             events=EventStreams(database, self.feeds, heartbeat_seconds=settings.heartbeat_seconds),
             health=HealthChecks(
                 database,
@@ -138,6 +153,7 @@ class Application:
             task_metrics=TaskMetrics(database),
             task_queries=TaskQueries(database, counts, self.feeds),
             task_relations=TaskRelations(database),
+            webhooks=Webhooks(database, counts, self.addresses, self.sealer, self.wordings),
             workers=WorkerRegistry(database, self.leases, silent_seconds=settings.worker_silent_seconds),
             worker_hub=WorkerHub(database, self.claims, reports, self.feeds, lease_seconds=settings.lease_seconds),
             worker_reports=reports,
@@ -182,12 +198,24 @@ class Application:
         ]
         return dispatcher
 
+    def _webhooks(self) -> WebhookLoops:
+        database, seconds = self.database, self.settings.webhook_timeout_seconds
+        self.receivers = Receivers(self.addresses, seconds=seconds)
+        return WebhookLoops(
+            FanOut(database, self.wordings),
+            DeliveryQueue(database, self.sealer, attempt_seconds=seconds),
+            Sending(database, self.receivers, self.sealer),
+            self.feeds,
+        )
+
     async def _forget_old(self) -> None:
         if time.monotonic() - self._trimmed < TRIM_SECONDS:
             return
         self._trimmed = time.monotonic()
         now = self.database.clock()
-        await self.use_cases.events.trim(now - int(self.settings.event_retention_hours * HOUR))
+        retained = now - int(self.settings.event_retention_hours * HOUR)
+        await self.use_cases.events.trim(retained)
+        await self.use_cases.deliveries.forget(retained)
         await idempotency.forget(self.database, now - int(self.settings.idempotency_hours * HOUR))
         await self.installer.remove_unused()
 
@@ -233,6 +261,7 @@ class Application:
             await self.sockets.start(socket_address)
         self.dispatcher.start()
         self.clock.start()
+        self.webhooks.start()
         for service in ("", *self.services):
             await self.health.set(service, health_pb2.HealthCheckResponse.SERVING)
         return ports
@@ -246,7 +275,8 @@ class Application:
         await self.health.stop(LINGER_SECONDS)
         self.feeds.close(max(0.0, seconds - 1))
         await asyncio.gather(self.under_way.finish(seconds), self.sockets.stop(seconds))
-        await self.clock.stop()
+        await asyncio.gather(self.clock.stop(), self.webhooks.stop(seconds / 2))
+        await self.receivers.close()
         await self.dispatcher.stop(seconds / 2)
         await self.sandboxes.close()
         self._polling.cancel()

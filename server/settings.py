@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     # where it is empty, and kept in the data folder.
     api_secret_key: str = ""
 
+    # What it was before, so that what was sealed with it can be read, and is sealed anew when it is used.
+    api_secret_key_previous: str = ""
+
     # Everything that is kept on this machine.
     data_dir: Path = Path("data")
     # `postgresql://…`, or `sqlite:///path`; a file in the data folder when empty.
@@ -117,7 +120,11 @@ class Settings(BaseSettings):
     error_alert_tasks: int = Field(20, ge=1)
     disk_alert_percent: float = Field(90.0, gt=0, le=100)
 
-    # How long events and idempotency keys are kept.
+    # Webhooks: how long an attempt may take in all, and whether receivers may have addresses that are not public.
+    webhook_timeout_seconds: float = Field(15.0, gt=0, le=60)
+    webhook_allow_private: bool = False
+
+    # How long events, with what was delivered of them, and idempotency keys are kept.
     event_retention_hours: float = Field(168.0, gt=0)
     idempotency_hours: float = Field(24.0, gt=0)
     # Idle streams get a sign of life this often.

@@ -105,6 +105,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         SLOW_CONSUMER_EVENTS="100",
         LEASE_SECONDS="2",
         HEARTBEAT_SECONDS="0.5",
+        WEBHOOK_ALLOW_PRIVATE="1",
     ).start()
     yield running
     running.stop()

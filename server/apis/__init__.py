@@ -6,12 +6,14 @@ import pkgutil
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from server.apikit.declaration import Declaration
 
 if TYPE_CHECKING:
     from server.apikit.api import Api
+    from server.apikit.event_wording import EventWording
     from server.core.use_cases import UseCases
     from server.settings import Settings
 
@@ -21,6 +23,12 @@ def declarations() -> Sequence[Declaration]:
     """Those of all APIs, in the order of their names; no servicer is imported for them."""
     found = [import_module(f"{__name__}.{each.name}.declaration") for each in pkgutil.iter_modules(__path__)]
     return tuple(module.DECLARATION for module in found)
+
+
+def wordings() -> Sequence[EventWording]:
+    """How APIs speak of events to their webhooks, of those that have any."""
+    found = [f"{__name__}.{each.name}.wording" for each in pkgutil.iter_modules(__path__)]
+    return tuple(import_module(name).WORDING for name in found if find_spec(name) is not None)
 
 
 def serving(use_cases: UseCases, settings: Settings) -> Sequence[Api]:

@@ -20,6 +20,8 @@ from server.core.sessions.lifecycle import Sessions
 from server.core.sessions.statistics import SessionStatistics
 from server.core.tasks.commands import TaskCommands
 from server.core.tasks.queries import TaskQueries
+from server.core.webhooks.deliveries import Deliveries
+from server.core.webhooks.registry import Webhooks
 from server.core.workers.agent_heartbeats import AgentHeartbeats
 from server.core.workers.hub import WorkerHub
 from server.core.workers.registry import WorkerRegistry
@@ -40,6 +42,7 @@ class UseCases:
     checkpoints: Checkpoints
     coding_sessions: CodingSessions
     coding_tasks: CodingTasks
+    deliveries: Deliveries
     events: EventStreams
     health: HealthChecks
     oauth_clients: OAuthClients
@@ -49,6 +52,7 @@ class UseCases:
     task_metrics: TaskMetrics
     task_queries: TaskQueries
     task_relations: TaskRelations
+    webhooks: Webhooks
     workers: WorkerRegistry
     worker_hub: WorkerHub
     worker_reports: WorkerReports

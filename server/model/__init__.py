@@ -3,7 +3,7 @@
 from sqlalchemy.orm import configure_mappers
 
 from server.model.agents import Agent, AgentRuntime, AgentStatus, Skill, Worker, WorkerStatus
-from server.model.events import Event, Feed
+from server.model.events import EVENT_TYPES, Event, Feed
 from server.model.idempotency import IdempotencyKey
 from server.model.identity import ApiKey, OAuthClient, Organization, User
 from server.model.record import Record, new_id
@@ -26,6 +26,18 @@ from server.model.tasks import (
     TaskLog,
     TaskStatus,
 )
+from server.model.webhooks import (
+    LISTENING,
+    PENDING,
+    UNDELIVERED,
+    WAITING,
+    Delivery,
+    DeliveryAttempt,
+    DeliveryOrder,
+    DeliveryState,
+    DisabledReason,
+    Webhook,
+)
 from server.model.workflows import RunStatus, Workflow, WorkflowRun, WorkflowStatus
 
 configure_mappers()
@@ -36,10 +48,15 @@ __all__ = [
     "CLAIMABLE",
     "DUE",
     "ENDED",
+    "EVENT_TYPES",
     "HELD_BACK",
+    "LISTENING",
     "MOVES",
+    "PENDING",
     "RECURRING",
     "TO_TELL",
+    "UNDELIVERED",
+    "WAITING",
     "Agent",
     "AgentRuntime",
     "AgentStatus",
@@ -47,7 +64,12 @@ __all__ = [
     "ApiKey",
     "Attempt",
     "Checkpoint",
+    "Delivery",
+    "DeliveryAttempt",
+    "DeliveryOrder",
+    "DeliveryState",
     "Dependency",
+    "DisabledReason",
     "Event",
     "Feed",
     "IdempotencyKey",
@@ -67,6 +89,7 @@ __all__ = [
     "TaskLog",
     "TaskStatus",
     "User",
+    "Webhook",
     "Worker",
     "WorkerStatus",
     "Workflow",

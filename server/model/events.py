@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from sqlalchemy import BigInteger, Column, Text
 from sqlmodel import Field
 
 from server.model.record import Record, finish
+
+# What there is to be told of, by type: the resource's kind, and what happened to it.
+EVENT_TYPES: Sequence[str] = tuple(
+    f"{kind}.{what}"
+    for kind, happenings in {
+        "agent": "created updated installing active inactive lost failed deleted",
+        "log": "written",
+        "session": "created queued running paused updated completed failed cancelled expired retried deleted",
+        "task": (
+            "created unblocked assigned routed ready started progress decomposed released retrying cancel_requested "
+            "cancel_acknowledged completed failed cancelled"
+        ),
+        "webhook": "created updated enabled disabled deleted secret_rotated recovered delivery_exhausted",
+        "workflow": "created updated deleted",
+        "workflow_run": "started completed failed cancelled retrying",
+    }.items()
+    for what in happenings.split()
+)
 
 
 class Feed(Record, table=True):

@@ -10,9 +10,10 @@ from server.model.record import Record
 from server.model.sessions import Checkpoint, Session
 from server.model.system import Alert
 from server.model.tasks import Task, TaskLog
+from server.model.webhooks import Delivery, Webhook
 from server.model.workflows import Workflow, WorkflowRun
 
-# What the first word of an event's type stands for.
+# What an event's type stands for, or its first word.
 RESOURCES: Mapping[str, type[Record]] = {
     "agent": Agent,
     "checkpoint": Checkpoint,
@@ -21,6 +22,8 @@ RESOURCES: Mapping[str, type[Record]] = {
     "system": Alert,
     "task": Task,
     "worker": Worker,
+    "webhook": Webhook,
+    "webhook.delivery_exhausted": Delivery,
     "workflow": Workflow,
     "workflow_run": WorkflowRun,
 }
@@ -32,5 +35,6 @@ def resource_of(event: Event) -> Record:
     values = event.values()
     found: Record | None = values.get(_READ)
     if found is None:
-        found = values[_READ] = RESOURCES[event.type.partition(".")[0]].of_snapshot(event.payload)
+        kind = RESOURCES.get(event.type) or RESOURCES[event.type.partition(".")[0]]
+        found = values[_READ] = kind.of_snapshot(event.payload)
     return found

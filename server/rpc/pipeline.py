@@ -199,7 +199,8 @@ class Pipeline:
             call.http_status, call.etag = known.http_status or 200, known.etag
             return method.answer.FromString(known.response)
         answer = await behaviour(request, call)
-        await idempotency.remember(self._database, call, answer.SerializeToString())
+        if call.keep_answer:
+            await idempotency.remember(self._database, call, answer.SerializeToString())
         return answer
 
     @staticmethod

@@ -19,6 +19,7 @@ LINES = {
     "sockets": 1,
     "industrial": 6,
     "unread": 2,
+    "webhooks": 5,
 }
 
 

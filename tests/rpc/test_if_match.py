@@ -7,25 +7,34 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.message_factory import GetMessageClass
-from orchestrator.v1 import agent_service_pb2, session_service_pb2, task_service_pb2, workflow_service_pb2
+from orchestrator.v1 import (
+    agent_service_pb2,
+    session_service_pb2,
+    task_service_pb2,
+    webhook_service_pb2,
+    workflow_service_pb2,
+)
 from sqlalchemy import bindparam, select
 
 from server.apis import serving
 from server.app import Application
 from server.core.shared.if_match import ANY, IfMatch, parse_if_match
 from server.errors import InvalidRequest
-from server.model import Agent, Session, Task, Workflow, WorkflowRun
+from server.model import Agent, Session, Task, Webhook, Workflow, WorkflowRun
 from server.rpc.method import method_of
 from server.store.statement import Statement
 from tests.support.refusals import reason, refused
 from tests.support.tenants import Tenant
 
-TABLES = {"session": Session, "agent": Agent, "task": Task, "workflow": Workflow, "run": WorkflowRun}
+TABLES = {
+    "session": Session, "agent": Agent, "task": Task, "workflow": Workflow, "run": WorkflowRun, "webhook": Webhook,
+}  # fmt: skip
 # By the field of an id, of which resource it is; of several the first one is what the method changes.
 IDS = {"run_id": "run", "execution_id": "task", "task_id": "task", "session_id": "session", "workflow_id": "workflow"}
+IDS["webhook_id"] = "webhook"
 RESOURCES_READ = {
     "GetSession": "session", "GetTask": "task", "GetExecution": "task",
-    "GetAgent": "agent", "GetWorkflow": "workflow", "GetRun": "run",
+    "GetAgent": "agent", "GetWorkflow": "workflow", "GetRun": "run", "GetWebhook": "webhook",
 }  # fmt: skip
 FOR_OTHER_REASONS = (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.UNAVAILABLE)
 # What a request must say beside its ids.
@@ -34,7 +43,7 @@ MORE: dict[str, dict[str, Any]] = {"UpdateTaskStatus": {"status": "CANCELLED"}, 
 
 @pytest.fixture
 def settings(sqlite_settings):
-    return sqlite_settings.model_copy(update={"no_quotas": True, "sandbox_prewarmed": 0})
+    return sqlite_settings.model_copy(update={"no_quotas": True, "sandbox_prewarmed": 0, "webhook_allow_private": True})
 
 
 @pytest.fixture
@@ -89,6 +98,9 @@ async def made(channel, tenant: Tenant, kind: str, workflow: str = "") -> str:
     agent = await native(agent_service_pb2, "AgentService", "RegisterAgent", name="a", type="x")
     if kind == "agent":
         return agent.id
+    if kind == "webhook":
+        given = {"url": "https://example.com/", "events": ["*"]}
+        return (await native(webhook_service_pb2, "WebhookService", "CreateWebhook", webhook=given)).webhook.id
     if kind == "task":
         return (await native(task_service_pb2, "TaskService", "CreateTask", agent_id=agent.id, type="x")).id
     if kind == "workflow":
@@ -106,6 +118,8 @@ async def version_of(application: Application, kind: str, id: str) -> int:
 def changed_by(descriptor) -> tuple[str, str]:
     """The field of the id of what a method changes, and of which resource it is."""
     fields = descriptor.input_type.fields_by_name
+    if "webhook" in fields:
+        return "webhook", "webhook"
     for field, kind in IDS.items():
         if field in fields and "Agent" not in descriptor.name:
             return field, kind
@@ -127,7 +141,7 @@ async def test_a_method_that_obeys_it_changes_the_version_that_it_names_and_no_o
         id = await made(channel, tenant, kind, workflow)
         names = [name for name in descriptor.input_type.fields_by_name if name in IDS or name == "agent_id"]
         fields = {name: others.get(IDS.get(name, "agent"), "") for name in names}
-        fields.update({field: id}, **MORE.get(descriptor.name, {}))
+        fields.update({field: {"id": id} if field == "webhook" else id}, **MORE.get(descriptor.name, {}))
         before = await version_of(application, kind, id)
         for header in (f'"{before + 1}"', f'W/"{before}"', '"elsewhere"', f'"{before + 1}", W/"{before}"'):
             error = await refused(ask(channel, tenant, method, header, **fields))
@@ -141,7 +155,7 @@ async def test_a_method_that_obeys_it_changes_the_version_that_it_names_and_no_o
         # What goes on from here may be refused for the state that it is in, and for nothing else.
         for headers in ([f'"{before}"'], ["*"], [f'"77",, "{before}"'], ['"77"', f'"{before}"']):
             again = await made(channel, tenant, kind, workflow)
-            named = {**fields, field: again}
+            named = {**fields, field: {"id": again} if field == "webhook" else again}
             assert await version_of(application, kind, again) == before
             try:
                 await ask(channel, tenant, method, *headers, **named)

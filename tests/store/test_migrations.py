@@ -44,6 +44,7 @@ RELEASED = {
     "0001_the_backbone.py": "83ea82bb0e3f5caf37fa866449361011839d16695ff990239096ba73fd28a7ce",
     "0002_kinds_and_origins.py": "a004481a93eb0862aa1ad94c95ef9f3ad021b89aec17fcc2096175fd687859cd",
     "0003_values_as_protobuf.py": "b354b49e6b20467db13e9be672afccd78dedf0765e33a5e90ee082821df38ff8",
+    "0004_tasks_in_sessions.py": "320e39b498d9c68595145f097f8b8d9ef17aa25a3f0ac9e01dae2baeb8b7b682",
 }
 # Columns that a later migration is meant to remove or fill anew, by table and name; a test of its own says how.
 VALUES = {

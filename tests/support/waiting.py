@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,3 +18,11 @@ async def eventually(check: Callable[[], Any], seconds: float = 10.0) -> Any:
             if value:
                 return value
             await asyncio.sleep(0.01)
+
+
+def until(check: Callable[[], Any], seconds: float = 20.0) -> None:
+    """Returns once `check` is true, in a test without a loop."""
+    ends = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < ends, "it never came"
+        time.sleep(0.01)

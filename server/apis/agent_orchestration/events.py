@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator
 from typing import Any
 
 from google.api.httpbody_pb2 import HttpBody
 from orchestrator.wire.agent_orchestration.v1 import event_service_pb2 as pb
 
 from server.apikit.event_encoder import EventEncoder
-from server.apikit.projection import shown_message, timestamp
-from server.apis.agent_orchestration.shape import agent_message, execution_message, session_message
+from server.apikit.projection import timestamp
+from server.apis.agent_orchestration.shape import EVENT_SHAPES
 from server.core.events.stream import EventFilter, EventStreams
 from server.core.sessions.lifecycle import Sessions
 from server.core.shared.call_context import Call
 from server.errors import InvalidRequest
-from server.model import Agent, Event, Record, Session, Task, TaskLog
+from server.model import Event
 
 CONTENT_TYPE = "text/event-stream"
 
@@ -27,7 +27,7 @@ class EventServicer:
     def __init__(self, events: EventStreams, sessions: Sessions) -> None:
         self._events = events
         self._sessions = sessions
-        self._encoder = EventEncoder(_SHAPES, _server_sent, _named)
+        self._encoder = EventEncoder(EVENT_SHAPES, _server_sent, _named)
 
     async def StreamEvents(self, request: pb.StreamEventsRequest, call: Call) -> AsyncIterator[HttpBody]:
         if request.session_id:
@@ -77,20 +77,3 @@ def _named(event: Event) -> dict[str, Any]:
     """What this API has no shape for is named and no more."""
     kind = event.type.partition(".")[0]
     return {"id": f"{'run' if kind == 'workflow_run' else kind}_{event.resource_id}"}
-
-
-def _line(line: TaskLog) -> dict[str, Any]:
-    return {
-        "execution_id": f"execution_{line.task_id}",
-        "level": line.level,
-        "message": line.message,
-        "created_at": timestamp(line.created_at).ToJsonString(),
-    }
-
-
-_SHAPES: Mapping[type[Record], Callable[[Any], dict[str, Any]]] = {
-    Agent: lambda agent: shown_message(agent_message(agent)),
-    Session: lambda session: shown_message(session_message(session)),
-    Task: lambda task: shown_message(execution_message(task)),
-    TaskLog: _line,
-}

@@ -5,6 +5,7 @@ from orchestrator.agent_orchestration.v1 import (
     event_service_pb2,
     execution_service_pb2,
     session_service_pb2,
+    webhook_service_pb2,
 )
 
 from server.apikit.api import Services
@@ -13,6 +14,7 @@ from server.apis.agent_orchestration.agents import AgentServicer
 from server.apis.agent_orchestration.events import EventServicer
 from server.apis.agent_orchestration.executions import ExecutionServicer
 from server.apis.agent_orchestration.sessions import SessionServicer
+from server.apis.agent_orchestration.webhooks import WebhookServicer
 from server.core.use_cases import UseCases
 from server.settings import Settings
 
@@ -32,4 +34,8 @@ def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Service
         (agent_service_pb2.DESCRIPTOR.services_by_name["AgentService"], AgentServicer(use_cases.agents)),
         (execution_service_pb2.DESCRIPTOR.services_by_name["ExecutionService"], executions),
         (event_service_pb2.DESCRIPTOR.services_by_name["EventService"], events),
+        (
+            webhook_service_pb2.DESCRIPTOR.services_by_name["WebhookService"],
+            WebhookServicer(use_cases.webhooks, use_cases.deliveries),
+        ),
     ]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from orchestrator.wire.agent_orchestration.v1.agent_pb2 import Agent as AgentMessage
 from orchestrator.wire.agent_orchestration.v1.execution_pb2 import Execution, ExecutionError
 from orchestrator.wire.agent_orchestration.v1.session_pb2 import Session as SessionMessage
 from orchestrator.wire.agent_orchestration.v1.session_pb2 import SessionConfig
+from orchestrator.wire.agent_orchestration.v1.webhook_pb2 import Webhook as WebhookMessage
+from orchestrator.wire.agent_orchestration.v1.webhook_pb2 import WebhookAttempt, WebhookDelivery
 
-from server.apikit.projection import project, remembered
+from server.apikit.projection import project, remembered, shown_message, timestamp
 from server.core.agents.entry_point import Entry, signature
-from server.model import Agent, Session, SessionStatus, Task
+from server.model import Agent, Delivery, DeliveryAttempt, Record, Session, SessionStatus, Task, TaskLog, Webhook
 
 LIMIT = 10
 # What this API calls the states of a session, and by which filter those of that name are found.
@@ -67,3 +70,66 @@ def execution_message(task: Task) -> Execution:
         error=ExecutionError(**json.loads(task.error)) if task.error else None,
         cancel_requested=task.cancel_requested_at is not None and task.completed_at is None,
     )
+
+
+def webhook_message(webhook: Webhook) -> WebhookMessage:
+    """A webhook, without its secret."""
+    return project(
+        webhook,
+        WebhookMessage,
+        id=f"webhook_{webhook.id}",
+        events=json.loads(webhook.events),
+        headers=json.loads(webhook.headers),
+        order=webhook.ordering,
+        enabled=webhook.enabled,
+        secret=None,
+        signing_secret=None,
+    )
+
+
+def delivery_message(delivery: Delivery, attempts: Sequence[DeliveryAttempt] = ()) -> WebhookDelivery:
+    """A delivery; without its body where the row was read for a list or kept by an event."""
+    return project(
+        delivery,
+        WebhookDelivery,
+        id=f"delivery_{delivery.id}",
+        webhook_id=f"webhook_{delivery.webhook_id}",
+        event_id=str(delivery.event_number or ""),
+        status=delivery.state,
+        attempt_count=delivery.attempts,
+        attempts=[project(attempt, WebhookAttempt, response=attempt.answer) for attempt in attempts],
+        body=delivery.body or None,
+    )
+
+
+def _webhook_in_event(webhook: Webhook) -> dict[str, Any]:
+    shown = shown_message(webhook_message(webhook))
+    # Whoever reads events need not know with which credentials others are called.
+    del shown["headers"]
+    return shown
+
+
+def _delivery_in_event(delivery: Delivery) -> dict[str, Any]:
+    shown = shown_message(delivery_message(delivery))
+    del shown["attempts"]
+    return shown
+
+
+def _line(line: TaskLog) -> dict[str, Any]:
+    return {
+        "execution_id": f"execution_{line.task_id}",
+        "level": line.level,
+        "message": line.message,
+        "created_at": timestamp(line.created_at).ToJsonString(),
+    }
+
+
+# What is shown of a resource in the stream of events, and sent to webhooks.
+EVENT_SHAPES: Mapping[type[Record], Callable[[Any], dict[str, Any]]] = {
+    Agent: lambda agent: shown_message(agent_message(agent)),
+    Delivery: _delivery_in_event,
+    Session: lambda session: shown_message(session_message(session)),
+    Task: lambda task: shown_message(execution_message(task)),
+    TaskLog: _line,
+    Webhook: _webhook_in_event,
+}

@@ -26,10 +26,24 @@ from orchestrator.wire.v1.task_pb2 import Task as TaskMessage
 
 from server import values
 from server.apikit.projection import project, remembered, timestamp
+from server.apis.native.webhook_resources import delivery_message, webhook_message
 from server.apis.native.workflow_resources import run_message, workflow_message
 from server.core.agents.entry_point import Entry, signature
 from server.core.queue.schedule import next_runs
-from server.model import Agent, Attempt, Event, Session, Task, TaskLog, resource_of
+from server.model import (
+    Agent,
+    Attempt,
+    Delivery,
+    Event,
+    Record,
+    Session,
+    Task,
+    TaskLog,
+    Webhook,
+    Workflow,
+    WorkflowRun,
+    resource_of,
+)
 
 SESSION_STATUS = {name.removeprefix("SESSION_STATUS_").lower(): number for name, number in SessionStatus.items()}
 AGENT_STATUS = {name.removeprefix("AGENT_STATUS_").lower(): number for name, number in AgentStatus.items()}
@@ -116,10 +130,10 @@ def log_message(line: TaskLog) -> TaskLogLine:
 def event_message(event: Event) -> EventMessage:
     """An event with the resource as it was."""
     message = EventMessage(number=event.number, type=event.type, created_at=timestamp(event.created_at))
-    kind = event.type.partition(".")[0]
-    encode = _OF_EVENTS.get(kind)
-    if encode is not None:
-        getattr(message, kind).CopyFrom(encode(resource_of(event)))
+    if event.type.partition(".")[0] in _KINDS:
+        resource = resource_of(event)
+        field, encode = RESOURCE_FIELDS[type(resource)]
+        getattr(message, field).CopyFrom(encode(resource))
     return message
 
 
@@ -147,11 +161,14 @@ def _schedule(task: Task) -> Schedule:
     )
 
 
-# The field of an event that holds its resource, which is the first word of its type, and what fills it.
-_OF_EVENTS: Mapping[str, Callable[[Any], Message]] = {
-    "agent": agent_message,
-    "session": session_message,
-    "task": task_message,
-    "workflow": workflow_message,
-    "workflow_run": run_message,
+# The field of an event that holds a resource, and what fills it; and the kinds of events that have one.
+RESOURCE_FIELDS: Mapping[type[Record], tuple[str, Callable[[Any], Message]]] = {
+    Agent: ("agent", agent_message),
+    Delivery: ("webhook_delivery", delivery_message),
+    Session: ("session", session_message),
+    Task: ("task", task_message),
+    Webhook: ("webhook", webhook_message),
+    Workflow: ("workflow", workflow_message),
+    WorkflowRun: ("workflow_run", run_message),
 }
+_KINDS = frozenset({"agent", "session", "task", "webhook", "workflow", "workflow_run"})

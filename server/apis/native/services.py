@@ -5,6 +5,7 @@ from orchestrator.v1 import (
     event_service_pb2,
     session_service_pb2,
     task_service_pb2,
+    webhook_service_pb2,
     worker_service_pb2,
     workflow_service_pb2,
 )
@@ -15,6 +16,7 @@ from server.apis.native.agents import AgentServicer
 from server.apis.native.events import EventServicer
 from server.apis.native.sessions import SessionServicer
 from server.apis.native.tasks import TaskServicer
+from server.apis.native.webhooks import WebhookServicer
 from server.apis.native.workers import WorkerServicer
 from server.apis.native.workflows import WorkflowServicer
 from server.core.use_cases import UseCases
@@ -32,6 +34,10 @@ def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Service
             TaskServicer(use_cases.tasks, use_cases.task_queries, heartbeat_seconds=heartbeat),
         ),
         (event_service_pb2.DESCRIPTOR.services_by_name["EventService"], EventServicer(use_cases.events)),
+        (
+            webhook_service_pb2.DESCRIPTOR.services_by_name["WebhookService"],
+            WebhookServicer(use_cases.webhooks, use_cases.deliveries),
+        ),
         (
             worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"],
             WorkerServicer(use_cases.workers, use_cases.worker_reports, use_cases.worker_hub),

@@ -10,6 +10,8 @@ DECLARED_SCOPES = (
     "system:read",
     "tasks:read",
     "tasks:write",
+    "webhooks:read",
+    "webhooks:write",
     "workers:read",
     "workers:write",
     "workflows:read",

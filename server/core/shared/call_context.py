@@ -58,6 +58,9 @@ class Call:
     # The answer's status over HTTP, and its version.
     http_status: int = 200
     etag: int = 0
+    # Whether the answer may be kept for later arrivals of the same request. One that shows a secret may not: it is then
+    # made again, of what the request has left behind.
+    keep_answer: bool = True
 
     def require_version(self, version: int) -> None:
         """Notes that the request itself names the version that it is based on, beside its headers; 0 for none."""

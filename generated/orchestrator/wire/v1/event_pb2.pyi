@@ -4,6 +4,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from orchestrator.wire.v1 import agent_pb2 as _agent_pb2
 from orchestrator.wire.v1 import session_pb2 as _session_pb2
 from orchestrator.wire.v1 import task_pb2 as _task_pb2
+from orchestrator.wire.v1 import webhook_pb2 as _webhook_pb2
 from orchestrator.wire.v1 import workflow_pb2 as _workflow_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -13,7 +14,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Event(_message.Message):
-    __slots__ = ("number", "type", "created_at", "session", "agent", "task", "workflow", "workflow_run")
+    __slots__ = ("number", "type", "created_at", "session", "agent", "task", "workflow", "workflow_run", "webhook", "webhook_delivery")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
@@ -22,6 +23,8 @@ class Event(_message.Message):
     TASK_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_RUN_FIELD_NUMBER: _ClassVar[int]
+    WEBHOOK_FIELD_NUMBER: _ClassVar[int]
+    WEBHOOK_DELIVERY_FIELD_NUMBER: _ClassVar[int]
     number: int
     type: str
     created_at: _timestamp_pb2.Timestamp
@@ -30,4 +33,6 @@ class Event(_message.Message):
     task: _task_pb2.Task
     workflow: _workflow_pb2.Workflow
     workflow_run: _workflow_pb2.WorkflowRun
-    def __init__(self, number: _Optional[int] = ..., type: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., session: _Optional[_Union[_session_pb2.Session, _Mapping]] = ..., agent: _Optional[_Union[_agent_pb2.Agent, _Mapping]] = ..., task: _Optional[_Union[_task_pb2.Task, _Mapping]] = ..., workflow: _Optional[_Union[_workflow_pb2.Workflow, _Mapping]] = ..., workflow_run: _Optional[_Union[_workflow_pb2.WorkflowRun, _Mapping]] = ...) -> None: ...
+    webhook: _webhook_pb2.Webhook
+    webhook_delivery: _webhook_pb2.WebhookDelivery
+    def __init__(self, number: _Optional[int] = ..., type: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., session: _Optional[_Union[_session_pb2.Session, _Mapping]] = ..., agent: _Optional[_Union[_agent_pb2.Agent, _Mapping]] = ..., task: _Optional[_Union[_task_pb2.Task, _Mapping]] = ..., workflow: _Optional[_Union[_workflow_pb2.Workflow, _Mapping]] = ..., workflow_run: _Optional[_Union[_workflow_pb2.WorkflowRun, _Mapping]] = ..., webhook: _Optional[_Union[_webhook_pb2.Webhook, _Mapping]] = ..., webhook_delivery: _Optional[_Union[_webhook_pb2.WebhookDelivery, _Mapping]] = ...) -> None: ...

@@ -1,0 +1,243 @@
+"""Fan-out: each webhook reads the feed from its own cursor, and what it wants becomes deliveries.
+
+Deliveries and the cursor that has passed their events are written in one transaction, so whatever dies in between loses
+none and doubles none. Bodies are made before it; where another process has come first, they are thrown away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cachetools import FIFOCache
+from sqlalchemy import ARRAY, Integer, String, bindparam, func, select, text
+
+from server.core.webhooks import lanes
+from server.core.webhooks.disabling import LOCK
+from server.core.webhooks.javascript import stringify
+from server.core.webhooks.wording import EventPatterns, Wording
+from server.model import LISTENING, PENDING, Delivery, Event, Feed, Organization, Webhook, new_id
+from server.store.database import Database
+from server.store.feed import AFTER
+from server.store.statement import Statement, insertion
+from server.store.transaction import Transaction
+
+# Events that are looked at for one webhook in one go, and made into bodies in one turn of the loop.
+PAGE, TOGETHER = 64, 8
+# How many deliveries of a webhook may wait. The feed keeps what follows, as long as it keeps anything.
+MOST_PENDING = 5000
+# How far a cursor may lag behind what was looked at and not wanted.
+UNWANTED = 1000
+WEBHOOKS, WRITTEN = 500, 128
+BODIES = 512
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_webhooks = Webhook.table().c
+_feeds = Feed.table().c
+_deliveries = Delivery.table().c
+_behind = (
+    select(*Webhook.table().c)
+    .join(Feed.table(), _feeds.organization_id == _webhooks.organization_id)
+    .where(LISTENING, _webhooks.cursor < _feeds.head)
+    .order_by(_webhooks.organization_id, _webhooks.id)
+    .limit(WEBHOOKS)
+)
+_BEHIND = Statement[Webhook](_behind, Webhook)
+_OF = Statement[Webhook](
+    _behind.where(_webhooks.organization_id == func.any(bindparam("organizations", type_=ARRAY(String)))),
+    Webhook,
+    on_sqlite=_behind.where(_webhooks.organization_id.in_(text("SELECT value FROM json_each(:organizations)"))),
+)
+_ANY = Statement[Any](select(_webhooks.id).where(LISTENING).limit(1))
+_waiting = (
+    select(_deliveries.id)
+    .where(PENDING, _deliveries.webhook_id == bindparam("webhook"))
+    .limit(bindparam("most", type_=Integer))
+    .subquery()
+)
+_WAITING = Statement[Any](select(func.count()).select_from(_waiting))
+_organizations = Organization.table().c
+_NAME = Statement[Any](select(_organizations.name).where(_organizations.id == bindparam("organization")))
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Up to which event a webhook was looked at, where the events since its cursor were not wanted."""
+
+    version: int
+    cursor: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What is next for a webhook: up to which event, what comes of that, and whether there is more behind it."""
+
+    webhook: Webhook
+    number: int
+    deliveries: Sequence[Delivery]
+    full: bool
+    save: bool = True
+
+
+class FanOut:
+    """One process's share. Several may run: each page is written by whoever comes first."""
+
+    def __init__(self, database: Database, wordings: Iterable[Wording]) -> None:
+        self._database = database
+        self._wordings = {wording.api: wording for wording in wordings}
+        self._seen: dict[str, _Seen] = {}
+        # How many more deliveries of a webhook may wait.
+        self._room: FIFOCache[str, int] = FIFOCache(BODIES)
+        self._bodies: FIFOCache[tuple[str, str, int], str] = FIFOCache(BODIES)
+
+    async def any_webhooks(self) -> bool:
+        """Whether any webhook is enabled."""
+        return await self._database.one(_ANY) is not None
+
+    async def advance(self, organizations: Iterable[str] | None = None) -> tuple[int, bool]:
+        """Makes deliveries of the next page of events, for webhooks of these organizations, or of all.
+
+        Returns how many it made, and whether some webhook has more to look at.
+        """
+        if organizations is None:
+            behind = await self._database.all(_BEHIND)
+            # Whatever is not behind has nothing to be remembered of.
+            self._seen = {each.id: self._seen[each.id] for each in behind if each.id in self._seen}
+        else:
+            behind = await self._database.all(_OF, organizations=sorted(organizations))
+        made, more, waiting = 0, False, list[_Page]()
+        for place, webhook in enumerate(behind, 1):
+            page = await self._look(webhook, save=organizations is None)
+            if page is not None:
+                more = more or page.full
+                waiting += [page] if page.save else []
+            # Together, because each commit takes its time, but not so many that others wait for it.
+            if waiting and (place == len(behind) or sum(len(each.deliveries) for each in waiting) >= WRITTEN):
+                written = await self._write(waiting)
+                made += sum(len(each.deliveries) for each in waiting if each.webhook.id in written)
+                more, waiting = more or len(written) < len(waiting), []
+        return made, more
+
+    async def _look(self, webhook: Webhook, *, save: bool) -> _Page | None:
+        """What comes next for a webhook; None where there is nothing that could be done now."""
+        await asyncio.sleep(0)
+        wording = self._wordings.get(webhook.api)
+        if wording is None:
+            return None
+        after = self._after(webhook)
+        events = await self._database.all(AFTER, organization=webhook.organization_id, after=after, limit=PAGE)
+        number, full = events[-1].number if events else after, len(events) == PAGE
+        if number == webhook.cursor:
+            # All that followed has been removed from the feed, and nothing has come since.
+            return None
+        patterns = EventPatterns(json.loads(webhook.events))
+        wanted = [
+            (event, name)
+            for event in events
+            if event.resource_id != webhook.id and (name := wording.name(event)) is not None and patterns.takes(name)
+        ]
+        if not wanted and not save and number - webhook.cursor < UNWANTED:
+            self._seen[webhook.id] = _Seen(webhook.version, webhook.cursor, number)
+            return _Page(webhook, number, [], full=full, save=False)
+        if not await self._has_room(webhook, len(wanted), look=save):
+            return None
+        return _Page(webhook, number, await self._deliveries(webhook, wording, wanted), full=full)
+
+    async def _has_room(self, webhook: Webhook, count: int, *, look: bool) -> bool:
+        """Whether as many deliveries may be made; about, where several processes make them.
+
+        They are counted only when as many as there was room for have been made, and a full queue only now and then.
+        """
+        room = self._room.get(webhook.id, 1)
+        if count and room < count + 1 and (room > 0 or look):
+            row = await self._database.one(_WAITING, webhook=webhook.id, most=MOST_PENDING)
+            room = MOST_PENDING - (row[0] if row is not None else 0)
+        self._room[webhook.id] = room - count if room > 0 else 0
+        return not count or room > 0
+
+    def _after(self, webhook: Webhook) -> int:
+        seen = self._seen.get(webhook.id)
+        if seen is not None and (seen.version, seen.cursor) == (webhook.version, webhook.cursor):
+            return seen.number
+        return webhook.cursor
+
+    async def _deliveries(
+        self, webhook: Webhook, wording: Wording, wanted: Sequence[tuple[Event, str]]
+    ) -> list[Delivery]:
+        made: list[Delivery] = []
+        for event, name in wanted:
+            if len(made) % TOGETHER == TOGETHER - 1:
+                await asyncio.sleep(0)
+            made.append(
+                Delivery.new(
+                    id=new_id(),
+                    organization_id=webhook.organization_id,
+                    webhook_id=webhook.id,
+                    event_number=event.number,
+                    event=name,
+                    subject=event.resource_id,
+                    lane=lanes.lane_of(webhook.ordering, event.resource_id),
+                    body=await self._body(wording, event, name),
+                    created_at=0,
+                )
+            )
+        return made
+
+    async def _body(self, wording: Wording, event: Event, name: str) -> str:
+        key = (wording.api, event.organization_id, event.number)
+        body = self._bodies.get(key)
+        if body is None:
+            row = await self._database.one(_NAME, organization=event.organization_id)
+            data = wording.data(event)
+            body = body_of(wording, event.organization_id, row[0] if row else "", name, event.created_at, data)
+            self._bodies[key] = body
+        return body
+
+    async def _write(self, pages: Sequence[_Page]) -> set[str]:
+        """Deliveries and cursors together; returns for which webhooks: those that are as they were when read."""
+
+        async def body(transaction: Transaction) -> set[str]:
+            written: set[str] = set()
+            # In one order, so that two processes wait for each other at most once.
+            for page in sorted(pages, key=lambda page: page.webhook.id):
+                before, now = page.webhook, await transaction.one(LOCK, webhook=page.webhook.id)
+                if now is None or not now.enabled or (now.version, now.cursor) != (before.version, before.cursor):
+                    continue
+                if page.deliveries:
+                    await _insert(transaction, now.id, page.deliveries)
+                await transaction.update(now, cursor=page.number)
+                written.add(now.id)
+            return written
+
+        return await self._database.write(body)
+
+
+async def _insert(transaction: Transaction, webhook: str, deliveries: Sequence[Delivery]) -> None:
+    """New deliveries, of which the first of each lane may go, unless others are before it."""
+    taken = await lanes.busy(transaction, webhook, (each.lane for each in deliveries))
+    rows = []
+    for each in deliveries:
+        first = each.lane not in taken
+        taken.add(each.lane)
+        times = {"created_at": transaction.now, "next_attempt_at": transaction.now if first else None}
+        rows.append({**each.values(), **times})
+    await transaction.many(insertion(Delivery), rows)
+
+
+def body_of(
+    wording: Wording, organization: str, organization_name: str, event: str, microseconds: int, data: Any
+) -> str:
+    """What is sent of an event."""
+    return stringify(
+        {
+            "event": event,
+            "timestamp": (_EPOCH + timedelta(microseconds=microseconds)).isoformat().replace("+00:00", "Z"),
+            "data": data,
+            "organization": {"id": wording.organization(organization), "name": organization_name},
+        }
+    )

@@ -1,0 +1,431 @@
+"""What becomes of events: who is told, in which order, again and again, and when that ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from server.core.webhooks import fan_out
+from server.core.webhooks.addresses import AddressGuard
+from server.core.webhooks.queue import Outcome
+from server.core.webhooks.receivers import Receivers
+from server.core.webhooks.retries import DELAYS
+from server.core.webhooks.sealing import Sealer
+from server.core.webhooks.sending import Sending
+from server.errors import Conflict, InvalidRequest, NotFound, VersionMismatch
+from server.settings import Settings
+from tests.core.webhooks.post import FAILED, OK, Post, name_of
+from tests.support.tenants import make_tenant
+
+GONE = Outcome(410, 1.0)
+
+
+async def test_a_webhook_is_told_of_what_happens_after_it_was_made_and_of_what_it_wants(post: Post) -> None:
+    before = await post.session("before")
+    webhook = await post.webhook(["session.created", "session.completed"])
+    await post.rename(before, "unwanted")
+    await post.session("wanted")
+    assert await post.fan() == 1 and await post.fan() == 0
+    (delivery,) = await post.attempt(webhook)
+    body = json.loads(delivery.body)
+    assert (body["event"], body["data"]["name"]) == ("session.created", "wanted")
+    assert body["organization"]["id"] == f"org_{post.tenant.caller.organization_id}" and body["timestamp"].endswith("Z")
+    assert (await post.sent(webhook))[0].attempts[0].answer == "ok"
+    assert await post.states(webhook) == ["delivered"]
+
+
+async def test_another_organization_neither_is_told_nor_sees_it(post: Post) -> None:
+    webhook = await post.webhook()
+    other = await make_tenant(post.database)
+    await post.sessions.create(other.call(), name="other")
+    assert await post.fan() == 0
+    for attempt in (post.webhooks.get, post.webhooks.delete, post.webhooks.enable, post.deliveries.test):
+        with pytest.raises(NotFound):
+            await attempt(other.call(), webhook.id)
+
+
+async def test_each_webhook_is_told_in_the_words_of_its_api(post: Post) -> None:
+    native, orchestration = await post.webhook(["*"]), await post.webhook(["*"], api="agent_orchestration")
+    await post.session("s")
+    await post.fan()
+    # Of a webhook only the other one is told, and the second one after it was made.
+    assert [each.delivery.event for each in await post.sent(native)] == ["webhook.created", "session.created"]
+    (sent,) = await post.sent(orchestration)
+    data = json.loads((await post.deliveries.get(post.call, orchestration.id, sent.delivery.id)).delivery.body)["data"]
+    assert data["status"] == "created" and data["config"] == {"timeout": 3600, "max_iterations": 100}
+    with pytest.raises(InvalidRequest, match="unknown: task.created"):
+        await post.webhook(["task.created"], api="agent_orchestration")
+    assert (await post.webhook(["execution.*"], api="agent_orchestration")).api == "agent_orchestration"
+
+
+async def test_two_processes_that_look_at_the_same_events_make_each_delivery_once(post: Post, settings: Settings) -> None:
+    webhook = await post.webhook()
+    other = Post(post.database, settings, post.tenant)
+    for n in range(150):
+        await post.session(str(n))
+    made = await asyncio.gather(post.fan(), other.fan(), post.fan())
+    assert sum(made) == 150 and len(set(map(name_of, await post.claim(webhook, 1000)))) == 150
+
+
+async def test_unwanted_events_move_the_cursor_at_the_next_safety_look(post: Post) -> None:
+    webhook = await post.webhook(["agent.failed"])
+    await post.session()
+    organization = post.tenant.caller.organization_id
+    assert await post.fan_out.advance([organization]) == (0, False)
+    assert (await post.see(webhook)).cursor == webhook.cursor
+    assert await post.fan_out.advance() == (0, False)
+    assert (await post.see(webhook)).cursor == 2 and (await post.see(webhook)).version == 1
+
+
+async def test_a_webhook_with_too_many_waiting_leaves_the_rest_in_the_feed(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fan_out, "MOST_PENDING", 3)
+    webhook = await post.webhook()
+    for n in range(4):
+        await post.session(str(n))
+        await post.fan()
+    assert len(await post.sent(webhook)) == 3
+    await post.attempt(webhook)
+    await post.fan()
+    assert [name_of((await post.deliveries.get(post.call, webhook.id, each.delivery.id)).delivery) for each in await post.sent(webhook)] == list("0123")
+
+
+async def test_events_that_are_no_longer_kept_are_passed_over(post: Post) -> None:
+    webhook = await post.webhook()
+    await post.session("gone")
+    await post.session("kept")
+    from server.core.events.stream import EventStreams
+
+    streams = EventStreams(post.database, post.feeds, heartbeat_seconds=1)
+    await streams._trim_to(post.tenant.caller.organization_id, 2)
+    await post.fan()
+    assert await post.drain(webhook) == [["kept"]]
+
+
+async def test_deliveries_about_one_subject_go_in_order_and_others_do_not_wait(post: Post) -> None:
+    webhook = await post.webhook()
+    first, second = await post.session("a1"), await post.session("b1")
+    await post.rename(first, "a2")
+    await post.rename(first, "a3")
+    await post.rename(second, "b2")
+    await post.fan()
+    fail_first = lambda delivery: FAILED if name_of(delivery) == "a1" else OK
+    assert await post.drain(webhook, fail_first) == [["a1", "b1"], ["b2"]]
+    await post.session("c1")
+    await post.rename(first, "a4")
+    await post.fan()
+    assert await post.drain(webhook) == [["c1"]]
+    post.wait(5)
+    assert await post.drain(webhook) == [["a1"], ["a2"], ["a3"], ["a4"]]
+
+
+async def test_in_strict_order_all_wait_for_one(post: Post) -> None:
+    webhook = await post.webhook(ordering="strict")
+    for name in "abc":
+        await post.session(name)
+    await post.fan()
+    assert await post.drain(webhook, FAILED) == [["a"]]
+    post.wait(5)
+    assert await post.drain(webhook) == [["a"], ["b"], ["c"]]
+
+
+async def test_another_order_holds_for_what_waits_already(post: Post) -> None:
+    webhook = await post.webhook(ordering="strict")
+    for name in "abc":
+        await post.session(name)
+    await post.fan()
+    await post.webhooks.update(post.call, webhook.id, ordering="subject")
+    assert await post.drain(webhook, FAILED) == [["a", "b", "c"]]
+    await post.webhooks.update(post.call, webhook.id, ordering="strict")
+    post.wait(5)
+    assert ["a"] in await post.drain(webhook)
+
+
+async def test_a_failed_delivery_is_tried_again_at_its_times_and_then_exhausted(post: Post) -> None:
+    webhook = await post.webhook(["session.created"])
+    await post.session("s")
+    await post.fan()
+    ids = set()
+    for delay in DELAYS:
+        (delivery,) = await post.attempt(webhook, FAILED)
+        ids.add(delivery.id)
+        post.wait(delay - 1)
+        assert await post.attempt(webhook) == []
+        post.wait(1)
+    assert await post.attempt(webhook, FAILED) and await post.attempt(webhook) == []
+    (sent,) = await post.sent(webhook)
+    assert ids == {sent.delivery.id} and [each.number for each in sent.attempts] == list(range(1, 9))
+    assert sent.delivery.state == "exhausted" and (await post.types())[-1] == "webhook.delivery_exhausted"
+
+
+async def test_a_receiver_that_asks_for_more_time_gets_it(post: Post) -> None:
+    webhook = await post.webhook()
+    await post.session()
+    await post.fan()
+    await post.attempt(webhook, Outcome(503, 1.0, retry_after=60))
+    post.wait(59)
+    assert await post.attempt(webhook) == []
+    post.wait(1)
+    assert len(await post.attempt(webhook, Outcome(503, 1.0, retry_after=10**9))) == 1
+    post.wait(24 * 3600)
+    assert len(await post.attempt(webhook, Outcome(503, 1.0, retry_after=0))) == 1
+
+
+async def test_410_disables_at_once_and_what_waits_is_cancelled(post: Post) -> None:
+    webhook = await post.webhook()
+    for name in "abc":
+        await post.session(name)
+    await post.fan()
+    claimed = await post.claim(webhook, 2)
+    await post.record(claimed[:1], GONE)
+    after = await post.see(webhook)
+    assert (after.enabled, after.disabled_reason, (await post.types())[-1]) == (False, "gone", "webhook.disabled")
+    assert await post.states(webhook) == ["cancelled"] * 3 and await post.claim(webhook) == []
+    # What was under way has arrived all the same.
+    await post.record(claimed[1:], OK)
+    assert sorted(await post.states(webhook)) == ["cancelled", "cancelled", "delivered"]
+    await post.session("d")
+    assert await post.fan() == 0
+
+
+async def test_five_days_of_nothing_but_failures_disable(post: Post) -> None:
+    webhook = await post.webhook(["session.created"])
+    await post.session()
+    await post.fan()
+    await post.attempt(webhook, FAILED)
+    assert (await post.see(webhook)).failing_since is not None
+    post.wait(5 * 24 * 3600 - 60)
+    await post.attempt(webhook, FAILED)
+    assert (await post.see(webhook)).enabled
+    post.wait(3600)
+    await post.attempt(webhook, FAILED)
+    after = await post.see(webhook)
+    assert (after.disabled_reason, (await post.types())[-1]) == ("failing", "webhook.disabled")
+
+
+async def test_the_first_success_after_a_while_of_failures_is_told(post: Post) -> None:
+    webhook = await post.webhook(["session.created"])
+    await post.session()
+    await post.fan()
+    await post.attempt(webhook, FAILED)
+    post.wait(5)
+    await post.attempt(webhook, OK)
+    assert "webhook.recovered" not in await post.types() and (await post.see(webhook)).failing_since is None
+    await post.session()
+    await post.fan()
+    for delay in DELAYS[:2]:
+        await post.attempt(webhook, FAILED)
+        post.wait(delay)
+    await post.attempt(webhook, OK)
+    assert (await post.types()).count("webhook.recovered") == 1
+
+
+async def test_what_is_said_of_a_lost_attempt_changes_nothing_unless_it_succeeded(post: Post) -> None:
+    webhook = await post.webhook()
+    await post.session("a")
+    await post.session("b")
+    await post.fan()
+    lost = await post.claim(webhook)
+    assert await post.claim(webhook) == []
+    post.wait(31)
+    again = await post.claim(webhook)
+    assert {each.id for each in again} == {each.id for each in lost} and {each.attempts for each in again} == {2}
+    await post.record(lost, lambda delivery: OK if name_of(delivery) == "a" else FAILED)
+    assert await post.states(webhook) == ["delivered", "pending"]
+    await post.record(again, OK)
+    assert await post.states(webhook) == ["delivered", "delivered"]
+    assert [len(each.attempts) for each in await post.sent(webhook)] == [2, 2]
+
+
+async def test_what_a_process_gives_back_is_attempted_at_once(post: Post) -> None:
+    webhook = await post.webhook()
+    await post.session()
+    await post.fan()
+    assert len(await post.claim(webhook)) == 1
+    await post.queue.give_back("another process")
+    assert await post.claim(webhook) == []
+    await post.queue.give_back("test")
+    assert len(await post.claim(webhook)) == 1
+
+
+async def test_a_disabled_webhook_is_told_nothing_and_goes_on_from_where_it_is_enabled(post: Post) -> None:
+    webhook = await post.webhook()
+    await post.session("waits")
+    await post.fan()
+    disabled = await post.webhooks.disable(post.call, webhook.id)
+    assert (disabled.version, disabled.disabled_reason) == (2, "requested")
+    await post.session("missed")
+    assert await post.fan() == 0 and await post.drain(webhook) == []
+    assert (await post.webhooks.enable(post.call, webhook.id)).enabled
+    assert (await post.webhooks.enable(post.call, webhook.id)).version == 3
+    await post.session("told")
+    await post.fan()
+    assert await post.drain(webhook) == [["told"]]
+    assert [type for type in await post.types() if type.startswith("webhook")] == [
+        "webhook.created", "webhook.disabled", "webhook.enabled",
+    ]  # fmt: skip
+
+
+async def test_recover_sends_again_what_was_not_delivered_since_then_in_order(post: Post) -> None:
+    webhook = await post.webhook(ordering="strict")
+    for name in "ab":
+        await post.session(name)
+    await post.fan()
+    await post.attempt(webhook)
+    await post.webhooks.disable(post.call, webhook.id)
+    with pytest.raises(Conflict, match="disabled"):
+        await post.deliveries.recover(post.call, webhook.id, 0)
+    await post.webhooks.enable(post.call, webhook.id)
+    await post.session("c")
+    await post.fan()
+    assert await post.deliveries.recover(post.call, webhook.id, 2**60) == 0
+    assert await post.deliveries.recover(post.call, webhook.id, 0) == 1
+    # What had its turn already keeps it; in the feed's order from there on.
+    assert await post.drain(webhook) == [["b", "c"]] and await post.states(webhook) == ["delivered"] * 3
+
+
+async def test_rewind_delivers_again_from_an_event_under_new_ids(post: Post) -> None:
+    await post.session("before")
+    webhook = await post.webhook()
+    await post.session("after")
+    await post.fan()
+    assert await post.drain(webhook) == [["after"]]
+    await post.deliveries.rewind(post.call, webhook.id, 1)
+    assert await post.fan() == 2 and sum(await post.drain(webhook), []) == ["after", "before"]
+    assert len({each.delivery.id for each in await post.sent(webhook)}) == 3
+    for wrong in (0, 100):
+        with pytest.raises(InvalidRequest, match="number of an event"):
+            await post.deliveries.rewind(post.call, webhook.id, wrong)
+
+
+async def test_redelivery_goes_beside_all_others_under_the_same_id(post: Post) -> None:
+    webhook = await post.webhook(ordering="strict")
+    for name in "ab":
+        await post.session(name)
+    await post.fan()
+    assert await post.drain(webhook) == [["a"], ["b"]]
+    await post.session("c")
+    await post.fan()
+    first = (await post.sent(webhook))[0].delivery
+    again = await post.deliveries.redeliver(post.call, webhook.id, first.id)
+    assert again.delivery.state == "pending"
+    assert await post.drain(webhook) == [["a", "c"]]
+    assert [len(each.attempts) for each in await post.sent(webhook)] == [2, 1, 1]
+    # One that waits for its retry goes now, and those behind it need not wait for it any more.
+    await post.session("d")
+    await post.session("e")
+    await post.fan()
+    assert await post.drain(webhook, FAILED) == [["d"]]
+    waiting = next(each.delivery for each in await post.sent(webhook) if each.delivery.failures)
+    await post.deliveries.redeliver(post.call, webhook.id, waiting.id)
+    assert await post.drain(webhook) == [["d", "e"]]
+    other = await post.webhook()
+    with pytest.raises(NotFound):
+        await post.deliveries.redeliver(post.call, other.id, first.id)
+
+
+async def test_a_test_is_sent_once_for_one_request_also_where_the_webhook_is_disabled(post: Post) -> None:
+    webhook = await post.webhook(enabled=False)
+    first, again = [await post.deliveries.test(post.tenant.call(key="k"), webhook.id) for _ in range(2)]
+    assert first.delivery.id == again.delivery.id and first.delivery.event == "webhook.test"
+    assert len(await post.attempt(webhook)) == 1
+    assert json.loads(first.delivery.body)["data"] == {"message": "This is a test."}
+
+
+async def test_a_change_is_based_on_a_version_and_done_once(post: Post) -> None:
+    webhook = await post.webhook()
+    with pytest.raises(VersionMismatch):
+        await post.webhooks.update(post.tenant.call(if_match=2), webhook.id, description="new")
+    changed = await post.webhooks.update(post.tenant.call(if_match=1), webhook.id, description="new", enabled=False)
+    assert (changed.version, changed.description, changed.enabled) == (3, "new", False)
+    first = await post.webhooks.create(
+        post.tenant.call(key="k"), api="native", url="https://example.com/", events=["*"], secret="plain words"
+    )
+    again = await post.webhooks.create(
+        post.tenant.call(key="k"), api="native", url="https://example.com/", events=["*"], secret="plain words"
+    )
+    assert first.id == again.id and post.webhooks.secret_of(again) == "plain words"
+    rotated = [await post.webhooks.rotate_secret(post.tenant.call(key="r"), first.id) for _ in range(2)]
+    assert {each.version for each in rotated} == {2} and len({post.webhooks.secret_of(each) for each in rotated}) == 1
+
+
+async def test_secrets_are_in_no_event_and_are_sealed_anew_when_they_are_used(post: Post, settings: Settings) -> None:
+    webhook = await post.webhook(secret="plain words", headers={"Authorization": "Bearer hidden"})
+    events = await post.feeds.page(post.tenant.caller.organization_id, 0)
+    assert not [event for event in events if "plain words" in event.payload or "hidden" in event.payload]
+    assert not [event for event in events if webhook.secret in event.payload]
+    newer = Post(post.database, settings, post.tenant, Sealer("n" * 32, "s" * 32))
+    await newer.session()
+    await newer.fan()
+    await newer.attempt(webhook)
+    after = await newer.see(webhook)
+    assert after.secret != webhook.secret and Sealer("n" * 32).open(after.secret, webhook.id) == "plain words"
+
+
+async def test_a_deleted_webhook_is_gone_with_what_waits_and_all_is_forgotten_in_time(post: Post) -> None:
+    webhook = await post.webhook()
+    await post.session()
+    await post.session()
+    await post.fan()
+    await post.attempt(webhook, limit=1)
+    assert (await post.webhooks.delete(post.call, webhook.id)).deleted_at is not None
+    with pytest.raises(NotFound):
+        await post.webhooks.get(post.call, webhook.id)
+    assert await post.claim(webhook) == []
+    from server.core.webhooks.deliveries import _OLD
+
+    assert len(await post.database.scan(_OLD, before=2**62)) == 2
+    await post.deliveries.forget(0)
+    assert len(await post.database.scan(_OLD, before=2**62)) == 2
+    await post.deliveries.forget(2**62)
+    assert await post.database.scan(_OLD, before=2**62) == []
+
+
+async def test_lists_are_pages_newest_first(post: Post) -> None:
+    made = [(await post.webhook()).id for _ in range(3)]
+    page = await post.webhooks.page(post.call, size=2, token="")
+    rest = await post.webhooks.page(post.call, size=2, token=page.next_token)
+    assert [each.id for each in [*page.rows, *rest.rows]] == made[::-1] and rest.next_token == ""
+    webhook = await post.webhook(["session.created"])
+    for n in range(3):
+        await post.session(str(n))
+    await post.fan()
+    await post.attempt(webhook, limit=1)
+    first = await post.deliveries.page(post.call, webhook.id, size=2, token="", state=None)
+    second = await post.deliveries.page(post.call, webhook.id, size=2, token=first.next_token, state=None)
+    assert (len(first.rows), len(second.rows), second.next_token) == (2, 1, "")
+    pending = await post.deliveries.page(post.call, webhook.id, size=5, token="", state="pending")
+    assert len(pending.rows) == 2 and pending.rows[0].delivery.body == ""
+    counted = await post.deliveries.slice(post.call, webhook.id, limit=1, offset=1, state="pending")
+    assert (counted.total, len(counted.rows)) == (2, 1)
+    with pytest.raises(InvalidRequest, match="page_token"):
+        await post.deliveries.page(post.call, webhook.id, size=2, token="nonsense", state=None)
+
+
+async def test_a_secret_that_nobody_can_read_fails_the_attempt_and_a_new_one_mends_it(post: Post, settings: Settings) -> None:
+    webhook = await post.webhook()
+    await post.session()
+    await post.fan()
+    lost = Post(post.database, settings, post.tenant, Sealer("x" * 32, "y" * 32))
+    sending = Sending(post.database, Receivers(AddressGuard(allow_private=True), seconds=1), lost.sealer)
+    (delivery,) = await lost.claim(webhook)
+    report = await sending.send(webhook, delivery)
+    assert "API_SECRET_KEY" in report.outcome.error
+    await lost.queue.record([report])
+    assert (await lost.sent(webhook))[0].attempts[0].error == report.outcome.error
+    rotated = await lost.webhooks.rotate_secret(lost.call, webhook.id, secret="new words")
+    assert sending._secrets(rotated, 0) == ["new words"]
+
+
+async def test_both_secrets_sign_until_the_overlap_is_over(post: Post) -> None:
+    webhook = await post.webhook(secret="old words")
+    rotated = await post.webhooks.rotate_secret(post.call, webhook.id, secret="new words", overlap_seconds=60)
+    sending = Sending(post.database, Receivers(AddressGuard(allow_private=True), seconds=1), post.sealer)
+    now = post.database.clock()
+    assert sending._secrets(rotated, now) == ["new words", "old words"]
+    assert sending._secrets(rotated, now + 61 * 1_000_000) == ["new words"]
+    at_once = await post.webhooks.rotate_secret(post.call, webhook.id, overlap_seconds=0)
+    assert len(sending._secrets(at_once, now)) == 1
