@@ -66,7 +66,7 @@ async def run(scale: Scale) -> str:
                 rate = f"{await _backlog(*running, backlog):,.0f} a second"
     rows.append([f"a backlog of {backlog:,}, PostgreSQL", rate])
     for each, hanging in zip(late, HANGING, strict=True):
-        beside = f", beside {hanging} that hang" if hanging else ""
+        beside = f", {hanging} more hanging" if hanging else ""
         what = f"{paced:,} events, {1 / PACE_SECONDS:.0f} a second: to receipt, p50 and p99{beside}"
         rows.append([what, f"{ms(percentile(each, 50))}, {ms(percentile(each, 99))}"])
     return table(["", "figure"], rows)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cachetools import FIFOCache
-from sqlalchemy import ARRAY, Integer, String, bindparam, func, select, text
+from sqlalchemy import ARRAY, Integer, String, bindparam, func, select, text, tuple_
 
 from server.core.webhooks import lanes
 from server.core.webhooks.disabling import LOCK
@@ -39,10 +39,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _webhooks = Webhook.table().c
 _feeds = Feed.table().c
 _deliveries = Delivery.table().c
+# In this order an index has those that are enabled.
+_place = tuple_(_webhooks.organization_id, _webhooks.id)
 _behind = (
     select(*Webhook.table().c)
     .join(Feed.table(), _feeds.organization_id == _webhooks.organization_id)
-    .where(LISTENING, _webhooks.cursor < _feeds.head)
+    .where(LISTENING, _webhooks.cursor < _feeds.head, _place > tuple_(bindparam("organization"), bindparam("after")))
     .order_by(_webhooks.organization_id, _webhooks.id)
     .limit(WEBHOOKS)
 )
@@ -104,15 +106,28 @@ class FanOut:
 
         Returns how many it made, and whether some webhook has more to look at.
         """
+        made, more, seen, place = 0, False, self._seen, {"organization": "", "after": ""}
         if organizations is None:
-            behind = await self._database.all(_BEHIND)
             # Whatever is not behind has nothing to be remembered of.
-            self._seen = {each.id: self._seen[each.id] for each in behind if each.id in self._seen}
-        else:
-            behind = await self._database.all(_OF, organizations=sorted(organizations))
+            self._seen = {}
+        named = sorted(organizations) if organizations is not None else None
+        while True:
+            if named is None:
+                behind = await self._database.all(_BEHIND, **place)
+                self._seen.update((each.id, seen[each.id]) for each in behind if each.id in seen)
+            else:
+                behind = await self._database.all(_OF, **place, organizations=named)
+            count, rest = await self._look_at(behind, save=named is None)
+            made, more = made + count, more or rest
+            if len(behind) < WEBHOOKS:
+                return made, more
+            place = {"organization": behind[-1].organization_id, "after": behind[-1].id}
+
+    async def _look_at(self, behind: Sequence[Webhook], *, save: bool) -> tuple[int, bool]:
+        """The next page of each of these webhooks: how many deliveries it made, and whether some have more."""
         made, more, waiting = 0, False, list[_Page]()
         for place, webhook in enumerate(behind, 1):
-            page = await self._look(webhook, save=organizations is None)
+            page = await self._look(webhook, save=save)
             if page is not None:
                 more = more or page.full
                 waiting += [page] if page.save else []
@@ -236,8 +251,15 @@ def body_of(
     return stringify(
         {
             "event": event,
-            "timestamp": (_EPOCH + timedelta(microseconds=microseconds)).isoformat().replace("+00:00", "Z"),
+            "timestamp": _moment(microseconds),
             "data": data,
             "organization": {"id": wording.organization(organization), "name": organization_name},
         }
     )
+
+
+def _moment(microseconds: int) -> str:
+    """A time as protobuf's JSON has it: with as many digits as it needs, three at a time."""
+    digits = "microseconds" if microseconds % 1000 else "milliseconds" if microseconds % 1_000_000 else "seconds"
+    moment = _EPOCH + timedelta(microseconds=microseconds)
+    return moment.isoformat(timespec=digits).replace("+00:00", "Z")

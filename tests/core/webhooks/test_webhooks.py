@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from server.apikit.projection import timestamp
 from server.core.webhooks import fan_out
 from server.core.webhooks.addresses import AddressGuard
 from server.core.webhooks.queue import Outcome
@@ -15,7 +16,9 @@ from server.core.webhooks.retries import DELAYS
 from server.core.webhooks.sealing import Sealer
 from server.core.webhooks.sending import Sending
 from server.errors import Conflict, InvalidRequest, NotFound, VersionMismatch
+from server.model import Webhook
 from server.settings import Settings
+from server.store.statement import Statement
 from tests.core.webhooks.post import FAILED, OK, Post, name_of
 from tests.support.tenants import make_tenant
 
@@ -429,3 +432,26 @@ async def test_both_secrets_sign_until_the_overlap_is_over(post: Post) -> None:
     assert sending._secrets(rotated, now + 61 * 1_000_000) == ["new words"]
     at_once = await post.webhooks.rotate_secret(post.call, webhook.id, overlap_seconds=0)
     assert len(sending._secrets(at_once, now)) == 1
+
+
+async def test_more_webhooks_than_are_looked_at_together_are_all_told(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fan_out, "WEBHOOKS", 2)
+    monkeypatch.setattr(fan_out, "WRITTEN", 1)
+    for name in ("_BEHIND", "_OF"):
+        few = getattr(fan_out, name)
+        monkeypatch.setattr(fan_out, name, Statement(few.expression.limit(2), Webhook, on_sqlite=few._on_sqlite.limit(2)))
+    webhooks = [await post.webhook(["session.created"]) for _ in range(5)]
+    await post.session("first")
+    assert (await post.fan_out.advance([post.tenant.caller.organization_id]))[0] == 5
+    await post.session("second")
+    assert (await post.fan_out.advance())[0] == 5
+    for webhook in webhooks:
+        assert await post.drain(webhook) == [["first", "second"]]
+
+
+@pytest.mark.parametrize(
+    ("microseconds", "written"),
+    [(0, "1970-01-01T00:00:00Z"), (1_500_000, "1970-01-01T00:00:01.500Z"), (1_700_000_000_000_001, "2023-11-14T22:13:20.000001Z")],
+)
+def test_times_are_written_as_the_stream_of_events_writes_them(microseconds: int, written: str) -> None:
+    assert fan_out._moment(microseconds) == written == timestamp(microseconds).ToJsonString()
