@@ -75,14 +75,6 @@ def plain(value: Value) -> Any:
     return None if kind in (None, "null_value") else getattr(value, kind)
 
 
-def outline(value: bytes) -> dict[str, object] | None:
-    """The keys of an object, each with an empty object where that is one; None for what is no object."""
-    if not is_object(value):
-        return None
-    entries = Value.FromString(value).struct_value.fields
-    return {entry.key: {} if entry.value.HasField("struct_value") else None for entry in entries}
-
-
 def is_object(value: bytes) -> bool:
     """Whether it is a JSON object."""
     return value.startswith(_OBJECT)
