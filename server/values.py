@@ -26,6 +26,7 @@ NULL = b"\x08\x00"
 EMPTY_OBJECT = b"\x2a\x00"
 
 _OBJECT, _LIST, _TAG, _ENTRY_VALUE = b"\x2a", b"\x32", b"\x0a", b"\x12"
+_SHORT = [bytes((number,)) for number in range(0x80)]
 # A number behind its length. That the pattern begins with what it looks for makes it ten times as fast.
 _NOT_FINITE = re.compile(rb"\t\x11.{6}[\xf0-\xff][\x7f\xff]", re.DOTALL)
 # protobuf parses messages 100 deep. An object within an object takes three, so these leave MAX_DEPTH of them.
@@ -73,6 +74,31 @@ def plain(value: Value) -> Any:
         number = value.number_value
         return int(number) if number.is_integer() and abs(number) < MAX_INTEGER else number
     return None if kind in (None, "null_value") else getattr(value, kind)
+
+
+def parts(value: bytes) -> dict[str, bytes]:
+    """The values of an object by their keys. It must be a short one: a thousand of them take a millisecond."""
+    return {entry.key: entry.value.SerializeToString() for entry in Value.FromString(value).struct_value.fields}
+
+
+def number_in(value: bytes) -> int | float | None:
+    """A number, as `decode` gives it; None for what is none."""
+    parsed = Value.FromString(value)
+    return plain(parsed) if parsed.HasField("number_value") else None
+
+
+def texts_in(value: bytes, most: int) -> list[str] | None:
+    """The texts in a list, or the first `most` of them; None for what is none, or has something else among those."""
+    parsed = Value.FromString(value)
+    each = parsed.list_value.values[:most]
+    if not parsed.HasField("list_value") or not all(one.HasField("string_value") for one in each):
+        return None
+    return [one.string_value for one in each]
+
+
+def is_null(value: bytes) -> bool:
+    """Whether it is null, or says nothing."""
+    return value[:1] in (b"", NULL[:1])
 
 
 def is_object(value: bytes) -> bool:
@@ -155,6 +181,8 @@ def _fill(value: Value, given: Any) -> None:
 
 
 def _varint(number: int) -> bytes:
+    if number <= 0x7F:
+        return _SHORT[number]
     written = bytearray()
     while number > 0x7F:
         written.append(number & 0x7F | 0x80)
