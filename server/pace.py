@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 # After so much time others are due. What is done between two looks at the clock comes on top of it: parsing the largest
 # value takes nine milliseconds, and nobody is to hold the loop for more than twenty.
@@ -26,3 +30,12 @@ class Pace:
             for _ in range(TURNS):
                 await asyncio.sleep(0)
             self._until = time.perf_counter() + SECONDS
+
+
+async def all_of(items: Iterable[T]) -> list[T]:
+    """All that an iterable gives, each of which may take a while to make."""
+    pace, made = Pace(), []
+    for item in items:
+        made.append(item)
+        await pace.turn()
+    return made

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
 
 from server import values
+from server.apis.agent_operations.shape import task_message
 from server.core.queue.creation import NewTask
 from server.errors import InvalidRequest
+from server.pace import all_of
 from tests.support.holds import BOUND, longest_hold
 from tests.support.world import WIDE, World
 
@@ -52,3 +55,17 @@ async def test_code_with_very_many_parameters_keeps_nobody_waiting(world: World)
         with pytest.raises(InvalidRequest, match=r"missing: p19999; unknown: another"):
             await world.tasks.create_all(world.tenant.call(), [replace(new, input=given) for new in news])
     assert held.longest < BOUND
+
+
+async def test_times_that_hardly_ever_come_keep_nobody_waiting(world: World) -> None:
+    agent = await world.agents.create(world.tenant.call(), name="a", code="def f(): pass", profile=WIDE)
+    # The fifth Mondays of February, of which there is one in 28 or 40 years.
+    rare = [f"{n % 60} {n // 60} 31 2 1#5" for n in range(50)]
+    news = [NewTask(agent_id=agent.id, schedule={"type": "cron", "expression": each}) for each in rare]
+    async with longest_hold() as held:
+        made = await world.tasks.create_all(world.tenant.call(), news)
+        shown = await all_of(task_message(task) for task in made)
+    assert all(each.schedule.next_runs for each in shown) and held.longest < BOUND
+    began = time.thread_time()
+    assert [task_message(task) for task in made] == shown
+    assert time.thread_time() - began < BOUND

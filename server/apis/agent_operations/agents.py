@@ -20,7 +20,7 @@ from server.core.shared.if_match import ANY
 from server.core.shared.pagination import left_out
 from server.errors import InvalidRequest, VersionMismatch
 from server.model import Agent, AgentStatus
-from server.pace import Pace
+from server.pace import Pace, all_of
 
 RETRY_ATTEMPTS = 3
 # How often an update is begun again because somebody else has changed the agent meanwhile.
@@ -52,7 +52,7 @@ class AgentServicer:
             beginning="yes" if beginning else None,
         )
         return pb.ListAgentsResponse(
-            data=[light_agent_message(agent) for agent in page.rows],
+            data=await all_of(light_agent_message(agent) for agent in page.rows),
             pagination=pagination(number, limit, page.total, left_out(page.rows, ["configuration"])),
         )
 
