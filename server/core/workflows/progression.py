@@ -126,6 +126,8 @@ async def begin(
         and (step["id"] not in states or states[step["id"]][1] != TaskStatus.COMPLETED)
     ]
     earlier = [step["id"] for step in steps if step["order"] < run.current_order]
+    # The end of the step before, with what it gave, has just been written in this turn.
+    await asyncio.sleep(0)
     outputs, pace, made = _Outputs(transaction, states), Pace(), 0
     parameters = parameters or Contents(run.parameters)
     for step in due:
