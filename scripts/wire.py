@@ -3,6 +3,7 @@
 Below `orchestrator.wire`, a field that is a google.protobuf.Value or Struct is bytes, so that a value of any size goes
 from a client into the store and out again without a look at what is in it. `orchestrator.wire.Value` is the twin of
 google.protobuf.Value for those who do look: its objects keep the order of their keys, which protobuf's maps lose.
+`orchestrator.wire.Outline` is another one for those who look at one level: what is in that stays bytes.
 """
 
 from __future__ import annotations
@@ -32,7 +33,29 @@ def _twin(file: FileDescriptorProto) -> FileDescriptorProto:
     twin.dependency[:] = [_renamed(name, "/") for name in file.dependency]
     for message in twin.message_type:
         _rename(message, opaque=file.name != VALUES)
+    if file.name == VALUES:
+        _outline(twin)
     return twin
+
+
+def _outline(file: FileDescriptorProto) -> None:
+    """Adds what reads one level: `Outline` for a Value, `Parts` for a Struct or a ListValue, `Members` for a Struct."""
+    types, many, one = FieldDescriptorProto, FieldDescriptorProto.LABEL_REPEATED, FieldDescriptorProto.LABEL_OPTIONAL
+    outline = file.message_type.add(name="Outline")
+    outline.CopyFrom(next(message for message in file.message_type if message.name == "Value"))
+    outline.name = "Outline"
+    for field in outline.field:
+        if field.type == types.TYPE_MESSAGE:
+            field.type_name = ".orchestrator.wire.Parts"
+    parts = file.message_type.add(name="Parts")
+    parts.field.add(name="parts", number=1, type=types.TYPE_BYTES, label=many)
+    members = file.message_type.add(name="Members")
+    entry = members.nested_type.add(name="FieldsEntry")
+    entry.options.map_entry = True
+    entry.field.add(name="key", number=1, type=types.TYPE_STRING, label=one)
+    entry.field.add(name="value", number=2, type=types.TYPE_BYTES, label=one)
+    name = ".orchestrator.wire.Members.FieldsEntry"
+    members.field.add(name="fields", number=1, type=types.TYPE_MESSAGE, type_name=name, label=many)
 
 
 def _rename(message: DescriptorProto, *, opaque: bool) -> None:

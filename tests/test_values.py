@@ -12,7 +12,9 @@ import pytest
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.struct_pb2 import Struct, Value
 
-from server import values
+from server import contents, values
+from server.pace import Pace
+from tests.support.holds import BOUND, longest_hold
 
 ANYTHING: dict[str, Any] = {
     "z": [1, 2.5, None, True, False, "é\n\0", {}, []],
@@ -57,8 +59,70 @@ def test_objects_are_put_together_without_being_parsed() -> None:
     assert Struct.FromString(values.struct_of(given))["long"] == "x" * 300
     merged = values.decode(values.merged(given, {"z": values.encode(1), "new": values.encode([])}))
     assert merged == {**ANYTHING, "z": 1, "new": []} and list(merged) == ["a", "large", "long", "z", "new"]
-    assert values.outline(given) == {"z": None, "a": {}, "large": None, "long": None}
-    assert values.outline(values.encode([1])) is None
+
+
+async def test_objects_are_looked_at_key_by_key() -> None:
+    given, pace = values.encode(ANYTHING), Pace()
+    outlined = await contents.outline(given, pace)
+    assert outlined == {"z": None, "a": {}, "large": None, "long": None} and list(outlined) == list(ANYTHING)
+    assert await contents.outline(values.encode([1]), pace) is None
+    many = await contents.outline(values.encode(dict.fromkeys(map(str, range(9000)))), pace)
+    assert many is not None and len(many) == 9000 == len(set(many)) and "8999" in many and "9000" not in many
+    for each in ({"z": values.encode(1), "new": values.encode([])}, {"new": values.NULL}, {}):
+        merged = await contents.merged(given, each, pace)
+        assert merged == values.merged(given, each)
+        assert values.decode(merged) == {**ANYTHING, **{key: values.decode(value) for key, value in each.items()}}
+
+
+async def test_contents_are_found_by_their_names_and_places() -> None:
+    pace, whole = Pace(), contents.Contents(values.encode({"é": [1, {"": "x"}], "n": None}))
+    listed = await whole.part("é", pace)
+    assert listed is not None and listed is await whole.part("é", pace)
+    first, second = await listed.part("0", pace), await listed.part("01", pace)
+    assert first is not None and (await first.value(pace)).number_value == 1
+    assert second is not None and second is await listed.part("1", pace)
+    empty = await second.part("", pace)
+    assert empty is not None and (await empty.value(pace)).string_value == "x"
+    nothing = await whole.part("n", pace)
+    assert nothing is not None
+    for place, name in ((whole, "x"), (listed, "2"), (listed, "é"), (listed, "-1"), (empty, "0"), (nothing, "")):
+        assert await place.part(name, pace) is None
+
+
+def of_entries(*entries: bytes) -> bytes:
+    return values.of_struct(b"".join(map(values.element, entries)))
+
+
+LONG_OBJECTS = {
+    "keys": values.encode(dict.fromkeys(f"{number:x}" for number in range(70_000))),
+    "the shortest keys": of_entries(*(b"\n\x03%c%c%c" % (n & 63 | 64, n >> 6 & 63 | 32, n >> 12 | 48) for n in range(145_000))),
+    "one key": of_entries(*[b""] * 500_000),
+    "a key that is given": of_entries(*[b"\n\x01x"] * 200_000),
+}
+
+
+@pytest.mark.parametrize("name", LONG_OBJECTS)
+async def test_looking_at_the_longest_objects_keeps_nobody_waiting(name: str) -> None:
+    value, pace = LONG_OBJECTS[name], Pace()
+    assert await problem(value) is None
+    async with longest_hold() as held:
+        outlined = await contents.outline(value, pace)
+        merged = await contents.merged(value, {"x": values.encode(1), "y": values.NULL}, pace)
+        found = await contents.Contents(value).part("x", pace)
+    assert outlined is not None and ("x" in outlined) == (found is not None)
+    assert values.decode(merged) == {**values.decode(value), "x": 1, "y": None}
+    assert held.longest < BOUND
+
+
+async def test_elements_and_their_text_keep_nobody_waiting() -> None:
+    few = LARGEST["nested"][:400]
+    long, short = (values.Value.FromString(values.encode(each)) for each in (LARGEST["nested"], few))
+    async with longest_hold() as held:
+        with pytest.raises(ValueError, match="more than 10000"):
+            await contents.json_text(long, Pace(), 10_000)
+        text, seen = await contents.json_text(short, Pace(), 10_000)
+    assert json.loads(text) == few and seen == 1 + 400 * 21
+    assert held.longest < BOUND
 
 
 async def problem(value: bytes) -> str | None:

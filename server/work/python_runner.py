@@ -7,10 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from server import values
+from server.contents import outline
 from server.core.agents.entry_point import Entry, style_of_call
 from server.core.agents.registry import AgentRegistry
 from server.core.queue.completion import Result, failure
 from server.model import Agent, AgentRuntime, Task, TaskStatus
+from server.pace import Pace
 from server.work.environments import Environments, InstallFailed
 from server.work.sandbox import Failure, Job, Limits, Sandboxes, SandboxUnavailable
 
@@ -39,7 +41,7 @@ class PythonRunner:
             return failure("AgentUnavailable", "the agent has been deleted")
         try:
             packages = await self._packages(agent)
-            outcome = await self._sandboxes.run(self._job(agent, task, packages))
+            outcome = await self._sandboxes.run(await self._job(agent, task, packages))
         except InstallFailed as error:
             return failure("InstallFailed", str(error))
         except ValueError as error:
@@ -69,10 +71,10 @@ class PythonRunner:
             return folder
         return await self._environments.install(json.loads(agent.requirements))
 
-    def _job(self, agent: Agent, task: Task, packages: Path | None) -> Job:
+    async def _job(self, agent: Agent, task: Task, packages: Path | None) -> Job:
         entry = Entry.from_json(agent.entry)
         given = task.input if task.input is not None else values.EMPTY_OBJECT
-        style = style_of_call(entry, values.outline(given))
+        style = style_of_call(entry, await outline(given, Pace()) if entry.needs_keys else None)
         limits = Limits(
             wall_seconds=task.timeout_seconds,
             cpu_seconds=_cpu_seconds(task.timeout_seconds),

@@ -1,12 +1,15 @@
 """Finding the entry function of deployed code and binding input to it, as tables of source and outcome."""
 
+import asyncio
 import time
 import warnings
 
 import pytest
 
 from server import values
+from server.contents import outline
 from server.core.agents.entry_point import CodeError, Entry, bind_problem, find_entry, signature, style_of_call
+from server.pace import Pace
 
 
 def refusal(code: str, name: str | None = None) -> CodeError:
@@ -23,7 +26,9 @@ def called(code: str, value: object) -> object:
     exec(code, namespace)  # noqa: S102 - the code is this file's own table
     function = namespace[entry.function]
     assert callable(function)
-    style = style_of_call(entry, values.outline(values.encode(value)))
+    outlined = asyncio.run(outline(values.encode(value), Pace()))
+    style = style_of_call(entry, outlined)
+    assert entry.needs_keys or style == style_of_call(entry, None)
     if style == "none":
         return function()
     if style == "whole":

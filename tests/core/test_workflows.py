@@ -10,6 +10,7 @@ import pytest
 from google.protobuf.struct_pb2 import Value
 
 from server import values
+from server.contents import Contents
 from server.core.shared.count_cache import CountCache
 from server.core.queue.completion import Result, failure
 from server.core.queue.rows import LOCK as LOCK_TASK
@@ -29,6 +30,7 @@ from server.core.workflows.runs import WorkflowRuns
 from server.core.workflows.definitions import WorkflowDefinitions
 from server.errors import Conflict, InvalidRequest, NotFound, ServiceError, VersionMismatch
 from server.model import Priority, TaskStatus, WorkflowStatus
+from server.pace import Pace
 from server.settings import Settings
 from server.store.opened import open_database
 from tests.support.tenants import make_tenant
@@ -705,29 +707,29 @@ async def test_executing_names_what_is_missing(office: Office) -> None:
     assert (await office.runs.page(office.call(), size=9, token="")).rows == []
 
 
-def fill(template, **parameters):
-    context = {"parameters": values.Value.FromString(values.encode(parameters))}
-    return values.decode(filled(values.encode(template), context))
+async def fill(template, **parameters):
+    context = {"parameters": Contents(values.encode(parameters))}
+    return values.decode(await filled(values.encode(template), context, Pace()))
 
 
-def test_templates_keep_types_and_cannot_fill_the_memory() -> None:
+async def test_templates_keep_types_and_cannot_fill_the_memory() -> None:
     given = {"n": 1, "list": [1, {"a": None}], "text": "é"}
-    assert fill("${parameters.n}", **given) == 1
-    assert fill({"x": ["${parameters.list.1.a}", "a${parameters.text}b", True]}, **given) == {"x": [None, "aéb", True]}
-    assert fill("$${parameters.n}", **given) == "${parameters.n}" and references(values.encode("$${x}")) == []
-    assert fill("${", **given) == "${" and fill("$", **given) == "$"
+    assert await fill("${parameters.n}", **given) == 1
+    assert await fill({"x": ["${parameters.list.1.a}", "a${parameters.text}b", True]}, **given) == {"x": [None, "aéb", True]}
+    assert await fill("$${parameters.n}", **given) == "${parameters.n}" and [each async for each in references(values.encode("$${x}"), Pace())] == [None]
+    assert await fill("${", **given) == "${" and await fill("$", **given) == "$"
     for missing in ("${parameters.zzz}", "${parameters.list.9}", "${parameters.n.x}", "${parameters.text.0}"):
         with pytest.raises(ReferenceMissing):
-            fill(missing, **given)
+            await fill(missing, **given)
     long = {"x": "y" * (MAX_FILLED // 2)}
     with pytest.raises(FilledTooLarge):
-        fill(["${parameters.x}"] * 100_000, **long)
+        await fill(["${parameters.x}"] * 100_000, **long)
     with pytest.raises(FilledTooLarge):
-        fill("${parameters.x}" * 100_000, **long)
+        await fill("${parameters.x}" * 100_000, **long)
     many = {"x": [0] * (MAX_LOOKED_AT + 1)}
-    assert fill(["${parameters.x}"], **many) == [many["x"]]
+    assert await fill(["${parameters.x}"], **many) == [many["x"]]
     with pytest.raises(FilledTooLarge, match="stands in a text"):
-        fill("x: ${parameters.x}", **many)
+        await fill("x: ${parameters.x}", **many)
 
 
 async def test_a_template_has_a_bounded_number_of_values_and_a_constant_any() -> None:

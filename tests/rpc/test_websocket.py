@@ -12,6 +12,7 @@ from websockets.asyncio.client import unix_connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from server.core.identity import api_keys
+from tests.support.holds import BOUND, longest_hold
 from tests.support.tenants import Tenant, make_tenant
 from tests.support.waiting import eventually
 from tests.support.clock import pass_time
@@ -128,6 +129,24 @@ async def test_a_bad_frame_is_told_or_closes(served: Served, someone: Tenant, fr
         await socket.send(frame)
         found, reason = await closed(socket)
         assert found == code and reason.startswith("INVALID_REQUEST: frame: ") and len(reason.encode()) <= 123
+
+
+MANY_PARTS = {
+    "keys": json.dumps({f"k{number}": 1 for number in range(80_000)}),
+    "elements": json.dumps({"x": [[]] * 250_000}),
+    "keys that fit not": json.dumps({f"k{number}": 1 for number in range(900)} | {"text": 1}),
+    "depth": "[" * 1_000_000,
+    "digits": '{"x": 1' + "0" * 1_000_000 + "}",
+}
+
+
+@pytest.mark.parametrize("name", MANY_PARTS)
+async def test_a_frame_of_very_many_parts_keeps_nobody_waiting(served: Served, someone: Tenant, name: str) -> None:
+    async with connect(served, "/t/echo/a", someone) as socket:
+        await said(socket)
+        async with longest_hold() as held:
+            answer = await said(socket, MANY_PARTS[name])
+        assert answer["invalid_frame"] and held.longest < BOUND
 
 
 async def test_errors_close_with_their_codes(served: Served, someone: Tenant) -> None:

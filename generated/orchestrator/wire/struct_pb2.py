@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eorchestrator/wire/struct.proto\x12\x11orchestrator.wire\"\x9c\x01\n\x06Struct\x12=\n\x06\x66ields\x18\x01 \x03(\x0b\x32%.orchestrator.wire.Struct.FieldsEntryR\x06\x66ields\x1aQ\n\x0b\x46ieldsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12.\n\x05value\x18\x02 \x01(\x0b\x32\x18.orchestrator.wire.ValueR\x05value:\x00:\x00\"\xba\x02\n\x05Value\x12=\n\nnull_value\x18\x01 \x01(\x0e\x32\x1c.orchestrator.wire.NullValueH\x00R\tnullValue\x12#\n\x0cnumber_value\x18\x02 \x01(\x01H\x00R\x0bnumberValue\x12#\n\x0cstring_value\x18\x03 \x01(\tH\x00R\x0bstringValue\x12\x1f\n\nbool_value\x18\x04 \x01(\x08H\x00R\tboolValue\x12>\n\x0cstruct_value\x18\x05 \x01(\x0b\x32\x19.orchestrator.wire.StructH\x00R\x0bstructValue\x12=\n\nlist_value\x18\x06 \x01(\x0b\x32\x1c.orchestrator.wire.ListValueH\x00R\tlistValue:\x00\x42\x06\n\x04kind\"?\n\tListValue\x12\x30\n\x06values\x18\x01 \x03(\x0b\x32\x18.orchestrator.wire.ValueR\x06values:\x00*\x1b\n\tNullValue\x12\x0e\n\nNULL_VALUE\x10\x00\x42\x7f\n\x13\x63om.google.protobufB\x0bStructProtoP\x01Z/google.golang.org/protobuf/types/known/structpb\xf8\x01\x01\xa2\x02\x03GPB\xaa\x02\x1eGoogle.Protobuf.WellKnownTypesb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eorchestrator/wire/struct.proto\x12\x11orchestrator.wire\"\x9c\x01\n\x06Struct\x12=\n\x06\x66ields\x18\x01 \x03(\x0b\x32%.orchestrator.wire.Struct.FieldsEntryR\x06\x66ields\x1aQ\n\x0b\x46ieldsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12.\n\x05value\x18\x02 \x01(\x0b\x32\x18.orchestrator.wire.ValueR\x05value:\x00:\x00\"\xba\x02\n\x05Value\x12=\n\nnull_value\x18\x01 \x01(\x0e\x32\x1c.orchestrator.wire.NullValueH\x00R\tnullValue\x12#\n\x0cnumber_value\x18\x02 \x01(\x01H\x00R\x0bnumberValue\x12#\n\x0cstring_value\x18\x03 \x01(\tH\x00R\x0bstringValue\x12\x1f\n\nbool_value\x18\x04 \x01(\x08H\x00R\tboolValue\x12>\n\x0cstruct_value\x18\x05 \x01(\x0b\x32\x19.orchestrator.wire.StructH\x00R\x0bstructValue\x12=\n\nlist_value\x18\x06 \x01(\x0b\x32\x1c.orchestrator.wire.ListValueH\x00R\tlistValue:\x00\x42\x06\n\x04kind\"?\n\tListValue\x12\x30\n\x06values\x18\x01 \x03(\x0b\x32\x18.orchestrator.wire.ValueR\x06values:\x00\"\xb7\x02\n\x07Outline\x12=\n\nnull_value\x18\x01 \x01(\x0e\x32\x1c.orchestrator.wire.NullValueH\x00R\tnullValue\x12#\n\x0cnumber_value\x18\x02 \x01(\x01H\x00R\x0bnumberValue\x12#\n\x0cstring_value\x18\x03 \x01(\tH\x00R\x0bstringValue\x12\x1f\n\nbool_value\x18\x04 \x01(\x08H\x00R\tboolValue\x12=\n\x0cstruct_value\x18\x05 \x01(\x0b\x32\x18.orchestrator.wire.PartsH\x00R\x0bstructValue\x12\x39\n\nlist_value\x18\x06 \x01(\x0b\x32\x18.orchestrator.wire.PartsH\x00R\tlistValue:\x00\x42\x06\n\x04kind\"\x16\n\x05Parts\x12\r\n\x05parts\x18\x01 \x03(\x0c\"p\n\x07Members\x12\x36\n\x06\x66ields\x18\x01 \x03(\x0b\x32&.orchestrator.wire.Members.FieldsEntry\x1a-\n\x0b\x46ieldsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c:\x02\x38\x01*\x1b\n\tNullValue\x12\x0e\n\nNULL_VALUE\x10\x00\x42\x7f\n\x13\x63om.google.protobufB\x0bStructProtoP\x01Z/google.golang.org/protobuf/types/known/structpb\xf8\x01\x01\xa2\x02\x03GPB\xaa\x02\x1eGoogle.Protobuf.WellKnownTypesb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,8 +32,10 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'orchestrator.wire.struct_pb
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\023com.google.protobufB\013StructProtoP\001Z/google.golang.org/protobuf/types/known/structpb\370\001\001\242\002\003GPB\252\002\036Google.Protobuf.WellKnownTypes'
-  _globals['_NULLVALUE']._serialized_start=594
-  _globals['_NULLVALUE']._serialized_end=621
+  _globals['_MEMBERS_FIELDSENTRY']._loaded_options = None
+  _globals['_MEMBERS_FIELDSENTRY']._serialized_options = b'8\001'
+  _globals['_NULLVALUE']._serialized_start=1046
+  _globals['_NULLVALUE']._serialized_end=1073
   _globals['_STRUCT']._serialized_start=54
   _globals['_STRUCT']._serialized_end=210
   _globals['_STRUCT_FIELDSENTRY']._serialized_start=127
@@ -42,4 +44,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VALUE']._serialized_end=527
   _globals['_LISTVALUE']._serialized_start=529
   _globals['_LISTVALUE']._serialized_end=592
+  _globals['_OUTLINE']._serialized_start=595
+  _globals['_OUTLINE']._serialized_end=906
+  _globals['_PARTS']._serialized_start=908
+  _globals['_PARTS']._serialized_end=930
+  _globals['_MEMBERS']._serialized_start=932
+  _globals['_MEMBERS']._serialized_end=1044
+  _globals['_MEMBERS_FIELDSENTRY']._serialized_start=999
+  _globals['_MEMBERS_FIELDSENTRY']._serialized_end=1044
 # @@protoc_insertion_point(module_scope)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.wire.agent_operations.v1 import agent_service_pb2 as pb
@@ -11,7 +12,7 @@ from server import values
 from server.apikit.projection import timestamp
 from server.apis.agent_operations.shape import agent_message, light_agent_message, page_of, pagination
 from server.core.agents.health import AgentHealthChecks
-from server.core.agents.profile import MAX_CONFIGURATION_BYTES, AgentProfile
+from server.core.agents.profile import MAX_CONFIGURATION_BYTES, MAX_SKILLS, AgentProfile
 from server.core.agents.registry import AgentRegistry
 from server.core.shared.call_context import Call
 from server.core.shared.free_form import check_object, check_value
@@ -19,6 +20,7 @@ from server.core.shared.if_match import ANY
 from server.core.shared.pagination import left_out
 from server.errors import InvalidRequest, VersionMismatch
 from server.model import Agent, AgentStatus
+from server.pace import Pace, all_of
 
 RETRY_ATTEMPTS = 3
 # How often an update is begun again because somebody else has changed the agent meanwhile.
@@ -50,7 +52,7 @@ class AgentServicer:
             beginning="yes" if beginning else None,
         )
         return pb.ListAgentsResponse(
-            data=[light_agent_message(agent) for agent in page.rows],
+            data=await all_of(light_agent_message(agent) for agent in page.rows),
             pagination=pagination(number, limit, page.total, left_out(page.rows, ["configuration"])),
         )
 
@@ -67,7 +69,7 @@ class AgentServicer:
                 type=request.type,
                 capabilities=list(request.capabilities),
                 environment=request.environment,
-                configuration=values.encode({name: value for name, value in rest.items() if value is not None}),
+                configuration=_without_nulls(rest),
                 **{"retry_attempts": RETRY_ATTEMPTS, **columns},
             ),
         )
@@ -75,6 +77,7 @@ class AgentServicer:
 
     async def UpdateAgent(self, request: pb.UpdateAgentRequest, call: Call) -> pb.AgentResponse:
         columns, rest = await _settings(request)
+        pace = Pace()
         named = call.if_match is not None and call.if_match != ANY
         for attempt in range(1, TRIES + 1):
             merged = None
@@ -83,8 +86,11 @@ class AgentServicer:
                 known = await self._agents.get(call, request.agent_id)
                 if not named:
                     call.if_match = ANY.and_version(known.version)
-                merged = {**values.decode(known.configuration), **rest}
-                merged = {name: value for name, value in merged.items() if value is not None}
+                await pace.turn()
+                both = {**values.parts(known.configuration), **rest}
+                await pace.turn()
+                merged = _without_nulls(both)
+                await pace.turn()
             try:
                 agent = await self._agents.update(
                     call,
@@ -95,7 +101,7 @@ class AgentServicer:
                         type=request.type if request.HasField("type") else None,
                         capabilities=await _words(request.capabilities) if request.HasField("capabilities") else None,
                         environment=request.environment if request.HasField("environment") else None,
-                        configuration=values.encode(merged) if merged is not None else None,
+                        configuration=merged,
                         **columns,
                     ),
                     disabled=request.status == AgentStatus.INACTIVE if request.HasField("status") else None,
@@ -125,18 +131,25 @@ class AgentServicer:
         return pb.AgentResponse(data=message)
 
 
-async def _settings(request: pb.CreateAgentRequest | pb.UpdateAgentRequest) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The settings that the server knows, by column, and the others. Raises InvalidRequest."""
-    rest: dict[str, Any] = {}
+def _without_nulls(settings: Mapping[str, bytes]) -> bytes:
+    return values.object_of({name: value for name, value in settings.items() if not values.is_null(value)})
+
+
+async def _settings(
+    request: pb.CreateAgentRequest | pb.UpdateAgentRequest,
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The settings that the server knows, by column, and the others, which stay as they are. Raises InvalidRequest."""
+    rest: dict[str, bytes] = {}
     if request.HasField("configuration"):
         await check_object(request.configuration, "configuration", MAX_CONFIGURATION_BYTES)
-        rest = values.decode(request.configuration)
+        rest = values.parts(request.configuration)
     columns: dict[str, Any] = {}
     for name, column in _COLUMNS.items():
-        value = rest.pop(name, None)
-        if value is None:
+        given = rest.pop(name, values.NULL)
+        if values.is_null(given):
             continue
-        if isinstance(value, bool) or not isinstance(value, int if column == name else int | float):
+        value = values.number_in(given)
+        if value is None or (column == name and not isinstance(value, int)):
             raise InvalidRequest(f"configuration.{name}", f"must be a {'whole ' if column == name else ''}number")
         columns[column] = value
     return columns, rest
@@ -145,7 +158,10 @@ async def _settings(request: pb.CreateAgentRequest | pb.UpdateAgentRequest) -> t
 async def _words(value: bytes) -> list[str] | None:
     """New capabilities; null is as good as absent. Raises InvalidRequest."""
     await check_value(value, "capabilities", MAX_CONFIGURATION_BYTES)
-    plain = values.decode(value)
-    if plain is not None and not (isinstance(plain, list) and all(isinstance(each, str) for each in plain)):
+    if values.is_null(value):
+        return None
+    # One more than there may be says that there are too many.
+    words = values.texts_in(value, MAX_SKILLS + 1)
+    if words is None:
         raise InvalidRequest("capabilities", "must be an array of strings")
-    return plain
+    return words

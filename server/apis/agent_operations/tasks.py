@@ -20,6 +20,7 @@ from server.core.shared.pagination import left_out
 from server.core.tasks.commands import TaskCommands
 from server.core.tasks.queries import RESULTS, TaskQueries
 from server.model import Agent, Priority, Task, TaskStatus
+from server.pace import all_of
 
 
 class TaskServicer:
@@ -46,7 +47,8 @@ class TaskServicer:
         )
         omitted = ["result"] if left_out(page.rows, ["output"]) else []
         return pb.ListTasksResponse(
-            data=[task_message(task) for task in page.rows], pagination=pagination(number, limit, page.total, omitted)
+            data=await all_of(task_message(task) for task in page.rows),
+            pagination=pagination(number, limit, page.total, omitted),
         )
 
     async def CreateTask(self, request: pb.CreateTaskRequest, call: Call) -> pb.TaskResponse:

@@ -20,6 +20,7 @@ from server.core.workers.registry import WorkerRegistry
 from server.core.workers.reports import CANCELLED, LogLine, WorkerReports, completed, failed
 from server.errors import Conflict, ServiceError
 from server.model import Priority, Task, Worker, WorkerStatus
+from server.pace import all_of
 
 # What the payloads of the leases in an answer may come to, as protobuf: JSON may need six times as much.
 LEASED_BYTES = 2 << 20
@@ -74,7 +75,7 @@ class WorkerServicer:
             call, limit=limit, offset=offset, agent_id=request.agent_id, status=request.status
         )
         return pb.ListWorkersResponse(
-            data=[_info(worker) for worker in page.rows], pagination=pagination(number, limit, page.total)
+            data=await all_of(_info(worker) for worker in page.rows), pagination=pagination(number, limit, page.total)
         )
 
     async def GetWorker(self, request: pb.GetWorkerRequest, call: Call) -> pb.GetWorkerResponse:

@@ -13,6 +13,7 @@ from server.core.shared.pagination import left_out
 from server.core.workflows.definitions import WorkflowDefinitions
 from server.core.workflows.runs import WorkflowRuns
 from server.model import Priority, Workflow, WorkflowRun, WorkflowStatus
+from server.pace import all_of
 
 
 class WorkflowServicer:
@@ -26,7 +27,7 @@ class WorkflowServicer:
         number, limit, offset = page_of(request.page, request.limit)
         page = await self._workflows.slice(call, limit=limit, offset=offset, status=request.status or None)
         return pb.ListWorkflowsResponse(
-            data=[workflow_message(workflow) for workflow in page.rows],
+            data=await all_of(workflow_message(workflow) for workflow in page.rows),
             pagination=pagination(number, limit, page.total, left_out(page.rows, ["steps"])),
         )
 
@@ -77,7 +78,7 @@ class WorkflowServicer:
             call, limit=limit, offset=offset, workflow_id=request.workflow_id, status=request.status or None
         )
         return pb.ListRunsResponse(
-            data=[run_message(run) for run in page.rows],
+            data=await all_of(run_message(run) for run in page.rows),
             pagination=pagination(number, limit, page.total),
         )
 

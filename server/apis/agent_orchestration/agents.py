@@ -11,6 +11,7 @@ from server.apis.agent_orchestration.shape import LIMIT, agent_message
 from server.core.agents.registry import AgentRegistry
 from server.core.shared.call_context import Call
 from server.model import Agent
+from server.pace import all_of
 
 
 class AgentServicer:
@@ -37,7 +38,7 @@ class AgentServicer:
         limit = request.limit or LIMIT
         page = await self._agents.slice(call, limit=limit, offset=request.offset, status=request.status or None)
         return pb.ListAgentsResponse(
-            agents=[agent_message(agent) for agent in page.rows],
+            agents=await all_of(agent_message(agent) for agent in page.rows),
             total=page.total,
             limit=limit,
             offset=request.offset,

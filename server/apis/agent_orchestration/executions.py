@@ -14,6 +14,7 @@ from server.core.shared.call_context import Call
 from server.core.tasks.commands import TaskCommands
 from server.core.tasks.queries import TaskQueries
 from server.model import ENDED, Task
+from server.pace import all_of
 
 ACCEPTED = 202
 # How much longer than its own timeout an execution is waited for, for the time it spends in the queue.
@@ -69,7 +70,7 @@ class ExecutionServicer:
             session_id=session.id if session is not None else None,
         )
         return pb.ListExecutionsResponse(
-            executions=[execution_message(task) for task in page.rows],
+            executions=await all_of(execution_message(task) for task in page.rows),
             total=page.total,
             limit=limit,
             offset=request.offset,

@@ -11,6 +11,7 @@ from server.apis.agent_orchestration.shape import LIMIT, SESSION_FILTERS, sessio
 from server.core.sessions.lifecycle import Sessions
 from server.core.shared.call_context import Call
 from server.model import Session, SessionStatus
+from server.pace import all_of
 
 
 class SessionServicer:
@@ -40,7 +41,7 @@ class SessionServicer:
             filters = {name: "yes"} if name is not None else {"status": request.status}
         page = await self._sessions.slice(call, limit=limit, offset=request.offset, **filters)
         return pb.ListSessionsResponse(
-            sessions=[session_message(session) for session in page.rows],
+            sessions=await all_of(session_message(session) for session in page.rows),
             total=page.total,
             limit=limit,
             offset=request.offset,

@@ -12,6 +12,7 @@ from server.apis.native.resources import AGENT_WORDS, agent_message
 from server.core.agents.profile import AgentProfile
 from server.core.agents.registry import AgentRegistry
 from server.core.shared.call_context import Call
+from server.pace import all_of
 
 PAGE_SIZE = 20
 
@@ -48,7 +49,7 @@ class AgentServicer:
         size = request.page_size or PAGE_SIZE
         page = await self._agents.page(call, size=size, token=request.page_token, status=status, type=request.type)
         return pb.ListAgentsResponse(
-            agents=[agent_message(agent) for agent in page.rows], next_page_token=page.next_token
+            agents=await all_of(agent_message(agent) for agent in page.rows), next_page_token=page.next_token
         )
 
     async def UpdateAgent(self, request: pb.UpdateAgentRequest, call: Call) -> AgentMessage:

@@ -9,6 +9,7 @@ from server.apis.native.resources import SESSION_WORDS, session_message
 from server.core.sessions.lifecycle import Sessions
 from server.core.shared.call_context import Call
 from server.model import SessionStatus
+from server.pace import all_of
 
 PAGE_SIZE = 20
 
@@ -37,7 +38,7 @@ class SessionServicer:
         size = request.page_size or PAGE_SIZE
         page = await self._sessions.page(call, size=size, token=request.page_token, status=status)
         return pb.ListSessionsResponse(
-            sessions=[session_message(session) for session in page.rows], next_page_token=page.next_token
+            sessions=await all_of(session_message(session) for session in page.rows), next_page_token=page.next_token
         )
 
     async def UpdateSession(self, request: pb.UpdateSessionRequest, call: Call) -> SessionMessage:

@@ -16,7 +16,8 @@ from server.core.queue.retry_policy import RetryPolicy
 from server.core.shared.call_context import Call
 from server.core.tasks.commands import TaskCommands
 from server.core.tasks.queries import TaskQueries
-from server.model import Priority
+from server.model import Priority, Task
+from server.pace import all_of
 
 PAGE_SIZE = 20
 
@@ -34,11 +35,9 @@ class TaskServicer:
 
     async def BatchCreateTasks(self, request: pb.BatchCreateTasksRequest, call: Call) -> pb.BatchCreateTasksResponse:
         tasks = await self._tasks.create_all(call, [new_task(each) for each in request.tasks])
-        made = [task_message(task) for task in tasks]
-        for message in made:
-            # Whoever sends many has their inputs, and an answer with all of them would be too large to arrive.
-            message.ClearField("input")
-        return pb.BatchCreateTasksResponse(tasks=made)
+        # Whoever sends many has their inputs, and an answer with all of them would be too large to arrive.
+        light = (Task.new(**{**task.values(), "input": None}) for task in tasks)
+        return pb.BatchCreateTasksResponse(tasks=await all_of(map(task_message, light)))
 
     async def GetTask(self, request: pb.GetTaskRequest, call: Call) -> TaskMessage:
         return task_message(await self._queries.get(call, request.id))
@@ -55,7 +54,9 @@ class TaskServicer:
             type=request.type,
             workflow_run_id=request.workflow_run_id,
         )
-        return pb.ListTasksResponse(tasks=[task_message(task) for task in page.rows], next_page_token=page.next_token)
+        return pb.ListTasksResponse(
+            tasks=await all_of(task_message(task) for task in page.rows), next_page_token=page.next_token
+        )
 
     async def CancelTask(self, request: pb.CancelTaskRequest, call: Call) -> TaskMessage:
         return task_message(await self._tasks.cancel(call, request.id))

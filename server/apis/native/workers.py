@@ -24,6 +24,7 @@ from server.core.workers.reports import CANCELLED, WorkerReports, completed, fai
 from server.core.workers.stream_heartbeats import Heartbeat
 from server.errors import InvalidRequest, NotFound, ServiceError
 from server.model import Task, Worker
+from server.pace import all_of
 
 PAGE_SIZE = 20
 HELLO_SECONDS = 10.0
@@ -57,7 +58,7 @@ class WorkerServicer:
             status=WORKER_WORDS[request.status] if request.status else "",
         )
         return worker_service_pb2.ListWorkersResponse(
-            workers=[worker_message(worker) for worker in page.rows], next_page_token=page.next_token
+            workers=await all_of(worker_message(worker) for worker in page.rows), next_page_token=page.next_token
         )
 
     async def Work(self, requests: AsyncIterator[WorkRequest], call: Call) -> AsyncIterator[WorkResponse]:

@@ -14,6 +14,7 @@ from server.core.shared.call_context import Call
 from server.core.workflows.definitions import WorkflowDefinitions
 from server.core.workflows.runs import WorkflowRuns
 from server.model import Priority, WorkflowRun, WorkflowStatus
+from server.pace import all_of
 
 PAGE_SIZE = 20
 
@@ -44,7 +45,8 @@ class WorkflowServicer:
         size = request.page_size or PAGE_SIZE
         page = await self._workflows.page(call, size=size, token=request.page_token, status=status)
         return pb.ListWorkflowsResponse(
-            workflows=[workflow_message(workflow) for workflow in page.rows], next_page_token=page.next_token
+            workflows=await all_of(workflow_message(workflow) for workflow in page.rows),
+            next_page_token=page.next_token,
         )
 
     async def UpdateWorkflow(self, request: pb.UpdateWorkflowRequest, call: Call) -> WorkflowMessage:
@@ -84,7 +86,9 @@ class WorkflowServicer:
             workflow_id=request.workflow_id,
             status=RUN_WORDS[request.status] if request.status else None,
         )
-        return pb.ListRunsResponse(runs=[run_message(run) for run in page.rows], next_page_token=page.next_token)
+        return pb.ListRunsResponse(
+            runs=await all_of(run_message(run) for run in page.rows), next_page_token=page.next_token
+        )
 
     async def CancelRun(self, request: pb.CancelRunRequest, call: Call) -> RunMessage:
         return await self._answer(await self._runs.cancel(call, request.id))

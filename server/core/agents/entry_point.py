@@ -15,12 +15,15 @@ import re
 import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Self
 
 from server.core.agents.parameter_inference import Function, single
 
 MAX_CODE_BYTES = 256 * 1024
 MAX_CODE_TOKENS = 64_000
+# So many names stand in a message.
+MAX_LISTED = 20
 USUAL_NAMES = ("main", "run", "handler", "handle", "process", "execute", "agent")
 EXAMPLE = "def main(text): return text.upper()"
 
@@ -47,6 +50,11 @@ class Entry:
     required: tuple[str, ...]
     any_key: bool = False  # it takes **kwargs, so keys that name no parameter are welcome
     by_name: str = "always"  # when a sole key that names the only parameter binds by name: always, object, never
+
+    @property
+    def needs_keys(self) -> bool:
+        """Whether it matters which keys an input has; where it does not, `style_of_call` may be told of none."""
+        return self.style in ("keywords", "sole") or (self.style == "whole" and self.by_name != "never")
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -77,8 +85,11 @@ def bind_problem(entry: Entry, keys: Collection[str] | None) -> str | None:
     takes = f"the function takes {_listed(entry.parameters)}"
     if keys is None:
         return f"the input must be an object: {takes} by name" if entry.parameters else "the input must be an object"
-    missing = [parameter for parameter in entry.required if parameter not in keys]
-    unknown = [] if entry.any_key else [key for key in keys if key not in entry.parameters]
+    known = {parameter for parameter in entry.parameters if parameter in keys}
+    missing = [parameter for parameter in entry.required if parameter not in known]
+    # Keys are counted, and not walked, where all of them are known; and no more are looked for than are shown.
+    strange = not entry.any_key and len(known) < len(keys)
+    unknown = list(islice((key for key in keys if key not in known), MAX_LISTED + 1)) if strange else []
     parts = [f"missing: {_listed(missing)}"] if missing else []
     parts += [f"unknown: {_listed(unknown)}"] if unknown else []
     return "; ".join([*parts, takes]) if parts else None
@@ -120,9 +131,10 @@ def signature(entry: Entry) -> str:
 
 
 def _binds_by_name(entry: Entry, value: Mapping[str, object]) -> bool:
-    if entry.by_name == "never" or len(value) != 1 or tuple(value) != entry.parameters:
+    if entry.by_name == "never" or len(value) != 1 or len(entry.parameters) != 1:
         return False
-    return entry.by_name == "always" or all(isinstance(item, Mapping) for item in value.values())
+    (name,) = entry.parameters
+    return name in value and (entry.by_name == "always" or isinstance(value[name], Mapping))
 
 
 def _parsed(code: str, max_bytes: int) -> ast.Module:
@@ -253,7 +265,7 @@ def _entry(function: Function) -> Entry:
     )
 
 
-def _listed(names: Collection[str], limit: int = 20) -> str:
+def _listed(names: Collection[str]) -> str:
     """The names for a message: bounded, since the code and the input may have any number of any length."""
-    shown = [name if len(name) <= 100 else name[:100] + "..." for name in list(names)[:limit]]
-    return ", ".join(shown + ["..."] * (len(names) > limit))
+    shown = [name if len(name) <= 100 else name[:100] + "..." for name in islice(names, MAX_LISTED)]
+    return ", ".join(shown + ["..."] * (len(names) > MAX_LISTED))

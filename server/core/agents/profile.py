@@ -34,8 +34,8 @@ class AgentProfile:
             raise InvalidRequest("type", "must not be empty")
         given = {name: value for name, value in asdict(self).items() if value is not None}
         if self.capabilities is not None:
-            words = sorted({word.strip() for word in self.capabilities})
-            if len(words) > MAX_SKILLS or any(not 0 < len(word) <= 100 for word in words):
+            words = sorted({word.strip() for word in self.capabilities[: MAX_SKILLS + 1]})
+            if len(self.capabilities) > MAX_SKILLS or any(not 0 < len(word) <= 100 for word in words):
                 raise InvalidRequest("capabilities", f"must be at most {MAX_SKILLS} words of 1 to 100 characters")
             given["capabilities"] = json.dumps(words, separators=(",", ":"))
         if self.configuration is not None:

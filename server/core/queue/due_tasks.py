@@ -12,6 +12,7 @@ from server.core.queue.schedule import next_runs
 from server.core.queue.session_counters import count_in_session
 from server.core.shared.resource import change
 from server.model import DUE, RECURRING, Task, new_id
+from server.pace import Pace
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
@@ -75,8 +76,10 @@ class DueTasks:
                 ready = await change(transaction, task, **await admission(transaction, task))
                 transaction.emit("task.ready", ready)
             ticking = await transaction.all(_TICKING, now=transaction.now)
+            pace = Pace()
             for task in ticking:
                 await _tick(transaction, task)
+                await pace.turn()
             return len(due) + len(ticking)
 
         return await self._database.write(body)

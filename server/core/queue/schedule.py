@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -15,6 +16,7 @@ from server.errors import InvalidRequest
 
 SHOWN_RUNS = 3
 LOOKED_AT = 200
+REMEMBERED = 4096
 MAX_DELAY_SECONDS = 366 * 86_400
 MICROSECOND = 1_000_000
 _FIELDS = {"immediate": set(), "at": {"at"}, "delay": {"seconds"}, "cron": {"expression", "timezone"}}
@@ -65,16 +67,22 @@ def next_runs(written: Mapping[str, Any], after: int, count: int = SHOWN_RUNS) -
         zone = ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
         raise InvalidRequest("schedule.timezone", "must be the name of a time zone, such as Europe/Berlin") from None
-    begin = datetime.fromtimestamp(after / MICROSECOND, zone)
     try:
-        times = (int(run.timestamp()) * MICROSECOND for run in CronSim(expression, begin))
-        # In an hour that comes twice, a time may be given that has been there already.
-        runs = list(islice((run for run in islice(times, LOOKED_AT) if run > after), count))
+        runs = _runs(expression, zone, after, count)
     except CronSimError as error:
         raise InvalidRequest("schedule.expression", f"is not a cron expression: {error}") from None
     if not runs:
         raise InvalidRequest("schedule.expression", "never comes")
-    return runs
+    return list(runs)
+
+
+@lru_cache(REMEMBERED)
+def _runs(expression: str, zone: ZoneInfo, after: int, count: int) -> tuple[int, ...]:
+    """Three times that come once in 40 years each take ten milliseconds to find, and are shown again and again."""
+    begin = datetime.fromtimestamp(after / MICROSECOND, zone)
+    times = (int(run.timestamp()) * MICROSECOND for run in CronSim(expression, begin))
+    # In an hour that comes twice, a time may be given that has been there already.
+    return tuple(islice((run for run in islice(times, LOOKED_AT) if run > after), count))
 
 
 def _moment(text: object) -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Self
 
-from server import values
+from server.contents import outline
 from server.core.agents.entry_point import Entry, bind_problem
 from server.core.agents.registry import AGENTS, AgentRegistry
 from server.core.queue.cancellation import request_cancel
@@ -21,6 +22,7 @@ from server.core.shared.resource import change
 from server.core.tasks.retry import begin_again
 from server.errors import Conflict, InvalidRequest, ServiceError
 from server.model import Agent, AgentRuntime, Task, TaskStatus
+from server.pace import Pace
 from server.store.database import Database
 from server.store.transaction import Transaction
 
@@ -43,7 +45,7 @@ class TaskCommands:
         await new.check()
 
         async def make(transaction: Transaction) -> Task:
-            return await self._make(transaction, call, new, {})
+            return await self._make(transaction, call, new, {}, Pace())
 
         return await TASKS.create(self._database, call, make)
 
@@ -51,9 +53,11 @@ class TaskCommands:
         """New tasks, all of them or none. `depends_on` may name the keys of others. Raises as `create` does."""
         if not 0 < len(news) <= MAX_BATCH:
             raise InvalidRequest("tasks", f"must be 1 to {MAX_BATCH} tasks")
+        pace = Pace()
         for index, new in enumerate(news):
             with _of_batch(index):
                 await new.check()
+            await pace.turn()
         order = _in_order(news)
 
         async def body(transaction: Transaction) -> list[Task]:
@@ -61,12 +65,13 @@ class TaskCommands:
                 return [await TASKS.get(transaction, call, each) for each in known.split()]
             made: dict[int, Task] = {}
             by_key: dict[str, str] = {}
-            cache: dict[str, Agent] = {}
+            cache: dict[str, _Known] = {}
             for index in order:
                 new = news[index]
                 waits = [by_key.get(each, each) for each in new.depends_on]
                 with _of_batch(index):
-                    made[index] = await self._make(transaction, call, replace(new, depends_on=waits), cache)
+                    made[index] = await self._make(transaction, call, replace(new, depends_on=waits), cache, pace)
+                await pace.turn()
                 if new.key:
                     by_key[new.key] = made[index].id
             answer = [made[index] for index in range(len(news))]
@@ -76,15 +81,18 @@ class TaskCommands:
 
         return await self._database.write(body)
 
-    async def _make(self, transaction: Transaction, call: Call, new: NewTask, cache: dict[str, Agent]) -> Task:
+    async def _make(
+        self, transaction: Transaction, call: Call, new: NewTask, cache: dict[str, _Known], pace: Pace
+    ) -> Task:
         agent = None
         if new.agent_id:
-            agent = cache.get(new.agent_id)
-            if agent is None:
-                agent = cache[new.agent_id] = await AGENTS.get(transaction, call, new.agent_id)
-            if agent.runtime == AgentRuntime.PYTHON:
+            known = cache.get(new.agent_id)
+            if known is None:
+                known = cache[new.agent_id] = _Known.of(await AGENTS.get(transaction, call, new.agent_id))
+            agent = known.agent
+            if known.entry is not None:
                 self._agents.check_sandbox()
-                _check_input(agent, new.input, new.input_field)
+                await _check_input(known.entry, new.input, new.input_field, pace)
         session = await begin_iteration(transaction, call, new.session_id) if new.session_id else None
         waits = [parse_filter("depends_on", "task", each) for each in new.depends_on]
         return await create_task(
@@ -136,6 +144,18 @@ class TaskCommands:
         return await TASKS.once(self._database, call, identifier, act)
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """An agent, and how input binds to it where it is code that runs here."""
+
+    agent: Agent
+    entry: Entry | None
+
+    @classmethod
+    def of(cls, agent: Agent) -> Self:
+        return cls(agent, Entry.from_json(agent.entry) if agent.runtime == AgentRuntime.PYTHON else None)
+
+
 @contextmanager
 def _of_batch(index: int) -> Iterator[None]:
     """Says which task of a batch an error is about."""
@@ -175,7 +195,9 @@ def _in_order(news: Sequence[NewTask]) -> list[int]:
     return order
 
 
-def _check_input(agent: Agent, value: bytes, field: str) -> None:
-    problem = bind_problem(Entry.from_json(agent.entry), values.outline(value))
-    if problem is not None:
-        raise InvalidRequest(field, problem)
+async def _check_input(entry: Entry, value: bytes, field: str, pace: Pace) -> None:
+    """Raises InvalidRequest where the entry cannot be called with an input."""
+    if entry.needs_keys:
+        problem = bind_problem(entry, await outline(value, pace))
+        if problem is not None:
+            raise InvalidRequest(field, problem)

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, select
 
+from server.contents import Contents
 from server.core.shared.call_context import Call
 from server.core.shared.count_cache import CountCache
 from server.core.shared.free_form import check_object
@@ -16,6 +17,7 @@ from server.core.workflows import progression, runs
 from server.core.workflows.step_spec import check_parameters, checked_steps, steps_in, steps_text
 from server.errors import Conflict
 from server.model import Priority, Workflow, WorkflowRun, WorkflowStatus, new_id
+from server.pace import Pace
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
@@ -140,6 +142,7 @@ class WorkflowDefinitions:
         not given, or an agent of a type that does not exist.
         """
         await check_object(parameters, "parameters")
+        given = Contents(parameters)
 
         async def make(transaction: Transaction) -> WorkflowRun:
             # Any number may execute a workflow at once, and meanwhile nobody changes or deletes it.
@@ -147,7 +150,7 @@ class WorkflowDefinitions:
             if workflow.status != WorkflowStatus.ACTIVE:
                 raise Conflict("the workflow is inactive", reason="WORKFLOW_INACTIVE")
             steps = steps_in(workflow.steps)
-            await check_parameters(steps, parameters)
+            await check_parameters(steps, given, Pace())
             await runs.check_agents(transaction, call, steps)
             run = WorkflowRun.new(
                 id=new_id(),
@@ -162,6 +165,6 @@ class WorkflowDefinitions:
             )
             await transaction.insert(run)
             transaction.emit("workflow_run.started", run)
-            return await progression.begin(transaction, run, {})
+            return await progression.begin(transaction, run, {}, given)
 
         return await runs.RUNS.create(self._database, call, make)

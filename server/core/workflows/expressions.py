@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from server import values
+from server import contents, values
+from server.contents import Contents
 from server.errors import ServiceError
+from server.pace import Pace
 from server.values import Value
 
-_REFERENCE = re.compile(r"\$?\$\{([^{}]{1,200})\}")
+# That it begins with what it looks for makes it many times as fast; a dollar before it is looked for afterwards.
+_REFERENCE = re.compile(r"\$\{([^{}]{1,200})\}")
+_LONGEST = 203
+# So much of a text takes a millisecond to search, whatever is in it.
+_AT_ONCE = 32 << 10
 _BEGINNING = b"${"
 # What the references of one template may come to, in bytes. Without a bound, a short template that names a long value
 # many times would fill the memory.
 MAX_FILLED = values.MAX_BYTES
-# A template is looked at value by value, and so is what is written into a text. Ten thousand take ten milliseconds.
+# A template is looked at value by value, and so is what is written into a text. Ten thousand take tens of milliseconds
+# in all, with turns for others.
 MAX_LOOKED_AT = 10_000
 
 
@@ -33,45 +40,41 @@ class FilledTooLarge(ServiceError):
     reason = "INPUT_TOO_LARGE"
 
 
-def filled(template: bytes, context: Mapping[str, Any]) -> bytes:
+async def filled(template: bytes, context: Mapping[str, Any], pace: Pace) -> bytes:
     """A template with each `${…}` replaced: by the value itself where it stands alone, else by its text.
 
-    `$${…}` stands for `${…}` itself. `context` leads by names to parsed values. Raises ReferenceMissing,
-    FilledTooLarge.
+    `$${…}` stands for `${…}` itself. `context` leads by names to contents. Raises ReferenceMissing, FilledTooLarge.
     """
     if _BEGINNING not in template:
         return template
-    given = Value()
-    _Filling(context).fill(given, Value.FromString(template))
-    return given.SerializeToString()
+    return await _Filling(context, pace).fill(Value.FromString(template))
 
 
-def looked_up(path: str, context: Mapping[str, Any]) -> Value:
+async def looked_up(path: str, context: Mapping[str, Any], pace: Pace) -> Contents:
     """What a path such as `steps.extract.output.rows.0` names. Raises ReferenceMissing."""
     found: Any = context
     for part in parts_of(path):
-        found = found.get(part) if isinstance(found, Mapping) else _inside(found, part)
+        found = found.get(part) if isinstance(found, Mapping) else await found.part(part, pace)
         if found is None:
             raise ReferenceMissing(f"${{{path}}} names nothing: there is no {part!r}")
     if isinstance(found, Mapping):
         raise ReferenceMissing(f"${{{path}}} names no value, only where some are")
-    value: Value = found
-    return value
+    known: Contents = found
+    return known
 
 
-def references(template: bytes | None) -> list[str]:
-    """Every path that a template names, in the order in which they stand.
+async def references(template: bytes | None, pace: Pace, most: int | None = None) -> AsyncIterator[str | None]:
+    """Every path that a template names, in the order in which they stand, and None for each `$${…}`.
 
-    Raises ValueError where it has expressions and more values than are looked at.
+    Raises ValueError where it has expressions and more than `most` values.
     """
     if template is None or _BEGINNING not in template:
-        return []
-    texts = [
-        each.string_value
-        for each in values.elements(Value.FromString(template), MAX_LOOKED_AT)
-        if each.HasField("string_value")
-    ]
-    return [match[1] for text in texts for match in _REFERENCE.finditer(text) if not _is_escaped(match)]
+        return
+    async for each in contents.elements(Value.FromString(template), pace, most):
+        if each.HasField("string_value"):
+            text = each.string_value
+            async for match in _matches(text, pace):
+                yield None if _is_escaped(text, match) else match[1]
 
 
 def parts_of(path: str) -> list[str]:
@@ -79,63 +82,71 @@ def parts_of(path: str) -> list[str]:
     return path.strip().split(".")
 
 
-def _inside(value: Value, part: str) -> Value | None:
-    if value.HasField("struct_value"):
-        return next((entry.value for entry in value.struct_value.fields if entry.key == part), None)
-    if value.HasField("list_value") and part.isascii() and part.isdigit():
-        found = value.list_value.values
-        return found[int(part)] if int(part) < len(found) else None
-    return None
+async def _matches(text: str, pace: Pace) -> AsyncIterator[re.Match[str]]:
+    """Each `${…}` of a text, which is searched a piece at a time."""
+    start = 0
+    while start < len(text):
+        match = _REFERENCE.search(text, start, start + _AT_ONCE)
+        if match is not None:
+            yield match
+        # One that begins near the end of a piece is found in the next one.
+        start = match.end() if match is not None else start + _AT_ONCE - _LONGEST
+        await pace.turn()
 
 
 class _Filling:
     """One template being filled."""
 
-    def __init__(self, context: Mapping[str, Any]) -> None:
+    def __init__(self, context: Mapping[str, Any], pace: Pace) -> None:
         self._context = context
+        self._pace = pace
         self._left = MAX_FILLED
         self._written = 0
 
-    def fill(self, given: Value, template: Value) -> None:
+    async def fill(self, template: Value) -> bytes:
+        await self._pace.turn()
         if template.HasField("struct_value"):
-            given.struct_value.SetInParent()
-            for entry in template.struct_value.fields:
-                self.fill(given.struct_value.fields.add(key=entry.key).value, entry.value)
-        elif template.HasField("list_value"):
-            given.list_value.SetInParent()
-            for each in template.list_value.values:
-                self.fill(given.list_value.values.add(), each)
-        elif template.HasField("string_value"):
-            alone = _REFERENCE.fullmatch(template.string_value)
-            if alone is not None and not _is_escaped(alone):
-                value = looked_up(alone[1], self._context)
-                self._spend(value.ByteSize())
-                given.CopyFrom(value)
-            else:
-                given.string_value = _REFERENCE.sub(self._text, template.string_value)
-        else:
-            given.CopyFrom(template)
+            inner = [values.entry(each.key, await self.fill(each.value)) for each in template.struct_value.fields]
+            return values.of_struct(b"".join(inner))
+        if template.HasField("list_value"):
+            inner = [values.element(await self.fill(each)) for each in template.list_value.values]
+            return values.list_of(b"".join(inner))
+        if not template.HasField("string_value") or "${" not in template.string_value:
+            return template.SerializeToString()
+        alone = _REFERENCE.fullmatch(template.string_value)
+        if alone is None:
+            return Value(string_value=await self._texts(template.string_value)).SerializeToString()
+        value = await (await looked_up(alone[1], self._context, self._pace)).value(self._pace)
+        self._spend(value.ByteSize())
+        await self._pace.turn()
+        return value.SerializeToString()
 
-    def _text(self, match: re.Match[str]) -> str:
-        if _is_escaped(match):
-            return match[0][1:]
-        value = looked_up(match[1], self._context)
-        if value.HasField("string_value"):
-            text = value.string_value
-        else:
-            self._look_at(value, match[1])
-            text = values.json_text(value)
+    async def _texts(self, text: str) -> str:
+        """A text with the texts of what it names."""
+        pieces, end = [], 0
+        async for match in _matches(text, self._pace):
+            escaped = _is_escaped(text, match)
+            pieces.append(text[end : match.start() - escaped])
+            pieces.append(match[0] if escaped else await self._text_of(match[1]))
+            end = match.end()
+        return "".join([*pieces, text[end:]])
+
+    async def _text_of(self, path: str) -> str:
+        value = await (await looked_up(path, self._context, self._pace)).value(self._pace)
+        text = value.string_value if value.HasField("string_value") else await self._json_of(value, path)
         self._spend(len(text))
         return text
 
-    def _look_at(self, value: Value, path: str) -> None:
+    async def _json_of(self, value: Value, path: str) -> str:
         try:
-            self._written += sum(1 for _ in values.elements(value, MAX_LOOKED_AT - self._written))
+            text, seen = await contents.json_text(value, self._pace, MAX_LOOKED_AT - self._written)
         except ValueError:
             raise FilledTooLarge(
                 f"${{{path}}} stands in a text and has many values in it: a text takes {MAX_LOOKED_AT} in all, and a "
                 "reference that stands alone takes any number"
             ) from None
+        self._written += seen
+        return text
 
     def _spend(self, size: int) -> None:
         self._left -= size
@@ -143,5 +154,5 @@ class _Filling:
             raise FilledTooLarge(f"what the input names is larger than {MAX_FILLED} bytes")
 
 
-def _is_escaped(match: re.Match[str]) -> bool:
-    return match[0].startswith("$$")
+def _is_escaped(text: str, match: re.Match[str]) -> bool:
+    return match.start() > 0 and text[match.start() - 1] == "$"

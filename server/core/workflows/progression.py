@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import ARRAY, String, bindparam, func, select, text
 
 from server import values
+from server.contents import Contents, merged
 from server.core.queue import creation
 from server.core.queue.cancellation import request_cancel
 from server.core.queue.retry_policy import RetryPolicy
@@ -22,10 +23,10 @@ from server.core.workflows.expressions import MAX_FILLED, FilledTooLarge, filled
 from server.core.workflows.step_spec import Step, steps_in, steps_named
 from server.errors import ServiceError
 from server.model import Priority, RunStatus, Task, TaskStatus, WorkflowRun
+from server.pace import Pace
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
-from server.values import Value
 
 SWEEP = 50
 MAX_OUTPUT = values.MAX_BYTES
@@ -110,8 +111,13 @@ async def resume(transaction: Transaction, run: WorkflowRun) -> WorkflowRun:
     return await proceed(transaction, begun, await states_of(transaction, begun))
 
 
-async def begin(transaction: Transaction, run: WorkflowRun, states: Mapping[str, State]) -> WorkflowRun:
-    """Makes tasks for the steps of the current order that have not completed, or fails the run where one cannot be."""
+async def begin(
+    transaction: Transaction, run: WorkflowRun, states: Mapping[str, State], parameters: Contents | None = None
+) -> WorkflowRun:
+    """Makes tasks for the steps of the current order that have not completed, or fails the run where one cannot be.
+
+    `parameters` are the run's, where somebody has looked at them already.
+    """
     steps = steps_in(run.steps)
     due = [
         step
@@ -120,11 +126,14 @@ async def begin(transaction: Transaction, run: WorkflowRun, states: Mapping[str,
         and (step["id"] not in states or states[step["id"]][1] != TaskStatus.COMPLETED)
     ]
     earlier = [step["id"] for step in steps if step["order"] < run.current_order]
-    outputs = _Outputs(transaction, states)
-    parameters, made = values.Value.FromString(run.parameters), 0
+    # The end of the step before, with what it gave, has just been written in this turn.
+    await asyncio.sleep(0)
+    outputs, pace, made = _Outputs(transaction, states), Pace(), 0
+    parameters = parameters or Contents(run.parameters)
     for step in due:
         try:
-            value = await _input(step, parameters, outputs, earlier)
+            value = await _input(run, step, parameters, outputs, earlier, pace)
+            await pace.turn()
             made += len(value)
             if made > MAX_MADE_TOGETHER:
                 raise FilledTooLarge(f"the steps of its order are given more than {MAX_MADE_TOGETHER} bytes together")
@@ -133,21 +142,21 @@ async def begin(transaction: Transaction, run: WorkflowRun, states: Mapping[str,
             # Nothing of this step has been written: what can be refused is refused before the first row.
             message = f"step {step['id']} could not begin: {error.message}"
             return await finish(transaction, run, RunStatus.FAILED, message)
-        # Each may take long, and nobody else must wait for all of them.
-        await asyncio.sleep(0)
+        await pace.turn()
     return run
 
 
-async def _input(step: Step, parameters: Value, outputs: _Outputs, earlier: Sequence[str]) -> bytes:
+async def _input(
+    run: WorkflowRun, step: Step, parameters: Contents, outputs: _Outputs, earlier: Sequence[str], pace: Pace
+) -> bytes:
     if "input" in step:
-        named = steps_named(step["input"])
+        named = await steps_named(step["input"], pace)
         read = await outputs.read([name for name in earlier if name in named], MAX_READ)
-        return filled(
-            step["input"],
-            {"parameters": parameters, "steps": {name: {"output": value} for name, value in read.items()}},
-        )
-    given = parameters.SerializeToString()
-    return values.merged(given, {"inputs": await outputs.whole(earlier, MAX_FILLED)}) if earlier else given
+        steps = {name: {"output": value} for name, value in read.items()}
+        return await filled(step["input"], {"parameters": parameters, "steps": steps}, pace)
+    if not earlier:
+        return run.parameters
+    return await merged(run.parameters, {"inputs": await outputs.whole(earlier, MAX_FILLED)}, pace)
 
 
 async def _make(transaction: Transaction, run: WorkflowRun, step: Step, value: bytes) -> None:
@@ -207,14 +216,14 @@ async def states_of(transaction: Transaction, run: WorkflowRun) -> dict[str, Sta
 
 
 class _Outputs:
-    """What the steps of a run gave: measured before it is loaded, and parsed only where somebody asks for it."""
+    """What the steps of a run gave: measured before it is loaded, and looked into only where somebody asks for it."""
 
     def __init__(self, transaction: Transaction, states: Mapping[str, State]) -> None:
         self._transaction = transaction
         self._states = states
         self._lengths: dict[str, int] = {}
-        # What was asked for last, and how much has been parsed in all.
-        self._parsed: dict[str, Value] = {}
+        # What was asked for last, and how much has been read in all.
+        self._known: dict[str, Contents] = {}
         self._read = 0
 
     async def together(self, names: Sequence[str]) -> bytes | None:
@@ -229,29 +238,29 @@ class _Outputs:
         await self._check_length(names, most)
         return values.object_of({name: await self._output(name) for name in names})
 
-    async def read(self, names: Sequence[str], most: int) -> dict[str, Value]:
-        """The outputs of these steps by their names, parsed. Raises FilledTooLarge."""
+    async def read(self, names: Sequence[str], most: int) -> dict[str, Contents]:
+        """The outputs of these steps by their names. Raises FilledTooLarge."""
         await self._check_length(names, most)
         self._forget_all_but(names)
         for name in names:
-            if name not in self._parsed:
+            if name not in self._known:
                 self._read += self._lengths[name]
                 if self._read > MAX_READ_TOGETHER:
                     raise FilledTooLarge(
                         f"the steps of its order need more than {MAX_READ_TOGETHER} bytes of the outputs of others"
                     )
-                self._parsed[name] = Value.FromString(await self._output(name))
+                self._known[name] = Contents(await self._output(name))
                 # One at a time: others' turns come between them.
                 await asyncio.sleep(0)
-        return {name: self._parsed[name] for name in names}
+        return {name: self._known[name] for name in names}
 
     def _forget_all_but(self, names: Collection[str]) -> None:
         """Makes room for what is asked for now; what still has room stays, because the next step may need it too."""
-        kept = sum(self._lengths[name] for name in {*self._parsed, *names})
-        for name in self._parsed.keys() - set(names):
+        kept = sum(self._lengths[name] for name in {*self._known, *names})
+        for name in self._known.keys() - set(names):
             if kept > MAX_READ:
                 kept -= self._lengths[name]
-                del self._parsed[name]
+                del self._known[name]
 
     async def _measure(self, names: Sequence[str]) -> int:
         new = {self._states[name][0]: name for name in names if name not in self._lengths}

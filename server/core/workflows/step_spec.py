@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import itertools
 import json
@@ -11,17 +10,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from server import values
+from server.contents import Contents
 from server.core.queue.creation import MAX_TIMEOUT_SECONDS
 from server.core.queue.retry_policy import RetryPolicy
 from server.core.shared.free_form import check_value
-from server.core.workflows.expressions import ReferenceMissing, looked_up, parts_of, references
+from server.core.workflows.expressions import MAX_LOOKED_AT, ReferenceMissing, looked_up, parts_of, references
 from server.errors import InvalidRequest
+from server.pace import Pace
 
 MAX_STEPS = 100
 MAX_ORDER = 1_000_000
 MAX_CAPABILITIES = 32
 # Of all steps together, in bytes.
 MAX_INPUTS = values.MAX_BYTES
+# Of all steps together, with those that stand for themselves.
+MAX_REFERENCES = 1000
 Step = dict[str, Any]
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -37,15 +40,7 @@ async def checked_steps(steps: Sequence[Mapping[str, Any]]) -> list[Step]:
     _give_ids(known)
     if sum(len(step.get("input", b"")) for step in known) > MAX_INPUTS:
         raise InvalidRequest("steps", f"have inputs of more than {MAX_INPUTS} bytes together")
-    orders = {step["id"]: step["order"] for step in known}
-    for index, step in enumerate(known):
-        try:
-            named = references(step.get("input"))
-        except ValueError as error:
-            raise InvalidRequest(f"steps[{index}].input", f"has expressions, and {error}") from None
-        for path in named:
-            _check_reference(f"steps[{index}].input", path, step, orders)
-        await asyncio.sleep(0)
+    await _check_references(known)
     return known
 
 
@@ -66,23 +61,22 @@ def steps_in(text: str) -> list[Step]:
     return steps
 
 
-async def check_parameters(steps: Sequence[Step], parameters: bytes) -> None:
+async def check_parameters(steps: Sequence[Step], parameters: Contents, pace: Pace) -> None:
     """Raises InvalidRequest for a parameter that some step's input names and that is not given."""
-    context: dict[str, Any] = {}
+    context = {"parameters": parameters}
     for step in steps:
-        for path in references(step.get("input")):
-            if parts_of(path)[0] == "parameters":
-                context = context or {"parameters": values.Value.FromString(parameters)}
+        async for path in references(step.get("input"), pace):
+            if path is not None and parts_of(path)[0] == "parameters":
                 try:
-                    looked_up(path, context)
+                    await looked_up(path, context, pace)
                 except ReferenceMissing:
                     raise InvalidRequest(path.strip(), f"is not given, and step {step['id']} needs it") from None
-        await asyncio.sleep(0)
+        await pace.turn()
 
 
-def steps_named(template: bytes) -> set[str]:
+async def steps_named(template: bytes, pace: Pace) -> set[str]:
     """The ids of the steps whose outputs a checked input names."""
-    paths = [parts_of(path) for path in references(template)]
+    paths = [parts_of(path) async for path in references(template, pace) if path is not None]
     return {parts[1] for parts in paths if parts[0] == "steps"}
 
 
@@ -157,6 +151,27 @@ def _give_ids(steps: Sequence[Step]) -> None:
         if not step["id"]:
             step["id"] = next(name for n in itertools.count(index) if (name := f"step_{n}") not in taken)
             taken.add(step["id"])
+
+
+async def _check_references(steps: Sequence[Step]) -> None:
+    """Raises InvalidRequest where inputs name what they may not, or too much."""
+    orders = {step["id"]: step["order"] for step in steps}
+    pace, left = Pace(), MAX_REFERENCES
+    for index, step in enumerate(steps):
+        field = f"steps[{index}].input"
+        try:
+            async for path in references(step.get("input"), pace, MAX_LOOKED_AT):
+                left -= 1
+                if left < 0:
+                    raise InvalidRequest(
+                        field,
+                        f"has too many references: with this one, of step {step['id']}, the workflow has more than the "
+                        f"{MAX_REFERENCES} that all its steps may have together",
+                    )
+                if path is not None:
+                    _check_reference(field, path, step, orders)
+        except ValueError as error:
+            raise InvalidRequest(field, f"has expressions, and {error}") from None
 
 
 def _check_reference(field: str, path: str, step: Step, orders: Mapping[str, int]) -> None:

@@ -20,15 +20,20 @@ from orchestrator.agent_operations.v1 import (
     workflow_service_pb2,
     workflow_service_pb2_grpc,
 )
+from orchestrator.wire.agent_operations.v1 import agent_service_pb2 as wire
 
 from server import values
+from server.apis.agent_operations.agents import AgentServicer
 from server.app import Application
+from server.core.agents.health import AgentHealthChecks
 from server.core.monitoring import alerts
 from server.core.queue.completion import Result, failure
 from server.core.queue.fencing import Finish
 from server.core.workers.reports import LogLine, WorkerReports
+from server.errors import InvalidRequest
 from server.model import TaskStatus
 from tests.support.clock import pass_time
+from tests.support.holds import BOUND, longest_hold
 from tests.support.tenants import Tenant, make_tenant
 
 
@@ -307,3 +312,47 @@ async def test_health_over_grpc(client: Client) -> None:
     health = await client.ask(client.system.GetHealth, system_service_pb2.GetHealthRequest())
     assert health["services"]["message_queue"]["pending_messages"] == 1
     assert health["metrics"]["active_agents"] == 0
+
+
+@pytest.mark.parametrize("kind", ["elements", "keys", "capabilities"])
+async def test_the_longest_settings_keep_nobody_waiting(client: Client, kind: str) -> None:
+    agent = await client.agent(configuration={"a": 1, "gone": 2}, capabilities=["x"])
+    given = {
+        "elements": {"configuration": {"gone": None, "timeout": 5, "b": [None] * 15_000}},
+        "keys": {"configuration": {"gone": None, "timeout": 5, **{f"{n:x}": [] for n in range(5_000)}}},
+        "capabilities": {"capabilities": ["x"] * 13_000},
+    }[kind]
+    request = wire.UpdateAgentRequest(agent_id=agent["id"], **{name: values.encode(each) for name, each in given.items()})
+    servicer = AgentServicer(client.cases.agents, AgentHealthChecks(client.database))
+    async with longest_hold() as held:
+        for _ in range(2):
+            if kind == "capabilities":
+                with pytest.raises(InvalidRequest, match="at most 32 words"):
+                    await servicer.UpdateAgent(request, client.tenant.call())
+            else:
+                await servicer.UpdateAgent(request, client.tenant.call())
+    shown = await client.read_agent(agent)
+    if kind != "capabilities":
+        kept = {name: each for name, each in given["configuration"].items() if name != "gone"}
+        assert shown["configuration"] == {**shown["configuration"], "a": 1, **kept} and "gone" not in shown["configuration"]
+        assert shown["configuration"]["timeout"] == 5
+    # A little less than for others: nothing that is done here with 64 KiB takes long.
+    assert shown["capabilities"] == ["x"] and held.longest < BOUND * 0.75
+
+
+@pytest.mark.parametrize("given", ["x", [1], [["x"]], {"x": "y"}, 5, True])
+async def test_capabilities_that_are_no_array_of_strings_are_refused(client: Client, given: object) -> None:
+    agent = await client.agent()
+    request = wire.UpdateAgentRequest(agent_id=agent["id"], capabilities=values.encode(given))
+    servicer = AgentServicer(client.cases.agents, AgentHealthChecks(client.database))
+    with pytest.raises(InvalidRequest, match="array of strings"):
+        await servicer.UpdateAgent(request, client.tenant.call())
+
+
+@pytest.mark.parametrize("given", [{"timeout": True}, {"timeout": "5"}, {"max_concurrent_tasks": 1.5}, {"timeout": [5]}])
+async def test_settings_that_are_no_numbers_are_refused(client: Client, given: dict) -> None:
+    agent = await client.agent()
+    request = wire.UpdateAgentRequest(agent_id=agent["id"], configuration=values.encode(given))
+    servicer = AgentServicer(client.cases.agents, AgentHealthChecks(client.database))
+    with pytest.raises(InvalidRequest, match="number"):
+        await servicer.UpdateAgent(request, client.tenant.call())
