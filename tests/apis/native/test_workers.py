@@ -530,6 +530,69 @@ async def test_a_worker_that_begins_twice_under_one_key_is_one(client: Client, r
     assert len(ids) == 1
 
 
+async def test_a_full_rest_worker_waits_until_one_of_its_tasks_ends(
+    application: Application, client: Client, rest: Rest
+) -> None:
+    agent = await client.agent()
+    first, second, third = [await client.task(agent) for _ in range(3)]
+    await rest.connect(agent)
+    (lease,) = (await rest("TakeLeases", wait_seconds=20)).data
+    began = time.perf_counter()
+    assert not (await rest("TakeLeases", max=1, wait_seconds=0.3)).data
+    assert time.perf_counter() - began >= 0.3
+    elsewhere = Application(application.settings)
+    port = (await elsewhere.start(["127.0.0.1:0"]))[0]
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        there = Rest(channel, client.tenant)
+        there.id = rest.id
+        for by, following in ((rest, second), (there, third)):
+            waiting = asyncio.create_task(rest("TakeLeases", max=1, wait_seconds=20))
+            await eventually(lambda: application.use_cases.worker_hub._claim_loops)
+            # It has looked, and found itself full.
+            (claim_loop,) = application.use_cases.worker_hub._claim_loops.values()
+            await eventually(lambda: claim_loop.more and not waiting.done())
+            await by("CompleteTask", task_id=lease.task_id, attempt=lease.attempt)
+            (lease,) = (await asyncio.wait_for(waiting, 5)).data
+            assert lease.task_id == following.id
+    await elsewhere.stop()
+
+
+async def test_capacity_is_kept_by_a_rest_worker_that_asks_many_times_at_once(
+    application: Application, client: Client, rest: Rest
+) -> None:
+    agent = await client.agent()
+    await rest.connect(agent, capacity=2)
+    # Less than a lease lasts, because no heartbeat keeps those that are given.
+    early = [asyncio.create_task(rest("TakeLeases", wait_seconds=1)) for _ in range(5)]
+    hub = application.use_cases.worker_hub
+    await eventually(lambda: hub._claim_loops and len(next(iter(hub._claim_loops.values())).consumers) == 5)
+    for _ in range(6):
+        await client.task(agent)
+    late = [rest("TakeLeases", max=2, wait_seconds=wait) for wait in (0, 0, 0.5, 0.5)]
+    taken = [lease for answer in await asyncio.gather(*early, *late) for lease in answer.data]
+    assert len(taken) == len({lease.task_id for lease in taken}) == 2
+    await rest("CompleteTask", task_id=taken[0].task_id, attempt=1)
+    answers = await asyncio.gather(*(rest("TakeLeases") for _ in range(5)))
+    assert sum(len(answer.data) for answer in answers) == 1
+
+
+async def test_a_rest_worker_that_leaves_while_it_waits_gets_nothing(
+    application: Application, client: Client, rest: Rest
+) -> None:
+    agent = await client.agent()
+    await rest.connect(agent)
+    staying = rest.id
+    await rest.connect(agent)
+    waiting = asyncio.create_task(rest("TakeLeases", wait_seconds=2))
+    await eventually(lambda: application.use_cases.worker_hub._claim_loops)
+    await rest("RemoveWorker")
+    task = await client.task(agent)
+    assert not (await waiting).data
+    rest.id = staying
+    (lease,) = (await rest("TakeLeases", wait_seconds=5)).data
+    assert (lease.task_id, lease.attempt) == (task.id, 1)
+
+
 async def test_workers_are_listed_in_pages(client: Client, rest: Rest) -> None:
     agent = await client.agent()
     for _ in range(3):
