@@ -50,6 +50,7 @@ from server.core.webhooks.registry import Webhooks
 from server.core.webhooks.sealing import Sealer
 from server.core.webhooks.sending import Sending
 from server.core.workers.agent_heartbeats import AgentHeartbeats
+from server.core.workers.bounds import forget_ended
 from server.core.workers.hub import WorkerHub
 from server.core.workers.reconciliation import Reconciliation
 from server.core.workers.registry import WorkerRegistry
@@ -80,6 +81,7 @@ from server.work.sandbox import Limits, Sandboxes
 from server.work.webhooks import WebhookLoops
 
 HOUR = 3600 * 1_000_000
+DAY = 24 * HOUR
 TRIM_SECONDS = 60.0
 # How long gateways have to hear that the server stops, before it refuses what they send.
 LINGER_SECONDS = 1.5
@@ -154,7 +156,12 @@ class Application:
             task_queries=TaskQueries(database, counts, self.feeds),
             task_relations=TaskRelations(database),
             webhooks=Webhooks(database, counts, self.addresses, self.sealer, self.wordings),
-            workers=WorkerRegistry(database, self.leases, silent_seconds=settings.worker_silent_seconds),
+            workers=WorkerRegistry(
+                database,
+                self.leases,
+                silent_seconds=settings.worker_silent_seconds,
+                most=settings.workers_per_agent if quotas else None,
+            ),
             worker_hub=WorkerHub(database, self.claims, reports, self.feeds, lease_seconds=settings.lease_seconds),
             worker_reports=reports,
             workflows=WorkflowDefinitions(database, counts),
@@ -217,6 +224,7 @@ class Application:
         await self.use_cases.events.trim(retained)
         await self.use_cases.deliveries.forget(retained)
         await idempotency.forget(self.database, now - int(self.settings.idempotency_hours * HOUR))
+        await forget_ended(self.database, now - DAY)
         await self.installer.remove_unused()
 
     def _server(self) -> grpc.aio.Server:

@@ -31,8 +31,10 @@ from orchestrator.v1.task_pb2 import (
 )
 
 from server.worker.values import from_value
-from server.app import Application
+from server.app import TRIM_SECONDS, Application
 from server.core.queue import cancellation
+from server.model import new_id
+from server.settings import ApiSettings
 from server.worker import Permanent, Worker
 from tests.support.clock import Clock, pass_loop_time, pass_time_in
 from tests.support.tenants import Tenant, make_tenant
@@ -528,6 +530,144 @@ async def test_a_worker_that_begins_twice_under_one_key_is_one(client: Client, r
         await rest.connect(agent)
         ids.add(rest.id)
     assert len(ids) == 1
+
+
+async def test_a_full_rest_worker_waits_until_one_of_its_tasks_ends(
+    application: Application, client: Client, rest: Rest
+) -> None:
+    agent = await client.agent()
+    first, second, third = [await client.task(agent) for _ in range(3)]
+    await rest.connect(agent)
+    (lease,) = (await rest("TakeLeases", wait_seconds=20)).data
+    began = time.perf_counter()
+    assert not (await rest("TakeLeases", max=1, wait_seconds=0.3)).data
+    assert time.perf_counter() - began >= 0.3
+    elsewhere = Application(application.settings)
+    port = (await elsewhere.start(["127.0.0.1:0"]))[0]
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        there = Rest(channel, client.tenant)
+        there.id = rest.id
+        for by, following in ((rest, second), (there, third)):
+            waiting = asyncio.create_task(rest("TakeLeases", max=1, wait_seconds=20))
+            await eventually(lambda: application.use_cases.worker_hub._claim_loops)
+            # It has looked, and found itself full.
+            (claim_loop,) = application.use_cases.worker_hub._claim_loops.values()
+            await eventually(lambda: claim_loop.more and not waiting.done())
+            await by("CompleteTask", task_id=lease.task_id, attempt=lease.attempt)
+            (lease,) = (await asyncio.wait_for(waiting, 5)).data
+            assert lease.task_id == following.id
+    await elsewhere.stop()
+
+
+async def test_capacity_is_kept_by_a_rest_worker_that_asks_many_times_at_once(
+    application: Application, client: Client, rest: Rest
+) -> None:
+    agent = await client.agent()
+    await rest.connect(agent, capacity=2)
+    # Less than a lease lasts, because no heartbeat keeps those that are given.
+    early = [asyncio.create_task(rest("TakeLeases", wait_seconds=1)) for _ in range(5)]
+    hub = application.use_cases.worker_hub
+    await eventually(lambda: hub._claim_loops and len(next(iter(hub._claim_loops.values())).consumers) == 5)
+    for _ in range(6):
+        await client.task(agent)
+    late = [rest("TakeLeases", max=2, wait_seconds=wait) for wait in (0, 0, 0.5, 0.5)]
+    taken = [lease for answer in await asyncio.gather(*early, *late) for lease in answer.data]
+    assert len(taken) == len({lease.task_id for lease in taken}) == 2
+    await rest("CompleteTask", task_id=taken[0].task_id, attempt=1)
+    answers = await asyncio.gather(*(rest("TakeLeases") for _ in range(5)))
+    assert sum(len(answer.data) for answer in answers) == 1
+
+
+async def test_a_rest_worker_that_leaves_while_it_waits_gets_nothing(
+    application: Application, client: Client, rest: Rest
+) -> None:
+    agent = await client.agent()
+    await rest.connect(agent)
+    staying = rest.id
+    await rest.connect(agent)
+    waiting = asyncio.create_task(rest("TakeLeases", wait_seconds=2))
+    await eventually(lambda: application.use_cases.worker_hub._claim_loops)
+    await rest("RemoveWorker")
+    task = await client.task(agent)
+    assert not (await waiting).data
+    rest.id = staying
+    (lease,) = (await rest("TakeLeases", wait_seconds=5)).data
+    assert (lease.task_id, lease.attempt) == (task.id, 1)
+
+
+async def test_who_begins_over_rest_counts_in_the_quotas_and_who_comes_back_does_not(settings) -> None:
+    limited = settings.model_copy(update={"apis": {"": ApiSettings(requests_per_minute=3)}})
+    application = Application(limited)
+    port = (await application.start(["127.0.0.1:0"]))[0]
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        tenant = await make_tenant(application.database)
+        rest, agent = Rest(channel, tenant), await Client(channel, tenant).agent()
+        for left in (998, 997, 996):
+            rest.id = ""
+            call = rest._stub.ConnectWorker(operations.ConnectWorkerRequest(agent_id=agent.id), metadata=rest._metadata)
+            rest.id = (await call).data.id
+            assert dict(await call.trailing_metadata())["x-ratelimit-remaining"] == str(left)
+        for _ in range(5):
+            await rest("ConnectWorker", agent_id=agent.id)
+            await rest("Heartbeat")
+        rest.id = ""
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await rest("ConnectWorker", agent_id=agent.id)
+        assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert "3 requests a minute" in refused.value.details()
+        assert int(dict(refused.value.trailing_metadata())["retry-after"]) > 0
+    await application.stop()
+
+
+async def test_an_agent_has_so_many_workers_and_no_more_whichever_way_they_come(settings) -> None:
+    application = Application(settings.model_copy(update={"workers_per_agent": 2}))
+    port = (await application.start(["127.0.0.1:0"]))[0]
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        tenant = await make_tenant(application.database)
+        client, rest = Client(channel, tenant), Rest(channel, tenant)
+        agent = await client.agent()
+        await rest.connect(agent)
+        async with Raw(client, agent) as worker:
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await Raw(client, agent).__aenter__()
+            assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+            assert await Rest(channel, tenant).code("ConnectWorker", agent_id=agent.id) == refused.value.code()
+            await rest("ConnectWorker", agent_id=agent.id)
+            async with Raw(client, agent, worker_id=worker.welcome.worker_id):
+                pass
+        await rest("RemoveWorker")
+        async with Raw(client, agent):
+            assert await rest.code("ConnectWorker", agent_id=agent.id) == grpc.StatusCode.RESOURCE_EXHAUSTED
+    await application.stop()
+
+
+async def test_a_server_forgets_workers_that_have_been_gone_for_a_day(
+    application: Application, client: Client, rest: Rest
+) -> None:
+    agent = await client.agent()
+    for _ in range(2):
+        await rest.connect(agent)
+        await rest("RemoveWorker")
+    listed = Rest(client.channel, client.tenant)
+    await pass_time_in(application, 25 * 3600)
+    assert (await listed("ListWorkers")).pagination.total == 2
+    application._trimmed -= TRIM_SECONDS
+    await application.dispatcher.sweep()
+    shown = await listed("ListWorkers")
+    assert shown.pagination.total == 1 and [each.id for each in shown.data] == [rest.id]
+
+
+async def test_the_library_begins_anew_where_its_worker_is_forgotten(client: Client, application: Application) -> None:
+    agent = await client.agent()
+    worker = Worker(f"127.0.0.1:{application.port}", key=client.tenant.key, agent_id=agent.id)
+    worker.worker_id = known = f"worker_{new_id()}"
+    working = asyncio.create_task(worker.work())
+    await eventually(lambda: worker.worker_id not in ("", known))
+    worker.drain()
+    await asyncio.wait_for(working, 5)
+    lost = Worker(f"127.0.0.1:{application.port}", key=client.tenant.key, agent_id=f"agent_{new_id()}")
+    with pytest.raises(grpc.aio.AioRpcError):
+        await lost.work()
 
 
 async def test_workers_are_listed_in_pages(client: Client, rest: Rest) -> None:

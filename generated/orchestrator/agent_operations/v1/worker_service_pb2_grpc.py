@@ -107,7 +107,8 @@ class WorkerServiceServicer:
     """
 
     def ConnectWorker(self, request, context):
-        """A worker begins, or comes back under its `worker_id` and is told the leases that it still has.
+        """A worker begins, or comes back under its `worker_id` and is told the leases that it still has. Who begins counts in
+        the quotas. 429 where the agent has as many workers as it may.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -128,7 +129,8 @@ class WorkerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def TakeLeases(self, request, context):
-        """Takes up to `max` tasks, as far as the worker's capacity allows. Waits for the first, up to `wait_seconds`.
+        """Takes up to `max` tasks, as far as the worker's capacity allows. Waits up to `wait_seconds` for the first, and for
+        one of its own to end where it has as many as it takes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
