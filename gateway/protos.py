@@ -22,9 +22,10 @@ class Binding:
 
     verb: str
     template: str
-    # Whether its answers have no end, and whether it is a WebSocket.
+    # Whether its answers have no end, whether it is a WebSocket, and whether its body goes on as it comes.
     stream: bool
     socket: bool
+    upload: bool
 
     def pattern(self, one: str, some: str, quote: str) -> str:
         """The template as an expression that has `one` for a part of the path, and quotes what is special."""
@@ -77,4 +78,5 @@ def _bindings(method: MethodDescriptorProto) -> Iterator[Binding]:
         if verb is not None:
             socket = method.client_streaming and method.server_streaming
             stream = method.server_streaming and not method.client_streaming
-            yield Binding(verb.upper(), getattr(each, verb), stream, socket)
+            upload = method.client_streaming and not method.server_streaming
+            yield Binding(verb.upper(), getattr(each, verb), stream, socket, upload)

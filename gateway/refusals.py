@@ -47,7 +47,7 @@ def refusals(api: Declaration) -> Iterator[tuple[str, int, Refusal, Refusal | No
     yield "EQ", 404, NoSuchPath("no such path: @path"), wrong_method
     yield "EQ", 405, wrong_method, None
     yield "EQ", 408, RequestTimeout("the request did not arrive in time"), None
-    yield "EQ", 413, PayloadTooLarge(api.max_body_bytes), None
+    yield "EQ", 413, PayloadTooLarge(api.max_body_bytes, api.max_upload_bytes), None
     yield "EQ", 415, UnsupportedMediaType("this port takes JSON: gRPC has a port of its own"), None
     yield "EQ", 431, HeadersTooLarge("the headers are larger than 32 KiB"), None
     yield "EQ", 504, AnswerTimeout("the server did not answer in time"), None
@@ -63,7 +63,7 @@ def failures(api: Declaration) -> JSON:
         "4": AnswerTimeout("the server did not answer in time"),
         "8": gone,
         "14": gone,
-        "large": PayloadTooLarge(api.max_body_bytes),
+        "large": PayloadTooLarge(api.max_body_bytes, api.max_upload_bytes),
         "other": ServerFailed("the server failed to answer"),
     }
     return {code: _failure(api, each) for code, each in found.items()}

@@ -170,7 +170,7 @@ local function failed(handle, code, message, id)
   if not api or headers:get("access-control-allow-methods") then
     return nil
   end
-  if not code and route:get("streams") and headers:get(":status") == "200" then
+  if not code and route:get("streams") and headers:get(":status"):find("^2") then
     return nil
   end
   local ends = handle:virtualHost():metadata():get("failures")[api]

@@ -16,6 +16,9 @@ JSON = dict[str, Any]
 CORS = "envoy.filters.http.cors"
 BUFFER = "envoy.filters.http.buffer"
 TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
+_PER_ROUTE = "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.BufferPerRoute"
+# What a form has beside its file.
+FORM_BYTES = 256 << 10
 # In the order in which `Allow` names them.
 VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 OVERWRITE = "OVERWRITE_IF_EXISTS_OR_ADD"
@@ -55,6 +58,7 @@ class Routes:
         for api, route in host.routes():
             if api.name not in streaming:
                 streaming.add(api.name)
+                routes.extend(self._uploads(api, host))
                 routes.extend(self._streams(api, host))
             matched = {"prefix" if route.prefix == "/" else "path_separated_prefix": route.prefix}
             routes.append(self._route(matched, f"{route.timeout_seconds:g}s", api, host))
@@ -90,6 +94,33 @@ class Routes:
             route = self._route({"safe_regex": {"regex": "|".join(paths)}}, "0s", api, host, idle_timeout="0s")
             route["metadata"]["filter_metadata"]["reply"]["streams"] = True
             yield route
+
+    def _uploads(self, api: Declaration, host: Host) -> Iterator[JSON]:
+        """What goes to the server as it comes, and is not kept here; what says that it is too large does not go."""
+        bindings = protos.bindings(self._descriptors, api.packages)
+        paths = [each.pattern("[^/]+", ".+", "\\") for each in bindings if each.upload]
+        if not paths or api.max_upload_bytes is None:
+            return
+        verbs = "|".join(_in_order({each.verb for each in bindings if each.upload}))
+        most = api.max_upload_bytes + FORM_BYTES
+        match = {
+            "safe_regex": {"regex": "|".join(paths)},
+            "headers": [{"name": ":method", "string_match": {"safe_regex": {"regex": verbs}}}],
+        }
+        too_large = {"name": "content-length", "range_match": {"start": most + 1, "end": 1 << 62}}
+        refused = self._route({**match, "headers": [*match["headers"], too_large]}, "0s", api, host)
+        del refused["route"]
+        refused["typed_per_filter_config"][BUFFER] = {"@type": _PER_ROUTE, "disabled": True}
+        yield {**refused, "direct_response": {"status": 413}}
+        route = self._route(match, "0s", api, host)
+        # What could be sent again would be kept for that.
+        route["route"]["retry_policy"] = {}
+        route["typed_per_filter_config"][BUFFER] = {"@type": _PER_ROUTE, "disabled": True}
+        route["typed_per_filter_config"][TRANSCODER] = {
+            **self._transcoder(host, api),
+            "max_request_body_size": most,
+        }
+        yield route
 
     def _route(self, match: JSON, timeout: str, api: Declaration, host: Host, **more: str) -> JSON:
         route: JSON = {
@@ -157,7 +188,7 @@ class Routes:
 def _buffer(api: Declaration) -> JSON:
     """How large a body of an API may be."""
     return {
-        "@type": "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.BufferPerRoute",
+        "@type": _PER_ROUTE,
         "buffer": {"max_request_bytes": api.max_body_bytes},
     }
 

@@ -14,50 +14,27 @@ from grpc_health.v1.health import SERVICE_NAME as HEALTH
 from grpc_reflection.v1alpha import reflection
 
 from server.apis import serving, wordings
-from server.core.agents.health import AgentHealthChecks
-from server.core.agents.performance import AgentPerformance
-from server.core.agents.registry import AgentRegistry
-from server.core.coding.assignments import Assignments
-from server.core.coding.checkpoints import Checkpoints
-from server.core.coding.relations import TaskRelations
-from server.core.coding.sessions import CodingSessions
-from server.core.coding.tasks import CodingTasks
-from server.core.events.stream import EventStreams
+from server.compose import use_cases
 from server.core.identity.access_tokens import AccessTokens, signing_secret
 from server.core.identity.authentication import Authenticator
-from server.core.identity.oauth_clients import OAuthClients
+from server.core.knowledge.ingestion import Ingestion
+from server.core.knowledge.remains import Remains
 from server.core.monitoring.alert_rules import AlertRules, AlertThresholds
-from server.core.monitoring.health import HealthChecks
-from server.core.monitoring.task_metrics import TaskMetrics
 from server.core.queue.claims import Claims
 from server.core.queue.dependencies import Dependencies
 from server.core.queue.due_tasks import DueTasks
 from server.core.queue.lease_service import LeaseService
 from server.core.queue.routing.rerouting import Rerouting
-from server.core.sessions.lifecycle import Sessions
-from server.core.sessions.statistics import SessionStatistics
 from server.core.shared import idempotency
-from server.core.shared.count_cache import CountCache
-from server.core.tasks.commands import TaskCommands
-from server.core.tasks.queries import TaskQueries
-from server.core.use_cases import UseCases
 from server.core.webhooks.addresses import AddressGuard
-from server.core.webhooks.deliveries import Deliveries
 from server.core.webhooks.fan_out import FanOut
 from server.core.webhooks.queue import DeliveryQueue
 from server.core.webhooks.receivers import Receivers
-from server.core.webhooks.registry import Webhooks
 from server.core.webhooks.sealing import Sealer
 from server.core.webhooks.sending import Sending
-from server.core.workers.agent_heartbeats import AgentHeartbeats
 from server.core.workers.bounds import forget_ended
-from server.core.workers.hub import WorkerHub
 from server.core.workers.reconciliation import Reconciliation
-from server.core.workers.registry import WorkerRegistry
-from server.core.workers.reports import WorkerReports
 from server.core.workflows import progression
-from server.core.workflows.definitions import WorkflowDefinitions
-from server.core.workflows.runs import WorkflowRuns
 from server.rpc import transport
 from server.rpc.guests import Guests
 from server.rpc.handlers import Handlers
@@ -75,6 +52,7 @@ from server.websocket import Bridge
 from server.work.clock import QueueClock
 from server.work.dispatch import Dispatcher
 from server.work.environments import Environments
+from server.work.ingestion import IngestionRunner
 from server.work.installer import Installer
 from server.work.python_runner import PythonRunner
 from server.work.sandbox import Limits, Sandboxes
@@ -115,7 +93,18 @@ class Application:
         self.sealer = Sealer(secret, settings.api_secret_key_previous)
         self.addresses = AddressGuard(allow_private=settings.webhook_allow_private)
         self.wordings = wordings()
-        self.use_cases = self._use_cases()
+        self.use_cases = use_cases(
+            settings,
+            self.database,
+            self.feeds,
+            self.claims,
+            self.leases,
+            tokens=self.tokens,
+            sealer=self.sealer,
+            addresses=self.addresses,
+            wordings=self.wordings,
+            no_sandbox=self.sandboxes.why_unavailable,
+        )
         self.dispatcher = self._dispatcher()
         self.clock = QueueClock(self.database, DueTasks(self.database), Dependencies(self.database), self.feeds)
         self.webhooks = self._webhooks()
@@ -123,75 +112,22 @@ class Application:
         self.server = self._server()
         self._trimmed = time.monotonic()
 
-    def _use_cases(self) -> UseCases:
-        settings, database = self.settings, self.database
-        counts = CountCache(database)
-        agents = AgentRegistry(database, counts, no_sandbox=self.sandboxes.why_unavailable)
-        reports = WorkerReports(database, self.leases)
-        quotas = not settings.no_quotas
-        return UseCases(
-            agents=agents,
-            agent_health=AgentHealthChecks(database),
-            agent_heartbeats=AgentHeartbeats(database, silent_seconds=settings.agent_silent_seconds),
-            agent_performance=AgentPerformance(database),
-            assignments=Assignments(database, lease_seconds=settings.agent_silent_seconds),
-            checkpoints=Checkpoints(database),
-            coding_sessions=CodingSessions(database, running=settings.running_sessions if quotas else None),
-            coding_tasks=CodingTasks(database),
-            deliveries=Deliveries(database, self.wordings),
-            events=EventStreams(database, self.feeds, heartbeat_seconds=settings.heartbeat_seconds),
-            health=HealthChecks(
-                database,
-                redis_url=settings.redis_url,
-                data_dir=settings.data_dir,
-                queue_length=settings.queue_alert_tasks,
-                queue_seconds=settings.queue_alert_seconds,
-                no_sandbox=self.sandboxes.why_unavailable,
-            ),
-            oauth_clients=OAuthClients(database, self.tokens),
-            sessions=Sessions(database, counts, open_sessions=settings.open_sessions if quotas else None),
-            session_statistics=SessionStatistics(database),
-            tasks=TaskCommands(database, agents),
-            task_metrics=TaskMetrics(database),
-            task_queries=TaskQueries(database, counts, self.feeds),
-            task_relations=TaskRelations(database),
-            webhooks=Webhooks(database, counts, self.addresses, self.sealer, self.wordings),
-            workers=WorkerRegistry(
-                database,
-                self.leases,
-                silent_seconds=settings.worker_silent_seconds,
-                most=settings.workers_per_agent if quotas else None,
-            ),
-            worker_hub=WorkerHub(database, self.claims, reports, self.feeds, lease_seconds=settings.lease_seconds),
-            worker_reports=reports,
-            workflows=WorkflowDefinitions(database, counts),
-            workflow_runs=WorkflowRuns(database, counts, self.feeds),
-        )
-
-    def _alert_rules(self) -> AlertRules:
-        settings = self.settings
-        thresholds = AlertThresholds(
-            queue_length=settings.queue_alert_tasks,
-            queue_seconds=settings.queue_alert_seconds,
-            error_percent=settings.error_alert_percent,
-            error_tasks=settings.error_alert_tasks,
-            disk_percent=settings.disk_alert_percent,
-        )
-        return AlertRules(self.database, self.use_cases.health.disk_percent, thresholds)
-
     def _dispatcher(self) -> Dispatcher:
         settings, agents = self.settings, self.use_cases.agents
         environments = Environments(settings.data_dir.resolve() / "environments")
-        limits = Limits(
-            memory_bytes=settings.sandbox_memory_mb << 20,
-            disk_bytes=settings.sandbox_disk_mb << 20,
-        )
+        limits = Limits(memory_bytes=settings.sandbox_memory_mb << 20, disk_bytes=settings.sandbox_disk_mb << 20)
         self.installer = Installer(agents, environments)
         runner = PythonRunner(agents, self.sandboxes, environments, limits, settings.sandbox_concurrency)
-        dispatcher = Dispatcher(
-            self.claims, self.leases, self.feeds, [runner, self.installer], lease_seconds=settings.lease_seconds
-        )
         cases = self.use_cases
+        ingestion = IngestionRunner(Ingestion(self.database), cases.blobs)
+        self.remains = Remains(self.database, cases.blobs)
+        dispatcher = Dispatcher(
+            self.claims,
+            self.leases,
+            self.feeds,
+            [runner, self.installer, ingestion],
+            lease_seconds=settings.lease_seconds,
+        )
         dispatcher.sweeps = [
             cases.sessions.expire,
             cases.coding_sessions.start_queued,
@@ -199,9 +135,10 @@ class Application:
             Rerouting(self.database).sweep,
             Reconciliation(self.database).sweep,
             cases.workflow_runs.cancel_orphans,
+            self.remains.sweep,
             self._forget_old,
             cases.task_metrics.compact,
-            self._alert_rules().sweep,
+            AlertRules(self.database, cases.health.disk_percent, AlertThresholds.of(settings)).sweep,
         ]
         return dispatcher
 
@@ -226,26 +163,29 @@ class Application:
         await idempotency.forget(self.database, now - int(self.settings.idempotency_hours * HOUR))
         await forget_ended(self.database, now - DAY)
         await self.installer.remove_unused()
+        await self.remains.sweep_blobs()
 
     def _server(self) -> grpc.aio.Server:
-        apis = serving(self.use_cases, self.settings)
-        server = grpc.aio.server(options=transport.options(apis, shared_port=self.settings.workers > 1))
-        quotas = (
-            None
-            if self.settings.no_quotas
-            else Quotas(redis_url=self.settings.redis_url, requests_per_hour=self.settings.requests_per_hour)
-        )
-        self.calls = CallLog(self.settings.log_level)
-        guests = Guests(self.settings.guest_key_path)
+        settings = self.settings
+        apis = serving(self.use_cases, settings)
+        server = grpc.aio.server(options=transport.options(apis, shared_port=settings.workers > 1))
+        quotas = Quotas(redis_url=settings.redis_url, requests_per_hour=settings.requests_per_hour)
+        self.calls = CallLog(settings.log_level)
+        guests = Guests(settings.guest_key_path)
         identity = Authenticator(self.database, self.tokens)
         self.pipeline = Pipeline(
-            self.database, identity, quotas, self.calls, guests, open_streams=self.settings.open_streams
+            self.database,
+            identity,
+            None if settings.no_quotas else quotas,
+            self.calls,
+            guests,
+            open_streams=settings.open_streams,
         )
         self.under_way = self.pipeline.under_way
         self.services = [service.full_name for api in apis for service, _ in api.services]
         handlers = Handlers(apis, self.pipeline)
         server.add_generic_rpc_handlers((handlers,))
-        self.sockets = Bridge(handlers.bidi, connections=self.settings.socket_connections)
+        self.sockets = Bridge(handlers.bidi, connections=settings.socket_connections)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
         names = [*self.services, HEALTH, reflection.SERVICE_NAME]
         reflection.enable_server_reflection(names, server)

@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     # Shares quotas between processes.
     redis_url: str = ""
 
+    # Where uploaded files are: `s3://bucket/prefix`, with the usual variables of AWS; in the data folder when empty.
+    blob_url: str = ""
+
     # Where servers listen. Anything but loopback is the operator's choice.
     host: str = "127.0.0.1"
     grpc_port: int = Field(50051, ge=0, le=65535)
@@ -231,6 +234,8 @@ class Settings(BaseSettings):
             raise ValueError("DATABASE_URL must start with sqlite:/// or postgresql://")
         if scheme in SCHEMES:
             connection_arguments(self.database)
+        if self.blob_url and not self.blob_url.startswith("s3://"):
+            raise ValueError("BLOB_URL must start with s3://")
         if self.redis_url and not self.redis_url.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("REDIS_URL must start with redis://, rediss:// or unix://")
         return self

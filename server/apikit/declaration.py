@@ -54,6 +54,8 @@ class Declaration:
     camel_case: bool = False
     # Of a request that does not stream.
     max_body_bytes: int = 2 << 20
+    # Of a file that is uploaded in pieces; None where there are no such requests.
+    max_upload_bytes: int | None = None
     limits: Limits = field(default_factory=Limits)
     # Whether callers without a credential may act for the development organization, where the server is in development.
     guests: bool = False

@@ -50,8 +50,13 @@ class PayloadTooLarge(Refusal):
     reason = "PAYLOAD_TOO_LARGE"
     http_status = 413
 
-    def __init__(self, limit_bytes: int) -> None:
-        super().__init__(f"the body is larger than {limit_bytes >> 20} MiB", details={"limit_bytes": limit_bytes})
+    def __init__(self, limit_bytes: int, upload_bytes: int | None = None) -> None:
+        """`upload_bytes` is the limit of uploads, where the body may be one."""
+        message, details = f"the body is larger than {limit_bytes >> 20} MiB", {"limit_bytes": limit_bytes}
+        if upload_bytes is not None:
+            message += f", or than {upload_bytes >> 20} MiB where a file is uploaded"
+            details["upload_limit_bytes"] = upload_bytes
+        super().__init__(message, details=details)
 
 
 class UnsupportedMediaType(Refusal):

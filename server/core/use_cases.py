@@ -14,6 +14,8 @@ from server.core.coding.sessions import CodingSessions
 from server.core.coding.tasks import CodingTasks
 from server.core.events.stream import EventStreams
 from server.core.identity.oauth_clients import OAuthClients
+from server.core.knowledge.documents import Documents
+from server.core.knowledge.search import KnowledgeSearch
 from server.core.monitoring.health import HealthChecks
 from server.core.monitoring.task_metrics import TaskMetrics
 from server.core.sessions.lifecycle import Sessions
@@ -28,6 +30,7 @@ from server.core.workers.registry import WorkerRegistry
 from server.core.workers.reports import WorkerReports
 from server.core.workflows.definitions import WorkflowDefinitions
 from server.core.workflows.runs import WorkflowRuns
+from server.store.blobs import Blobs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +45,12 @@ class UseCases:
     checkpoints: Checkpoints
     coding_sessions: CodingSessions
     coding_tasks: CodingTasks
+    blobs: Blobs
+    documents: Documents
     deliveries: Deliveries
     events: EventStreams
     health: HealthChecks
+    knowledge_search: KnowledgeSearch
     oauth_clients: OAuthClients
     sessions: Sessions
     session_statistics: SessionStatistics

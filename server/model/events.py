@@ -15,6 +15,7 @@ EVENT_TYPES: Sequence[str] = tuple(
     f"{kind}.{what}"
     for kind, happenings in {
         "agent": "created updated installing active inactive lost failed deleted",
+        "document": "created updated processing ready failed deleted",
         "log": "written",
         "session": "created queued running paused updated completed failed cancelled expired retried deleted",
         "task": (

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from server.model.agents import Agent, Worker
 from server.model.events import Event
+from server.model.knowledge import Document
 from server.model.record import Record
 from server.model.sessions import Checkpoint, Session
 from server.model.system import Alert
@@ -17,6 +18,7 @@ from server.model.workflows import Workflow, WorkflowRun
 RESOURCES: Mapping[str, type[Record]] = {
     "agent": Agent,
     "checkpoint": Checkpoint,
+    "document": Document,
     "log": TaskLog,
     "session": Session,
     "system": Alert,

@@ -32,6 +32,8 @@ class TaskKind(StrEnum):
 
     EXECUTION = "execution"
     INSTALLATION = "installation"
+    # Reading the text of a document.
+    INGESTION = "ingestion"
 
 
 class Priority(IntEnum):

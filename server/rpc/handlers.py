@@ -42,7 +42,9 @@ class Handlers(grpc.GenericRpcHandler):
         behaviour = getattr(servicer, descriptor.name)
         handle: Any
         make: Any
-        if method.client_streams:
+        if method.client_streams and not method.streams:
+            make, handle = grpc.stream_unary_rpc_method_handler, pipeline.upload(method, behaviour)
+        elif method.client_streams:
             make, handle = grpc.stream_stream_rpc_method_handler, pipeline.bidi(method, behaviour)
             self.bidi.append(BidiHandler(api, descriptor, handle))
         elif method.streams:

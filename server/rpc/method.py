@@ -76,7 +76,7 @@ def method_of(descriptor: MethodDescriptor, api: Api) -> Method:
     rule = next((value for option, value in descriptor.GetOptions().ListFields() if option.full_name == RULE), None)
     if rule is None or not (rule.scope or rule.open):
         raise TypeError(f"{descriptor.full_name} says no scope")
-    if descriptor.client_streaming and (not descriptor.server_streaming or rule.idempotency):
+    if descriptor.client_streaming and rule.idempotency:
         raise TypeError(f"{descriptor.full_name} has a shape that the pipeline does not serve")
     http = _http(descriptor)
     return Method(

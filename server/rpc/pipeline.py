@@ -41,6 +41,7 @@ KEPT_HEADERS = frozenset(
         "if-match",
         "idempotency-key",
         "last-event-id",
+        "range",
         METHOD,
         BODY_FIELDS,
         HOST,
@@ -78,17 +79,34 @@ class Pipeline:
     ) -> Callable[[bytes, Any], Awaitable[Message]]:
         """The handler of a method that answers once."""
 
-        async def handle(request: bytes, context: Any) -> Message:
+        async def act(request: bytes, call: Call) -> Message:
+            message = self._access.message(method, request)
+            if method.idempotency and "idempotency-key" in call.headers and call.caller is not NOBODY:
+                return await self._once(call, method, message, behaviour)
+            return await behaviour(message, call)
+
+        return self._once_answering(method, act)
+
+    def upload(
+        self, method: Method, behaviour: Callable[[AsyncIterator[Any], Call], Awaitable[Message]]
+    ) -> Callable[[AsyncIterator[bytes], Any], Awaitable[Message]]:
+        """The handler of a method that answers once to what comes in pieces; the caller is known before the first."""
+
+        def act(requests: AsyncIterator[bytes], call: Call) -> Awaitable[Message]:
+            return behaviour(self._access.messages(method, requests), call)
+
+        return self._once_answering(method, act)
+
+    def _once_answering(
+        self, method: Method, act: Callable[[Any, Call], Awaitable[Message]]
+    ) -> Callable[[Any, Any], Awaitable[Message]]:
+        async def handle(request: Any, context: Any) -> Message:
             began = time.perf_counter()
             call, task = _call(method, context), None
             try:
                 task = self.under_way.enter()
                 await self._access.enter(call, method)
-                message = self._access.message(method, request)
-                if method.idempotency and "idempotency-key" in call.headers and call.caller is not NOBODY:
-                    answer = await self._once(call, method, message, behaviour)
-                else:
-                    answer = await behaviour(message, call)
+                answer = await act(request, call)
             except asyncio.CancelledError:
                 if not self.under_way.was_given_up():
                     self._note(call, "CANCELLED", began)

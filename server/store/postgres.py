@@ -53,7 +53,6 @@ _UNREACHABLE = (
     _READ_ONLY,
 )
 
-
 # A word in the write-ahead log that nobody reads: a change like any other, and no row that has to be cleaned up.
 _TOUCH = """
 SELECT pg_logical_emit_message(true, 'orchestrator', '')

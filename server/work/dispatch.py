@@ -13,7 +13,7 @@ from typing import Protocol
 import structlog
 from cachetools import FIFOCache
 
-from server.core.queue.claims import CLAIMABLE_AFTER, INSTALLATION, PYTHON, Claims
+from server.core.queue.claims import CLAIMABLE_AFTER, INGESTION, INSTALLATION, PYTHON, Claims
 from server.core.queue.completion import Result, failure
 from server.core.queue.fencing import StaleLease
 from server.core.queue.lease_service import LeaseService
@@ -33,6 +33,7 @@ FINISH_TRIES = 5
 ROOM = frozenset({"task.completed", "task.failed", "task.cancelled", "agent.active", "agent.updated"})
 UNROUTED = frozenset({"agent.deleted", "agent.inactive", "agent.lost"})
 INSTALLABLE = frozenset({"agent.created", "agent.updated"})
+READABLE = frozenset({"document.created", "document.processing", "document.updated"})
 MAX_ROOMY = 100
 MAX_ASKED = 1000
 log = structlog.get_logger()
@@ -136,6 +137,8 @@ class Dispatcher:
                 self._wake[PYTHON].set()
             if kind in INSTALLABLE:
                 self._wake[INSTALLATION].set()
+            if kind in READABLE:
+                self._wake[INGESTION].set()
             if kind == "task.cancel_requested" and isinstance(record, Task):
                 self._cancel(record.id)
                 self._asked[record.id, record.attempt] = None

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ports import free_port
 from tests.support.stack import Stack
 
 pytestmark = pytest.mark.xdist_group("stack")
@@ -37,6 +38,28 @@ def test_the_first_success_of_the_readme_works_as_pasted(stack: Stack, key: str,
     assert '"output":"HELLO WORLD"' in shown[3] and '"status":"completed"' in shown[3]
     assert "event: session.created" in shown[4] and "event: execution.completed" in shown[4]
     assert shown[5].splitlines()[1:] == ["task.created", "task.started", "task.completed", "HELLO WORLD"], done.stderr
+
+
+def test_the_walk_through_knowledge_and_webhooks_works_as_pasted(stack: Stack, key: str, tmp_path: Path) -> None:
+    section = re.search(r"## Something to know.*?\n(.*?)\n## ", (ROOT / "README.md").read_text(), re.S).group(1)
+    blocks = re.findall(r"```sh\n(.*?)```", section, re.S)
+    assert len(blocks) == 2
+    receiver = (ROOT / "examples" / "webhook_receiver.py").read_text()
+    port = free_port()
+    (tmp_path / "examples").mkdir()
+    (tmp_path / "examples" / "webhook_receiver.py").write_text(receiver.replace("9000", str(port)))
+    (tmp_path / ".venv").symlink_to(Path(sys.executable).parent.parent)
+    (tmp_path / "README.md").symlink_to(ROOT / "README.md")
+    given = f'API=http://localhost:{stack.port}/v1\nAUTH="Authorization: Bearer {key}"\n'
+    # Whoever pastes by hand takes longer than a script between the first lines.
+    wait = "for i in $(seq 100); do curl -s $API/knowledge/documents -H \"$AUTH\" | grep -q ready && break; sleep 0.1; done\n"
+    script = given + blocks[0].replace("sleep 2\n", wait) + "\necho ---\n" + blocks[1].replace("9000", str(port))
+    script = script.replace("WEBHOOK=", "sleep 1\nWEBHOOK=") + 'kill "$!"\n'
+    arguments = {"cwd": tmp_path, "capture_output": True, "text": True, "timeout": 60}
+    done = subprocess.run(["bash", "-c", script], **arguments)
+    found, told = done.stdout.split("---\n")
+    assert '"title":"What this is"' in found and "\\u003cmark\\u003ekill\\u003c/mark\\u003e" in found, done
+    assert "signed session.created watched" in told, done
 
 
 def test_the_second_walk_through_of_the_readme_works_as_pasted(stack: Stack, key: str, tmp_path: Path) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import grpc
 import pytest
+from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.message_factory import GetMessageClass
 from orchestrator.v1 import (
     agent_service_pb2,
+    knowledge_service_pb2,
+    knowledge_service_pb2_grpc,
     session_service_pb2,
     task_service_pb2,
     webhook_service_pb2,
@@ -20,29 +24,40 @@ from server.apis import serving
 from server.app import Application
 from server.core.shared.if_match import ANY, IfMatch, parse_if_match
 from server.errors import InvalidRequest
-from server.model import Agent, Session, Task, Webhook, Workflow, WorkflowRun
+from server.model import Agent, Document, Session, Task, Webhook, Workflow, WorkflowRun
 from server.rpc.method import method_of
 from server.store.statement import Statement
+from server.work.ingestion import IngestionRunner
 from tests.support.refusals import reason, refused
 from tests.support.tenants import Tenant
 
 TABLES = {
     "session": Session, "agent": Agent, "task": Task, "workflow": Workflow, "run": WorkflowRun, "webhook": Webhook,
+    "document": Document,
 }  # fmt: skip
 # By the field of an id, of which resource it is; of several the first one is what the method changes.
 IDS = {"run_id": "run", "execution_id": "task", "task_id": "task", "session_id": "session", "workflow_id": "workflow"}
-IDS["webhook_id"] = "webhook"
+IDS |= {"webhook_id": "webhook", "document_id": "document"}
+# Requests that hold the resource itself.
+HOLDING = ("webhook", "document")
 RESOURCES_READ = {
     "GetSession": "session", "GetTask": "task", "GetExecution": "task",
     "GetAgent": "agent", "GetWorkflow": "workflow", "GetRun": "run", "GetWebhook": "webhook",
+    "GetDocument": "document",
 }  # fmt: skip
 FOR_OTHER_REASONS = (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.UNAVAILABLE)
 # What a request must say beside its ids.
-MORE: dict[str, dict[str, Any]] = {"UpdateTaskStatus": {"status": "CANCELLED"}, "FailSession": {"error": "e"}}
+FORM = HttpBody(
+    content_type="multipart/form-data; boundary=x",
+    data=b'--x\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\na file\r\n--x--\r\n',
+)
+MORE: dict[str, dict[str, Any]] = {"ReplaceDocument": {"form": FORM}, "UpdateTaskStatus": {"status": "CANCELLED"}, "FailSession": {"error": "e"}}
 
 
 @pytest.fixture
-def settings(sqlite_settings):
+def settings(sqlite_settings, monkeypatch):
+    # Nobody reads documents here, whose versions would change by that.
+    monkeypatch.setattr(IngestionRunner, "concurrency", 0)
     return sqlite_settings.model_copy(update={"no_quotas": True, "sandbox_prewarmed": 0, "webhook_allow_private": True})
 
 
@@ -63,6 +78,8 @@ async def ask(channel, tenant: Tenant, method, *headers: str, **fields) -> Any:
     request = method.request(**fields)
     metadata = (*tenant.metadata, *(("if-match", each) for each in headers))
     path, encode, decode = f"/{method.name}", method.request.SerializeToString, method.answer.FromString
+    if method.client_streams and not method.streams:
+        return await channel.stream_unary(path, encode, decode)(iter([request]), metadata=metadata)
     if not method.streams:
         return await channel.unary_unary(path, encode, decode)(request, metadata=metadata)
     if method.client_streams:
@@ -101,6 +118,11 @@ async def made(channel, tenant: Tenant, kind: str, workflow: str = "") -> str:
     if kind == "webhook":
         given = {"url": "https://example.com/", "events": ["*"]}
         return (await native(webhook_service_pb2, "WebhookService", "CreateWebhook", webhook=given)).webhook.id
+    if kind == "document":
+        upload = knowledge_service_pb2_grpc.KnowledgeServiceStub(channel).UploadDocument
+        piece = knowledge_service_pb2.UploadDocumentRequest
+        pieces = [piece(upload=piece.Upload(filename="a")), piece(data=uuid.uuid4().bytes)]
+        return (await upload(iter(pieces), metadata=tenant.metadata)).document.id
     if kind == "task":
         return (await native(task_service_pb2, "TaskService", "CreateTask", agent_id=agent.id, type="x")).id
     if kind == "workflow":
@@ -118,13 +140,14 @@ async def version_of(application: Application, kind: str, id: str) -> int:
 def changed_by(descriptor) -> tuple[str, str]:
     """The field of the id of what a method changes, and of which resource it is."""
     fields = descriptor.input_type.fields_by_name
-    if "webhook" in fields:
-        return "webhook", "webhook"
+    for kind in HOLDING:
+        if kind in fields:
+            return kind, kind
     for field, kind in IDS.items():
         if field in fields and "Agent" not in descriptor.name:
             return field, kind
     if "id" in fields:
-        kind = descriptor.containing_service.name.removesuffix("Service").lower()
+        kind = descriptor.containing_service.name.removesuffix("Service").lower().replace("knowledge", "document")
         return "id", "run" if descriptor.name.endswith("Run") else kind
     return "agent_id", "agent"
 
@@ -141,7 +164,7 @@ async def test_a_method_that_obeys_it_changes_the_version_that_it_names_and_no_o
         id = await made(channel, tenant, kind, workflow)
         names = [name for name in descriptor.input_type.fields_by_name if name in IDS or name == "agent_id"]
         fields = {name: others.get(IDS.get(name, "agent"), "") for name in names}
-        fields.update({field: {"id": id} if field == "webhook" else id}, **MORE.get(descriptor.name, {}))
+        fields.update({field: {"id": id} if field in HOLDING else id}, **MORE.get(descriptor.name, {}))
         before = await version_of(application, kind, id)
         for header in (f'"{before + 1}"', f'W/"{before}"', '"elsewhere"', f'"{before + 1}", W/"{before}"'):
             error = await refused(ask(channel, tenant, method, header, **fields))
@@ -155,7 +178,7 @@ async def test_a_method_that_obeys_it_changes_the_version_that_it_names_and_no_o
         # What goes on from here may be refused for the state that it is in, and for nothing else.
         for headers in ([f'"{before}"'], ["*"], [f'"77",, "{before}"'], ['"77"', f'"{before}"']):
             again = await made(channel, tenant, kind, workflow)
-            named = {**fields, field: {"id": again} if field == "webhook" else again}
+            named = {**fields, field: {"id": again} if field in HOLDING else again}
             assert await version_of(application, kind, again) == before
             try:
                 await ask(channel, tenant, method, *headers, **named)

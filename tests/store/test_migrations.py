@@ -45,6 +45,7 @@ RELEASED = {
     "0002_kinds_and_origins.py": "a004481a93eb0862aa1ad94c95ef9f3ad021b89aec17fcc2096175fd687859cd",
     "0003_values_as_protobuf.py": "b354b49e6b20467db13e9be672afccd78dedf0765e33a5e90ee082821df38ff8",
     "0004_tasks_in_sessions.py": "320e39b498d9c68595145f097f8b8d9ef17aa25a3f0ac9e01dae2baeb8b7b682",
+    "0005_webhooks.py": "fac4dc532f9b06306c9a139ea8881b3545d3a0e26bf3cfbb1040153e05b6bdb4",
 }
 # Columns that a later migration is meant to remove or fill anew, by table and name; a test of its own says how.
 VALUES = {
@@ -124,7 +125,9 @@ def rows(connection: Connection) -> dict[str, list[Row]]:
 
 def difference(connection: Connection) -> list[Any]:
     """In what the database is not as the models describe it."""
-    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    # The index of chunks is made in the words of each database, which no model has.
+    described = lambda name, kind, _: kind != "table" or not name.startswith("chunk_index")  # noqa: E731
+    context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": described})
     return list(compare_metadata(context, Record.metadata))
 
 

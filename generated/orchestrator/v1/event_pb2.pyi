@@ -2,6 +2,7 @@ import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from orchestrator.v1 import agent_pb2 as _agent_pb2
+from orchestrator.v1 import document_pb2 as _document_pb2
 from orchestrator.v1 import session_pb2 as _session_pb2
 from orchestrator.v1 import task_pb2 as _task_pb2
 from orchestrator.v1 import webhook_pb2 as _webhook_pb2
@@ -14,7 +15,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Event(_message.Message):
-    __slots__ = ("number", "type", "created_at", "session", "agent", "task", "workflow", "workflow_run", "webhook", "webhook_delivery")
+    __slots__ = ("number", "type", "created_at", "session", "agent", "task", "workflow", "workflow_run", "webhook", "webhook_delivery", "document")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
@@ -25,6 +26,7 @@ class Event(_message.Message):
     WORKFLOW_RUN_FIELD_NUMBER: _ClassVar[int]
     WEBHOOK_FIELD_NUMBER: _ClassVar[int]
     WEBHOOK_DELIVERY_FIELD_NUMBER: _ClassVar[int]
+    DOCUMENT_FIELD_NUMBER: _ClassVar[int]
     number: int
     type: str
     created_at: _timestamp_pb2.Timestamp
@@ -35,4 +37,5 @@ class Event(_message.Message):
     workflow_run: _workflow_pb2.WorkflowRun
     webhook: _webhook_pb2.Webhook
     webhook_delivery: _webhook_pb2.WebhookDelivery
-    def __init__(self, number: _Optional[int] = ..., type: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., session: _Optional[_Union[_session_pb2.Session, _Mapping]] = ..., agent: _Optional[_Union[_agent_pb2.Agent, _Mapping]] = ..., task: _Optional[_Union[_task_pb2.Task, _Mapping]] = ..., workflow: _Optional[_Union[_workflow_pb2.Workflow, _Mapping]] = ..., workflow_run: _Optional[_Union[_workflow_pb2.WorkflowRun, _Mapping]] = ..., webhook: _Optional[_Union[_webhook_pb2.Webhook, _Mapping]] = ..., webhook_delivery: _Optional[_Union[_webhook_pb2.WebhookDelivery, _Mapping]] = ...) -> None: ...
+    document: _document_pb2.Document
+    def __init__(self, number: _Optional[int] = ..., type: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., session: _Optional[_Union[_session_pb2.Session, _Mapping]] = ..., agent: _Optional[_Union[_agent_pb2.Agent, _Mapping]] = ..., task: _Optional[_Union[_task_pb2.Task, _Mapping]] = ..., workflow: _Optional[_Union[_workflow_pb2.Workflow, _Mapping]] = ..., workflow_run: _Optional[_Union[_workflow_pb2.WorkflowRun, _Mapping]] = ..., webhook: _Optional[_Union[_webhook_pb2.Webhook, _Mapping]] = ..., webhook_delivery: _Optional[_Union[_webhook_pb2.WebhookDelivery, _Mapping]] = ..., document: _Optional[_Union[_document_pb2.Document, _Mapping]] = ...) -> None: ...

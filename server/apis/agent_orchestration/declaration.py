@@ -11,4 +11,5 @@ DECLARATION = Declaration(
     listener="orchestra",
     routes=[Route("/v1")],
     hosts=["api.agent-orchestration.com"],
+    max_upload_bytes=100 << 20,
 )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from orchestrator.wire.agent_orchestration.v1.agent_pb2 import Agent as AgentMessage
+from orchestrator.wire.agent_orchestration.v1.document_pb2 import Document as DocumentMessage
 from orchestrator.wire.agent_orchestration.v1.execution_pb2 import Execution, ExecutionError
 from orchestrator.wire.agent_orchestration.v1.session_pb2 import Session as SessionMessage
 from orchestrator.wire.agent_orchestration.v1.session_pb2 import SessionConfig
@@ -15,7 +16,18 @@ from orchestrator.wire.agent_orchestration.v1.webhook_pb2 import WebhookAttempt,
 
 from server.apikit.projection import project, remembered, shown_message, timestamp
 from server.core.agents.entry_point import Entry, signature
-from server.model import Agent, Delivery, DeliveryAttempt, Record, Session, SessionStatus, Task, TaskLog, Webhook
+from server.model import (
+    Agent,
+    Delivery,
+    DeliveryAttempt,
+    Document,
+    Record,
+    Session,
+    SessionStatus,
+    Task,
+    TaskLog,
+    Webhook,
+)
 
 LIMIT = 10
 # What this API calls the states of a session, and by which filter those of that name are found.
@@ -52,6 +64,17 @@ def agent_message(agent: Agent) -> AgentMessage:
         requirements=json.loads(agent.requirements),
         entry_function=entry.function if entry is not None else "",
         input_binding=signature(entry) if entry is not None else "",
+    )
+
+
+def document_message(document: Document) -> DocumentMessage:
+    """A document."""
+    return project(
+        document,
+        DocumentMessage,
+        id=f"document_{document.id}",
+        tags=json.loads(document.tags),
+        content_version=document.revision,
     )
 
 
@@ -128,6 +151,7 @@ def _line(line: TaskLog) -> dict[str, Any]:
 EVENT_SHAPES: Mapping[type[Record], Callable[[Any], dict[str, Any]]] = {
     Agent: lambda agent: shown_message(agent_message(agent)),
     Delivery: _delivery_in_event,
+    Document: lambda document: shown_message(document_message(document)),
     Session: lambda session: shown_message(session_message(session)),
     Task: lambda task: shown_message(execution_message(task)),
     TaskLog: _line,

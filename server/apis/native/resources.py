@@ -26,6 +26,7 @@ from orchestrator.wire.v1.task_pb2 import Task as TaskMessage
 
 from server import values
 from server.apikit.projection import project, remembered, timestamp
+from server.apis.native.document_resources import document_message
 from server.apis.native.webhook_resources import delivery_message, webhook_message
 from server.apis.native.workflow_resources import run_message, workflow_message
 from server.core.agents.entry_point import Entry, signature
@@ -34,6 +35,7 @@ from server.model import (
     Agent,
     Attempt,
     Delivery,
+    Document,
     Event,
     Record,
     Session,
@@ -165,10 +167,11 @@ def _schedule(task: Task) -> Schedule:
 RESOURCE_FIELDS: Mapping[type[Record], tuple[str, Callable[[Any], Message]]] = {
     Agent: ("agent", agent_message),
     Delivery: ("webhook_delivery", delivery_message),
+    Document: ("document", document_message),
     Session: ("session", session_message),
     Task: ("task", task_message),
     Webhook: ("webhook", webhook_message),
     Workflow: ("workflow", workflow_message),
     WorkflowRun: ("workflow_run", run_message),
 }
-_KINDS = frozenset({"agent", "session", "task", "webhook", "workflow", "workflow_run"})
+_KINDS = frozenset({"agent", "document", "session", "task", "webhook", "workflow", "workflow_run"})

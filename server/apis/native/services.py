@@ -3,6 +3,7 @@
 from orchestrator.v1 import (
     agent_service_pb2,
     event_service_pb2,
+    knowledge_service_pb2,
     session_service_pb2,
     task_service_pb2,
     webhook_service_pb2,
@@ -14,6 +15,7 @@ from server.apikit.api import Services
 from server.apikit.declaration import Limits
 from server.apis.native.agents import AgentServicer
 from server.apis.native.events import EventServicer
+from server.apis.native.knowledge import KnowledgeServicer
 from server.apis.native.sessions import SessionServicer
 from server.apis.native.tasks import TaskServicer
 from server.apis.native.webhooks import WebhookServicer
@@ -32,6 +34,10 @@ def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Service
         (
             task_service_pb2.DESCRIPTOR.services_by_name["TaskService"],
             TaskServicer(use_cases.tasks, use_cases.task_queries, heartbeat_seconds=heartbeat),
+        ),
+        (
+            knowledge_service_pb2.DESCRIPTOR.services_by_name["KnowledgeService"],
+            KnowledgeServicer(use_cases.documents, use_cases.knowledge_search, use_cases.blobs),
         ),
         (event_service_pb2.DESCRIPTOR.services_by_name["EventService"], EventServicer(use_cases.events)),
         (

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
-from google.protobuf.message import Message
 from orchestrator.wire.v1 import webhook_service_pb2 as pb
 from orchestrator.wire.v1.webhook_pb2 import Webhook as WebhookMessage
 
+from server.apis.native.requests import once, require_etag
 from server.apis.native.webhook_resources import (
     ORDER_WORDS,
     STATE_WORDS,
@@ -35,7 +34,7 @@ class WebhookServicer:
         self._deliveries = deliveries
 
     async def CreateWebhook(self, request: pb.CreateWebhookRequest, call: Call) -> pb.CreateWebhookResponse:
-        _once(request, call)
+        once(request, call)
         given = request.webhook
         webhook = await self._webhooks.create(
             call,
@@ -61,40 +60,40 @@ class WebhookServicer:
         )
 
     async def UpdateWebhook(self, request: pb.UpdateWebhookRequest, call: Call) -> pb.UpdateWebhookResponse:
-        _once(request, call)
-        _require(call, request.webhook.etag, "webhook.etag")
+        once(request, call)
+        require_etag(call, request.webhook.etag, "webhook.etag")
         given = request.webhook
         webhook = await self._webhooks.update(call, given.id, **_changes(given, request.update_mask.paths))
         return pb.UpdateWebhookResponse(webhook=_shown(webhook, call))
 
     async def DeleteWebhook(self, request: pb.DeleteWebhookRequest, call: Call) -> pb.DeleteWebhookResponse:
-        _once(request, call)
-        _require(call, request.etag)
+        once(request, call)
+        require_etag(call, request.etag)
         await self._webhooks.delete(call, request.id)
         return pb.DeleteWebhookResponse()
 
     async def EnableWebhook(self, request: pb.EnableWebhookRequest, call: Call) -> pb.EnableWebhookResponse:
-        _once(request, call)
-        _require(call, request.etag)
+        once(request, call)
+        require_etag(call, request.etag)
         return pb.EnableWebhookResponse(webhook=_shown(await self._webhooks.enable(call, request.id), call))
 
     async def DisableWebhook(self, request: pb.DisableWebhookRequest, call: Call) -> pb.DisableWebhookResponse:
-        _once(request, call)
-        _require(call, request.etag)
+        once(request, call)
+        require_etag(call, request.etag)
         return pb.DisableWebhookResponse(webhook=_shown(await self._webhooks.disable(call, request.id), call))
 
     async def RotateWebhookSecret(
         self, request: pb.RotateWebhookSecretRequest, call: Call
     ) -> pb.RotateWebhookSecretResponse:
-        _once(request, call)
-        _require(call, request.etag)
+        once(request, call)
+        require_etag(call, request.etag)
         overlap = request.overlap.ToTimedelta().total_seconds() if request.HasField("overlap") else OVERLAP_SECONDS
         webhook = await self._webhooks.rotate_secret(call, request.id, secret=request.secret, overlap_seconds=overlap)
         secret = secret_message(self._webhooks.secret_of(webhook))
         return pb.RotateWebhookSecretResponse(webhook=_shown(webhook, call), secret=secret)
 
     async def TestWebhook(self, request: pb.TestWebhookRequest, call: Call) -> pb.TestWebhookResponse:
-        _once(request, call)
+        once(request, call)
         return pb.TestWebhookResponse(delivery=sent_message(await self._deliveries.test(call, request.id)))
 
     async def GetWebhookDelivery(
@@ -117,19 +116,19 @@ class WebhookServicer:
     async def RedeliverWebhookDelivery(
         self, request: pb.RedeliverWebhookDeliveryRequest, call: Call
     ) -> pb.RedeliverWebhookDeliveryResponse:
-        _once(request, call)
+        once(request, call)
         sent = await self._deliveries.redeliver(call, request.webhook_id, request.delivery_id)
         return pb.RedeliverWebhookDeliveryResponse(delivery=sent_message(sent))
 
     async def RecoverWebhookDeliveries(
         self, request: pb.RecoverWebhookDeliveriesRequest, call: Call
     ) -> pb.RecoverWebhookDeliveriesResponse:
-        _once(request, call)
+        once(request, call)
         recovered = await self._deliveries.recover(call, request.webhook_id, request.since.ToMicroseconds())
         return pb.RecoverWebhookDeliveriesResponse(recovered=recovered)
 
     async def RewindWebhook(self, request: pb.RewindWebhookRequest, call: Call) -> pb.RewindWebhookResponse:
-        _once(request, call)
+        once(request, call)
         webhook = await self._deliveries.rewind(call, request.id, request.event_number)
         return pb.RewindWebhookResponse(webhook=_shown(webhook, call))
 
@@ -137,21 +136,6 @@ class WebhookServicer:
 def _shown(webhook: Webhook, call: Call) -> WebhookMessage:
     call.etag = webhook.version
     return webhook_message(webhook)
-
-
-def _once(request: Any, call: Call) -> None:
-    """A request id is an idempotency key that comes in the request; one in the metadata goes before it."""
-    if request.request_id and not call.idempotency_key:
-        call.idempotency_key = request.request_id
-        content: Message = request
-        said = call.method.encode() + content.SerializeToString(deterministic=True)
-        call.digest = hashlib.sha256(said).hexdigest()
-
-
-def _require(call: Call, etag: str, field: str = "etag") -> None:
-    if etag and not (etag.isascii() and etag.isdigit() and len(etag) < 10):
-        raise InvalidRequest(field, "must be an etag that this service gave")
-    call.require_version(int(etag or 0))
 
 
 def _size(request: Any) -> int:

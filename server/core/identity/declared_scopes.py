@@ -5,6 +5,8 @@ DECLARED_SCOPES = (
     "agents:write",
     "events:read",
     "heartbeats:write",
+    "knowledge:read",
+    "knowledge:write",
     "sessions:read",
     "sessions:write",
     "system:read",

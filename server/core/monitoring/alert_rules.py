@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, func, select
 from server.core.monitoring import alerts
 from server.core.monitoring.backlog import MOST
 from server.model import Alert, Organization, Rollup, Task, TaskKind
+from server.settings import Settings
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
@@ -78,6 +79,17 @@ class AlertThresholds:
     error_percent: float = 50.0
     error_tasks: int = 20
     disk_percent: float = 90.0
+
+    @classmethod
+    def of(cls, settings: Settings) -> AlertThresholds:
+        """As the settings say."""
+        return cls(
+            queue_length=settings.queue_alert_tasks,
+            queue_seconds=settings.queue_alert_seconds,
+            error_percent=settings.error_alert_percent,
+            error_tasks=settings.error_alert_tasks,
+            disk_percent=settings.disk_alert_percent,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,9 @@ from server.store.transaction import Transaction
 # How many waiting tasks are looked at to see whose turn it is, and how many agents where those have no room.
 WINDOW = 64
 ROUND = 32
-INSTALLATION = "installation"
+# What claims tasks that are no agent's: they run nobody's code, and whoever comes first does what has waited longest.
+INSTALLATION, INGESTION = TaskKind.INSTALLATION.value, TaskKind.INGESTION.value
+INTERNAL = frozenset({INSTALLATION, INGESTION})
 # After which events there may be something to claim.
 CLAIMABLE_AFTER = frozenset(
     {"task.created", "task.assigned", "task.routed", "task.ready", "task.released", "task.retrying"}
@@ -146,7 +148,7 @@ class Claims:
         """
 
         async def body(transaction: Transaction) -> list[Task]:
-            if runtime == INSTALLATION:
+            if runtime in INTERNAL:
                 terms = self._terms(transaction, holder, limit)
                 return await transaction.all(_CLAIM_OF_RUNTIME, runtime=runtime, **terms)
             claimed: list[Task] = []

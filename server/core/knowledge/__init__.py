@@ -1,0 +1,1 @@
+"""The knowledge base: documents, their passages, and how these are found."""

@@ -1,0 +1,92 @@
+"""What is left of documents: chunks that no document shows and files that none names, removed a few at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, select, text
+
+from server.model import Chunk, Document
+from server.store.blobs import Blobs
+from server.store.database import Database
+from server.store.full_text import chunk_index
+from server.store.statement import Statement
+from server.store.transaction import Transaction
+
+AT_A_TIME = 100
+BLOB_SECONDS = 3600.0
+_chunks = Chunk.table().c
+_documents = Document.table().c
+# The next document that has chunks, and the generations of those, by two steps along the index.
+_NEXT_DOCUMENT = Statement[Any](
+    select(_chunks.document_id).where(_chunks.document_id > bindparam("after")).order_by(_chunks.document_id).limit(1)
+)
+_SHOWN = Statement[Any](
+    select(_documents.generation, _documents.writing, _documents.task_id).where(_documents.id == bindparam("id"))
+)
+_UNSEEN = Statement[Any](
+    select(_chunks.id)
+    .where(
+        _chunks.document_id == bindparam("id"),
+        _chunks.generation != bindparam("generation"),
+        _chunks.generation != bindparam("writing"),
+    )
+    .limit(AT_A_TIME)
+)
+_REMOVE = Statement[Any](
+    text("DELETE FROM chunks WHERE id = ANY(CAST(:chunks AS bigint[]))"),
+    on_sqlite=text("DELETE FROM chunks WHERE id IN (SELECT value FROM json_each(:chunks))"),
+)
+_NAMED = Statement[Any](
+    text("SELECT blob FROM documents WHERE blob = ANY(CAST(:names AS text[]))"),
+    on_sqlite=text("SELECT blob FROM documents WHERE blob IN (SELECT value FROM json_each(:names))"),
+)
+
+
+class Remains:
+    """Looks at a few documents each time it is asked, and begins anew when it has seen all."""
+
+    def __init__(self, database: Database, blobs: Blobs) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._after = ""
+        self._swept = -BLOB_SECONDS
+
+    async def sweep(self, documents: int = 20) -> int:
+        """Removes chunks that nobody can find; returns how many."""
+        removed = 0
+        for _ in range(documents):
+            found = await self._database.one(_NEXT_DOCUMENT, after=self._after)
+            if found is None:
+                self._after = ""
+                return removed
+            gone = await self._of(found[0])
+            removed += gone
+            if gone < AT_A_TIME:
+                self._after = found[0]
+        return removed
+
+    async def _of(self, document: str) -> int:
+        async def body(transaction: Transaction) -> int:
+            shown = await transaction.one(_SHOWN, id=document)
+            generation, writing = (shown[0], shown[1] if shown[2] is not None else shown[0]) if shown else (-1, -1)
+            unseen = await transaction.all(_UNSEEN, id=document, generation=generation, writing=writing)
+            chunks = [row[0] for row in unseen]
+            if chunks:
+                await transaction.run(chunk_index.CLEAR, chunks=chunks)
+                await transaction.run(_REMOVE, chunks=chunks)
+            return len(chunks)
+
+        return await self._database.write(body)
+
+    async def sweep_blobs(self) -> int:
+        """Removes files that no document names; returns how many. Looks once an hour, because it looks at all."""
+        if time.monotonic() - self._swept < BLOB_SECONDS:
+            return 0
+        self._swept = time.monotonic()
+        return await self._blobs.sweep(self._named)
+
+    async def _named(self, names: Sequence[str]) -> set[str]:
+        return {row[0] for row in await self._database.all(_NAMED, names=list(names))}

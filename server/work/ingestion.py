@@ -1,0 +1,72 @@
+"""Reads documents: the file's text is told by a process of its own, and written as it comes."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+from server.core.knowledge.ingestion import MAX_TRIES, About, Ingestion, Superseded
+from server.core.queue.claims import INGESTION
+from server.core.queue.completion import Result, failure
+from server.model import Document, Task, TaskStatus
+from server.store.blobs import Blobs
+from server.work.extraction.extractor import extract
+from server.work.extraction.kinds import Unreadable
+
+# Chunks in one transaction, which nobody else may have to wait for.
+TOGETHER = 40
+
+
+class IngestionRunner:
+    """Readings, a few at a time. One that is repeated after a crash begins anew, beside what the first has written."""
+
+    runtime = INGESTION
+    concurrency = 2
+
+    def __init__(self, ingestion: Ingestion, blobs: Blobs) -> None:
+        self._ingestion = ingestion
+        self._blobs = blobs
+
+    async def run(self, task: Task) -> Result:
+        """Reads what the task names, and tells the document."""
+        try:
+            document = await self._ingestion.begin(task)
+            if task.attempt > MAX_TRIES:
+                return await self._failed(task, "its reading has been broken off again and again")
+            with tempfile.TemporaryDirectory(prefix="ingestion-") as folder:
+                path = await self._blobs.copy_to(document.blob, Path(folder) / "file")
+                await self._read(task, document, path)
+        except Superseded:
+            return Result(status=TaskStatus.CANCELLED)
+        except Unreadable as error:
+            return await self._failed(task, str(error))
+        return Result(status=TaskStatus.COMPLETED)
+
+    async def _read(self, task: Task, document: Document, path: Path) -> None:
+        about: About | None = None
+        waiting: list[dict[str, Any]] = []
+        written, share = 0, 0.0
+        async with aclosing(extract(path, document.filename)) as found:
+            async for said in found:
+                if "chunk" not in said:
+                    about = About(**said)
+                    continue
+                assert about is not None
+                waiting.append(said["chunk"])
+                share = said["progress"]
+                if len(waiting) == TOGETHER:
+                    await self._ingestion.write(task, document, about, written, waiting, share)
+                    written, waiting = written + len(waiting), []
+        assert about is not None
+        if waiting:
+            await self._ingestion.write(task, document, about, written, waiting, share)
+        await self._ingestion.finish(task, document, about, written + len(waiting))
+
+    async def _failed(self, task: Task, reason: str) -> Result:
+        try:
+            await self._ingestion.fail(task, reason)
+        except Superseded:
+            return Result(status=TaskStatus.CANCELLED)
+        return failure("Unreadable", reason)
