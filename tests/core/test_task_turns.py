@@ -15,7 +15,7 @@ from server.pace import all_of
 from tests.support.holds import BOUND, longest_hold
 from tests.support.world import WIDE, World
 
-# Python takes a few minutes to parse a function with many more parameters than this.
+# The bound on tokens of code lets a function have 32,000 parameters.
 MANY = ", ".join(f"p{number}" for number in range(20_000))
 LONG = values.encode(dict.fromkeys(f"{number:x}" for number in range(70_000)))
 
