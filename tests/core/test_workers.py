@@ -15,12 +15,12 @@ from server.core.agents.profile import AgentProfile
 from server.core.queue.fencing import Finish, StaleLease
 from server.core.queue.creation import NewTask
 from server.core.workers.report_buffer import ALL_LINES, LINES, ReportBuffer
-from server.core.workers.claim_loop import Consumer
+from server.core.workers.consumer import Consumer, PollingConsumer
 from server.core.workers.reports import CANCELLED, LogLine, NotCancelled, Note, completed, failed
 from server.core.workers.hub import WorkerHub
 from server.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from server.model import Task, TaskStatus, WorkerStatus
-from tests.support.clock import pass_loop_time
+from tests.support.clock import Clock, pass_loop_time
 from tests.support.tenants import Tenant
 from tests.support.waiting import eventually
 
@@ -172,6 +172,44 @@ async def test_what_is_left_of_a_connection_claims_nothing_once_another_process_
         await elsewhere.join(Desk(half_open.worker), connected=True)
     assert not present.closed
     elsewhere.leave(present)
+
+
+async def test_a_connection_that_has_ended_while_tasks_were_looked_for_takes_none_for_the_next(floor: Floor) -> None:
+    agent = await floor.agent()
+    before = await floor.desk(agent)
+    present = Desk(before.worker)
+    await floor.hub.join(present, connected=True)
+    await floor.tasks(agent, 3)
+    await eventually(lambda: len(present.given) == 1)
+    assert await floor.hub.claim(before, 1) == []
+    assert len(await floor.workers.held(before.worker)) == 1
+
+
+async def test_a_worker_that_polls_is_asked_only_where_it_has_room_and_holds_nobody_up(
+    floor: Floor, application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claim_loop, "POLL_SECONDS", 1000.0)
+    # No lease runs out: nobody here says that it lives.
+    application.database.clock = Clock(application.database.clock())
+    agent = await floor.agent()
+    full, free = [(await floor.workers.connect(floor.call, agent_id=agent.id, capacity=1))[0] for _ in range(2)]
+    (first,) = await floor.tasks(agent)
+    assert [task.id for task in await floor.hub.claim_at_once(full, 5)] == [first.id]
+    polls = [PollingConsumer(worker, 5) for worker in (full, full, free)]
+    for poll in polls:
+        await floor.hub.join(poll)
+    await floor.tasks(agent, 2)
+    await eventually(lambda: polls[2].book.held)
+    assert not polls[0].book.held and not polls[1].book.held
+    # One of them has room again: one of the two polls gets one task, and no more.
+    await floor.reports.finish(full, [Finish(first.id, 1, await completed(values.NULL))])
+    await eventually(lambda: polls[0].book.held or polls[1].book.held)
+    await floor.tasks(agent, 5)
+    desk = await floor.desk(agent, 5)
+    await eventually(lambda: len(desk.given) == 5)
+    assert sorted(len(poll.book.held) for poll in polls) == [0, 1, 1]
+    for poll in polls:
+        floor.hub.leave(poll)
 
 
 async def test_a_disabled_agent_takes_no_worker_and_gives_no_task(floor: Floor) -> None:

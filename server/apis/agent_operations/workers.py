@@ -14,7 +14,7 @@ from server.core.queue.fencing import Finish
 from server.core.shared.call_context import Call
 from server.core.shared.ids import parse_id
 from server.core.shared.pagination import first_within
-from server.core.workers.consumer import Consumer
+from server.core.workers.consumer import PollingConsumer
 from server.core.workers.hub import WorkerHub
 from server.core.workers.registry import WorkerRegistry
 from server.core.workers.reports import CANCELLED, LogLine, WorkerReports, completed, failed
@@ -25,11 +25,11 @@ from server.model import Priority, Task, Worker, WorkerStatus
 LEASED_BYTES = 2 << 20
 
 
-class _LongPoll(Consumer):
+class _LongPoll(PollingConsumer):
     """A worker that waits for its next tasks, for the time of one request."""
 
-    def __init__(self, worker: Worker, room: int) -> None:
-        super().__init__(worker, room)
+    def __init__(self, worker: Worker, most: int) -> None:
+        super().__init__(worker, most)
         self.done: asyncio.Future[list[Task]] = asyncio.get_running_loop().create_future()
 
     def give(self, tasks: list[Task]) -> None:
@@ -85,14 +85,10 @@ class WorkerServicer:
         if worker.status != WorkerStatus.ACTIVE:
             raise Conflict(f"the worker is {worker.status}: connect again", reason="WORKER_INACTIVE")
         await self._workers.touch(worker)
-        room = worker.capacity - len(await self._workers.held(worker))
-        if request.HasField("max"):
-            room = min(room, request.max)
-        if room <= 0:
-            return pb.TakeLeasesResponse()
-        tasks = await self._hub.claim_at_once(worker, room)
+        most = request.max if request.HasField("max") else worker.capacity
+        tasks = await self._hub.claim_at_once(worker, most)
         if not tasks and request.wait_seconds > 0:
-            tasks = await self._wait(worker, room, request.wait_seconds)
+            tasks = await self._wait(worker, most, request.wait_seconds)
         return pb.TakeLeasesResponse(data=[_lease(task) for task in await self._fitting(worker, tasks)])
 
     async def _fitting(self, worker: Worker, tasks: Sequence[Task]) -> Sequence[Task]:
@@ -101,8 +97,8 @@ class WorkerServicer:
         await self._reports.give_back(worker, [(task.id, task.attempt) for task in tasks[len(fitting) :]])
         return fitting
 
-    async def _wait(self, worker: Worker, room: int, seconds: float) -> list[Task]:
-        poll = _LongPoll(worker, room)
+    async def _wait(self, worker: Worker, most: int, seconds: float) -> list[Task]:
+        poll = _LongPoll(worker, most)
         try:
             await self._hub.join(poll)
             async with asyncio.timeout(seconds):

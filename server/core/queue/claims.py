@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Integer, bindparam, case, cast, func, select, update
 
+from server.core.queue.capacity import rooms
 from server.core.queue.fencing import is_current
 from server.core.queue.routing.matching import LAST, pull
 from server.core.queue.rows import COUNT_RUNNING
@@ -185,6 +186,19 @@ class Claims:
         async def body(transaction: Transaction) -> list[Task]:
             agent = await transaction.one(_LOCK_AGENT, agent=agent_id)
             return _started(transaction, await self._of_locked(transaction, agent, holder, limit, worker))
+
+        return await self._database.write(body)
+
+    async def claim_within(self, worker: Worker, limit: int) -> list[Task]:
+        """As `claim_of`, for a worker whose leases nobody counts here: not more than it has room for."""
+
+        async def body(transaction: Transaction) -> list[Task]:
+            # First the lock: whoever else claims for this worker has committed then.
+            agent = await transaction.one(_LOCK_AGENT, agent=worker.agent_id)
+            room = min(limit, (await rooms(transaction, [worker.id])).get(worker.id, 0))
+            if room <= 0:
+                return []
+            return _started(transaction, await self._of_locked(transaction, agent, worker.holder, room))
 
         return await self._database.write(body)
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from sqlalchemy import bindparam, func, select
 
+from server.core.queue.capacity import rooms
 from server.core.queue.routing.matching import words
 from server.core.queue.rows import COUNT_RUNNING
-from server.core.workers.consumer import Consumer
+from server.core.workers.consumer import Consumer, PollingConsumer
 from server.model import CLAIMABLE, Agent, AgentStatus, Task
 from server.store.database import Database
 from server.store.forever import forever, set_within
@@ -59,6 +60,8 @@ class ClaimLoop:
         self.agent_id = agent.id
         self.organization_id = agent.organization_id
         self.consumers: dict[Consumer, None] = {}
+        # Those among them whose leases are not counted here.
+        self._polls: dict[PollingConsumer, None] = {}
         self.wake = asyncio.Event()
         # Whether the last look left tasks behind, because no worker, or not the agent, had room for them.
         self.more = False
@@ -66,6 +69,19 @@ class ClaimLoop:
         # How many tasks of the agent this process has itself made claimable since the last look.
         self._known = 0
         self._loop = asyncio.create_task(forever("queue of an agent", self._run))
+
+    def add(self, consumer: Consumer) -> None:
+        """From now on tasks are found for this worker, too."""
+        self.consumers[consumer] = None
+        if isinstance(consumer, PollingConsumer):
+            self._polls[consumer] = None
+        self.wake.set()
+
+    def remove(self, consumer: Consumer) -> None:
+        """No more tasks are found for this worker."""
+        self.consumers.pop(consumer, None)
+        if isinstance(consumer, PollingConsumer):
+            self._polls.pop(consumer, None)
 
     def close(self) -> None:
         """Looks no more."""
@@ -90,12 +106,16 @@ class ClaimLoop:
                 await set_within(self.wake, POLL_SECONDS * random.uniform(0.75, 1.25))  # noqa: S311
 
     async def _look(self) -> None:
+        ends = self.ends
+        if self._polls:
+            await self._ask_room()
         free = [consumer for consumer in self.consumers if consumer.room > 0]
         if not free:
             self.more = True
+            if self.ends != ends:
+                self.wake.set()
             return
         room = sum(consumer.room for consumer in free)
-        ends = self.ends
         known, self._known = self._known, 0
         if known and not self.more:
             # Nothing was left behind before, so this is what there is, and reading first would only take time.
@@ -121,8 +141,21 @@ class ClaimLoop:
                 del self.consumers[consumer]
                 self.consumers[consumer] = None
         self.more = claimed < waiting or waiting == room
-        if self.more and (claimed > 0 or self.ends != ends):
+        if self.more and (claimed > 0 or self.ends != ends or await self._filled_elsewhere(chosen)):
             self.wake.set()
+
+    async def _ask_room(self) -> None:
+        polls = list(self._polls)
+        found = await rooms(self._database, sorted({poll.worker.id for poll in polls}))
+        for poll in polls:
+            poll.left = found.get(poll.worker.id, 0)
+
+    async def _filled_elsewhere(self, chosen: Sequence[Consumer]) -> bool:
+        """Whether one of those that were asked had no room after all, so that what it did not take is for others."""
+        if not any(consumer in self._polls for consumer in chosen):
+            return False
+        await self._ask_room()
+        return any(consumer.room <= 0 for consumer in chosen)
 
     async def _waiting(self, limit: int) -> tuple[int, int]:
         """How many tasks could be claimed now, and how many the agent has room for: reads, and locks nothing."""

@@ -70,3 +70,17 @@ class Consumer:
 
     def stop(self, error: ServiceError) -> None:
         """There will be nothing more, and this is why."""
+
+
+class PollingConsumer(Consumer):
+    """A worker that waits for up to `most` tasks and then goes: what else it holds is known to the store alone."""
+
+    def __init__(self, worker: Worker, most: int) -> None:
+        super().__init__(worker, most)
+        # How much room the worker had when the store was asked last.
+        self.left = 0
+
+    @property
+    def room(self) -> int:
+        """How many more tasks it takes now."""
+        return min(super().room, self.left)

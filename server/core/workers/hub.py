@@ -7,10 +7,11 @@ from typing import Any
 
 from sqlalchemy import select
 
+from server.core.queue.capacity import rooms
 from server.core.queue.claims import CLAIMABLE_AFTER, Claims
 from server.core.queue.fencing import is_current
 from server.core.workers.claim_loop import AGENT, ClaimLoop
-from server.core.workers.consumer import Consumer
+from server.core.workers.consumer import Consumer, PollingConsumer
 from server.core.workers.reports import WorkerReports
 from server.errors import NotFound, Unavailable
 from server.model import Event, Task, Worker, resource_of
@@ -88,18 +89,25 @@ class WorkerHub:
         if claim_loop is None:
             claim_loop = self._claim_loops[agent.id] = ClaimLoop(self.database, agent, self.claim, self.hand_over)
             self._by_organization.setdefault(agent.organization_id, {})[claim_loop] = None
-        claim_loop.consumers[consumer] = None
-        claim_loop.wake.set()
+        claim_loop.add(consumer)
 
     async def claim_at_once(self, worker: Worker, limit: int) -> list[Task]:
-        """Up to `limit` tasks for a worker that does not wait, each with a new lease."""
-        return await self._claims.claim_of(worker.agent_id, worker.holder, limit)
+        """Up to `limit` tasks for a worker that does not wait, each with a new lease, as far as it has room."""
+        # Who asks while it is full costs no write.
+        if (await rooms(self.database, [worker.id])).get(worker.id, 0) <= 0:
+            return []
+        return await self._claims.claim_within(worker, limit)
 
     async def claim(self, consumer: Consumer, limit: int) -> list[Task]:
         """Up to `limit` tasks for a worker. One that has connected again, in whichever process, gets none here."""
         worker = consumer.worker
+        if isinstance(consumer, PollingConsumer):
+            return await self._claims.claim_within(worker, limit)
         if self._connected.get(worker.id) is not consumer:
-            return await self._claims.claim_of(worker.agent_id, worker.holder, limit)
+            # It has left while tasks were looked for. Its next connection, if any, counts its own room.
+            if (claim_loop := self._claim_loops.get(worker.agent_id)) is not None:
+                claim_loop.wake.set()
+            return []
         connection = (worker.id, worker.connection)
         claimed = await self._claims.claim_of(worker.agent_id, worker.holder, limit, connection)
         if not claimed and not await is_current(self.database, *connection):
@@ -125,7 +133,7 @@ class WorkerHub:
         claim_loop = self._claim_loops.get(consumer.worker.agent_id)
         if claim_loop is None or consumer not in claim_loop.consumers:
             return
-        del claim_loop.consumers[consumer]
+        claim_loop.remove(consumer)
         if not claim_loop.consumers:
             claim_loop.close()
             del self._claim_loops[claim_loop.agent_id]

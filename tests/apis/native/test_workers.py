@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
+from contextlib import AsyncExitStack
 
 import grpc
 import pytest
@@ -33,6 +35,8 @@ from orchestrator.v1.task_pb2 import (
 from server.worker.values import from_value
 from server.app import Application
 from server.core.queue import cancellation
+from server.core.workers import claim_loop
+from server.store.bus import SocketBus
 from server.worker import Permanent, Worker
 from tests.support.clock import Clock, pass_loop_time, pass_time_in
 from tests.support.tenants import Tenant, make_tenant
@@ -528,6 +532,81 @@ async def test_a_worker_that_begins_twice_under_one_key_is_one(client: Client, r
         await rest.connect(agent)
         ids.add(rest.id)
     assert len(ids) == 1
+
+
+async def test_a_full_rest_worker_waits_until_one_of_its_tasks_ends(settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    # It is woken, and does not look by itself.
+    monkeypatch.setattr(claim_loop, "POLL_SECONDS", 1000.0)
+    # Longer than all of this takes: no heartbeat keeps the leases.
+    here, elsewhere = [Application(settings.model_copy(update={"lease_seconds": 60.0})) for _ in range(2)]
+    if isinstance(elsewhere.bus, SocketBus):
+        # As if it were another process.
+        elsewhere.bus._path = elsewhere.bus._path.with_name(f"{os.getppid()}.bus")
+    async with AsyncExitStack() as open_until_the_end:
+        channels = []
+        for each in (here, elsewhere):
+            port = (await each.start(["127.0.0.1:0"]))[0]
+            open_until_the_end.push_async_callback(each.stop)
+            channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
+            channels.append(await open_until_the_end.enter_async_context(channel))
+        tenant = await make_tenant(here.database)
+        client = Client(channels[0], tenant)
+        rest, there = [Rest(channel, tenant) for channel in channels]
+        agent = await client.agent()
+        _, second, third = [await client.task(agent) for _ in range(3)]
+        await rest.connect(agent)
+        there.id = rest.id
+        (lease,) = (await rest("TakeLeases", wait_seconds=20)).data
+        began = time.perf_counter()
+        assert not (await rest("TakeLeases", max=1, wait_seconds=0.3)).data
+        assert time.perf_counter() - began >= 0.3
+        for by, following in ((rest, second), (there, third)):
+            waiting = asyncio.create_task(rest("TakeLeases", max=1, wait_seconds=20))
+            await eventually(lambda: here.use_cases.worker_hub._claim_loops)
+            # It has looked, and found itself full.
+            (looking,) = here.use_cases.worker_hub._claim_loops.values()
+            await eventually(lambda: looking.more)
+            assert not waiting.done()
+            await by("CompleteTask", task_id=lease.task_id, attempt=lease.attempt)
+            (lease,) = (await asyncio.wait_for(waiting, 15)).data
+            assert lease.task_id == following.id
+
+
+async def test_capacity_is_kept_by_a_rest_worker_that_asks_many_times_at_once(
+    application: Application, client: Client, rest: Rest
+) -> None:
+    # No lease runs out: no heartbeat keeps them.
+    application.database.clock = Clock(application.database.clock())
+    agent = await client.agent()
+    await rest.connect(agent, capacity=2)
+    early = [asyncio.create_task(rest("TakeLeases", wait_seconds=1)) for _ in range(5)]
+    hub = application.use_cases.worker_hub
+    await eventually(lambda: hub._claim_loops and len(next(iter(hub._claim_loops.values())).consumers) == 5)
+    for _ in range(6):
+        await client.task(agent)
+    late = [rest("TakeLeases", max=2, wait_seconds=wait) for wait in (0, 0, 0.5, 0.5)]
+    taken = [lease for answer in await asyncio.gather(*early, *late) for lease in answer.data]
+    assert len(taken) == len({lease.task_id for lease in taken}) == 2
+    await rest("CompleteTask", task_id=taken[0].task_id, attempt=1)
+    answers = await asyncio.gather(*(rest("TakeLeases") for _ in range(5)))
+    assert sum(len(answer.data) for answer in answers) == 1
+
+
+async def test_a_rest_worker_that_leaves_while_it_waits_gets_nothing(
+    application: Application, client: Client, rest: Rest
+) -> None:
+    agent = await client.agent()
+    await rest.connect(agent)
+    staying = rest.id
+    await rest.connect(agent)
+    waiting = asyncio.create_task(rest("TakeLeases", wait_seconds=2))
+    await eventually(lambda: application.use_cases.worker_hub._claim_loops)
+    await rest("RemoveWorker")
+    task = await client.task(agent)
+    assert not (await waiting).data
+    rest.id = staying
+    (lease,) = (await rest("TakeLeases", wait_seconds=5)).data
+    assert (lease.task_id, lease.attempt) == (task.id, 1)
 
 
 async def test_workers_are_listed_in_pages(client: Client, rest: Rest) -> None:

@@ -128,7 +128,8 @@ class WorkerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def TakeLeases(self, request, context):
-        """Takes up to `max` tasks, as far as the worker's capacity allows. Waits for the first, up to `wait_seconds`.
+        """Takes up to `max` tasks, as far as the worker's capacity allows. Waits up to `wait_seconds` for the first, and for
+        one of its own to end where it has as many as it takes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1,0 +1,32 @@
+"""Capacity: how many more tasks a worker takes now, as the store has it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ARRAY, String, bindparam, case, func, literal, select, text
+
+from server.model import Task, Worker, WorkerStatus
+from server.store.statement import Statement
+from server.store.transaction import Reader
+
+_tasks = Task.table().c
+_workers = Worker.table().c
+# Which tasks a worker holds, by `Worker.holder`.
+HELD_BY_WORKER = (_tasks.status == "running", _tasks.lease_holder == literal("worker/") + _workers.id)
+_held = select(func.count()).select_from(Task.table()).where(*HELD_BY_WORKER).scalar_subquery()
+# Who drains, or has left or gone silent, takes nothing.
+_rooms = select(_workers.id, case((_workers.status == WorkerStatus.ACTIVE.value, _workers.capacity - _held), else_=0))
+_ROOMS = Statement[Any](
+    _rooms.where(_workers.id == func.any(bindparam("workers", type_=ARRAY(String)))),
+    on_sqlite=_rooms.where(_workers.id.in_(text("SELECT value FROM json_each(:workers)"))),
+)
+
+
+async def rooms(reader: Reader, workers: Sequence[str]) -> dict[str, int]:
+    """How many more tasks each of these workers takes, by its id; below 0 where its capacity has been cut.
+
+    While a worker's agent is locked no more become its own.
+    """
+    return {row[0]: row[1] for row in await reader.all(_ROOMS, workers=list(workers))}
