@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 
 from google.protobuf.message import DecodeError, Message
 
+from server.apikit.api import Api
 from server.core.identity.authentication import Authenticator
 from server.core.shared.call_context import Call, Caller
 from server.core.shared.if_match import parse_if_match
@@ -75,14 +77,25 @@ class AccessControl:
                 call.headers = {**call.headers, "authorization": f"Bearer {key}"}
         key = credential(call.headers)
         call.caller = caller = self._identity.known(key) or await self._ask(key)
-        if self._quotas is not None and not method.unmetered:
-            limits, name = api.limits, api.declaration.name
-            quota = await self._quotas.take(caller, limits.requests_per_minute, api=name, hourly=limits.hourly)
-            call.response_headers = quota.headers()
+        if self._quotas is not None:
+            if method.unmetered:
+                call.meter = partial(self._meter, self._quotas, call, api)
+            else:
+                call.response_headers = await self._count(self._quotas, caller, api)
         if method.scope and not caller.may(method.scope):
             raise Forbidden(f"this key lacks the scope {method.scope}", details={"scope": method.scope})
         if stream is not None:
             stream.admit(key, caller.key_id + call.guest)
+
+    @staticmethod
+    async def _count(quotas: Quotas, caller: Caller, api: Api) -> tuple[tuple[str, str], ...]:
+        """Counts a call, and returns the headers that say where its key stands."""
+        limits, name = api.limits, api.declaration.name
+        quota = await quotas.take(caller, limits.requests_per_minute, api=name, hourly=limits.hourly)
+        return quota.headers()
+
+    async def _meter(self, quotas: Quotas, call: Call, api: Api) -> None:
+        call.response_headers = (*await self._count(quotas, call.caller, api), *call.response_headers)
 
     def still_in(self, call: Call) -> bool:
         """Whether the caller of an open stream is known to be good without asking the store; mostly it is."""

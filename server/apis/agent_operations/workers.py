@@ -51,6 +51,9 @@ class WorkerServicer:
         self._hub = hub
 
     async def ConnectWorker(self, request: pb.ConnectWorkerRequest, call: Call) -> pb.ConnectWorkerResponse:
+        if not request.worker_id:
+            # Leases bound what workers say, and nothing else bounds how many begin.
+            await call.meter()
         worker, held = await self._workers.connect(
             call,
             agent_id=request.agent_id,

@@ -30,6 +30,10 @@ async def _closed(_: str) -> None:
     raise Unauthorized("this call takes its credential in a header only")
 
 
+async def _uncounted() -> None:
+    return
+
+
 @dataclass(slots=True)
 class Call:
     """What use cases need to know of a call, whichever API it came through."""
@@ -52,6 +56,8 @@ class Call:
     # Makes the call that of the key's owner, where the method is open and the key comes in a message.
     # Raises Unauthorized, Forbidden, TooMany.
     authenticate: Callable[[str], Awaitable[None]] = _closed
+    # Counts the call against its caller's quotas, where its method is left out of them. Raises TooMany.
+    meter: Callable[[], Awaitable[None]] = _uncounted
 
     # Headers that go beside every answer: where the key stands.
     response_headers: tuple[tuple[str, str], ...] = ()

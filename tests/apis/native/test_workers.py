@@ -36,6 +36,7 @@ from server.worker.values import from_value
 from server.app import Application
 from server.core.queue import cancellation
 from server.core.workers import claim_loop
+from server.settings import ApiSettings
 from server.store.bus import SocketBus
 from server.worker import Permanent, Worker
 from tests.support.clock import Clock, pass_loop_time, pass_time_in
@@ -607,6 +608,30 @@ async def test_a_rest_worker_that_leaves_while_it_waits_gets_nothing(
     rest.id = staying
     (lease,) = (await rest("TakeLeases", wait_seconds=5)).data
     assert (lease.task_id, lease.attempt) == (task.id, 1)
+
+
+async def test_who_begins_over_rest_counts_in_the_quotas_and_who_comes_back_does_not(settings) -> None:
+    limited = settings.model_copy(update={"apis": {"": ApiSettings(requests_per_minute=3)}})
+    application = Application(limited)
+    port = (await application.start(["127.0.0.1:0"]))[0]
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        tenant = await make_tenant(application.database)
+        rest, agent = Rest(channel, tenant), await Client(channel, tenant).agent()
+        for left in (998, 997, 996):
+            rest.id = ""
+            call = rest._stub.ConnectWorker(operations.ConnectWorkerRequest(agent_id=agent.id), metadata=rest._metadata)
+            rest.id = (await call).data.id
+            assert dict(await call.trailing_metadata())["x-ratelimit-remaining"] == str(left)
+        for _ in range(5):
+            await rest("ConnectWorker", agent_id=agent.id)
+            await rest("Heartbeat")
+        rest.id = ""
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await rest("ConnectWorker", agent_id=agent.id)
+        assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert "3 requests a minute" in refused.value.details()
+        assert int(dict(refused.value.trailing_metadata())["retry-after"]) > 0
+    await application.stop()
 
 
 async def test_workers_are_listed_in_pages(client: Client, rest: Rest) -> None:
