@@ -42,6 +42,7 @@ from server.core.tasks.commands import TaskCommands
 from server.core.tasks.queries import TaskQueries
 from server.core.use_cases import UseCases
 from server.core.workers.agent_heartbeats import AgentHeartbeats
+from server.core.workers.bounds import forget_ended
 from server.core.workers.hub import WorkerHub
 from server.core.workers.reconciliation import Reconciliation
 from server.core.workers.registry import WorkerRegistry
@@ -71,6 +72,7 @@ from server.work.python_runner import PythonRunner
 from server.work.sandbox import Limits, Sandboxes
 
 HOUR = 3600 * 1_000_000
+DAY = 24 * HOUR
 TRIM_SECONDS = 60.0
 # How long gateways have to hear that the server stops, before it refuses what they send.
 LINGER_SECONDS = 1.5
@@ -138,7 +140,12 @@ class Application:
             task_metrics=TaskMetrics(database),
             task_queries=TaskQueries(database, counts, self.feeds),
             task_relations=TaskRelations(database),
-            workers=WorkerRegistry(database, self.leases, silent_seconds=settings.worker_silent_seconds),
+            workers=WorkerRegistry(
+                database,
+                self.leases,
+                silent_seconds=settings.worker_silent_seconds,
+                most=settings.workers_per_agent if quotas else None,
+            ),
             worker_hub=WorkerHub(database, self.claims, reports, self.feeds, lease_seconds=settings.lease_seconds),
             worker_reports=reports,
             workflows=WorkflowDefinitions(database, counts),
@@ -189,6 +196,7 @@ class Application:
         now = self.database.clock()
         await self.use_cases.events.trim(now - int(self.settings.event_retention_hours * HOUR))
         await idempotency.forget(self.database, now - int(self.settings.idempotency_hours * HOUR))
+        await forget_ended(self.database, now - DAY)
         await self.installer.remove_unused()
 
     def _server(self) -> grpc.aio.Server:

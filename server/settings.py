@@ -86,6 +86,8 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(15.0, gt=0)
     # How many lost leases fail a task.
     max_attempts: int = Field(3, ge=1)
+    # Workers that an agent may have at a time. Any number without quotas.
+    workers_per_agent: int = Field(1000, ge=1)
     # How long a worker may go without a sign of life before it counts as lost.
     worker_silent_seconds: float = Field(30.0, gt=0)
     # The same for an agent that sends heartbeats, which keeps its tasks for so long after each.

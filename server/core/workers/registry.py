@@ -19,6 +19,7 @@ from server.core.shared.call_context import Call
 from server.core.shared.ids import parse_filter
 from server.core.shared.pagination import Listing, Page
 from server.core.shared.resource import Resource
+from server.core.workers.bounds import check_place
 from server.errors import Conflict, InvalidRequest, NotFound
 from server.model import AgentRuntime, Task, Worker, WorkerStatus, new_id
 from server.store.database import Database
@@ -60,9 +61,13 @@ _LIST = Listing(Worker, [], ["agent_id", "status"], leading=["agent_id"])
 class WorkerRegistry:
     """The workers of every organization; each call sees its own."""
 
-    def __init__(self, database: Database, leases: LeaseService, *, silent_seconds: float) -> None:
+    def __init__(
+        self, database: Database, leases: LeaseService, *, silent_seconds: float, most: int | None = None
+    ) -> None:
         self._database = database
         self._leases = leases
+        # How many an agent may have at a time.
+        self._most = most
         self._silent = int(silent_seconds * 1_000_000)
 
     def clock(self) -> int:
@@ -74,7 +79,8 @@ class WorkerRegistry:
     ) -> tuple[Worker, list[Task]]:
         """A worker that begins, or comes back under its id; and the tasks that it holds.
 
-        Raises NotFound for the agent or the worker, Conflict where the agent is disabled or has code of its own.
+        Raises NotFound for the agent or the worker, Conflict where the agent is disabled or has code of its own, and
+        TooMany where it has as many workers as it may.
         """
         if not 0 < capacity <= MAX_CAPACITY:
             raise InvalidRequest("capacity", f"must be 1 to {MAX_CAPACITY}")
@@ -95,6 +101,8 @@ class WorkerRegistry:
                 known = await WORKERS.lock(transaction, call, worker_id)
                 if known.agent_id != agent.id:
                     raise NotFound("worker", worker_id)
+                if known.status not in LIVE:
+                    await check_place(transaction, agent.id, self._most)
                 worker = await transaction.update(
                     known,
                     status=WorkerStatus.ACTIVE.value,
@@ -107,6 +115,7 @@ class WorkerRegistry:
                     ended_at=None,
                 )
             else:
+                await check_place(transaction, agent.id, self._most)
                 worker = Worker.new(
                     id=new_id(),
                     organization_id=agent.organization_id,
@@ -159,7 +168,8 @@ class WorkerRegistry:
         """A sign of life: extends these leases (task and token), as far as the worker has them, and returns those.
 
         Brings back a worker that was taken for lost. Raises Conflict for one that has left, which connects again to
-        come back, and NotFound where its agent has been deleted and it has nothing left to end.
+        come back, NotFound where its agent has been deleted and it has nothing left to end, and TooMany where others
+        have taken the place of one that was lost.
         """
         named = list(leases)
         kept = await self._leases.keep(worker.holder, named) if named else []
@@ -181,6 +191,7 @@ class WorkerRegistry:
             if not there and not kept:
                 raise NotFound("agent", f"agent_{known.agent_id}")
             if lost and there:
+                await check_place(transaction, known.agent_id, self._most)
                 changes.update(status=WorkerStatus.ACTIVE.value, ended_at=None)
             now = transaction.now
             await transaction.update(known, last_seen_at=now, silent_at=now + self._silent, **changes)

@@ -33,9 +33,10 @@ from orchestrator.v1.task_pb2 import (
 )
 
 from server.worker.values import from_value
-from server.app import Application
+from server.app import TRIM_SECONDS, Application
 from server.core.queue import cancellation
 from server.core.workers import claim_loop
+from server.model import new_id
 from server.settings import ApiSettings
 from server.store.bus import SocketBus
 from server.worker import Permanent, Worker
@@ -632,6 +633,57 @@ async def test_who_begins_over_rest_counts_in_the_quotas_and_who_comes_back_does
         assert "3 requests a minute" in refused.value.details()
         assert int(dict(refused.value.trailing_metadata())["retry-after"]) > 0
     await application.stop()
+
+
+async def test_an_agent_has_so_many_workers_and_no_more_whichever_way_they_come(settings) -> None:
+    application = Application(settings.model_copy(update={"workers_per_agent": 2}))
+    port = (await application.start(["127.0.0.1:0"]))[0]
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        tenant = await make_tenant(application.database)
+        client, rest = Client(channel, tenant), Rest(channel, tenant)
+        agent = await client.agent()
+        await rest.connect(agent)
+        async with Raw(client, agent) as worker:
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await Raw(client, agent).__aenter__()
+            assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+            assert await Rest(channel, tenant).code("ConnectWorker", agent_id=agent.id) == refused.value.code()
+            await rest("ConnectWorker", agent_id=agent.id)
+            async with Raw(client, agent, worker_id=worker.welcome.worker_id):
+                pass
+        await rest("RemoveWorker")
+        async with Raw(client, agent):
+            assert await rest.code("ConnectWorker", agent_id=agent.id) == grpc.StatusCode.RESOURCE_EXHAUSTED
+    await application.stop()
+
+
+async def test_a_server_forgets_workers_that_have_been_gone_for_a_day(
+    application: Application, client: Client, rest: Rest
+) -> None:
+    agent = await client.agent()
+    for _ in range(2):
+        await rest.connect(agent)
+        await rest("RemoveWorker")
+    listed = Rest(client.channel, client.tenant)
+    await pass_time_in(application, 25 * 3600)
+    assert (await listed("ListWorkers")).pagination.total == 2
+    application._trimmed -= TRIM_SECONDS
+    await application.dispatcher.sweep()
+    shown = await listed("ListWorkers")
+    assert shown.pagination.total == 1 and [each.id for each in shown.data] == [rest.id]
+
+
+async def test_the_library_begins_anew_where_its_worker_is_forgotten(client: Client, application: Application) -> None:
+    agent = await client.agent()
+    worker = Worker(f"127.0.0.1:{application.port}", key=client.tenant.key, agent_id=agent.id)
+    worker.worker_id = known = f"worker_{new_id()}"
+    working = asyncio.create_task(worker.work())
+    await eventually(lambda: worker.worker_id not in ("", known))
+    worker.drain()
+    await asyncio.wait_for(working, 5)
+    lost = Worker(f"127.0.0.1:{application.port}", key=client.tenant.key, agent_id=f"agent_{new_id()}")
+    with pytest.raises(grpc.aio.AioRpcError):
+        await lost.work()
 
 
 async def test_workers_are_listed_in_pages(client: Client, rest: Rest) -> None:

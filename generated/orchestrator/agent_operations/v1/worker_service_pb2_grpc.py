@@ -107,7 +107,8 @@ class WorkerServiceServicer:
     """
 
     def ConnectWorker(self, request, context):
-        """A worker begins, or comes back under its `worker_id` and is told the leases that it still has.
+        """A worker begins, or comes back under its `worker_id` and is told the leases that it still has. Who begins counts in
+        the quotas. 429 where the agent has as many workers as it may.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
