@@ -113,7 +113,11 @@ class Worker:
                     welcomed = await self._connect(WorkerServiceStub(channel))  # type: ignore[no-untyped-call]
                     pause = 0.1 if welcomed else pause
                 except grpc.aio.AioRpcError as error:
-                    if error.code() in _FATAL:
+                    if error.code() == grpc.StatusCode.NOT_FOUND and self.worker_id:
+                        # A server forgets who has been away for a day. Where it is the agent that is gone, the next
+                        # try says so.
+                        self.worker_id = ""
+                    elif error.code() in _FATAL:
                         raise
                 if self._draining and not self._running and not self._results:
                     return
