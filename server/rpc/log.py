@@ -34,6 +34,12 @@ def configure(level: str) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=max(threshold, logging.WARNING), stream=sys.stderr, format="%(name)s: %(message)s")
+    logging.getLogger("grpc._cython.cygrpc").addFilter(_concerns_us)
+
+
+def _concerns_us(record: logging.LogRecord) -> bool:
+    """Whether gRPC says more than that a header is not UTF-8: that comes with a traceback, and from anybody."""
+    return not str(record.msg).startswith("Invalid encoding on ")
 
 
 class CallLog:
