@@ -1,4 +1,4 @@
--- Finishes answers. This filter stands before the transcoder, so it sees each answer after it.
+-- Refuses requests that must not go on, and finishes answers. This filter stands before the transcoder, so it sees each answer after it.
 --
 -- From the server: the status and the error body that it asked for in headers, which go no further.
 -- From gRPC, in the server or on the way to it: how a call has ended that the server has not answered itself. The virtual
@@ -24,6 +24,58 @@ end
 
 local function quoted(text)
   return (text:gsub('[%c"\\]', function(character) return string.format("\\u%04x", string.byte(character)) end))
+end
+
+-- What the server acts by: without one of these a request would be another one.
+local ACTED_BY = {
+  [":path"] = "path",
+  ["authorization"] = "Authorization",
+  ["idempotency-key"] = "Idempotency-Key",
+  ["if-match"] = "If-Match",
+  ["last-event-id"] = "Last-Event-ID",
+  ["x-agent-token"] = "X-Agent-Token",
+  ["x-api-key"] = "X-API-Key",
+}
+-- The characters of UTF-8 beyond ASCII, each with where it ends.
+local CHARACTERS = {
+  "^[\194-\223][\128-\191]()",
+  "^\224[\160-\191][\128-\191]()",
+  "^[\225-\236\238\239][\128-\191][\128-\191]()",
+  "^\237[\128-\159][\128-\191]()",
+  "^\240[\144-\191][\128-\191][\128-\191]()",
+  "^[\241-\243][\128-\191][\128-\191][\128-\191]()",
+  "^\244[\128-\143][\128-\191][\128-\191]()",
+}
+
+local function is_utf8(text)
+  local position = text:find("[\128-\255]")
+  while position do
+    local after
+    for _, character in ipairs(CHARACTERS) do
+      after = after or text:match(character, position)
+    end
+    if not after then
+      return false
+    end
+    position = text:find("[\128-\255]", after)
+  end
+  return true
+end
+
+-- Leaves out headers that are not UTF-8, about each of which gRPC would write a traceback; the name of one that cannot be
+-- left out.
+local function unreadable(headers)
+  local found, acted_by = {}, nil
+  for name, value in pairs(headers) do
+    if not is_utf8(value) then
+      acted_by = ACTED_BY[name] or acted_by
+      table.insert(found, name)
+    end
+  end
+  for _, name in ipairs(acted_by and {} or found) do
+    headers:remove(name)
+  end
+  return acted_by
 end
 
 -- An id that the server takes as it is: the answer and its header must say the same.
@@ -60,6 +112,10 @@ local function explained(message)
   end
   if field then
     return field, TYPES[type] or ("must be a " .. type:gsub("^.*%.", ""))
+  end
+  local header = message:match("^not UTF%-8: (.+)$")
+  if header then
+    return header, "must be UTF-8"
   end
   if message == "" then
     return "request", "has a path or headers that this gateway does not take"
@@ -160,13 +216,17 @@ end
 
 function envoy_on_request(handle)
   local headers = handle:headers()
+  local unread = unreadable(headers)
+  if unread then
+    handle:respond({[":status"] = "400"}, "not UTF-8: " .. unread)
+  end
   if headers:get(":method") == "HEAD" then
     -- As if it were a GET: who answers is told, because a stream would have no end.
     handle:streamInfo():dynamicMetadata():set("reply", "head", headers:get(":path"))
     headers:replace(":method", "GET")
     headers:replace("x-requested-method", "HEAD")
   end
-  if handle:metadata():get("named") and not usable(headers:get("x-request-id")) then
+  if not headers:get("x-request-id") or handle:metadata():get("named") and not usable(headers:get("x-request-id")) then
     headers:replace("x-request-id", new_id(handle))
   end
   -- The transcoder leaves alone what says that it is gRPC already, which does not go through these ports.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
 import socket
 import sys
@@ -410,6 +411,45 @@ async def test_what_envoy_refuses_before_it_has_read_a_path_has_the_usual_shape(
     for raw in (b"GET / HTTP/1.1\r\nhost: a\r\na_b: c\r\n\r\n", b"NONSENSE\r\n\r\n"):
         head, _, body = (await asyncio.to_thread(_said, port, raw)).partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 400") and json.loads(body)["error"]["code"] == "INVALID_REQUEST"
+
+
+@pytest.mark.parametrize("name", APIS)
+async def test_a_header_that_is_not_utf8_is_refused_or_left_out(everything, someone: Tenant, name: str, tracebacks) -> None:
+    api = APIS[name]
+    path = filled(next(each.template for each in bindings(name) if each.verb in ("GET", "POST") and not each.stream and not each.socket))
+    verb, port = "POST" if name == "oauth" else "GET", everything.port(api)
+    everything.calls.clear()
+    # What servers act by. Overlong, cut off, half of a pair and beyond the last character are as bad as what is none.
+    for value in (b"\xff\xfe", b"a\xc0\xaf", b"\xe2\x82", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xc3\xa9\xe9"):
+        answer = await everything.ask(port, verb, path, X_API_Key=value.decode("latin-1"))
+        shape(answer, 400, name, "INVALID_REQUEST")
+        assert name == "oauth" or "X-API-Key" in answer.text.decode() and "UTF-8" in answer.text.decode()
+    for header in ("Authorization", "Idempotency_Key", "If_Match", "Last_Event_ID", "X_Agent_Token"):
+        answer = await everything.ask(port, verb, path, **{"X_API_Key": someone.key, header: "Bearer \xff"})
+        shape(answer, 400, name, "INVALID_REQUEST")
+    head = await everything.ask(port, "HEAD", path, X_API_Key="\xff")
+    assert head.status == 400 and head.text == b""
+    raw = f"{verb} {path}".encode() + b"\xff?a=\xfe HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
+    assert b" 400 " in (await asyncio.to_thread(_said, port, raw)).partition(b"\r\n")[0]
+    assert not everything.calls
+    # Anything else need not be there, and what is UTF-8 may.
+    for header in ("X_Request_Id", "X_Anything", "User_Agent", "Cookie", "Origin"):
+        for value in ("J\xe9", "\xff\xfe"):
+            answer = await everything.ask(port, verb, path, **{"X_API_Key": someone.key, header: value})
+            assert answer.status == 200, (header, answer.text)
+    good = "é €😀\U0010ffff".encode().decode("latin-1")
+    answer = await everything.ask(port, verb, path, X_API_Key=someone.key, X_Anything=good)
+    assert answer.status == 200 and tracebacks == []
+
+
+@pytest.fixture
+def tracebacks():
+    """What gRPC would log of headers."""
+    found, logger = [], logging.getLogger("grpc._cython.cygrpc")
+    note = lambda record: found.append(record.getMessage()) or True  # noqa: E731
+    logger.filters.insert(0, note)
+    yield found
+    logger.removeFilter(note)
 
 
 async def test_a_stream_that_fails_says_why_and_breaks_off(everything, someone: Tenant) -> None:
