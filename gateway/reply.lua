@@ -216,6 +216,10 @@ end
 
 function envoy_on_request(handle)
   local headers = handle:headers()
+  if headers:get(":method") == "CONNECT" then
+    -- It has no body that would ever be whole.
+    handle:respond({[":status"] = "405", ["allow"] = table.concat(VERBS, ", ")}, "")
+  end
   local unread = unreadable(headers)
   if unread then
     handle:respond({[":status"] = "400"}, "not UTF-8: " .. unread)

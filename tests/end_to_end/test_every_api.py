@@ -452,6 +452,28 @@ def tracebacks():
     logger.removeFilter(note)
 
 
+@pytest.mark.parametrize("name", APIS)
+async def test_connect_is_refused_at_once(everything, name: str) -> None:
+    api = APIS[name]
+    for host, expected in (("localhost:80", None), *((f"{host}:443", api) for host in api.hosts)):
+        raw = f"CONNECT {host} HTTP/1.1\r\nhost: {host}\r\n\r\n".encode()
+        head, _, body = (await asyncio.to_thread(_answered, everything.port(api), raw)).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 405") and b"\r\nallow: GET, HEAD, POST" in head, head
+        assert expected is not api or b"CONNECT" in body or name == "oauth"
+        assert b"@" not in body and (expected is not None or json.loads(body)["error"]["code"] == "METHOD_NOT_ALLOWED")
+
+
+def _answered(port: int, raw: bytes) -> bytes:
+    """An answer with a body, whether or not the connection goes on."""
+    with socket.create_connection(("127.0.0.1", port)) as opened:
+        opened.settimeout(5)
+        opened.sendall(raw)
+        said = b""
+        while not said.endswith(b"}") and (more := opened.recv(65_536)):
+            said += more
+        return said
+
+
 async def test_a_stream_that_fails_says_why_and_breaks_off(everything, someone: Tenant) -> None:
     raw = f"GET /v1/sessions/fails/events HTTP/1.1\r\nhost: a\r\nx-api-key: {someone.key}\r\nconnection: close\r\n\r\n"
     said = await asyncio.to_thread(_said, everything.orchestra, raw.encode())
