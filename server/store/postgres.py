@@ -18,7 +18,7 @@ import asyncpg
 from server.errors import StorageFull, Unavailable
 from server.model import Event, Record
 from server.store.database import FULL_SECONDS, Body, Clock, Committed, nobody_listens, system_clock
-from server.store.pace import Pace
+from server.pace import Pace
 from server.store.postgres_connections import Connections
 from server.store.statement import Statement, change, insertion
 from server.store.transaction import Again, Hooks, Row, TransactionBase, in_pieces, settle
@@ -148,11 +148,11 @@ class PostgresTransaction(_Statements, TransactionBase):
         await super().many(statement, parameters)
 
     async def insert(self, record: Record) -> None:
-        await self._pace.keep()
+        await self._pace.turn()
         self._waiting.append((insertion(type(record)), {**record.values()}))
 
     async def update(self, record: Row, **values: Any) -> Row:
-        await self._pace.keep()
+        await self._pace.turn()
         self._waiting.append((change(type(record), tuple(values)), {"row": record.values()["id"], **values}))
         return type(record).new(**{**record.values(), **values})
 
@@ -282,7 +282,7 @@ class Postgres:
             pace = Pace()
             for events in in_pieces(transaction.events):
                 self.committed(events)
-                await pace.keep()
+                await pace.turn()
         return result
 
     async def close(self) -> None:

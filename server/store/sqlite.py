@@ -22,7 +22,7 @@ from server.errors import ServiceError, StorageFull, Unavailable
 from server.model import Event
 from server.store.checkpoints import Checkpoints
 from server.store.database import FULL_SECONDS, Body, Clock, Committed, nobody_listens, system_clock
-from server.store.pace import Pace
+from server.pace import Pace
 from server.store.statement import Statement
 from server.store.transaction import Hooks, TransactionBase, in_pieces, settle
 
@@ -48,21 +48,21 @@ class SQLiteTransaction(TransactionBase):
         self._pace = pace
 
     async def one(self, statement: Statement[R], **parameters: Any) -> R | None:
-        await self._pace.keep()
+        await self._pace.turn()
         row = self._connection.execute(statement.sqlite, parameters).fetchone()
         return None if row is None else statement.load(row)
 
     async def all(self, statement: Statement[R], **parameters: Any) -> list[R]:
-        await self._pace.keep()
+        await self._pace.turn()
         return [statement.load(row) for row in self._connection.execute(statement.sqlite, parameters).fetchall()]
 
     async def run(self, statement: Statement[Any], **parameters: Any) -> int:
-        await self._pace.keep()
+        await self._pace.turn()
         return self._connection.execute(statement.sqlite, parameters).rowcount
 
     async def many(self, statement: Statement[Any], parameters: list[dict[str, Any]]) -> None:
         for some in in_pieces(parameters):
-            await self._pace.keep()
+            await self._pace.turn()
             self._connection.executemany(statement.sqlite, some)
 
 
@@ -200,7 +200,7 @@ class SQLite:
 
     async def _commit(self, batch: list[_Waiting]) -> None:
         """Runs a batch as one transaction; where that is lost as a whole, each body in a transaction of its own."""
-        self._pace.begin()
+        self._pace = Pace()
         try:
             await self._begin()
         except sqlite3.Error as error:
@@ -245,7 +245,7 @@ class SQLite:
             pause = min(pause * 2, 0.02)
 
     async def _run(self, waiting: _Waiting, *, alone: bool) -> None:
-        await self._pace.keep()
+        await self._pace.turn()
         transaction = SQLiteTransaction(self._writer, self.clock(), self.hooks, self._pace)
         if not alone:
             self._writer.execute("SAVEPOINT body")
@@ -272,7 +272,7 @@ class SQLite:
     async def _deliver(self, batch: list[_Waiting]) -> None:
         for events in in_pieces([event for waiting in batch for event in waiting.events]):
             self.committed(events)
-            await self._pace.keep()
+            await self._pace.turn()
         for waiting in batch:
             if not waiting.future.done():
                 waiting.future.set_result(waiting.outcome)

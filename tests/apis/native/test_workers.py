@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
+from contextlib import AsyncExitStack
 
 import grpc
 import pytest
@@ -33,8 +35,15 @@ from orchestrator.v1.task_pb2 import (
 from server.worker.values import from_value
 from server.app import TRIM_SECONDS, Application
 from server.core.queue import cancellation
+<<<<<<< HEAD
 from server.model import new_id
 from server.settings import ApiSettings
+=======
+from server.core.workers import claim_loop
+from server.model import new_id
+from server.settings import ApiSettings
+from server.store.bus import SocketBus
+>>>>>>> ddcd462de1a7a87999e01a177f4c4ea9277ac7cf
 from server.worker import Permanent, Worker
 from tests.support.clock import Clock, pass_loop_time, pass_time_in
 from tests.support.tenants import Tenant, make_tenant
@@ -532,6 +541,7 @@ async def test_a_worker_that_begins_twice_under_one_key_is_one(client: Client, r
     assert len(ids) == 1
 
 
+<<<<<<< HEAD
 async def test_a_full_rest_worker_waits_until_one_of_its_tasks_ends(
     application: Application, client: Client, rest: Rest
 ) -> None:
@@ -557,14 +567,59 @@ async def test_a_full_rest_worker_waits_until_one_of_its_tasks_ends(
             (lease,) = (await asyncio.wait_for(waiting, 5)).data
             assert lease.task_id == following.id
     await elsewhere.stop()
+=======
+async def test_a_full_rest_worker_waits_until_one_of_its_tasks_ends(settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    # It is woken, and does not look by itself.
+    monkeypatch.setattr(claim_loop, "POLL_SECONDS", 1000.0)
+    # Longer than all of this takes: no heartbeat keeps the leases.
+    here, elsewhere = [Application(settings.model_copy(update={"lease_seconds": 60.0})) for _ in range(2)]
+    if isinstance(elsewhere.bus, SocketBus):
+        # As if it were another process.
+        elsewhere.bus._path = elsewhere.bus._path.with_name(f"{os.getppid()}.bus")
+    async with AsyncExitStack() as open_until_the_end:
+        channels = []
+        for each in (here, elsewhere):
+            port = (await each.start(["127.0.0.1:0"]))[0]
+            open_until_the_end.push_async_callback(each.stop)
+            channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
+            channels.append(await open_until_the_end.enter_async_context(channel))
+        tenant = await make_tenant(here.database)
+        client = Client(channels[0], tenant)
+        rest, there = [Rest(channel, tenant) for channel in channels]
+        agent = await client.agent()
+        _, second, third = [await client.task(agent) for _ in range(3)]
+        await rest.connect(agent)
+        there.id = rest.id
+        (lease,) = (await rest("TakeLeases", wait_seconds=20)).data
+        began = time.perf_counter()
+        assert not (await rest("TakeLeases", max=1, wait_seconds=0.3)).data
+        assert time.perf_counter() - began >= 0.3
+        for by, following in ((rest, second), (there, third)):
+            waiting = asyncio.create_task(rest("TakeLeases", max=1, wait_seconds=20))
+            await eventually(lambda: here.use_cases.worker_hub._claim_loops)
+            # It has looked, and found itself full.
+            (looking,) = here.use_cases.worker_hub._claim_loops.values()
+            await eventually(lambda: looking.more)
+            assert not waiting.done()
+            await by("CompleteTask", task_id=lease.task_id, attempt=lease.attempt)
+            (lease,) = (await asyncio.wait_for(waiting, 15)).data
+            assert lease.task_id == following.id
+>>>>>>> ddcd462de1a7a87999e01a177f4c4ea9277ac7cf
 
 
 async def test_capacity_is_kept_by_a_rest_worker_that_asks_many_times_at_once(
     application: Application, client: Client, rest: Rest
 ) -> None:
+<<<<<<< HEAD
     agent = await client.agent()
     await rest.connect(agent, capacity=2)
     # Less than a lease lasts, because no heartbeat keeps those that are given.
+=======
+    # No lease runs out: no heartbeat keeps them.
+    application.database.clock = Clock(application.database.clock())
+    agent = await client.agent()
+    await rest.connect(agent, capacity=2)
+>>>>>>> ddcd462de1a7a87999e01a177f4c4ea9277ac7cf
     early = [asyncio.create_task(rest("TakeLeases", wait_seconds=1)) for _ in range(5)]
     hub = application.use_cases.worker_hub
     await eventually(lambda: hub._claim_loops and len(next(iter(hub._claim_loops.values())).consumers) == 5)
