@@ -17,8 +17,8 @@ import asyncpg
 
 from server.errors import StorageFull, Unavailable
 from server.model import Event, Record
-from server.store.database import FULL_SECONDS, Body, Clock, Committed, nobody_listens, system_clock
 from server.pace import Pace
+from server.store.database import FULL_SECONDS, Body, Clock, Committed, nobody_listens, system_clock
 from server.store.postgres_connections import Connections
 from server.store.statement import Statement, change, insertion
 from server.store.transaction import Again, Hooks, Row, TransactionBase, in_pieces, settle

@@ -20,9 +20,9 @@ import structlog
 
 from server.errors import ServiceError, StorageFull, Unavailable
 from server.model import Event
+from server.pace import Pace
 from server.store.checkpoints import Checkpoints
 from server.store.database import FULL_SECONDS, Body, Clock, Committed, nobody_listens, system_clock
-from server.pace import Pace
 from server.store.statement import Statement
 from server.store.transaction import Hooks, TransactionBase, in_pieces, settle
 

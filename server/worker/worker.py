@@ -20,7 +20,7 @@ from server.worker.finding import find_agent
 from server.worker.handling import Handler, outcome
 
 F = TypeVar("F", bound=Callable[..., Any])
-MAX_PAUSE_SECONDS = 30.0
+MAX_PAUSE_SECONDS = 5.0
 # Progress and lines that wait to be sent; the oldest go first when the network is slower than the tasks.
 MAX_WORDS = 1000
 # Connecting again does not help with these.
@@ -34,6 +34,16 @@ _FATAL = frozenset(
     }
 )
 Name = tuple[str, int]
+
+
+# A server that was away for long is found within seconds, and one that has gone silent is given up: by default gRPC
+# waits up to two minutes before it tries again, and for ever for an answer.
+CHANNEL_OPTIONS = (
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 5_000),
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+)
 
 
 class Worker:
@@ -103,7 +113,7 @@ class Worker:
     async def work(self) -> None:
         """Works until `drain`. Raises grpc.aio.AioRpcError where connecting again would not help."""
         own = self._channel is None
-        channel = self._channel or grpc.aio.insecure_channel(self._address)
+        channel = self._channel or grpc.aio.insecure_channel(self._address, options=CHANNEL_OPTIONS)
         pause = 0.1
         try:
             while True:
