@@ -185,13 +185,6 @@ async def test_a_connection_that_has_ended_while_tasks_were_looked_for_takes_non
     assert len(await floor.workers.held(before.worker)) == 1
 
 
-<<<<<<< HEAD
-async def test_a_worker_that_polls_is_asked_only_where_it_has_room_and_holds_nobody_up(floor: Floor) -> None:
-    agent = await floor.agent()
-    full, free = [
-        (await floor.workers.connect(floor.call, agent_id=agent.id, capacity=1))[0] for _ in range(2)
-    ]
-=======
 async def test_a_worker_that_polls_is_asked_only_where_it_has_room_and_holds_nobody_up(
     floor: Floor, application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,22 +193,12 @@ async def test_a_worker_that_polls_is_asked_only_where_it_has_room_and_holds_nob
     application.database.clock = Clock(application.database.clock())
     agent = await floor.agent()
     full, free = [(await floor.workers.connect(floor.call, agent_id=agent.id, capacity=1))[0] for _ in range(2)]
->>>>>>> ddcd462de1a7a87999e01a177f4c4ea9277ac7cf
     (first,) = await floor.tasks(agent)
     assert [task.id for task in await floor.hub.claim_at_once(full, 5)] == [first.id]
     polls = [PollingConsumer(worker, 5) for worker in (full, full, free)]
     for poll in polls:
         await floor.hub.join(poll)
     await floor.tasks(agent, 2)
-<<<<<<< HEAD
-    await eventually(lambda: polls[2].book.held, 0.7)
-    assert not polls[0].book.held and not polls[1].book.held
-    # One of them has room again: one of the two polls gets one task, and no more.
-    await floor.reports.finish(full, [Finish(first.id, 1, await completed(values.NULL))])
-    await eventually(lambda: polls[0].book.held or polls[1].book.held, 0.7)
-    await floor.tasks(agent, 5)
-    await floor.look()
-=======
     await eventually(lambda: polls[2].book.held)
     assert not polls[0].book.held and not polls[1].book.held
     # One of them has room again: one of the two polls gets one task, and no more.
@@ -224,7 +207,6 @@ async def test_a_worker_that_polls_is_asked_only_where_it_has_room_and_holds_nob
     await floor.tasks(agent, 5)
     desk = await floor.desk(agent, 5)
     await eventually(lambda: len(desk.given) == 5)
->>>>>>> ddcd462de1a7a87999e01a177f4c4ea9277ac7cf
     assert sorted(len(poll.book.held) for poll in polls) == [0, 1, 1]
     for poll in polls:
         floor.hub.leave(poll)

@@ -54,7 +54,10 @@ def test_the_walk_through_knowledge_and_webhooks_works_as_pasted(stack: Stack, k
     # Whoever pastes by hand takes longer than a script between the first lines.
     wait = "for i in $(seq 100); do curl -s $API/knowledge/documents -H \"$AUTH\" | grep -q ready && break; sleep 0.1; done\n"
     script = given + blocks[0].replace("sleep 2\n", wait) + "\necho ---\n" + blocks[1].replace("9000", str(port))
-    script = script.replace("WEBHOOK=", "sleep 1\nWEBHOOK=") + 'kill "$!"\n'
+    listening = f"for i in $(seq 200); do (: < /dev/tcp/127.0.0.1/{port}) 2> /dev/null && break; sleep 0.1; done\n"
+    heard = "for i in $(seq 200); do grep -q watched told && break; sleep 0.1; done\n"
+    script = script.replace("receiver.py &\nsleep 1\n", f"receiver.py > told &\n{listening}")
+    script = script.replace("sleep 1\n", heard) + 'kill "$!"\ncat told\n'
     arguments = {"cwd": tmp_path, "capture_output": True, "text": True, "timeout": 60}
     done = subprocess.run(["bash", "-c", script], **arguments)
     found, told = done.stdout.split("---\n")

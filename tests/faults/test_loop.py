@@ -325,7 +325,7 @@ def test_faults_lose_nothing_and_repeat_nothing(stack: Stack, tmp_path: Path, co
         print(f"others: {seen}")
         # While a server is down the gateway says so, and nothing else is wrong.
         assert set(seen["statuses"]) <= {"200", "503"}, f"seed {seed}: {seen}"
-        assert seen["large"] and seen["heartbeats"], f"seed {seed}: {seen}"
+        assert seen["large"] and (seen["heartbeats"] or count == FEW), f"seed {seed}: {seen}"
         assert count == FEW or seen["calm"]["p99"] < P99_MS, f"seed {seed}: {seen}"
     finally:
         others.process.kill()

@@ -35,15 +35,10 @@ from orchestrator.v1.task_pb2 import (
 from server.worker.values import from_value
 from server.app import TRIM_SECONDS, Application
 from server.core.queue import cancellation
-<<<<<<< HEAD
-from server.model import new_id
-from server.settings import ApiSettings
-=======
 from server.core.workers import claim_loop
 from server.model import new_id
 from server.settings import ApiSettings
 from server.store.bus import SocketBus
->>>>>>> ddcd462de1a7a87999e01a177f4c4ea9277ac7cf
 from server.worker import Permanent, Worker
 from tests.support.clock import Clock, pass_loop_time, pass_time_in
 from tests.support.tenants import Tenant, make_tenant
@@ -541,33 +536,6 @@ async def test_a_worker_that_begins_twice_under_one_key_is_one(client: Client, r
     assert len(ids) == 1
 
 
-<<<<<<< HEAD
-async def test_a_full_rest_worker_waits_until_one_of_its_tasks_ends(
-    application: Application, client: Client, rest: Rest
-) -> None:
-    agent = await client.agent()
-    first, second, third = [await client.task(agent) for _ in range(3)]
-    await rest.connect(agent)
-    (lease,) = (await rest("TakeLeases", wait_seconds=20)).data
-    began = time.perf_counter()
-    assert not (await rest("TakeLeases", max=1, wait_seconds=0.3)).data
-    assert time.perf_counter() - began >= 0.3
-    elsewhere = Application(application.settings)
-    port = (await elsewhere.start(["127.0.0.1:0"]))[0]
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        there = Rest(channel, client.tenant)
-        there.id = rest.id
-        for by, following in ((rest, second), (there, third)):
-            waiting = asyncio.create_task(rest("TakeLeases", max=1, wait_seconds=20))
-            await eventually(lambda: application.use_cases.worker_hub._claim_loops)
-            # It has looked, and found itself full.
-            (claim_loop,) = application.use_cases.worker_hub._claim_loops.values()
-            await eventually(lambda: claim_loop.more and not waiting.done())
-            await by("CompleteTask", task_id=lease.task_id, attempt=lease.attempt)
-            (lease,) = (await asyncio.wait_for(waiting, 5)).data
-            assert lease.task_id == following.id
-    await elsewhere.stop()
-=======
 async def test_a_full_rest_worker_waits_until_one_of_its_tasks_ends(settings, monkeypatch: pytest.MonkeyPatch) -> None:
     # It is woken, and does not look by itself.
     monkeypatch.setattr(claim_loop, "POLL_SECONDS", 1000.0)
@@ -604,22 +572,15 @@ async def test_a_full_rest_worker_waits_until_one_of_its_tasks_ends(settings, mo
             await by("CompleteTask", task_id=lease.task_id, attempt=lease.attempt)
             (lease,) = (await asyncio.wait_for(waiting, 15)).data
             assert lease.task_id == following.id
->>>>>>> ddcd462de1a7a87999e01a177f4c4ea9277ac7cf
 
 
 async def test_capacity_is_kept_by_a_rest_worker_that_asks_many_times_at_once(
     application: Application, client: Client, rest: Rest
 ) -> None:
-<<<<<<< HEAD
-    agent = await client.agent()
-    await rest.connect(agent, capacity=2)
-    # Less than a lease lasts, because no heartbeat keeps those that are given.
-=======
     # No lease runs out: no heartbeat keeps them.
     application.database.clock = Clock(application.database.clock())
     agent = await client.agent()
     await rest.connect(agent, capacity=2)
->>>>>>> ddcd462de1a7a87999e01a177f4c4ea9277ac7cf
     early = [asyncio.create_task(rest("TakeLeases", wait_seconds=1)) for _ in range(5)]
     hub = application.use_cases.worker_hub
     await eventually(lambda: hub._claim_loops and len(next(iter(hub._claim_loops.values())).consumers) == 5)
