@@ -68,6 +68,12 @@ def everything(served: tuple[Everything, Tenant]) -> Everything:
     return served[0]
 
 
+@pytest_asyncio.fixture(autouse=True, loop_scope="module")
+async def healthy(served: tuple[Everything, Tenant]) -> None:
+    """Between tests the server's loop stands still, and the gateway may have taken it for dead."""
+    await served[0].ready()
+
+
 @pytest.fixture
 def someone(served: tuple[Everything, Tenant]) -> Tenant:
     return served[1]

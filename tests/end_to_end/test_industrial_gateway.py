@@ -48,6 +48,12 @@ async def door(industry: Industry) -> AsyncIterator[Door]:
         await running.close()
 
 
+@pytest_asyncio.fixture(autouse=True, loop_scope="module")
+async def healthy(door: Door) -> None:
+    """Between tests the server's loop stands still, and the gateway may have taken it for dead."""
+    await door.ready()
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def someone(industry: Industry) -> Tenant:
     return await make_tenant(industry.database)

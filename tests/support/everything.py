@@ -196,7 +196,9 @@ class Everything:
         await self.server.start()
         await self.bridge.start(self.path)
         self.envoy = subprocess.Popen(self.arguments, stderr=sys.stderr)
+        await self.ready()
 
+    async def ready(self) -> None:
         async def answers() -> bool:
             try:
                 return (await self.ask(self.orchestra, "GET", "/health")).status == 200
