@@ -1,6 +1,7 @@
 """What a run returns, how it fails, and that nothing of it is left."""
 
 import asyncio
+import contextlib
 import gc
 import os
 import sys
@@ -62,7 +63,9 @@ async def call(
 def children() -> set[int]:
     found = set()
     for task in Path("/proc/self/task").iterdir():
-        found |= set(map(int, (task / "children").read_text().split()))
+        # A thread that ends now leaves its children to another one.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found |= set(map(int, (task / "children").read_text().split()))
     return found
 
 
@@ -313,7 +316,7 @@ async def test_nothing_is_left_after_many_runs() -> None:
     gc.collect()
     before = descriptors(), children()
     await many()
-    assert descriptors() <= before[0] and children() == before[1]
+    assert descriptors() <= before[0] and children() <= before[1]
 
 
 def test_runs_on_uvloop() -> None:
