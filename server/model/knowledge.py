@@ -63,8 +63,6 @@ class Document(Record, table=True):
     generation: int = 0
     writing: int = 0
     chunks: int = 0
-    # The revision that those are of.
-    found_revision: int = 0
     # What reads it now.
     task_id: str | None = None
     version: int = 1

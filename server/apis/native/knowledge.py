@@ -8,7 +8,7 @@ from orchestrator.wire.v1 import knowledge_service_pb2 as pb
 from orchestrator.wire.v1.document_pb2 import Document as DocumentMessage
 
 from server.apis.native.document_resources import STATUSES, document_message
-from server.apis.native.requests import once, require_etag
+from server.apis.native.requests import changed_fields, once, require_etag
 from server.core.knowledge.documents import Documents, Upload
 from server.core.knowledge.search import Hit, KnowledgeSearch
 from server.core.shared.call_context import Call
@@ -75,11 +75,7 @@ class KnowledgeServicer:
         once(request, call)
         given = request.document
         require_etag(call, given.etag, "document.etag")
-        paths = list(request.update_mask.paths)
-        unknown = [path for path in paths if path not in CHANGEABLE]
-        if unknown:
-            raise InvalidRequest("update_mask", f"{unknown[0][:100]} is none of {', '.join(CHANGEABLE)}")
-        named = paths or [name for name in CHANGEABLE if getattr(given, name)]
+        named = changed_fields(given, request.update_mask.paths, CHANGEABLE)
         document = await self._documents.update(
             call,
             given.id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf.message import Message
@@ -25,3 +26,11 @@ def require_etag(call: Call, etag: str, field: str = "etag") -> None:
     if etag and not (etag.isascii() and etag.isdigit() and len(etag) < 10):
         raise InvalidRequest(field, "must be an etag that this service gave")
     call.require_version(int(etag or 0))
+
+
+def changed_fields(given: Message, paths: Sequence[str], changeable: Sequence[str]) -> Sequence[str]:
+    """The fields that an update mask names, or, where it names nothing, those that are set. Raises InvalidRequest."""
+    unknown = [path for path in paths if path not in changeable]
+    if unknown:
+        raise InvalidRequest("update_mask", f"{unknown[0][:100]} is none of {', '.join(changeable)}")
+    return paths or [name for name in changeable if getattr(given, name)]

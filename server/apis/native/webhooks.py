@@ -7,7 +7,7 @@ from typing import Any
 from orchestrator.wire.v1 import webhook_service_pb2 as pb
 from orchestrator.wire.v1.webhook_pb2 import Webhook as WebhookMessage
 
-from server.apis.native.requests import once, require_etag
+from server.apis.native.requests import changed_fields, once, require_etag
 from server.apis.native.webhook_resources import (
     ORDER_WORDS,
     STATE_WORDS,
@@ -18,7 +18,6 @@ from server.apis.native.webhook_resources import (
 from server.core.shared.call_context import Call
 from server.core.webhooks.deliveries import Deliveries
 from server.core.webhooks.registry import OVERLAP_SECONDS, Webhooks
-from server.errors import InvalidRequest
 from server.model import DeliveryOrder, Webhook
 
 API = "native"
@@ -148,10 +147,7 @@ def _order(given: WebhookMessage) -> str | None:
 
 def _changes(given: WebhookMessage, paths: Any) -> dict[str, Any]:
     """What the mask names, or, where it names nothing, what is set."""
-    unknown = [path for path in paths if path not in CHANGEABLE]
-    if unknown:
-        raise InvalidRequest("update_mask", f"{unknown[0][:100]} is none of {', '.join(CHANGEABLE)}")
-    named = paths or [name for name in CHANGEABLE if getattr(given, name)]
+    named = changed_fields(given, paths, CHANGEABLE)
     read: dict[str, Any] = {
         "url": given.url,
         "events": list(given.events),

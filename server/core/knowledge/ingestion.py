@@ -138,7 +138,6 @@ class Ingestion:
                 status_message="",
                 progress=1.0,
                 generation=document.writing,
-                found_revision=document.revision,
                 chunks=chunks,
                 language=about.language,
                 content_type=about.content_type,

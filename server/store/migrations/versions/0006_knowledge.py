@@ -30,7 +30,6 @@ def upgrade() -> None:
         sa.Column("generation", sa.Integer(), nullable=False),
         sa.Column("writing", sa.Integer(), nullable=False),
         sa.Column("chunks", sa.Integer(), nullable=False),
-        sa.Column("found_revision", sa.Integer(), nullable=False),
         sa.Column("task_id", sa.String(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
