@@ -50,6 +50,7 @@ from server.store.forever import forever
 from server.store.opened import open_database
 from server.websocket import Bridge
 from server.work.clock import QueueClock
+from server.work.code_search import CodeSearch
 from server.work.dispatch import Dispatcher
 from server.work.environments import Environments
 from server.work.ingestion import IngestionRunner
@@ -117,8 +118,9 @@ class Application:
         environments = Environments(settings.data_dir.resolve() / "environments")
         limits = Limits(memory_bytes=settings.sandbox_memory_mb << 20, disk_bytes=settings.sandbox_disk_mb << 20)
         self.installer = Installer(agents, environments)
-        runner = PythonRunner(agents, self.sandboxes, environments, limits, settings.sandbox_concurrency)
         cases = self.use_cases
+        search = CodeSearch(cases.knowledge_search)
+        runner = PythonRunner(agents, self.sandboxes, environments, search, limits, settings.sandbox_concurrency)
         ingestion = IngestionRunner(Ingestion(self.database), cases.blobs)
         self.remains = Remains(self.database, cases.blobs)
         dispatcher = Dispatcher(

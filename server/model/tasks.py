@@ -133,6 +133,8 @@ class Task(Record, table=True):
     # The run it is a step of, and which one.
     workflow_run_id: str | None = Field(default=None, foreign_key="workflow_runs.id")
     step_id: str = ""
+    # Whether code that does it may search the knowledge base, as whoever asked for it may.
+    reads_knowledge: bool = False
     # The task that it is a subtask of, and the recurring one that made it.
     parent_id: str | None = None
     recurring_id: str | None = None

@@ -79,6 +79,8 @@ class WorkflowRun(Record, table=True):
     steps: str = Field(sa_column=Column(Text, nullable=False))
     output: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
     error: str = Field(default="", sa_column=Column(Text, nullable=False))
+    # Whether its tasks may search the knowledge base, as whoever began it may.
+    reads_knowledge: bool = False
     # The order of the steps that run now.
     current_order: int = 0
     # Whether it has ended and left tasks that somebody else held at that moment, which are still to be cancelled.

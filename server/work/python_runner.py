@@ -13,6 +13,7 @@ from server.core.agents.registry import AgentRegistry
 from server.core.queue.completion import Result, failure
 from server.model import Agent, AgentRuntime, Task, TaskStatus
 from server.pace import Pace
+from server.work.code_search import CodeSearch
 from server.work.environments import Environments, InstallFailed
 from server.work.sandbox import Failure, Job, Limits, Sandboxes, SandboxUnavailable
 
@@ -26,11 +27,18 @@ class PythonRunner:
     runtime = AgentRuntime.PYTHON.value
 
     def __init__(
-        self, agents: AgentRegistry, sandboxes: Sandboxes, environments: Environments, limits: Limits, concurrency: int
+        self,
+        agents: AgentRegistry,
+        sandboxes: Sandboxes,
+        environments: Environments,
+        search: CodeSearch,
+        limits: Limits,
+        concurrency: int,
     ) -> None:
         self._agents = agents
         self._sandboxes = sandboxes
         self._environments = environments
+        self._search = search
         self._limits = limits
         self.concurrency = concurrency
 
@@ -81,7 +89,15 @@ class PythonRunner:
             memory_bytes=self._limits.memory_bytes,
             disk_bytes=self._limits.disk_bytes,
         )
-        return Job(code=agent.code, entry=entry.function, style=style, input=given, environment=packages, limits=limits)
+        return Job(
+            code=agent.code,
+            entry=entry.function,
+            style=style,
+            input=given,
+            environment=packages,
+            limits=limits,
+            answer=self._search.for_task(task),
+        )
 
 
 def _cpu_seconds(timeout: float) -> int:

@@ -75,6 +75,7 @@ async def take_apart(
             call.organization_id,
             new,
             agent=None,
+            reads_knowledge=task.reads_knowledge,
             session_id=task.session_id,
             depends_on=[made[key].id for key in part.depends_on],
             paused=paused,

@@ -18,7 +18,7 @@ from server.core.queue.routing.matching import any_active_with
 from server.core.queue.rows import TASKS
 from server.core.sessions import lifecycle
 from server.core.shared import idempotency
-from server.core.shared.call_context import Call
+from server.core.shared.call_context import READ_KNOWLEDGE, Call
 from server.core.shared.free_form import check_value
 from server.core.shared.ids import parse_filter
 from server.core.shared.resource import check_version
@@ -77,6 +77,7 @@ class CodingTasks:
                 call.organization_id,
                 replace(new, priority=priority if priority is not None else Priority(inherited), parent_id=part_of),
                 agent=None,
+                reads_knowledge=call.caller.may(READ_KNOWLEDGE),
                 session_id=session.id,
                 depends_on=waits,
                 paused=lifecycle.tasks_wait(session),

@@ -92,6 +92,7 @@ async def create_task(
     new: NewTask,
     *,
     agent: Agent | None,
+    reads_knowledge: bool,
     session_id: str | None = None,
     depends_on: Sequence[str] = (),
     paused: bool = False,
@@ -101,7 +102,8 @@ async def create_task(
 
     Raises Conflict, InvalidRequest, NotFound.
 
-    `paused` where its session does not run now, `has_dependents` where the caller makes some wait for it.
+    `reads_knowledge` where code that does it may search the knowledge base, `paused` where its session does not run
+    now, `has_dependents` where the caller makes some wait for it.
     """
     now = transaction.now
     plan = schedule.parse(new.schedule, now) if new.schedule else schedule.Schedule(None, now)
@@ -122,6 +124,7 @@ async def create_task(
         estimated_minutes=new.estimated_minutes,
         workflow_run_id=new.workflow_run_id,
         step_id=new.step_id,
+        reads_knowledge=reads_knowledge,
         priority=int(new.priority),
         input=new.input,
         timeout_seconds=new.timeout_seconds or (agent.timeout_seconds if agent is not None else 0.0),

@@ -50,6 +50,7 @@ _INHERITED = (
     "input",
     "timeout_seconds",
     "retry",
+    "reads_knowledge",
     "held",
     "paused",
 )

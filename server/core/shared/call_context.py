@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from server.core.shared.if_match import ANY, IfMatch
 from server.errors import Unauthorized
 
+# The scope of whoever searches the knowledge base.
+READ_KNOWLEDGE = "knowledge:read"
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:

@@ -16,7 +16,7 @@ from server.core.queue.routing.admission import admit
 from server.core.queue.rows import TASKS
 from server.core.sessions.lifecycle import begin_iteration
 from server.core.shared import idempotency
-from server.core.shared.call_context import Call
+from server.core.shared.call_context import READ_KNOWLEDGE, Call
 from server.core.shared.ids import parse_filter
 from server.core.shared.resource import change
 from server.core.tasks.retry import begin_again
@@ -100,6 +100,7 @@ class TaskCommands:
             call.organization_id,
             new,
             agent=agent,
+            reads_knowledge=call.caller.may(READ_KNOWLEDGE),
             session_id=session.id if session is not None else None,
             depends_on=waits,
         )

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 
 from server.contents import Contents
-from server.core.shared.call_context import Call
+from server.core.shared.call_context import READ_KNOWLEDGE, Call
 from server.core.shared.count_cache import CountCache
 from server.core.shared.free_form import check_object
 from server.core.shared.pagination import BoundedTexts, Listing, Page
@@ -159,6 +159,7 @@ class WorkflowDefinitions:
                 priority=int(priority),
                 parameters=parameters,
                 steps=workflow.steps,
+                reads_knowledge=call.caller.may(READ_KNOWLEDGE),
                 current_order=min(step["order"] for step in steps),
                 created_at=transaction.now,
                 updated_at=transaction.now,

@@ -118,8 +118,9 @@ def main(stream: BinaryIO, setup: dict[str, Any], *programs: CodeType) -> None:
         # The server closed the pipe: this sandbox is not needed any more.
         posix._exit(0)
     job = marshal.loads(stream.read(int.from_bytes(header, "big")))
-    # User code that reads its standard input finds it empty.
+    # Answers to questions go on arriving there; user code that reads its standard input finds it empty.
+    answers = posix.dup(0)
     null = posix.open("/dev/null", posix.O_RDONLY)
     posix.dup2(null, 0)
     posix.close(null)
-    namespace["run"](job, results)
+    namespace["run"](job, results, answers)

@@ -2,7 +2,8 @@
 
 Like bootstrap.py it is sent to the sandbox compiled and never imported, and it spares imports for the same reason.
 A result is four bytes of length and that many bytes: `O` and the output, as encoding.py writes it, or `F` and the JSON
-of [type, message, traceback]. User code can write to that pipe too, so the server believes none of it.
+of [type, message, traceback]. Before it come questions, `Q` and their arguments, whose answers arrive in the same form
+where the job came from. User code can write to that pipe too, so the server believes none of it.
 """
 
 # Imports wait until they are needed and `os` is spared.
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     # The server sends that program before this one, into the same namespace.
     from server.work.sandbox.encoding import NotJSON, decode, encode
+    from server.work.sandbox.questions import knowledge, write
 
 _FILE = "agent.py"
 _MESSAGE_LIMIT, _TRACEBACK_LIMIT = 8 * 1024, 32 * 1024
@@ -35,12 +37,12 @@ class _Indifferent:
         return True
 
 
-def run(job: dict[str, Any], results: int) -> None:
+def run(job: dict[str, Any], results: int, answers: int) -> None:
     """Run the job, write its result and end the process, whatever threads user code left behind."""
     # Given back when memory ran out, so that there is some to say so with.
     reserve: list[bytes] = [bytes(4 * 1024 * 1024)]
     try:
-        output, allowed = encode(_call(job)), job["result_bytes"]
+        output, allowed = encode(_call(job, knowledge(results, answers))), job["result_bytes"]
         payload = b"O" + output
         if len(output) > allowed:
             message = f"the output is {len(output)} bytes; {allowed} are allowed"
@@ -55,11 +57,11 @@ def run(job: dict[str, Any], results: int) -> None:
             _forget_locals(error)
         payload = _failure(type(error).__name__, _message(error), _traceback(error, job))
     _flush()
-    _write(results, len(payload).to_bytes(4, "big") + payload)
+    write(results, payload)
     posix._exit(0)
 
 
-def _call(job: dict[str, Any]) -> Any:
+def _call(job: dict[str, Any], library: Any) -> Any:
     import builtins
 
     # What `site` defines where it runs; scripts call them.
@@ -68,7 +70,7 @@ def _call(job: dict[str, Any]) -> Any:
         sys.path.append(job["environment"])
     module = type(sys)("agent")
     module.__file__ = _FILE
-    sys.modules["agent"] = module
+    sys.modules["agent"], sys.modules[library.__name__] = module, library
     exec(compile(job["code"], _FILE, "exec", dont_inherit=True), module.__dict__)  # noqa: S102
     entry = module.__dict__.get(job["entry"])
     if entry is None:
@@ -185,12 +187,3 @@ def _flush() -> None:
         # Closed or replaced by user code, perhaps, whose loss it is.
         with _Indifferent():
             stream.flush()
-
-
-def _write(descriptor: int, content: bytes) -> None:
-    view = memoryview(content)
-    while view:
-        try:
-            view = view[posix.write(descriptor, view) :]
-        except OSError:
-            return  # user code closed it; the server sees that there is no result

@@ -1,9 +1,20 @@
 """What a run is asked to do and what came of it: limits, jobs, failures and outcomes."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from server import values
+
 MEBIBYTE = 1024 * 1024
+# Answers what user code asks while it runs: a value (server.values), the arguments, to `O` and a value, the answer, or
+# `F` and [type, message]. Both sides of it are bounded by whoever answers.
+Answer = Callable[[bytes], Awaitable[bytes]]
+
+
+async def no_answer(_: bytes) -> bytes:
+    """To runs that have nobody to ask."""
+    return b"F" + values.encode(["PermissionError", "this run may ask for nothing"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +42,7 @@ class Job:
     input: bytes
     environment: Path | None = None
     limits: Limits = field(default_factory=Limits)
+    answer: Answer = no_answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

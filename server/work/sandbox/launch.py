@@ -5,6 +5,7 @@ import marshal
 import os
 import resource
 import struct
+import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -101,7 +102,27 @@ def prepare(
         variables=variables,
         # Root without the privilege to mount: an ordinary user's sandbox, as an ordinary user.
         user=user if isolation is Isolation.USER_NAMESPACE and os.geteuid() == 0 else None,
-        greeting=framed((_program("bootstrap"), setup, _program("encoding"), _program("harness"))),
+        greeting=framed((_program("bootstrap"), setup, *map(_program, ("encoding", "questions", "harness")))),
+    )
+
+
+def start(
+    launch: Launch, inherited: tuple[int, ...], folder: Path | None, *, sandboxed: bool
+) -> subprocess.Popen[bytes]:
+    """The child, which has what it inherits: the ends of its pipes."""
+    input_read, results, output, error, information = inherited
+    return subprocess.Popen(
+        launch.command,
+        stdin=input_read,
+        stdout=output,
+        stderr=error,
+        pass_fds=(results, information) if sandboxed else (results,),
+        env=dict(launch.variables),
+        cwd=folder,
+        start_new_session=not sandboxed,
+        user=launch.user,
+        group=launch.user,
+        extra_groups=None if launch.user is None else [],
     )
 
 

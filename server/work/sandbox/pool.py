@@ -103,6 +103,7 @@ class Sandboxes:
         begun = time.perf_counter()
         end = await sandbox.run(
             framed(message),
+            job.answer,
             wall_seconds=limits.wall_seconds,
             output_bytes=limits.output_bytes,
             result_bytes=limits.result_bytes + FAILURE_BYTES,

@@ -5,12 +5,13 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
-from collections.abc import Callable
+import struct
+from collections.abc import Awaitable, Callable
 from enum import Enum
 from pathlib import Path
 
-from server.work.sandbox.launch import Confinement, Isolation, Launch, prepare
+from server.work.sandbox.job import Answer
+from server.work.sandbox.launch import Confinement, Isolation, prepare, start
 from server.work.sandbox.stream import Capture
 
 _CHUNK = 65536
@@ -26,6 +27,7 @@ class End(Enum):
     RESULT = "a whole result arrived"
     TOO_LARGE = "the result announced is too large"
     CLOSED = "the result pipe was closed"
+    MUDDLED = "a question came before the last one was answered"
     EXITED = "the process is gone"
     TIMEOUT = "the time is up"
 
@@ -47,6 +49,8 @@ class Sandbox:
         self._received = bytearray()
         self._result_limit = 0
         self._end: asyncio.Future[End] | None = None
+        self._answer: Answer | None = None
+        self._answering: asyncio.Task[None] | None = None
         self._unsent = memoryview(b"")
         self._child: int | None = None  # a pidfd of the process inside, once known
         self._doomed = False
@@ -71,7 +75,7 @@ class Sandbox:
                 information=information,
                 folder=self.folder,
             )
-            self._popen = _start(launch, inherited, self.folder, sandboxed=self._isolation is not Isolation.NONE)
+            self._popen = start(launch, inherited, self.folder, sandboxed=self._isolation is not Isolation.NONE)
         except BaseException:
             for descriptor in (self._input, self._results, output_read, error_read):
                 os.close(descriptor)
@@ -93,9 +97,12 @@ class Sandbox:
         """Whether a job can be handed to it now."""
         return self.ready.done() and self._popen.returncode is None and not self._doomed
 
-    async def run(self, job: bytes, *, wall_seconds: float, output_bytes: int, result_bytes: int) -> End:
+    async def run(
+        self, job: bytes, answer: Answer, *, wall_seconds: float, output_bytes: int, result_bytes: int
+    ) -> End:
         """Hand over the job, a framed message, and wait for what ends it; the caller kills afterwards."""
         self._end = self._loop.create_future()
+        self._answer = answer
         self._result_limit = result_bytes
         self.stdout.keep(output_bytes)
         self.stderr.keep(output_bytes)
@@ -108,6 +115,8 @@ class Sandbox:
             return await self._end
         finally:
             timer.cancel()
+            if self._answering is not None:
+                self._answering.cancel()
             self.stdout.drain()
             self.stderr.drain()
 
@@ -201,13 +210,32 @@ class Sandbox:
         if not self.ready.done() and self._received.startswith(b"W"):
             del self._received[:1]
             self.ready.set_result(None)
-        if self._end is not None and len(self._received) >= _HEADER:
+        while self._end is not None and not self._end.done() and len(self._received) >= _HEADER:
             size = int.from_bytes(self._received[:_HEADER], "big")
             if size > self._result_limit:
                 self._finish(End.TOO_LARGE)
-            elif len(self._received) >= _HEADER + size:
-                self.payload = bytes(self._received[_HEADER : _HEADER + size])
+                return
+            if len(self._received) < _HEADER + size:
+                return
+            message = bytes(self._received[_HEADER : _HEADER + size])
+            del self._received[: _HEADER + size]
+            if message.startswith(b"Q"):
+                self._on_question(message[1:])
+            else:
+                self.payload = message
                 self._finish(End.RESULT)
+
+    def _on_question(self, question: bytes) -> None:
+        assert self._answer is not None, "there is a job"
+        if self._unsent or (self._answering is not None and not self._answering.done()):
+            self._finish(End.MUDDLED)  # only a program that writes to the pipe itself does not wait
+        else:
+            self._answering = self._loop.create_task(self._reply(self._answer(question)))
+
+    async def _reply(self, answer: Awaitable[bytes]) -> None:
+        content = await answer
+        if not self.gone.done():
+            self._send(struct.pack(">I", len(content)) + content)
 
     def _on_exit(self) -> None:
         pid, status = os.waitpid(self._popen.pid, os.WNOHANG)
@@ -258,25 +286,6 @@ class Sandbox:
                 os.close(descriptor)
         self._child = None
         self.gone.set_result(None)
-
-
-def _start(
-    launch: Launch, inherited: tuple[int, ...], folder: Path | None, *, sandboxed: bool
-) -> subprocess.Popen[bytes]:
-    input_read, results, output, error, information = inherited
-    return subprocess.Popen(
-        launch.command,
-        stdin=input_read,
-        stdout=output,
-        stderr=error,
-        pass_fds=(results, information) if sandboxed else (results,),
-        env=dict(launch.variables),
-        cwd=folder,
-        start_new_session=not sandboxed,
-        user=launch.user,
-        group=launch.user,
-        extra_groups=None if launch.user is None else [],
-    )
 
 
 def _quietly(action: Callable[[], object]) -> None:

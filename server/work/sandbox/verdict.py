@@ -25,6 +25,8 @@ def judge(
         return None, _failure("OutputTooLarge", f"the result is larger than {limits.result_bytes} bytes")
     if end is End.CLOSED:
         return None, _failure("ProtocolError", "the program closed the pipe that its result goes to")
+    if end is End.MUDDLED:
+        return None, _failure("ProtocolError", "the program asked again before it was answered")
     return None, _ended(sandbox, limits, isolation, duration)
 
 
