@@ -12,6 +12,7 @@ import asyncpg
 import structlog
 
 from server.postgres_address import connection_arguments
+from server.store.forever import forever
 
 # For a connection, and for a row that somebody else has locked.
 PATIENCE_SECONDS = 5.0
@@ -21,6 +22,7 @@ CLOSE_SECONDS = 5.0
 # How much longer a read of a large table may take.
 LONG = 12
 RENEW_SECONDS = 1.0
+MOST_OFTEN_SECONDS = 1.0
 # Whoever is interrupted in a statement waits so long for the server to let go of it.
 RELEASE_SECONDS = 1.0
 _SESSION = (
@@ -30,6 +32,14 @@ _SESSION = (
     "SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;"
     # What a body reads before it locks anything is read outside of its transaction.
     "SET default_transaction_isolation = 'read committed'"
+)
+# A statement that somebody began to say is under way for the server, so none of the limits above ends it: who has gone
+# silent in the middle of one, or was killed behind a proxy that does not say so, would hold its locks for good.
+_END_HALF_SAID = (
+    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND usename = current_user "
+    "AND application_name = current_setting('application_name') "
+    "AND state = 'active' AND wait_event = 'ClientRead' AND query_start < now() - $1 * interval '1 second'"
 )
 log = structlog.get_logger()
 
@@ -73,6 +83,7 @@ class Connections:
             init=self._begin,
             reset=_nothing,
         )
+        self._watching = asyncio.create_task(forever("half-said statements", self._end_half_said))
 
     def lent(self) -> _Lent:
         """A connection for a while: `async with connections.lent() as connection`."""
@@ -101,9 +112,20 @@ class Connections:
 
     async def close(self) -> None:
         """Disconnects; what does not end in time is cut off."""
+        self._watching.cancel()
+        await asyncio.gather(self._watching, return_exceptions=True)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._pool.close()
+
+    async def _end_half_said(self) -> None:
+        """Ends the sessions of this program, of whichever process, that have stopped in the middle of a statement."""
+        while True:
+            await asyncio.sleep(max(MOST_OFTEN_SECONDS, self._seconds / 2))
+            async with self.lent() as connection:
+                ended = await connection.fetchval(_END_HALF_SAID, self._seconds)
+            if ended:
+                log.warning("sessions that stopped in the middle of a statement are ended", sessions=ended)
 
     async def _begin(self, connection: _Connection) -> None:
         connection.heard_at = self._loop.time()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,25 @@ async def test_the_locks_of_a_transaction_that_went_silent_are_let_go(proxy: Pro
         await postgres.write(holds)
     async with asyncio.timeout(10):
         await postgres.write(rename)
+
+
+async def test_the_locks_of_whoever_went_silent_in_the_middle_of_a_statement_are_let_go(
+    proxy: Proxy, postgres: Postgres
+) -> None:
+    """For the server such a statement is under way, and none of its own limits ends it."""
+    await make_tenant(postgres)
+    other = await postgres_connections.connect(proxy.url)
+    await other.execute("BEGIN; UPDATE organizations SET name = name")
+    parse = b"\0SELECT 1\0" + bytes(2)
+    other._transport.write(b"P" + (len(parse) + 4).to_bytes(4, "big") + parse)
+    await asyncio.sleep(0.1)
+    proxy.silence()
+    async with asyncio.timeout(10):
+        while True:
+            with contextlib.suppress(Unavailable):
+                await postgres.write(rename)
+                break
+    other.terminate()
 
 
 async def test_whoever_is_cancelled_meanwhile_is_cancelled(proxy: Proxy, postgres: Postgres) -> None:
