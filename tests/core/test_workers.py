@@ -137,6 +137,26 @@ async def test_what_is_claimed_for_somebody_who_has_left_goes_back(floor: Floor)
     assert (await floor.cases.task_queries.get(floor.call, task.id)).status == TaskStatus.RUNNING
 
 
+async def test_what_was_claimed_for_a_connection_before_is_left_to_the_next_one(floor: Floor) -> None:
+    """It got that with its welcome: told once more it would do it twice, and what it does must not go to others."""
+    agent = await floor.agent()
+    desk = await floor.desk(agent)
+    floor.hub.leave(desk)
+    await floor.tasks(agent, 2)
+    done, doing = await floor.queue.claim_of(agent.id, desk.worker.holder, 2, (desk.worker.id, 1))
+    worker, held = await floor.workers.connect(floor.call, agent_id=agent.id, capacity=5, worker_id=desk.worker.id)
+    assert {task.id for task in held} == {done.id, doing.id}
+    present = Desk(worker, 5)
+    present.book.add((task.id, task.attempt) for task in held)
+    await floor.hub.join(present, connected=True)
+    await floor.reports.finish(worker, [Finish(done.id, done.attempt, await completed(values.encode(1)))])
+    assert floor.hub.drop(present, done.id, done.attempt)
+    await floor.hub.hand_over(desk, [done, doing])
+    assert not present.given
+    kept = await floor.cases.task_queries.get(floor.call, doing.id)
+    assert (kept.status, kept.attempt) == (TaskStatus.RUNNING, doing.attempt)
+
+
 async def test_a_deleted_agent_and_a_second_connection_end_the_first(floor: Floor) -> None:
     agent = await floor.agent()
     desk = await floor.desk(agent)

@@ -155,11 +155,9 @@ class WorkerHub:
         return True
 
     async def hand_over(self, consumer: Consumer, claimed: list[Task]) -> None:
-        """Gives a worker what was claimed for it; where it has left meanwhile, its next connection, or the queue."""
-        if consumer.closed:
-            consumer = self._connected.get(consumer.worker.id, consumer)
+        """Gives a worker what was claimed for it, or the queue where it has left meanwhile."""
         if consumer.closed or consumer.draining:
-            await self._reports.give_back(consumer.worker, [(task.id, task.attempt) for task in claimed])
+            await self._reports.give_back_undelivered(consumer.worker, [(task.id, task.attempt) for task in claimed])
             return
         new = [task for task in claimed if consumer.book.held.get(task.id) != task.attempt]
         for task in new:

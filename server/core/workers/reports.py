@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import bindparam, delete, func, select
 
 from server import values
+from server.core.agents.presence import LOCK_AGENT
 from server.core.queue.completion import Result, failure
-from server.core.queue.fencing import Finish, StaleLease, shown_holder, stale_lease
+from server.core.queue.fencing import Finish, StaleLease, is_current, shown_holder, stale_lease
 from server.core.queue.lease_service import LeaseService, release
 from server.core.queue.rows import LOCK
 from server.core.shared.resource import change
@@ -174,17 +175,37 @@ class WorkerReports:
         named = list(leases)
 
         async def body(transaction: Transaction) -> list[Task | StaleLease]:
-            outcomes: dict[tuple[str, int], Task | StaleLease] = {}
-            for task_id, attempt in sorted(set(named)):
-                task = await transaction.one(LOCK, id=task_id)
-                stale = stale_lease(task, attempt, worker.holder, worker.organization_id)
-                if task is None or (stale is not None and not _given_back(worker, task, attempt)):
-                    outcomes[task_id, attempt] = stale or StaleLease("the task has been deleted")
-                else:
-                    outcomes[task_id, attempt] = task if stale is not None else await release(transaction, task)
-            return [outcomes[each] for each in named]
+            return await _give_back(transaction, worker, named)
 
         return await self._database.write(body) if named else []
+
+    async def give_back_undelivered(self, worker: Worker, leases: Sequence[tuple[str, int]]) -> None:
+        """Returns to the queue what was claimed for a worker's connection that is over.
+
+        Where the worker has connected again since, in whichever process, it got them with its welcome, and may have
+        ended them by now: then they are left alone.
+        """
+
+        async def body(transaction: Transaction) -> None:
+            await transaction.one(LOCK_AGENT, agent=worker.agent_id)
+            if await is_current(transaction, worker.id, worker.connection):
+                await _give_back(transaction, worker, leases)
+
+        await self._database.write(body)
+
+
+async def _give_back(
+    transaction: Transaction, worker: Worker, named: Sequence[tuple[str, int]]
+) -> list[Task | StaleLease]:
+    outcomes: dict[tuple[str, int], Task | StaleLease] = {}
+    for task_id, attempt in sorted(set(named)):
+        task = await transaction.one(LOCK, id=task_id)
+        stale = stale_lease(task, attempt, worker.holder, worker.organization_id)
+        if task is None or (stale is not None and not _given_back(worker, task, attempt)):
+            outcomes[task_id, attempt] = stale or StaleLease("the task has been deleted")
+        else:
+            outcomes[task_id, attempt] = task if stale is not None else await release(transaction, task)
+    return [outcomes[each] for each in named]
 
 
 def _given_back(worker: Worker, task: Task, attempt: int) -> bool:
