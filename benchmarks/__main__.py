@@ -8,7 +8,21 @@ import signal
 import sys
 from typing import Protocol
 
-from benchmarks import claims, dispatch, execute, industrial, report, rest, sockets, start, streams, unread, webhooks
+from benchmarks import (
+    claims,
+    dispatch,
+    execute,
+    industrial,
+    knowledge,
+    report,
+    rest,
+    sockets,
+    start,
+    streams,
+    unread,
+    upload,
+    webhooks,
+)
 from benchmarks.load import Failed
 from benchmarks.scale import Scale
 
@@ -31,6 +45,8 @@ BENCHMARKS: dict[str, tuple[str, Benchmark]] = {
     "industrial": (industrial.TITLE, industrial.run),
     "unread": (unread.TITLE, unread.run),
     "webhooks": (webhooks.TITLE, webhooks.run),
+    "upload": (upload.TITLE, upload.run),
+    "knowledge": (knowledge.TITLE, knowledge.run),
 }
 
 

@@ -82,12 +82,27 @@ async def fastapi_peer(folder: Path) -> AsyncIterator[Server]:
     environment = {name: value for name, value in os.environ.items() if "OTEL_" not in name}
     environment |= {"PEER_DATABASE": str(database), "OTEL_SDK_DISABLED": "true"}
     async with _process(arguments, environment, folder.with_suffix(".log")) as process:
-        async with asyncio.timeout(READY_SECONDS):
-            while not await _accepts(port):
-                if process.returncode is not None:
-                    raise Failed(f"the peer ended before it was ready: {_tail(folder.with_suffix('.log'))}")
-                await asyncio.sleep(0.05)
+        await _until_accepting(port, process, folder.with_suffix(".log"))
         yield Server(port, database)
+
+
+@asynccontextmanager
+async def aiohttp_peer(folder: Path) -> AsyncIterator[Server]:
+    """The aiohttp peer, which writes into `folder`, once it answers."""
+    folder.mkdir()
+    (port,) = free_ports(1)
+    arguments = [sys.executable, "-m", "benchmarks.upload_peer", str(port)]
+    async with _process(arguments, {**os.environ, "PEER_FOLDER": str(folder)}, folder.with_suffix(".log")) as process:
+        await _until_accepting(port, process, folder.with_suffix(".log"))
+        yield Server(port, folder)
+
+
+async def _until_accepting(port: int, process: asyncio.subprocess.Process, log: Path) -> None:
+    async with asyncio.timeout(READY_SECONDS):
+        while not await _accepts(port):
+            if process.returncode is not None:
+                raise Failed(f"the peer ended before it was ready: {_tail(log)}")
+            await asyncio.sleep(0.05)
 
 
 async def ask(server: Server, method: str, path: str, body: object = None) -> tuple[int, object]:

@@ -20,6 +20,8 @@ LINES = {
     "industrial": 6,
     "unread": 2,
     "webhooks": 5,
+    "upload": 3,
+    "knowledge": 3,
 }
 
 
