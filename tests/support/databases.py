@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import uuid
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -47,11 +48,20 @@ def engine_of(settings: Settings) -> AsyncEngine:
     return create_async_engine("postgresql+asyncpg://", async_creator=lambda: connect(settings.database))
 
 
+_LEFT_BEHIND = """
+SELECT pid, state, wait_event, now() - xact_start AS age, left(query, 200) AS query, pg_terminate_backend(pid) AS ended
+FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
+"""
+
+
 async def _execute(url: str, *commands: str) -> None:
     connection = await asyncpg.connect(url, timeout=10)
-    for command in commands:
-        await connection.execute(command)
-    await connection.close()
+    try:
+        for command in commands:
+            await connection.execute(command)
+    finally:
+        await connection.close()
 
 
 @contextmanager
@@ -87,4 +97,19 @@ async def emptied(url: str) -> None:
     TRUNCATE takes a hundred times as long: it makes new files.
     """
     tables = reversed(SQLModel.metadata.sorted_tables)
-    await _execute(url, "; ".join(f"DELETE FROM {table.name}" for table in tables))
+    delete = "; ".join(f"DELETE FROM {table.name}" for table in tables)
+    try:
+        await _execute(url, "SET lock_timeout = '5s'", delete)
+    except asyncpg.LockNotAvailableError:
+        await _end_left_behind(url)
+        await _execute(url, delete)
+
+
+async def _end_left_behind(url: str) -> None:
+    """Ends transactions of a test before this one, which would keep every later one waiting; a warning says which."""
+    connection = await asyncpg.connect(url, timeout=10)
+    try:
+        for row in await connection.fetch(_LEFT_BEHIND):
+            warnings.warn(f"a test has left a transaction open: {dict(row)}", stacklevel=2)
+    finally:
+        await connection.close()
