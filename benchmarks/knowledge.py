@@ -83,7 +83,8 @@ async def _read(server: Server, found: Sequence[Passage]) -> float:
                 break
             await asyncio.sleep(0.2)
     if await _count(server, "ready") != len(parts):
-        raise Failed("not every document could be read")
+        _, listed = await ask(server, "GET", "/v1/knowledge/documents?status=failed&limit=1")
+        raise Failed(f"not every document could be read: {listed}")
     return len(found) / (time.perf_counter() - began)
 
 

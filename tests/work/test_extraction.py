@@ -75,6 +75,8 @@ async def read(folder: Path, data: bytes | str, name: str, **more) -> tuple[dict
         ("a.json", '{"a": {"b": [1, null]}}', "application/json", ["a.b[0]: 1\n\na.b[1]: null"]),
         ("a.txt", "\ufeffgröße".encode("utf-16"), "text/plain", ["größe"]),
         ("a.txt", "cafe\u0301", "text/plain", ["café"]),
+        # A zero byte that strayed into a text.
+        ("a.txt", "w" * 1100 + "\0end", "text/plain", ["w" * 1100 + " end"]),
     ],
 )
 async def test_text_is_read_of_every_kind(tmp_path: Path, name: str, data, kind: str, texts: list[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +12,13 @@ from sqlalchemy import bindparam, select
 from server.core.knowledge.documents import DOCUMENTS
 from server.core.knowledge.languages import DEFAULT
 from server.core.knowledge.query import parse_query
+from server.core.knowledge.rarity import Rarity, rarest
 from server.core.knowledge.snippets import snippet
 from server.core.shared.call_context import Call
 from server.model import Document
 from server.store.database import Database
 from server.store.full_text import chunk_index
-from server.store.full_text.query import Query
+from server.store.full_text.query import Clause, Query, clause_fts
 from server.store.statement import Statement
 
 _documents = Document.table().c
@@ -43,11 +44,19 @@ class Hit:
     revision: int
 
 
+# How many chunks are ranked before there is need of more, and how many more are looked at than are shown: a document
+# that is read again has its chunks twice.
+LOOKED_AT = 2000
+SPARE = 20
+_DOCUMENT = 7
+
+
 class KnowledgeSearch:
     """Finds chunks; each call sees those of its organization."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._rarity = Rarity(database)
 
     async def search(
         self,
@@ -67,24 +76,66 @@ class KnowledgeSearch:
         scope = chunk_index.of_organization(organization)
         if document_id:
             scope = chunk_index.of_document((await DOCUMENTS.get(self._database, call, document_id)).id)
+        elif self._database.dialect == "sqlite" and await self._rarity.is_most(scope):
+            # There every phrase is counted for every question, which takes longer than what this one would keep out.
+            scope = ""
         query = parse_query(question, await self._languages(organization))
+        asked = await self._asked(query, scope, organization, tags)
         wanted = offset + limit + 1
-        terms = {"organization": organization, "tags": list(dict.fromkeys(tags))}
-        rows = await self._rows(query.fts(self._database.dialect, scope, every=True), terms, wanted)
-        if len(rows) < wanted and not query.single:
-            seen = {row[0] for row in rows}
-            others = await self._rows(query.fts(self._database.dialect, scope, every=False), terms, wanted + len(rows))
-            rows += [row for row in others if row[0] not in seen]
-        shown = rows[offset : offset + limit]
+        rows: dict[int, Any] = {}
+        for way in asked.ways():
+            for row in await self._rows(asked, way, wanted + len(rows)):
+                rows.setdefault(row[0], row)
+            if len(rows) >= wanted:
+                break
+        shown = list(rows.values())[offset : offset + limit]
         return [_hit(row, query) for row in shown], len(rows) > offset + limit
 
-    async def _rows(self, query: str, terms: dict[str, Any], most: int) -> list[Any]:
-        statement = chunk_index.SEARCH_TAGGED if terms["tags"] else chunk_index.SEARCH
-        return await self._database.scan(statement, query=query, most=most, tag_count=len(terms["tags"]), **terms)
+    async def _asked(self, query: Query, scope: str, organization: str, tags: Sequence[str]) -> _Asked:
+        dialect = self._database.dialect
+        counts = await self._rarity.counts(query.wanted)
+        terms: dict[str, Any] = {"organization": organization}
+        if tags:
+            terms["tags"] = list(dict.fromkeys(tags))
+            terms["tag_count"] = len(terms["tags"])
+        if dialect != "sqlite":
+            for n, weight in enumerate(await self._rarity.weights(counts)):
+                terms |= {f"weight_{n}": weight, f"clause_{n}": clause_fts(dialect, query.wanted[n])}
+        return _Asked(query, dialect, scope, rarest(query.wanted, counts, LOOKED_AT), terms)
+
+    async def _rows(self, asked: _Asked, way: str, most: int) -> list[Any]:
+        clauses, terms = len(asked.query.wanted), {**asked.terms, "query": way}
+        if "tags" not in terms:
+            # Nearly all that is found may be seen, so it is cut off before anybody looks whose it is.
+            looked = most + SPARE
+            rows = await self._database.scan(chunk_index.search(clauses), **terms, most=looked)
+            seen = [row for row in rows if row[_DOCUMENT] is not None]
+            if len(seen) >= most or len(rows) < looked:
+                return seen[:most]
+        return await self._database.scan(chunk_index.search_all(clauses, tagged="tags" in terms), **terms, most=most)
 
     async def _languages(self, organization: str) -> list[str]:
         found = [row[0] for row in await self._database.all(_LANGUAGES, organization=organization) if row[0]]
         return sorted(found) or [DEFAULT]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question in a database's words, and what goes with each way to put it."""
+
+    query: Query
+    dialect: str
+    scope: str
+    rare: Sequence[Clause]
+    terms: dict[str, Any]
+
+    def ways(self) -> Iterator[str]:
+        """What has all words, then what has one of the rare ones, then what has any: the last may be nearly all."""
+        yield self.query.fts(self.dialect, self.scope, every=True)
+        if len(self.query.wanted) > 1:
+            if len(self.rare) < len(self.query.wanted):
+                yield self.query.fts(self.dialect, self.scope, among=self.rare)
+            yield self.query.fts(self.dialect, self.scope)
 
 
 def _hit(row: Any, query: Query) -> Hit:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import text
@@ -28,44 +29,89 @@ CLEAR = Statement[Any](
     text("DELETE FROM chunk_index WHERE chunk_id = ANY(CAST(:chunks AS bigint[]))"),
     on_sqlite=text("DELETE FROM chunk_index WHERE rowid IN (SELECT value FROM json_each(:chunks))"),
 )
+# How many chunks a clause is in, up to `most`, and about how many there are.
+COUNT = Statement[Any](
+    text(
+        "SELECT count(*) FROM (SELECT 1 FROM chunk_index "
+        "WHERE terms @@ CAST(CAST(:query AS text) AS tsquery) LIMIT CAST(:most AS integer)) AS found"
+    ),
+    on_sqlite=text(
+        "SELECT count(*) FROM (SELECT 1 FROM chunk_index WHERE chunk_index MATCH :query LIMIT :most) AS found"
+    ),
+)
+SIZE = Statement[Any](text("SELECT coalesce(max(id), 0) FROM chunks"))
 _FOUND = (
     "chunks.id, chunks.number, chunks.text, chunks.heading, chunks.page, chunks.digest, chunks.revision, "
     "documents.id, documents.title, documents.tags, documents.language"
 )
 # Of the organization, and of the generation that its document shows.
-_SHOWN = "documents.organization_id = :organization AND documents.generation = chunks.generation"
+_SHOWN = (
+    "documents.id = chunks.document_id "
+    "AND documents.organization_id = :organization AND documents.generation = chunks.generation"
+)
 _TAGGED = (
     " AND (SELECT count(*) FROM document_tags AS tagged WHERE tagged.organization_id = documents.organization_id "
     "AND tagged.document_id = documents.id AND tagged.tag {among}) = :tag_count"
 )
+_BM25 = f"-bm25(chunk_index, 0.0, {TITLE}, {BODY}, {FORM})"
+_WEIGHTS = f"{{0, {FORM / TITLE}, {BODY / TITLE}, 1}}"
 
 
-def _search(tagged: str, tagged_on_sqlite: str) -> Statement[Any]:
-    rank = f"ts_rank('{{0, {FORM / TITLE}, {BODY / TITLE}, 1}}', chunk_index.terms, query, 1)"
-    order = "ORDER BY score DESC, chunks.id LIMIT :most"
-    joined = "JOIN chunks ON chunks.id = {id} JOIN documents ON documents.id = chunks.document_id"
+@cache
+def search(clauses: int) -> Statement[Any]:
+    """The best `most` chunks of a query; the columns of its document are null for those that the caller must not see.
+
+    On PostgreSQL a chunk counts for each of so many `clause_0 …` what it says of it times `weight_0 …`; SQLite knows
+    itself how rare words are.
+    """
+    joined = f"LEFT JOIN chunks ON chunks.id = found.id LEFT JOIN documents ON {_SHOWN}"
+    order = "ORDER BY found.score DESC, found.id"
     return Statement(
         # All of it is written here, and what callers say comes in parameters.
         text(
-            f"SELECT {_FOUND}, {rank} AS score "  # noqa: S608
-            f"FROM chunk_index {joined.format(id='chunk_index.chunk_id')}, "
-            "CAST(CAST(:query AS text) AS tsquery) AS query "
-            f"WHERE chunk_index.terms @@ query AND {_SHOWN}{tagged} {order}"
+            f"SELECT {_FOUND}, found.score FROM (SELECT chunk_index.chunk_id AS id, {_score(clauses)} AS score "  # noqa: S608
+            f"FROM {_asked(clauses)} JOIN chunk_index ON chunk_index.terms @@ asked.query "
+            f"ORDER BY score DESC, id LIMIT CAST(:most AS integer)) AS found {joined} {order}"
         ),
         on_sqlite=text(
-            f"SELECT {_FOUND}, -bm25(chunk_index, 0.0, {TITLE}, {BODY}, {FORM}) AS score "  # noqa: S608
-            f"FROM chunk_index {joined.format(id='chunk_index.rowid')} "
-            f"WHERE chunk_index MATCH :query AND {_SHOWN}{tagged_on_sqlite} {order}"
+            f"SELECT {_FOUND}, found.score FROM (SELECT chunk_index.rowid AS id, {_BM25} AS score "  # noqa: S608
+            f"FROM chunk_index WHERE chunk_index MATCH :query ORDER BY score DESC, id LIMIT :most) AS found "
+            f"{joined} {order}"
         ),
     )
 
 
-# The best chunks of a query, with their documents and scores; those of documents with all of some tags.
-SEARCH = _search("", "")
-SEARCH_TAGGED = _search(
-    _TAGGED.format(among="= ANY(CAST(:tags AS text[]))"),
-    _TAGGED.format(among="IN (SELECT value FROM json_each(:tags))"),
-)
+@cache
+def search_all(clauses: int, *, tagged: bool) -> Statement[Any]:
+    """As `search`, but only what the caller may see, and of documents with all of some tags, takes a place."""
+    order = "ORDER BY score DESC, chunks.id LIMIT"
+    among, among_on_sqlite = "= ANY(CAST(:tags AS text[]))", "IN (SELECT value FROM json_each(:tags))"
+    return Statement(
+        text(
+            f"SELECT {_FOUND}, {_score(clauses)} AS score FROM {_asked(clauses)} "  # noqa: S608
+            "JOIN chunk_index ON chunk_index.terms @@ asked.query JOIN chunks ON chunks.id = chunk_index.chunk_id "
+            f"JOIN documents ON {_SHOWN}{_TAGGED.format(among=among) if tagged else ''} {order} CAST(:most AS integer)"
+        ),
+        on_sqlite=text(
+            f"SELECT {_FOUND}, {_BM25} AS score FROM chunk_index JOIN chunks ON chunks.id = chunk_index.rowid "  # noqa: S608
+            f"JOIN documents ON {_SHOWN}{_TAGGED.format(among=among_on_sqlite) if tagged else ''} "
+            f"WHERE chunk_index MATCH :query {order} :most"
+        ),
+    )
+
+
+def _score(clauses: int) -> str:
+    return " + ".join(
+        f"CAST(:weight_{n} AS real) * ts_rank('{_WEIGHTS}', chunk_index.terms, asked.clause_{n}, 1)"
+        for n in range(clauses)
+    )
+
+
+def _asked(clauses: int) -> str:
+    """The queries as a row, which is read once and not for every chunk."""
+    names = ["query", *(f"clause_{n}" for n in range(clauses))]
+    columns = ", ".join(f"CAST(CAST(:{name} AS text) AS tsquery) AS {name}" for name in names)
+    return f"(SELECT {columns} OFFSET 0) AS asked"
 
 
 def scope(organization: str, document: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ whose a passage is and of which document; what is looked for is always within a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 # What a term counts for in a title and in the text, and a word as it stands there, which is found by its beginning.
@@ -44,23 +44,56 @@ class Query:
         """Whether all of it and any of it are the same."""
         return len(self.wanted) == 1
 
-    def fts(self, dialect: str, scope: str, *, every: bool) -> str:
-        """In the words of a database: what has every wanted clause, or any, within a scope."""
-        return self._fts5(scope, every=every) if dialect == "sqlite" else self._tsquery(scope, every=every)
+    def fts(self, dialect: str, scope: str, *, every: bool = False, among: Sequence[Clause] = ()) -> str:
+        """In the words of a database: what has every wanted clause, or any of them, or of those `among` them.
 
-    def _fts5(self, scope: str, *, every: bool) -> str:
+        An empty `scope` is all that there is, for callers who leave out by themselves what is not theirs.
+        """
+        among = among or self.wanted
+        return (
+            self._fts5(scope, among, every=every) if dialect == "sqlite" else self._tsquery(scope, among, every=every)
+        )
+
+    def _fts5(self, scope: str, among: Sequence[Clause], *, every: bool) -> str:
         """For MATCH."""
-        wanted = (" AND " if every else " OR ").join(map(_fts5_clause, self.wanted))
-        found = f"scope : {_fts5_quoted(scope)} AND ({wanted})"
+        found = _joined(" AND " if every else " OR ", map(_fts5_clause, among))
+        if len(among) < len(self.wanted):
+            # Always so as well, and only said because a passage counts for what is said.
+            found = f"{found} AND {_joined(' OR ', map(_fts5_clause, self.wanted))}"
+        if scope:
+            found = f"scope : {_fts5_quoted(scope)} AND {found}"
         if self.unwanted:
-            found = f"({found}) NOT ({' OR '.join(map(_fts5_clause, self.unwanted))})"
+            found = f"({found}) NOT {_joined(' OR ', map(_fts5_clause, self.unwanted))}"
         return found
 
-    def _tsquery(self, scope: str, *, every: bool) -> str:
+    def _tsquery(self, scope: str, among: Sequence[Clause], *, every: bool) -> str:
         """For a cast to tsquery."""
-        wanted = (" & " if every else " | ").join(map(_ts_clause, self.wanted))
-        found = f"{_ts_quoted(scope)}:D & ({wanted})"
+        found = _joined(" & " if every else " | ", map(_ts_clause, among))
+        if scope:
+            found = f"{_ts_quoted(scope)}:D & {found}"
         return found + "".join(f" & !{_ts_clause(clause)}" for clause in self.unwanted)
+
+
+def clause_fts(dialect: str, clause: Clause) -> str:
+    """One clause, for MATCH or for a cast to tsquery."""
+    return _fts5_clause(clause) if dialect == "sqlite" else _ts_clause(clause)
+
+
+def counted_fts(dialect: str, clause: Clause) -> str:
+    """What a clause is counted by: on PostgreSQL wherever in a chunk it stands, which an index knows by itself."""
+    if dialect == "sqlite":
+        return _fts5_clause(clause)
+    rows = (" <-> ".join(map(_ts_quoted, row.terms)) + (":*" if row.prefix else "") for row in clause.rows)
+    return _joined(" | ", (f"({row})" for row in rows))
+
+
+def scope_fts(dialect: str, scope: str) -> str:
+    """All that is in a scope."""
+    return f"scope : {_fts5_quoted(scope)}" if dialect == "sqlite" else f"{_ts_quoted(scope)}:D"
+
+
+def _joined(operator: str, parts: Iterable[str]) -> str:
+    return "(" + operator.join(parts) + ")"
 
 
 def _fts5_quoted(term: str) -> str:
@@ -68,7 +101,7 @@ def _fts5_quoted(term: str) -> str:
 
 
 def _fts5_clause(clause: Clause) -> str:
-    return "(" + " OR ".join(map(_fts5_row, clause.rows)) + ")"
+    return _joined(" OR ", map(_fts5_row, clause.rows))
 
 
 def _fts5_row(row: Row) -> str:
@@ -81,7 +114,7 @@ def _ts_quoted(term: str) -> str:
 
 
 def _ts_clause(clause: Clause) -> str:
-    return "(" + " | ".join(map(_ts_row, clause.rows)) + ")"
+    return _joined(" | ", map(_ts_row, clause.rows))
 
 
 def _ts_row(row: Row) -> str:

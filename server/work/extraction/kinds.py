@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 SAMPLE_BYTES = 1 << 20
+# How much text there is at least for every zero byte in it.
+NULS_APART = 1000
 _MARKUP = re.compile(
     rb"^\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
 )
@@ -97,7 +99,8 @@ def _charset(sample: bytes) -> str | None:
     except UnicodeDecodeError as error:
         if len(sample) != SAMPLE_BYTES or error.start < len(sample) - 8:
             return _guessed_charset(sample)
-    return "utf-8" if b"\0" not in sample else None
+    # One that strayed into a text makes it no program.
+    return "utf-8" if sample.count(b"\0") * NULS_APART <= len(sample) else None
 
 
 def _guessed_charset(sample: bytes) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from server.core.knowledge import search
 from server.errors import InvalidRequest, NotFound
 from tests.core.knowledge.shelf import Shelf
 from tests.support.tenants import Tenant
@@ -134,3 +135,42 @@ async def test_a_result_says_where_it_stands_and_what_was_found(shelf: Shelf, te
     assert hit.snippet.startswith("…") and hit.snippet.endswith("…")
     (first, *_), _ = await shelf.knowledge.search(tenant.call(), "pears", limit=5)
     assert "Apples &amp; &lt;<mark>pears</mark>&gt;" in first.snippet
+
+
+async def test_whoever_has_most_of_what_there_is_sees_no_more_than_others(
+    shelf: Shelf, tenant: Tenant, other_tenant: Tenant
+) -> None:
+    for number in range(3):
+        await shelf.add(other_tenant, f"A secret about otters, number {number}.")
+    for number in range(5):
+        await shelf.add(tenant, f"Otters of ours, number {number}.")
+    hits, more = await shelf.knowledge.search(tenant.call(), "otters secret", limit=10)
+    assert not more and {hit.text for hit in hits} == {f"Otters of ours, number {number}." for number in range(5)}
+    theirs = await shelf.found(other_tenant, "otters secret")
+    assert theirs and all(text.startswith("A secret") for text in theirs)
+
+
+async def test_what_a_document_has_had_before_takes_nobodys_place(
+    shelf: Shelf, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "SPARE", 0)
+    document = await shelf.add(tenant, "otter otter otter")
+    await shelf.add(tenant, "an otter and much else that makes it worse")
+    # Read again, and not swept yet.
+    for _ in range(2):
+        await shelf.documents.reprocess(tenant.call(), document.id)
+        await shelf.read(await shelf.documents.get(tenant.call(), document.id))
+    hits, more = await shelf.knowledge.search(tenant.call(), "otter", limit=2)
+    assert [hit.text[:2] for hit in hits] == ["ot", "an"] and not more
+
+
+async def test_rare_words_count_more_than_frequent_ones_and_what_has_only_those_comes_last(
+    shelf: Shelf, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "LOOKED_AT", 2)
+    for number in range(6):
+        await shelf.add(tenant, f"frequent words, frequent words, frequent words {number}")
+    await shelf.add(tenant, "a rare one among frequent ones")
+    found = await shelf.found(tenant, "rare frequent missing")
+    assert found[0] == "a rare one among frequent ones" and len(found) == 7
+    assert await shelf.found(tenant, "rare frequent missing", limit=3, offset=6) == found[6:]
