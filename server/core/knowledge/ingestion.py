@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, func, insert, select
 
 from server import values
 from server.core.knowledge.terms import terms
@@ -25,15 +25,35 @@ from server.store.transaction import Transaction
 # How often one is tried whose reader never came to an end.
 MAX_TRIES = 5
 READING_SECONDS = 3600.0
+# Microseconds that each document of an organization that is to be read stands behind the one before it.
+TURN = 5_000_000
+MOST_WAITING = 1000
 _documents = Document.table().c
 _READ = Statement[Document](
     select(Document.table()).where(_documents.id == bindparam("id")).with_for_update(key_share=True), Document
+)
+_WAITING = Statement[Any](
+    select(func.count()).select_from(
+        select(_documents.id)
+        .where(
+            _documents.organization_id == bindparam("organization"),
+            _documents.status == DocumentStatus.PROCESSING.value,
+            _documents.id != bindparam("document"),
+        )
+        .limit(MOST_WAITING)
+        .subquery()
+    )
 )
 _INSERT = Statement[Any](insert(Chunk.table()))
 
 
 async def begin_reading(transaction: Transaction, document: Document) -> Document:
-    """Makes the task that reads a document, instead of one that does it now."""
+    """Makes the task that reads a document, instead of one that does it now.
+
+    Who brings many at once waits for them behind the few of others, as if each had come a turn after the last.
+    """
+    row = await transaction.one(_WAITING, organization=document.organization_id, document=document.id)
+    waiting = row[0] if row is not None else 0
     task = Task.new(
         id=new_id(),
         organization_id=document.organization_id,
@@ -42,7 +62,7 @@ async def begin_reading(transaction: Transaction, document: Document) -> Documen
         input=values.encode(document.id),
         timeout_seconds=READING_SECONDS,
         ready_at=transaction.now,
-        rank=transaction.now,
+        rank=transaction.now + waiting * TURN,
         created_at=transaction.now,
         updated_at=transaction.now,
     )

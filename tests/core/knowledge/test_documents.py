@@ -9,6 +9,7 @@ import pytest
 
 from server.core.knowledge.documents import Upload
 from server.core.knowledge.ingestion import About, Superseded
+from server.core.queue.claims import Claims
 from server.errors import Conflict, InvalidRequest, NotFound, VersionMismatch
 from server.model import DocumentStatus, TaskStatus
 from server.store.database import Database
@@ -153,3 +154,13 @@ async def test_events_tell_of_it(shelf: Shelf, tenant: Tenant, database: Databas
     await shelf.documents.reprocess(tenant.call(), document.id)
     await shelf.documents.delete(tenant.call(), document.id)
     assert heard == [f"document.{what}" for what in ("created", "ready", "processing", "deleted")]
+
+
+async def test_who_brings_many_waits_for_them_behind_the_few_of_others(
+    shelf: Shelf, tenant: Tenant, other_tenant: Tenant
+) -> None:
+    many = [(await shelf.put(tenant, f"number {number}", f"{number}.txt"))[0] for number in range(5)]
+    few, _ = await shelf.put(other_tenant, "the only one")
+    claims = Claims(shelf.database, lease_seconds=10)
+    order = [task.id for _ in range(6) for task in await claims.claim("ingestion", "somebody", 1)]
+    assert order.index(few.task_id) <= 1 and [each.task_id for each in many] == [id for id in order if id != few.task_id]
