@@ -40,15 +40,18 @@ class Download:
         """
         ascii_name = re.sub(r'[^\x20-\x7e]|["\\]', "_", self.filename)
         named = f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(self.filename, safe='')}"
+        tag = f'"sha256:{self.sha256}"'
         headers = [
             ("content-disposition", named),
             ("x-content-type-options", "nosniff"),
             ("accept-ranges", "bytes"),
-            ("etag", f'"sha256:{self.sha256}"'),
+            ("etag", tag),
             # Of one's own pages nothing in it may run, whatever it is.
             ("content-security-policy", "sandbox; default-src 'none'"),
         ]
-        start, end = self._range(call.headers.get("range", ""))
+        # Who has the beginning of another version gets all of this one.
+        same = call.headers.get("if-range", tag) == tag
+        start, end = self._range(call.headers.get("range", "") if same else "")
         if (start, end) != (0, None):
             call.http_status = 206
             headers.append(("content-range", f"bytes {start}-{(end or self.size) - 1}/{self.size}"))
@@ -69,11 +72,13 @@ class Download:
             raise RangeNotSatisfiable(f"the file has {self.size} bytes", details={"size": self.size})
         return start, end
 
-    async def pieces(self, data: AsyncIterator[bytes]) -> AsyncIterator[HttpBody]:
-        """The file's pieces as an answer has them."""
-        begun = False
-        async for piece in data:
-            yield HttpBody(content_type=self.content_type, data=piece)
-            begun = True
-        if not begun:
-            yield HttpBody(content_type=self.content_type)
+    async def begin(self, data: AsyncIterator[bytes]) -> AsyncIterator[HttpBody]:
+        """The file's pieces as an answer has them. Raises what keeps the first one from being read."""
+        first = await anext(data, b"")
+
+        async def pieces() -> AsyncIterator[HttpBody]:
+            yield HttpBody(content_type=self.content_type, data=first)
+            async for piece in data:
+                yield HttpBody(content_type=self.content_type, data=piece)
+
+        return pieces()

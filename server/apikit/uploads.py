@@ -140,8 +140,7 @@ def _upload(said: dict[str, Any], filename: str, content_type: str) -> Upload:
         raise InvalidRequest("metadata.title", "must be a string")
     if not isinstance(tags, list) or not all(isinstance(tag, str) and _is_text(tag) for tag in tags):
         raise InvalidRequest("metadata.tags", "must be an array of strings")
-    kind = content_type if len(content_type) <= 100 and content_type.isascii() else ""
-    return Upload(filename=filename, content_type=kind or "application/octet-stream", title=title, tags=tags).checked()
+    return Upload(filename=filename, content_type=content_type, title=title, tags=tags).checked()
 
 
 def _is_text(text: str) -> bool:

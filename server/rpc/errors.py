@@ -18,6 +18,8 @@ from server.errors import InvalidRequest, ServiceError, TooMany
 DOMAIN = "orchestrator"
 # What no message is: where it comes in a stream, the gateway breaks off the answer that it has begun.
 BROKEN_OFF = b"\xff"
+# What server-sent events are called.
+EVENTS = "text/event-stream"
 # Headers have bounds of their own, and a longer text helps nobody.
 MAX_MESSAGE = 2000
 MAX_BODY = 12_000
@@ -72,7 +74,7 @@ def gateway_headers(rendered: Rendered) -> list[tuple[str, str]]:
 def last_event(rendered: Rendered) -> HttpBody:
     """An error as the last one of server-sent events, which is what streams are over HTTP."""
     text = json.dumps(rendered.body, separators=(",", ":"))
-    return HttpBody(content_type="text/event-stream", data=f"event: error\ndata: {text}\n\n".encode())
+    return HttpBody(content_type=EVENTS, data=f"event: error\ndata: {text}\n\n".encode())
 
 
 def _shortened(value: object, limit: int = 500) -> object:

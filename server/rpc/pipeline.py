@@ -19,7 +19,7 @@ from server.core.shared.call_context import Call
 from server.errors import InvalidRequest, ServiceError, Unavailable
 from server.model import new_id
 from server.rpc.access import BODY_FIELDS, NOBODY, AccessControl
-from server.rpc.errors import BROKEN_OFF, CODES, MAX_MESSAGE, gateway_headers, last_event, status_details
+from server.rpc.errors import BROKEN_OFF, CODES, EVENTS, MAX_MESSAGE, gateway_headers, last_event, status_details
 from server.rpc.guests import HOST, ORIGIN, PEER, PROGRAM, SITE, Guests, forget_claims
 from server.rpc.in_process import InProcessContext
 from server.rpc.log import CallLog
@@ -41,6 +41,7 @@ KEPT_HEADERS = frozenset(
         "if-match",
         "idempotency-key",
         "last-event-id",
+        "if-range",
         "range",
         METHOD,
         BODY_FIELDS,
@@ -159,6 +160,7 @@ class Pipeline:
             call, stream, task = _call(method, context), OpenStream(self.streams, method), None
             code, begun = "CANCELLED", False
             answers: Any = _nothing()
+            said: Any = None
             try:
                 task = self.under_way.enter()
                 if method.client_streams and call.through_gateway and not isinstance(context, InProcessContext):
@@ -173,6 +175,7 @@ class Pipeline:
                     # Nothing is told to a key that has ended, also where that is not yet known here.
                     if not self._access.still_in(call):
                         await stream.wait(self._access.stay(call))
+                    said = answer
                     yield answer
                     if headers_alone:
                         # Its headers have gone with the first answer, and a stream would have no last one.
@@ -188,7 +191,8 @@ class Pipeline:
                     # The status went long ago: the last event says what is wrong, and breaking off that it is no end.
                     known = self._told(method, call, error)
                     code = CODES[known.kind].name
-                    yield last_event(method.api.render(known, call.request_id))
+                    if said is None or said.content_type == EVENTS:
+                        yield last_event(method.api.render(known, call.request_id))
                     yield BROKEN_OFF
                     return
                 code = ""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from server.core.knowledge.ingestion import MAX_TRIES, About, Ingestion, Superseded
 from server.core.queue.claims import INGESTION
 from server.core.queue.completion import Result, failure
+from server.errors import ServiceError
 from server.model import Document, Task, TaskStatus
 from server.store.blobs import Blobs
 from server.work.extraction.extractor import extract
@@ -17,6 +21,9 @@ from server.work.extraction.kinds import Unreadable
 
 # Chunks in one transaction, which nobody else may have to wait for.
 TOGETHER = 40
+# Between tries where something cannot be reached.
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
+log = structlog.get_logger()
 
 
 class IngestionRunner:
@@ -31,9 +38,20 @@ class IngestionRunner:
 
     async def run(self, task: Task) -> Result:
         """Reads what the task names, and tells the document."""
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                return await self._try(task)
+            except ServiceError as error:
+                # No fault of the document's: where its file or its rows are cannot be reached now.
+                log.warning("a document is read later", task=task.id, reason=error.reason, error=error.message)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+    async def _try(self, task: Task) -> Result:
         try:
             document = await self._ingestion.begin(task)
-            if task.attempt > MAX_TRIES:
+            if task.lost >= MAX_TRIES:
                 return await self._failed(task, "its reading has been broken off again and again")
             with tempfile.TemporaryDirectory(prefix="ingestion-") as folder:
                 path = await self._blobs.copy_to(document.blob, Path(folder) / "file")
@@ -42,6 +60,11 @@ class IngestionRunner:
             return Result(status=TaskStatus.CANCELLED)
         except Unreadable as error:
             return await self._failed(task, str(error))
+        except ServiceError:
+            raise
+        except Exception:
+            log.exception("bug", task=task.id)
+            return await self._failed(task, "something went wrong on our side")
         return Result(status=TaskStatus.COMPLETED)
 
     async def _read(self, task: Task, document: Document, path: Path) -> None:

@@ -45,6 +45,7 @@ class WebhookLoops:
         self._under_way: dict[str, int] = {}
         self._attempts: set[asyncio.Task[None]] = set()
         self._reports: list[Report] = []
+        self._recording = asyncio.Lock()
         self._loops: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -66,7 +67,9 @@ class WebhookLoops:
             for attempt in late:
                 attempt.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        record.cancel()
+        # What is being recorded would be attempted again.
+        async with self._recording:
+            record.cancel()
         await asyncio.gather(record, return_exceptions=True)
         try:
             await self._record_all()
@@ -186,10 +189,11 @@ class WebhookLoops:
             await self._record_all()
 
     async def _record_all(self) -> None:
-        while self._reports:
-            reports, self._reports = self._reports[:RECORDED], self._reports[RECORDED:]
-            await self._record_surely(reports)
-            self._due.set()
+        async with self._recording:
+            while self._reports:
+                reports, self._reports = self._reports[:RECORDED], self._reports[RECORDED:]
+                await self._record_surely(reports)
+                self._due.set()
 
     async def _record_surely(self, reports: list[Report]) -> None:
         for tried in range(TRIES):

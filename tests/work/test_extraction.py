@@ -11,6 +11,7 @@ import pytest
 
 from server.core.knowledge.chunks import MOST, Block, chunks
 from server.core.knowledge.languages import language_of
+from server.work.extraction import extractor
 from server.work.extraction.extractor import extract
 from server.work.extraction.kinds import Unreadable
 
@@ -75,6 +76,8 @@ async def read(folder: Path, data: bytes | str, name: str, **more) -> tuple[dict
         ("a.json", '{"a": {"b": [1, null]}}', "application/json", ["a.b[0]: 1\n\na.b[1]: null"]),
         ("a.txt", "\ufeffgröße".encode("utf-16"), "text/plain", ["größe"]),
         ("a.txt", "cafe\u0301", "text/plain", ["café"]),
+        # What UTF-8 cannot say, or PostgreSQL not keep.
+        ("a.json", '{"a\\u0000": "x\\u0000y", "b": "cut \\ud83d"}', "application/json", ["a : x y\n\nb: cut ?"]),
         # A zero byte that strayed into a text.
         ("a.txt", "w" * 1100 + "\0end", "text/plain", ["w" * 1100 + " end"]),
     ],
@@ -140,3 +143,19 @@ def test_languages_are_told_apart_by_their_frequent_words() -> None:
     }.items():
         assert language_of(text) == language
     assert language_of("") == language_of("def f(x): return x") == "english"
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        pytest.param("a", "<!---->" * 4000 + "x", id="comments"),
+        pytest.param("a.md", "# x" + " " * 100_000 + "x", id="a heading of spaces"),
+        pytest.param("a.html", "<html>" + "<!-- " * 50_000 + "--><p>x", id="a comment of comments"),
+    ],
+)
+async def test_no_text_makes_its_reader_think_for_long(
+    tmp_path: Path, name: str, data: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extractor, "CPU_SECONDS", 5)
+    _, found = await read(tmp_path, data, name)
+    assert found[-1]["text"].endswith("x")

@@ -58,7 +58,7 @@ class KnowledgeServicer:
         document = await self._documents.get(call, request.document_id)
         download = Download(document.filename, document.content_type, document.size, document.sha256)
         start, end = download.prepare(call)
-        return download.pieces(self._blobs.read(document.blob, start, end))
+        return await download.begin(self._blobs.read(document.blob, start, end))
 
     async def UpdateDocument(self, request: pb.UpdateDocumentRequest, call: Call) -> DocumentMessage:
         tags = list(request.tags) if request.tags or request.clear_tags else None

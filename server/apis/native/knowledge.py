@@ -40,7 +40,7 @@ class KnowledgeServicer:
         given = first.upload
         upload = Upload(
             filename=given.filename,
-            content_type=given.content_type or "application/octet-stream",
+            content_type=given.content_type,
             title=given.title,
             tags=list(given.tags),
         ).checked()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -18,13 +19,16 @@ from server.core.shared.count_cache import CountCache
 from server.core.shared.ids import parse_id
 from server.core.shared.pagination import Listing, Page
 from server.core.shared.resource import Resource, change, check_version
-from server.errors import Conflict, InvalidRequest
+from server.errors import Conflict, InvalidRequest, NotFound, VersionMismatch
 from server.model import Document, DocumentTag, new_id
 from server.store.blobs import Blob, Blobs
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
 
+# After these nothing has been written.
+REFUSALS = (Conflict, InvalidRequest, NotFound, VersionMismatch)
+_CONTENT_TYPE = re.compile(r"[\x21-\x7e][\x20-\x7e]{0,99}")
 MAX_TITLE, MAX_TAGS, MAX_TAG, MAX_NAME = 500, 50, 100, 255
 
 _documents = Document.table().c
@@ -61,7 +65,14 @@ class Upload:
         name = "".join(character for character in name if character.isprintable()).strip()[-MAX_NAME:] or "file"
         if len(self.title) > MAX_TITLE:
             raise InvalidRequest("metadata.title", f"must have at most {MAX_TITLE} characters")
-        return replace(self, filename=name, title=self.title.strip(), tags=checked_tags(self.tags, "metadata.tags"))
+        kind = self.content_type if _CONTENT_TYPE.fullmatch(self.content_type) else "application/octet-stream"
+        return replace(
+            self,
+            filename=name,
+            content_type=kind,
+            title=self.title.strip(),
+            tags=checked_tags(self.tags, "metadata.tags"),
+        )
 
 
 def checked_tags(tags: Sequence[str], field: str) -> list[str]:
@@ -118,7 +129,8 @@ class Documents:
             if not blob.size:
                 raise InvalidRequest("file", "is empty")
             document, new = await self._database.write(body)
-        except BaseException:
+        except REFUSALS:
+            # Whatever else ends it may have come after the document was there: what nobody names is swept away.
             await self._blobs.remove([blob.name])
             raise
         if not new:
@@ -161,7 +173,8 @@ class Documents:
             if not blob.size:
                 raise InvalidRequest("file", "is empty")
             document, unnamed = await self._database.write(body)
-        except BaseException:
+        except REFUSALS:
+            # Whatever else ends it may have come after the document was there: what nobody names is swept away.
             await self._blobs.remove([blob.name])
             raise
         await self._blobs.remove([unnamed])

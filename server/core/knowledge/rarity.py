@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any
 
 from cachetools import TTLCache
@@ -25,7 +26,7 @@ class Rarity:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._counts: TTLCache[str, int] = TTLCache(REMEMBERED, SECONDS)
+        self._counts: TTLCache[bytes, int] = TTLCache(REMEMBERED, SECONDS)
 
     async def counts(self, clauses: Sequence[Clause]) -> list[int]:
         """In how many chunks each of them is, up to `COUNTED`."""
@@ -41,15 +42,17 @@ class Rarity:
         return 2 * await self._count(scope_fts(self._database.dialect, scope), _ALL) > await self._size()
 
     async def _count(self, query: str, most: int) -> int:
-        known = self._counts.get(query)
+        # Questions may be long, and there are many.
+        name = sha256(query.encode()).digest()
+        known = self._counts.get(name)
         if known is None:
-            known = self._counts[query] = await self._one(chunk_index.COUNT, query=query, most=most)
+            known = self._counts[name] = await self._one(chunk_index.COUNT, query=query, most=most)
         return known
 
     async def _size(self) -> int:
-        known = self._counts.get("")
+        known = self._counts.get(b"")
         if known is None:
-            known = self._counts[""] = await self._one(chunk_index.SIZE)
+            known = self._counts[b""] = await self._one(chunk_index.SIZE)
         return known
 
     async def _one(self, statement: Any, **parameters: Any) -> int:

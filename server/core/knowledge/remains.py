@@ -17,6 +17,8 @@ from server.store.transaction import Transaction
 
 AT_A_TIME = 100
 BLOB_SECONDS = 3600.0
+# A generation that no document has got to.
+LAST = (1 << 31) - 1
 _chunks = Chunk.table().c
 _documents = Document.table().c
 # The next document that has chunks, and the generations of those, by two steps along the index.
@@ -32,6 +34,8 @@ _UNSEEN = Statement[Any](
         _chunks.document_id == bindparam("id"),
         _chunks.generation != bindparam("generation"),
         _chunks.generation != bindparam("writing"),
+        # What is begun meanwhile has a higher number.
+        _chunks.generation <= bindparam("last"),
     )
     .limit(AT_A_TIME)
 )
@@ -71,8 +75,9 @@ class Remains:
     async def _of(self, document: str) -> int:
         async def body(transaction: Transaction) -> int:
             shown = await transaction.one(_SHOWN, id=document)
-            generation, writing = (shown[0], shown[1] if shown[2] is not None else shown[0]) if shown else (-1, -1)
-            unseen = await transaction.all(_UNSEEN, id=document, generation=generation, writing=writing)
+            generation, last, reader = shown or (-1, LAST, None)
+            writing = generation if reader is None else last
+            unseen = await transaction.all(_UNSEEN, id=document, generation=generation, writing=writing, last=last)
             chunks = [row[0] for row in unseen]
             if chunks:
                 await transaction.run(chunk_index.CLEAR, chunks=chunks)

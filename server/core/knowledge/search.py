@@ -13,9 +13,10 @@ from server.core.knowledge.documents import DOCUMENTS
 from server.core.knowledge.languages import DEFAULT
 from server.core.knowledge.query import parse_query
 from server.core.knowledge.rarity import Rarity, rarest
-from server.core.knowledge.snippets import snippet
+from server.core.knowledge.snippets import Wanted, snippet
 from server.core.shared.call_context import Call
 from server.model import Document
+from server.pace import Pace
 from server.store.database import Database
 from server.store.full_text import chunk_index
 from server.store.full_text.query import Clause, Query, clause_fts
@@ -89,7 +90,11 @@ class KnowledgeSearch:
             if len(rows) >= wanted:
                 break
         shown = list(rows.values())[offset : offset + limit]
-        return [_hit(row, query) for row in shown], len(rows) > offset + limit
+        hits, wanted_terms, pace = [], Wanted.of(query), Pace()
+        for row in shown:
+            hits.append(_hit(row, wanted_terms))
+            await pace.turn()
+        return hits, len(rows) > offset + limit
 
     async def _asked(self, query: Query, scope: str, organization: str, tags: Sequence[str]) -> _Asked:
         dialect = self._database.dialect
@@ -138,12 +143,12 @@ class _Asked:
             yield self.query.fts(self.dialect, self.scope)
 
 
-def _hit(row: Any, query: Query) -> Hit:
+def _hit(row: Any, wanted: Wanted) -> Hit:
     _, number, text, heading, page, digest, revision, document, title, tags, language, score = row
     return Hit(
         chunk=number,
         text=text,
-        snippet=snippet(text, language or DEFAULT, query),
+        snippet=snippet(text, language or DEFAULT, wanted),
         score=float(score),
         document_id=document,
         title=title,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from html import escape
 
 from server.core.knowledge.terms import Term, terms
@@ -12,9 +13,31 @@ CHARACTERS = 240
 BEGIN, END, LEFT_OUT = "<mark>", "</mark>", "…"
 
 
-def snippet(text: str, language: str, query: Query) -> str:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is marked: these terms, and whatever begins with one of these."""
+
+    terms: frozenset[str]
+    beginnings: tuple[str, ...]
+
+    @classmethod
+    def of(cls, query: Query) -> Wanted:
+        """What a query looks for."""
+        rows = [row for clause in query.wanted for row in clause.rows]
+        return cls(
+            frozenset(term for row in rows for term in row.terms), tuple(row.terms[-1] for row in rows if row.prefix)
+        )
+
+    def has(self, term: Term) -> bool:
+        """Whether a term is marked."""
+        if term.text in self.terms:
+            return True
+        return term.form.startswith(self.beginnings) or term.text.startswith(self.beginnings)
+
+
+def snippet(text: str, language: str, wanted: Wanted) -> str:
     """HTML: found words stand in `<mark>`, and what HTML would read is escaped."""
-    found = [term for term in terms(text, language) if _is_wanted(term, query)]
+    found = [term for term in terms(text, language) if wanted.has(term)]
     start, end = _window(text, found)
     shown, at = [LEFT_OUT if start else ""], start
     for term in found:
@@ -27,26 +50,19 @@ def snippet(text: str, language: str, query: Query) -> str:
     return "".join(shown).replace(END + BEGIN, "")
 
 
-def _is_wanted(term: Term, query: Query) -> bool:
-    return any(
-        term.text in row.terms
-        or (row.prefix and (term.form.startswith(row.terms[-1]) or term.text.startswith(row.terms[-1])))
-        for clause in query.wanted
-        for row in clause.rows
-    )
-
-
 def _window(text: str, found: list[Term]) -> tuple[int, int]:
     """The part of about `CHARACTERS` with the most different terms, cut at spaces where there are some."""
     if len(text) <= CHARACTERS:
         return 0, len(text)
-    best, first, inside = (0, 0, 0), 0, Counter[str]()
-    for term in found:
+    best, first, different, inside = (0, 0, 0), 0, 0, Counter[str]()
+    for place, term in enumerate(found):
         inside[term.text] += 1
+        different += inside[term.text] == 1
         while term.end - found[first].start > CHARACTERS:
             inside[found[first].text] -= 1
+            different -= inside[found[first].text] == 0
             first += 1
-        figure = sum(1 for count in inside.values() if count > 0), sum(inside.values()), -found[first].start
+        figure = different, place + 1 - first, -found[first].start
         if figure > best or best == (0, 0, 0):
             best, middle = figure, (found[first].start + term.end) // 2
     if not found:

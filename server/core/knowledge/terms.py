@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from server.core.knowledge.languages import plain, stem
 
@@ -64,6 +65,12 @@ class Piece:
 
     text: str
     row: bool
+
+
+def beginning(text: str, words: int) -> str:
+    """A text as far as so many of its words and rows go."""
+    last = next(islice(_PIECE.finditer(text), words, None), None)
+    return text if last is None else text[: last.start()]
 
 
 def pieces(text: str) -> list[Piece]:

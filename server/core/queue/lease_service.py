@@ -168,7 +168,7 @@ class LeaseService:
             return await end(transaction, task, Result(status=TaskStatus.CANCELLED))
         # An installation may be repeated any number of times: it runs nobody's code.
         if task.kind != TaskKind.EXECUTION:
-            return await back_to_queue(transaction, task, "")
+            return await back_to_queue(transaction, task, "", lost=task.lost + 1)
         if task.deadline_at is not None and task.deadline_at < transaction.now:
             message = f"ran longer than its timeout of {task.timeout_seconds:g} seconds"
             return await conclude(transaction, task, failure("TimeoutError", message, outcome="timed_out"))

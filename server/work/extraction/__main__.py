@@ -42,12 +42,17 @@ def _blocks(path: Path, filename: str) -> Iterator[Any]:
         else:
             readers = {"markdown": texts.markdown, "source": texts.source, "csv": texts.table, "json": texts.tree}
             found = readers.get(kind.name, texts.paragraphs)(text)
-    yield kind, " ".join(title.split())[:500]
+    yield kind, " ".join(_plain(title).split())[:500]
     yield from found
 
 
+def _plain(text: str) -> str:
+    """What every database takes: JSON and PDF can say more than UTF-8 can."""
+    return unicodedata.normalize("NFC", text.replace("\0", " ").encode("utf-8", "replace").decode())
+
+
 def _composed(block: Block) -> Block:
-    return Block(unicodedata.normalize("NFC", block.text), block.heading, block.page)
+    return Block(_plain(block.text), _plain(block.heading), block.page)
 
 
 def found(path: Path, filename: str) -> Iterator[dict[str, Any]]:

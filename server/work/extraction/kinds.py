@@ -12,7 +12,7 @@ SAMPLE_BYTES = 1 << 20
 # How much text there is at least for every zero byte in it.
 NULS_APART = 1000
 _MARKUP = re.compile(
-    rb"^\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
+    rb"^\s*(<\?xml[^>]*>\s*)?(?><!--.*?-->\s*)*+<(!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
 )
 _HEADING = re.compile(r"^#{1,6} \S", re.MULTILINE)
 _OTHER_MARKDOWN = re.compile(r"^(```|[-*] \S|> |\d+\. \S)|\]\(\S+\)|\*\*\S", re.MULTILINE)

@@ -14,7 +14,7 @@ from server.core.knowledge.chunks import Block
 from server.work.extraction.kinds import Kind, Unreadable
 
 BETWEEN = " › "
-_HEADING = re.compile(r"^(#{1,6})\s+(.*?)\s*#*\s*$")
+_HEADING = re.compile(r"^(#{1,6})\s+(.*)$")
 _FENCE = re.compile(r"^\s*(```|~~~)")
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _BLOCKS = frozenset(
@@ -73,9 +73,10 @@ def markdown(text: str) -> Iterator[Block]:
                 yield Block("\n".join(lines), str(headings))
                 lines = []
             if heading:
-                headings.enter(len(heading[1]), heading[2])
+                words = heading[2].rstrip().rstrip("#").rstrip()
+                headings.enter(len(heading[1]), words)
                 # A heading is read with what it is about.
-                lines.append(heading[2])
+                lines.append(words)
         else:
             lines.append(line)
     if lines:

@@ -37,6 +37,8 @@ def knowledge(results: int, answers: int) -> Any:
         PermissionError where whoever started this run may not search, and RuntimeError where the search could not be
         done or the run has asked too often.
         """
+        if isinstance(tags, str):
+            raise TypeError("tags: one text, where several are meant")
         asked = {"query": query, "limit": limit, "offset": offset, "tags": list(tags), "document_id": document_id}
         try:
             question = b"Q" + encode(asked)

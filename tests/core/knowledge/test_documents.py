@@ -10,9 +10,10 @@ import pytest
 from server.core.knowledge.documents import Upload
 from server.core.knowledge.ingestion import About, Superseded
 from server.core.queue.claims import Claims
-from server.errors import Conflict, InvalidRequest, NotFound, VersionMismatch
+from server.errors import Conflict, InvalidRequest, NotFound, Unavailable, VersionMismatch
 from server.model import DocumentStatus, TaskStatus
 from server.store.database import Database
+from server.work import ingestion
 from tests.core.knowledge.shelf import Shelf, piece
 from tests.support.tenants import Tenant
 
@@ -117,7 +118,7 @@ async def test_a_reading_that_was_broken_off_begins_anew(shelf: Shelf, tenant: T
 async def test_a_reading_that_never_ends_is_given_up(shelf: Shelf, tenant: Tenant) -> None:
     document, _ = await shelf.put(tenant, "apple")
     task = await shelf.task(document)
-    task.values()["attempt"] = 6
+    task.values()["lost"] = 5
     assert (await shelf.runner.run(task)).status == TaskStatus.FAILED
     assert (await shelf.documents.get(tenant.call(), document.id)).status == DocumentStatus.FAILED
 
@@ -164,3 +165,64 @@ async def test_who_brings_many_waits_for_them_behind_the_few_of_others(
     claims = Claims(shelf.database, lease_seconds=10)
     order = [task.id for _ in range(6) for task in await claims.claim("ingestion", "somebody", 1)]
     assert order.index(few.task_id) <= 1 and [each.task_id for each in many] == [id for id in order if id != few.task_id]
+
+
+async def test_a_document_keeps_its_file_whatever_happens_after_it_is_there(
+    shelf: Shelf, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its caller may go, or the answer be lost, when the row has been written."""
+    write = shelf.database.write
+
+    async def lost(body):
+        await write(body)
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(shelf.database, "write", lost)
+    with pytest.raises(asyncio.CancelledError):
+        await shelf.put(tenant, "first")
+    monkeypatch.setattr(shelf.database, "write", write)
+    document, new = await shelf.put(tenant, "first")
+    assert not new
+    await shelf.read(document)
+    assert await shelf.found(tenant, "first") == ["first"]
+
+
+async def test_a_reading_waits_for_what_cannot_be_reached_and_fails_for_our_own_faults(
+    shelf: Shelf, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingestion, "FIRST_PAUSE_SECONDS", 0.01)
+    document, _ = await shelf.put(tenant, "here and there")
+    copy, tried = shelf.blobs.copy_to, []
+
+    async def unreachable(*arguments):
+        tried.append(arguments)
+        if len(tried) < 8:
+            raise Unavailable("the files cannot be reached")
+        return await copy(*arguments)
+
+    monkeypatch.setattr(shelf.blobs, "copy_to", unreachable)
+    await shelf.read(document)
+    assert (await shelf.documents.get(tenant.call(), document.id)).status == DocumentStatus.READY
+
+    async def broken(*_):
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(shelf.blobs, "copy_to", broken)
+    other, _ = await shelf.put(tenant, "another one")
+    await shelf.read(other)
+    failed = await shelf.documents.get(tenant.call(), other.id)
+    assert (failed.status, failed.status_message) == (DocumentStatus.FAILED, "something went wrong on our side")
+
+
+async def test_chunks_of_a_reading_that_is_under_way_are_not_swept(shelf: Shelf, tenant: Tenant) -> None:
+    document = await shelf.add(tenant, "first words")
+    await shelf.documents.reprocess(tenant.call(), document.id)
+    task = await shelf.task(await shelf.documents.get(tenant.call(), document.id))
+    begun = await shelf.ingestion.begin(task)
+    told = {"text": "new words", "heading": "", "page": 0, "digest": "d", "body": "new words", "forms": ""}
+    about = About(content_type="text/plain", title="", language="english")
+
+    await shelf.ingestion.write(task, begun, about, 0, [told], 0.5)
+    assert await shelf.remains.sweep() == 0
+    await shelf.ingestion.finish(task, begun, about, 1)
+    assert await shelf.found(tenant, "new words") == ["new words"]
