@@ -39,7 +39,9 @@ _END_HALF_SAID = (
     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
     "WHERE datname = current_database() AND usename = current_user "
     "AND application_name = current_setting('application_name') "
-    "AND state = 'active' AND wait_event = 'ClientRead' AND query_start < now() - $1 * interval '1 second'"
+    "AND state = 'active' AND (wait_event = 'ClientRead' AND query_start < now() - $1 * interval '1 second' "
+    # Nor is anything read of the answer; whoever reads slowly has longer than the longest scan.
+    "OR wait_event = 'ClientWrite' AND query_start < now() - $2 * interval '1 second')"
 )
 log = structlog.get_logger()
 
@@ -123,7 +125,7 @@ class Connections:
         while True:
             await asyncio.sleep(max(MOST_OFTEN_SECONDS, self._seconds / 2))
             async with self.lent() as connection:
-                ended = await connection.fetchval(_END_HALF_SAID, self._seconds)
+                ended = await connection.fetchval(_END_HALF_SAID, self._seconds, (LONG + 1) * self._seconds)
             if ended:
                 log.warning("sessions that stopped in the middle of a statement are ended", sessions=ended)
 

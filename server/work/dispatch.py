@@ -162,6 +162,10 @@ class Dispatcher:
             free = runner.concurrency - len(active)
             claimed = await self._look(runner, free) if free > 0 else []
             for task in claimed:
+                if (before := self._running.get(task.id)) is not None:
+                    # The lease of an earlier attempt ran out before anybody here noticed.
+                    before.lost = True
+                    before.work.cancel()
                 work = asyncio.create_task(self._do(runner, task))
                 asked = (task.id, task.attempt) in self._asked
                 self._running[task.id] = _Running(task.attempt, work, cancelled=asked)
@@ -180,18 +184,19 @@ class Dispatcher:
         return await self._claims.claim(runner.runtime, self.holder, free, roomy)
 
     async def _do(self, runner: Runner, task: Task) -> None:
+        running = self._running[task.id]
         try:
-            result = await self._run(runner, task)
+            result = await self._run(runner, task, running)
             if result is not None:
+                # From now on a cancellation comes too late, and must not keep the result from being recorded.
+                running.begun = False
                 await self._finish(task, result)
         finally:
-            running = self._running.get(task.id)
-            if running is not None and running.attempt == task.attempt:
+            if self._running.get(task.id) is running:
                 del self._running[task.id]
 
-    async def _run(self, runner: Runner, task: Task) -> Result | None:
+    async def _run(self, runner: Runner, task: Task, running: _Running) -> Result | None:
         """The task's result, or None where its lease is no longer ours."""
-        running = self._running[task.id]
         running.begun = True
         if task.cancel_requested_at is not None or running.cancelled:
             return Result(status=TaskStatus.CANCELLED)

@@ -7,6 +7,8 @@ from orchestrator.v1.agent_pb2 import AGENT_RUNTIME_EXTERNAL
 from orchestrator.v1.agent_service_pb2 import ListAgentsRequest, RegisterAgentRequest
 from orchestrator.v1.agent_service_pb2_grpc import AgentServiceStub
 
+CALL_SECONDS = 15.0
+
 
 async def find_agent(
     channel: grpc.aio.Channel, metadata: tuple[tuple[str, str], ...], wanted: RegisterAgentRequest
@@ -16,10 +18,10 @@ async def find_agent(
     token = ""
     while True:
         request = ListAgentsRequest(type=wanted.type, page_size=100, page_token=token)
-        page = await agents.ListAgents(request, metadata=metadata)
+        page = await agents.ListAgents(request, metadata=metadata, timeout=CALL_SECONDS)
         for agent in page.agents:
             if agent.runtime == AGENT_RUNTIME_EXTERNAL and agent.name == wanted.name:
                 return str(agent.id)
         token = page.next_page_token
         if not token:
-            return str((await agents.RegisterAgent(wanted, metadata=metadata)).id)
+            return str((await agents.RegisterAgent(wanted, metadata=metadata, timeout=CALL_SECONDS)).id)

@@ -21,6 +21,8 @@ from server.worker.handling import Handler, outcome
 
 F = TypeVar("F", bound=Callable[..., Any])
 MAX_PAUSE_SECONDS = 5.0
+# How long a server may take to let a worker in.
+WELCOME_SECONDS = 20.0
 # Progress and lines that wait to be sent; the oldest go first when the network is slower than the tasks.
 MAX_WORDS = 1000
 # Connecting again does not help with these.
@@ -153,14 +155,19 @@ class Worker:
         sides: list[asyncio.Task[None]] = []
         welcomed = False
         try:
-            await call.write(pb.WorkRequest(hello=hello))
-            async for response in call:
-                if response.HasField("welcome"):
-                    welcomed = True
-                    self._welcome(response.welcome)
-                    sides = [asyncio.create_task(self._send(call)), asyncio.create_task(self._beat())]
-                else:
-                    self._hear(response)
+            async with asyncio.timeout(WELCOME_SECONDS) as patience:
+                await call.write(pb.WorkRequest(hello=hello))
+                async for response in call:
+                    if response.HasField("welcome"):
+                        welcomed = True
+                        patience.reschedule(None)
+                        self._welcome(response.welcome)
+                        sides = [asyncio.create_task(self._send(call)), asyncio.create_task(self._beat())]
+                    else:
+                        self._hear(response)
+        except TimeoutError:
+            # Whoever is there takes connections and answers nothing.
+            pass
         except grpc.aio.AioRpcError as error:
             if error.code() in _FATAL or not welcomed:
                 raise

@@ -14,10 +14,13 @@ from server.core.queue.creation import NewTask
 from server.core.queue.fencing import StaleLease
 from server.core.queue.lease_service import LeaseService
 from server.core.queue.retry_policy import RetryPolicy
+from server.core.queue import due_tasks
 from server.core.queue.due_tasks import DueTasks
 from server.errors import Conflict, InvalidRequest, NotFound
 from server.model import AgentStatus, Priority, TaskStatus
+from server.work.dispatch import Dispatcher
 from tests.support.tenants import make_tenant
+from tests.support.waiting import eventually
 from tests.support.world import DONE, UPPER, World
 
 BOOM = failure("Boom", "it broke")
@@ -438,3 +441,78 @@ def finish(task):
     from server.core.queue.fencing import Finish
 
     return Finish(task.id, task.attempt, DONE)
+
+
+class Hands:
+    """A runner that does its tasks when it is told to."""
+
+    runtime = "python"
+    concurrency = 4
+
+    def __init__(self) -> None:
+        self.begun: list[int] = []
+        self.ended: list[int] = []
+        self.go_on = asyncio.Event()
+
+    async def run(self, task):
+        self.begun.append(task.attempt)
+        try:
+            await self.go_on.wait()
+        finally:
+            self.ended.append(task.attempt)
+        return DONE
+
+
+async def test_a_result_is_recorded_though_somebody_cancels_meanwhile(world: World, monkeypatch) -> None:
+    hands, recording = Hands(), asyncio.Event()
+    hands.go_on.set()
+    finish = world.leases.finish
+
+    async def slowly(*arguments):
+        recording.set()
+        await asyncio.sleep(0.05)
+        return await finish(*arguments)
+
+    monkeypatch.setattr(world.leases, "finish", slowly)
+    dispatcher = Dispatcher(world.claims, world.leases, world.feeds, [hands], lease_seconds=10)
+    dispatcher.start()
+    (task,) = await world.make(1)
+    await recording.wait()
+    dispatcher._cancel(task)
+    await eventually(lambda: not dispatcher._running)
+    assert (await world.get(task)).status == TaskStatus.COMPLETED
+    await dispatcher.stop(1)
+
+
+async def test_an_attempt_whose_lease_ran_out_ends_when_the_next_one_begins_here(world: World) -> None:
+    hands = Hands()
+    dispatcher = Dispatcher(world.claims, world.leases, world.feeds, [hands], lease_seconds=1000)
+    dispatcher.start()
+    await world.make(1)
+    await eventually(lambda: hands.begun == [1])
+    world.wait(11)
+    await world.leases.release_expired()
+    await eventually(lambda: hands.begun == [1, 2] and hands.ended == [1])
+    hands.go_on.set()
+    await eventually(lambda: not dispatcher._running)
+    await dispatcher.stop(1)
+
+
+async def test_a_recurring_task_that_cannot_be_planned_keeps_no_other_waiting(world: World, monkeypatch) -> None:
+    agent, worker = await world.agent()
+    for zone in ("Europe/Berlin", "UTC"):
+        every = {"type": "cron", "expression": "* * * * *", "timezone": zone}
+        await world.task(agent_id=agent.id, schedule=every, input={"zone": zone})
+    planned = due_tasks.next_runs
+
+    def without_berlin(written, *arguments):
+        if written["timezone"] == "Europe/Berlin":
+            raise InvalidRequest("schedule.timezone", "is not known")
+        return planned(written, *arguments)
+
+    monkeypatch.setattr(due_tasks, "next_runs", without_berlin)
+    for _ in range(2):
+        world.wait(61)
+        await world.timetable.advance()
+    made = [values.decode(task.input)["zone"] for task in await world.claim(worker, 10)]
+    assert sorted(made) == ["Europe/Berlin", "UTC", "UTC"]

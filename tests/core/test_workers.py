@@ -7,9 +7,12 @@ import asyncio
 import pytest
 
 from google.protobuf.struct_pb2 import Value
+from orchestrator.wire.v1.worker_pb2 import Hello, WorkRequest
 
 from server import values
+from server.apis.native import workers as native_workers
 from server.app import Application
+from server.core.workers.connection import WorkerConnection
 from server.core.workers import claim_loop
 from server.core.agents.profile import AgentProfile
 from server.core.queue.fencing import Finish, StaleLease
@@ -308,3 +311,62 @@ async def test_workers_are_listed_page_by_page(floor: Floor) -> None:
     assert [worker.id for worker in gone.rows] == made[:1]
     with pytest.raises(InvalidRequest):
         await floor.workers.page(floor.call, size=3, agent_id="nonsense")
+
+
+async def test_a_connection_that_is_over_before_it_is_heard_takes_nothing(floor: Floor) -> None:
+    agent = await floor.agent()
+    servicer = native_workers.WorkerServicer(floor.workers, floor.reports, floor.hub)
+
+    async def says():
+        yield WorkRequest(hello=Hello(agent_id=f"agent_{agent.id}", capacity=5))
+        await asyncio.Event().wait()
+
+    answers = await servicer.Work(says(), floor.call)
+    # Whoever asked is gone: nobody ever asks for the first answer.
+    await answers.aclose()
+    await floor.tasks(agent, 2)
+    await asyncio.sleep(0.05)
+    waiting = await floor.cases.task_queries.slice(floor.call, limit=10, offset=0, status="pending")
+    assert waiting.total == 2 and not floor.hub._connected
+
+
+async def test_a_worker_that_goes_silent_takes_nothing_though_nobody_reads_that_it_did(floor: Floor) -> None:
+    agent = await floor.agent()
+    connection = await WorkerConnection.begin(
+        floor.call,
+        floor.workers,
+        floor.reports,
+        floor.hub,
+        agent_id=agent.id,
+        capacity=5,
+        name="",
+        worker_id="",
+        leases=[],
+    )
+    pass_loop_time(floor.hub.lease_seconds + 1)
+    await eventually(lambda: connection.closed)
+    assert not floor.hub._connected and connection.room == 0
+    connection.close()
+
+
+async def test_what_is_being_claimed_when_the_last_worker_leaves_goes_back(floor: Floor) -> None:
+    agent = await floor.agent()
+    claim, claiming, go_on = floor.queue.claim_of, asyncio.Event(), asyncio.Event()
+
+    async def slowly(*arguments):
+        claimed = await claim(*arguments)
+        claiming.set()
+        await go_on.wait()
+        return claimed
+
+    floor.queue.claim_of = slowly  # type: ignore[method-assign]
+    desk = await floor.desk(agent)
+    (task,) = await floor.tasks(agent)
+    await claiming.wait()
+    floor.hub.leave(desk)
+    go_on.set()
+
+    async def back():
+        return (await floor.cases.task_queries.get(floor.call, task.id)).status == TaskStatus.PENDING
+
+    await eventually(back)

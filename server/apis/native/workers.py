@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
 from orchestrator.wire.v1 import worker_pb2, worker_service_pb2
 from orchestrator.wire.v1.worker_pb2 import LeaseRef, WorkRequest, WorkResponse
@@ -34,6 +34,27 @@ WORKER_STATUS = {
     name.removeprefix("WORKER_STATUS_").lower(): number for name, number in worker_pb2.WorkerStatus.items()
 }
 WORKER_WORDS = {number: word for word, number in WORKER_STATUS.items()}
+
+
+class _Answers:
+    """What a worker is told, which ends its connection also where nobody ever asks for the first of it."""
+
+    def __init__(self, connection: WorkerConnection, answers: AsyncGenerator[WorkResponse]) -> None:
+        self._connection = connection
+        self._answers = answers
+
+    def __aiter__(self) -> _Answers:
+        return self
+
+    async def __anext__(self) -> WorkResponse:
+        return await anext(self._answers)
+
+    async def aclose(self) -> None:
+        """Ends it."""
+        try:
+            await self._answers.aclose()
+        finally:
+            self._connection.close()
 
 
 class WorkerServicer:
@@ -81,11 +102,11 @@ class WorkerServicer:
             worker_id=hello.worker_id,
             leases=[_name(lease) for lease in hello.leases],
         )
-        return self._answers(connection, requests)
+        return _Answers(connection, self._answers(connection, requests))
 
     async def _answers(
         self, connection: WorkerConnection, requests: AsyncIterator[WorkRequest]
-    ) -> AsyncIterator[WorkResponse]:
+    ) -> AsyncGenerator[WorkResponse]:
         listening = asyncio.create_task(_listen(connection, requests))
         try:
             async for notice in connection.notices():

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import structlog
 from sqlalchemy import bindparam, func, select
 
 from server.core.queue.routing.admission import admission, admit
 from server.core.queue.schedule import next_runs
 from server.core.queue.session_counters import count_in_session
 from server.core.shared.resource import change
+from server.errors import ServiceError
 from server.model import DUE, RECURRING, Task, new_id
 from server.pace import Pace
 from server.store.database import Database
@@ -18,6 +20,9 @@ from server.store.statement import Statement
 from server.store.transaction import Transaction
 
 BATCH = 200
+# Microseconds after which a task is planned again that cannot be planned now.
+LATER = 3_600_000_000
+log = structlog.get_logger()
 
 _tasks = Task.table().c
 _DUE = Statement[Task](
@@ -98,5 +103,10 @@ async def _tick(transaction: Transaction, recurring: Task) -> None:
     transaction.emit("task.created", await admit(transaction, task))
     if task.session_id is not None:
         count_in_session(transaction, task.session_id, total=1)
-    planned = next_runs(json.loads(recurring.schedule or "{}"), now, 1)
-    await change(transaction, recurring, next_run_at=planned[0])
+    try:
+        planned = next_runs(json.loads(recurring.schedule or "{}"), now, 1)[0]
+    except ServiceError as error:
+        # Its zone is known no more, say: the others must not wait for that.
+        log.warning("a recurring task is planned later", task=recurring.id, error=error.message)
+        planned = now + LATER
+    await change(transaction, recurring, next_run_at=planned)

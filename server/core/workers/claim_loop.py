@@ -68,6 +68,7 @@ class ClaimLoop:
         self.ends = 0
         # How many tasks of the agent this process has itself made claimable since the last look.
         self._known = 0
+        self._closing = False
         self._loop = asyncio.create_task(forever("queue of an agent", self._run))
 
     def add(self, consumer: Consumer) -> None:
@@ -84,8 +85,9 @@ class ClaimLoop:
             self._polls.pop(consumer, None)
 
     def close(self) -> None:
-        """Looks no more."""
-        self._loop.cancel()
+        """Looks no more; what is being claimed is still handed over, or given back where nobody is left."""
+        self._closing = True
+        self.wake.set()
 
     def arrived(self) -> None:
         """A task of the agent has become claimable by a commit of this process."""
@@ -99,7 +101,7 @@ class ClaimLoop:
             self.wake.set()
 
     async def _run(self) -> None:
-        while True:
+        while not self._closing:
             self.wake.clear()
             await self._look()
             if not self.wake.is_set():

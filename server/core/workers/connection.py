@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
 from server.core.queue.cancellation import CANCEL_GRACE
 from server.core.queue.fencing import Finish, StaleLease
@@ -83,7 +83,7 @@ class WorkerConnection(Consumer):
                 connection.cancel(task.id)
         await hub.join(connection, connected=True)
         loops = (connection._settle, connection._heartbeats.run, connection._reports.run, connection._heartbeats.watch)
-        connection._tasks = [asyncio.create_task(connection._guard(loop())) for loop in loops]
+        connection._tasks = [asyncio.create_task(connection._guard(loop)) for loop in loops]
         return connection
 
     def heartbeat(self, beat: Heartbeat) -> None:
@@ -115,7 +115,9 @@ class WorkerConnection(Consumer):
         try:
             await self._recorded.acknowledge_cancel(self.worker, task_id, attempt)
         except StaleLease:
-            self.lose(task_id)
+            # It may have got the task anew meanwhile.
+            if self.book.holds(task_id, attempt):
+                self.lose(task_id)
         except NotCancelled:
             self.book.acknowledged.discard((task_id, attempt))
 
@@ -137,7 +139,8 @@ class WorkerConnection(Consumer):
     def hang_up(self, error: ServiceError | None = None) -> None:
         """The connection is over, for the worker's own reasons or because of what it sent."""
         self._error = self._error or error
-        self._over = True
+        # What is claimed for it from now on goes back.
+        self.closed = self._over = True
         for event in (self._news, self._read, self._ended):
             event.set()
 
@@ -198,13 +201,16 @@ class WorkerConnection(Consumer):
             self._ended.set()
         return known
 
-    async def _guard(self, loop: object) -> None:
+    async def _guard(self, loop: Callable[[], Awaitable[None]]) -> None:
         try:
-            await loop  # type: ignore[misc]
+            await loop()
         except ServiceError as error:
             self.hang_up(error)
+            # Nobody may ever read that it is over.
+            self._hub.leave(self)
         except Exception:
             self.hang_up(ServiceError("something went wrong on our side"))
+            self._hub.leave(self)
             raise
 
     async def _settle(self) -> None:

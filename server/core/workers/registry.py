@@ -92,13 +92,14 @@ class WorkerRegistry:
             agent = await AGENTS.get(transaction, call, agent_id)
             if agent.runtime != AgentRuntime.EXTERNAL:
                 raise Conflict("the agent runs its own code here, so it takes no workers", reason="NOT_EXTERNAL")
+            # Workers are locked before their agent everywhere.
+            known = await WORKERS.lock(transaction, call, worker_id) if worker_id else None
             # Somebody may just be disabling it, or its last worker be leaving.
             agent = await transaction.one(LOCK_AGENT, agent=agent.id) or agent
             if agent.disabled_at is not None:
                 raise Conflict("the agent is disabled", reason="AGENT_INACTIVE")
             now = transaction.now
-            if worker_id:
-                known = await WORKERS.lock(transaction, call, worker_id)
+            if known is not None:
                 if known.agent_id != agent.id:
                     raise NotFound("worker", worker_id)
                 if known.status not in LIVE:
@@ -236,7 +237,11 @@ class WorkerRegistry:
             if await self._database.one(_ANY_SILENT, now=self._database.clock()) is None:
                 break
             began = time.perf_counter()
-            lost += await self._lose_some()
+            found = await self._lose_some()
+            if not found:
+                # Somebody else is at it, or holds them for a while.
+                break
+            lost += found
             # Many may go silent at once. A request takes several turns of the loop, and all of them have room here.
             await asyncio.sleep(min(time.perf_counter() - began, PAUSE_SECONDS))
         return lost

@@ -187,6 +187,9 @@ class WorkerReports:
         """
 
         async def body(transaction: Transaction) -> None:
+            # Tasks are locked before their agent everywhere.
+            for task_id, _ in sorted(leases):
+                await transaction.one(LOCK, id=task_id)
             await transaction.one(LOCK_AGENT, agent=worker.agent_id)
             if await is_current(transaction, worker.id, worker.connection):
                 await _give_back(transaction, worker, leases)

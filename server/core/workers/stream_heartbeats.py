@@ -101,7 +101,9 @@ class StreamHeartbeats:
         if before:
             still = {task.id: task.attempt for task in await self._workers.held(self._consumer.worker)}
             for task_id, attempt in before:
-                if still.get(task_id) != attempt and (task_id, attempt) not in book.settling:
+                # It may have got the task anew meanwhile.
+                held = book.holds(task_id, attempt) and (task_id, attempt) not in book.settling
+                if held and still.get(task_id) != attempt:
                     self._consumer.lose(task_id)
 
     async def watch(self) -> None:
