@@ -493,6 +493,13 @@ async def test_a_stream_that_fails_says_why_and_breaks_off(everything, someone: 
     assert not said.endswith(b"0\r\n\r\n")
 
 
+async def test_a_file_that_breaks_off_ends_with_nothing_of_ours(everything, someone: Tenant) -> None:
+    raw = f"GET /v1/knowledge/documents/fails/content HTTP/1.1\r\nhost: a\r\nx-api-key: {someone.key}\r\n"
+    said = await asyncio.to_thread(_said, everything.orchestra, f"{raw}connection: close\r\n\r\n".encode())
+    assert said.startswith(b"HTTP/1.1 200") and b'{"said":"DownloadDocument"}' in said
+    assert b"error" not in said.partition(b"\r\n\r\n")[2] and not said.endswith(b"0\r\n\r\n")
+
+
 @pytest.mark.parametrize("name", APIS)
 async def test_what_a_caller_writes_into_a_path_cannot_break_the_answer(everything, name: str) -> None:
     api = APIS[name]

@@ -106,7 +106,8 @@ class Says:
 
         def message(request=None):
             if descriptor.output_type.full_name == HTTP_BODY:
-                return httpbody_pb2.HttpBody(content_type="application/json", data=b'{"said":"' + name.encode() + b'"}')
+                kind = "text/event-stream" if name.startswith("Stream") else "application/json"
+                return httpbody_pb2.HttpBody(content_type=kind, data=b'{"said":"' + name.encode() + b'"}')
             return request if isinstance(request, answer) else answer()
 
         async def once(request, call):
@@ -121,7 +122,7 @@ class Says:
             async def answers():
                 while True:
                     yield message()
-                    if getattr(request, "session_id", "") == "fails":
+                    if "fails" in (getattr(request, "session_id", ""), getattr(request, "document_id", "")):
                         raise Unavailable("the store has gone")
                     await asyncio.sleep(0.01)
 
