@@ -42,6 +42,8 @@ from tests.support.ports import free_port
 from tests.support.waiting import eventually
 from tests.support.industry import Answer
 
+# In which a request must have come.
+REQUEST_SECONDS = 8
 HTTP_BODY = "google.api.HttpBody"
 F = descriptor_pb2.FieldDescriptorProto
 
@@ -191,6 +193,9 @@ class Everything:
         (self.folder / "all.binpb").write_bytes(descriptors.SerializeToString())
         self.arguments = command(gateway, self.folder)
         config = json.dumps(with_addresses(configuration(ALL, descriptors), gateway))
+        # Nobody waits here for ten minutes.
+        assert config.count('"request_timeout": "600s"') == 2
+        config = config.replace('"request_timeout": "600s"', f'"request_timeout": "{REQUEST_SECONDS}s"')
         (self.folder / "envoy.json").write_text(config.replace(str(DESCRIPTORS), str(self.folder / "all.binpb")))
 
     async def start(self) -> None:
