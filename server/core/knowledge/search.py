@@ -19,7 +19,7 @@ from server.model import Document
 from server.pace import Pace
 from server.store.database import Database
 from server.store.full_text import chunk_index
-from server.store.full_text.query import Clause, Query, clause_fts
+from server.store.full_text.query import Clause, Query, ts_clause
 from server.store.statement import Statement
 
 _documents = Document.table().c
@@ -105,7 +105,7 @@ class KnowledgeSearch:
             terms["tag_count"] = len(terms["tags"])
         if dialect != "sqlite":
             for n, weight in enumerate(await self._rarity.weights(counts)):
-                terms |= {f"weight_{n}": weight, f"clause_{n}": clause_fts(dialect, query.wanted[n])}
+                terms |= {f"weight_{n}": weight, f"clause_{n}": ts_clause(query.wanted[n])}
         return _Asked(query, dialect, scope, rarest(query.wanted, counts, LOOKED_AT), terms)
 
     async def _rows(self, asked: _Asked, way: str, most: int) -> list[Any]:
@@ -137,7 +137,7 @@ class _Asked:
     def ways(self) -> Iterator[str]:
         """What has all words, then what has one of the rare ones, then what has any: the last may be nearly all."""
         yield self.query.fts(self.dialect, self.scope, every=True)
-        if len(self.query.wanted) > 1:
+        if not self.query.single:
             if len(self.rare) < len(self.query.wanted):
                 yield self.query.fts(self.dialect, self.scope, among=self.rare)
             yield self.query.fts(self.dialect, self.scope)

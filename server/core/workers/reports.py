@@ -14,7 +14,7 @@ from server.core.agents.presence import LOCK_AGENT
 from server.core.queue.completion import Result, failure
 from server.core.queue.fencing import Finish, StaleLease, is_current, shown_holder, stale_lease
 from server.core.queue.lease_service import LeaseService, release
-from server.core.queue.rows import LOCK
+from server.core.queue.rows import LOCK, LOCK_ALL
 from server.core.shared.resource import change
 from server.errors import Conflict, InvalidRequest, NotFound
 from server.model import Task, TaskLog, TaskStatus, Worker
@@ -188,8 +188,7 @@ class WorkerReports:
 
         async def body(transaction: Transaction) -> None:
             # Tasks are locked before their agent everywhere.
-            for task_id, _ in sorted(leases):
-                await transaction.one(LOCK, id=task_id)
+            await transaction.all(LOCK_ALL, ids=[task_id for task_id, _ in leases])
             await transaction.one(LOCK_AGENT, agent=worker.agent_id)
             if await is_current(transaction, worker.id, worker.connection):
                 await _give_back(transaction, worker, leases)

@@ -61,22 +61,17 @@ class Query:
             # Always so as well, and only said because a passage counts for what is said.
             found = f"{found} AND {_joined(' OR ', map(_fts5_clause, self.wanted))}"
         if scope:
-            found = f"scope : {_fts5_quoted(scope)} AND {found}"
+            found = f"{scope_fts('sqlite', scope)} AND {found}"
         if self.unwanted:
             found = f"({found}) NOT {_joined(' OR ', map(_fts5_clause, self.unwanted))}"
         return found
 
     def _tsquery(self, scope: str, among: Sequence[Clause], *, every: bool) -> str:
         """For a cast to tsquery."""
-        found = _joined(" & " if every else " | ", map(_ts_clause, among))
+        found = _joined(" & " if every else " | ", map(ts_clause, among))
         if scope:
-            found = f"{_ts_quoted(scope)}:D & {found}"
-        return found + "".join(f" & !{_ts_clause(clause)}" for clause in self.unwanted)
-
-
-def clause_fts(dialect: str, clause: Clause) -> str:
-    """One clause, for MATCH or for a cast to tsquery."""
-    return _fts5_clause(clause) if dialect == "sqlite" else _ts_clause(clause)
+            found = f"{scope_fts('postgresql', scope)} & {found}"
+        return found + "".join(f" & !{ts_clause(clause)}" for clause in self.unwanted)
 
 
 def counted_fts(dialect: str, clause: Clause) -> str:
@@ -113,7 +108,8 @@ def _ts_quoted(term: str) -> str:
     return "'" + term.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
-def _ts_clause(clause: Clause) -> str:
+def ts_clause(clause: Clause) -> str:
+    """One clause, for a cast to tsquery."""
     return _joined(" | ", map(_ts_row, clause.rows))
 
 
