@@ -19,9 +19,10 @@ run: setup
 test: setup
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
-# What takes minutes: every hostile program by every identity, and the fault loop at its full length (FAULTS=50).
+# What takes minutes: every hostile program by every identity, and then, by itself, the fault loop at its full length (FAULTS=50).
 test-slow: setup
-	$(BIN)/python -m pytest -n auto -m slow $(ARGS)
+	$(BIN)/python -m pytest -n auto -m "slow and not alone" $(ARGS)
+	$(BIN)/python -m pytest -s -m "slow and alone" $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check server gateway scripts benchmarks examples

@@ -251,7 +251,7 @@ def _fault(chance: random.Random, stack: Stack, crew: Crew) -> str:
 
 
 @pytest.mark.timeout(300 + 15 * MANY)
-@pytest.mark.parametrize("count", [FEW, pytest.param(MANY, marks=pytest.mark.slow)], ids=["a few", "many"])
+@pytest.mark.parametrize("count", [FEW, pytest.param(MANY, marks=[pytest.mark.slow, pytest.mark.alone])], ids=["a few", "many"])
 def test_faults_lose_nothing_and_repeat_nothing(stack: Stack, tmp_path: Path, count: int) -> None:
     seed = int(os.environ.get("FAULT_SEED", "0")) or random.randrange(1 << 30)
     print(f"\nseed {seed}", flush=True)

@@ -7,6 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
+# After which time a database that keeps its connections alive gives up one over which nothing comes back.
+GIVEN_UP_SECONDS = 30.0
+
 
 class Proxy:
     """Passes bytes on, but for those of connections that have been silenced."""
@@ -15,7 +18,8 @@ class Proxy:
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 5432
         self._url = parts
-        self._passing: set[asyncio.Event] = set()
+        # What lets bytes through on each open connection, with its way to the database.
+        self._passing: dict[asyncio.Event, asyncio.StreamWriter] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         # What each connection has sent first.
         self.greetings: list[bytes] = []
@@ -27,12 +31,16 @@ class Proxy:
         self.url = self._url._replace(netloc=f"{account}@127.0.0.1:{port}").geturl()
 
     def silence(self) -> int:
-        """Lets nothing more through on the connections that are open now; returns how many those are."""
-        silenced = len(self._passing)
-        for passing in self._passing:
-            passing.clear()
+        """Lets nothing more through on the connections that are open now; returns how many those are.
+
+        The database hears of it when its own probes have gone unanswered for long; the program never does.
+        """
+        silenced = list(self._passing.items())
         self._passing.clear()
-        return silenced
+        for passing, back in silenced:
+            passing.clear()
+            asyncio.get_running_loop().call_later(GIVEN_UP_SECONDS, back.transport.abort)
+        return len(silenced)
 
     async def close(self) -> None:
         self._server.close()
@@ -45,7 +53,7 @@ class Proxy:
         there, back = await asyncio.open_connection(self._host, self._port)
         passing = asyncio.Event()
         passing.set()
-        self._passing.add(passing)
+        self._passing[passing] = back
         self.greetings.append(b"")
         place = len(self.greetings) - 1
 
@@ -63,7 +71,7 @@ class Proxy:
         # Who serves a stream must not end as cancelled: that would be logged as an error.
         with suppress(asyncio.CancelledError):
             await asyncio.gather(pump(reader, back, note=True), pump(there, writer, note=False))
-        self._passing.discard(passing)
+        self._passing.pop(passing, None)
         for each in (writer, back):
             each.close()
 
