@@ -83,27 +83,28 @@ def timestamp(microseconds: int) -> Timestamp:
     return Timestamp(seconds=seconds, nanos=rest * 1000)
 
 
-def shown_message(message: Message) -> dict[str, Any]:
-    """A message as the REST API shows it, with its free-form values."""
-    words = MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
-    _show_values(message, words)
+def shown_message(message: Message, *, camel: bool = False) -> dict[str, Any]:
+    """A message as the REST API shows it, with its free-form values; in camelCase for APIs that speak so."""
+    words = MessageToDict(message, preserving_proto_field_name=not camel, always_print_fields_with_no_presence=True)
+    _show_values(message, words, camel=camel)
     return words
 
 
-def _show_values(message: Message, words: dict[str, Any]) -> None:
+def _show_values(message: Message, words: dict[str, Any], *, camel: bool) -> None:
     for field, value in message.ListFields():
+        name = field.json_name if camel else field.name
         if field.type == FieldDescriptor.TYPE_BYTES:
             # A Struct begins with an entry, and a Value never does.
-            words[field.name] = values.decode(values.of_struct(value) if value[:1] in (b"", b"\n") else value)
+            words[name] = values.decode(values.of_struct(value) if value[:1] in (b"", b"\n") else value)
         elif field.message_type is None or field.message_type.GetOptions().map_entry:
             continue
         elif field.is_repeated:
-            for each, inner in zip(value, words[field.name], strict=True):
-                _show_values_of(each, inner)
+            for each, inner in zip(value, words[name], strict=True):
+                _show_values_of(each, inner, camel=camel)
         else:
-            _show_values_of(value, words[field.name])
+            _show_values_of(value, words[name], camel=camel)
 
 
-def _show_values_of(message: Message, words: Any) -> None:
+def _show_values_of(message: Message, words: Any, *, camel: bool) -> None:
     if isinstance(words, dict):
-        _show_values(message, words)
+        _show_values(message, words, camel=camel)

@@ -3,10 +3,14 @@
 from sqlalchemy.orm import configure_mappers
 
 from server.model.agents import Agent, AgentRuntime, AgentStatus, Skill, Worker, WorkerStatus
+from server.model.discussion import Comment, Rating, TaskFile
 from server.model.events import EVENT_TYPES, Event, Feed
 from server.model.idempotency import IdempotencyKey
-from server.model.identity import ApiKey, OAuthClient, Organization, User
+from server.model.identity import ApiKey, OAuthClient, Organization, Role, Tier, User
 from server.model.knowledge import Chunk, Document, DocumentStatus, DocumentTag
+from server.model.logins import AuthorizationCode, Invitation, Login, RefreshToken, SigningKey
+from server.model.notifications import AuditEntry, LogEntry, Notification
+from server.model.projects import Project, ProjectAgent, ProjectMember, ProjectStatus
 from server.model.record import Record, new_id
 from server.model.sessions import BY_HAND, MOVES, Checkpoint, Session, SessionCount, SessionKind, SessionStatus
 from server.model.snapshots import resource_of
@@ -26,6 +30,7 @@ from server.model.tasks import (
     TaskKind,
     TaskLog,
     TaskStatus,
+    TaskTag,
 )
 from server.model.webhooks import (
     LISTENING,
@@ -64,8 +69,11 @@ __all__ = [
     "Alert",
     "ApiKey",
     "Attempt",
+    "AuditEntry",
+    "AuthorizationCode",
     "Checkpoint",
     "Chunk",
+    "Comment",
     "Delivery",
     "DeliveryAttempt",
     "DeliveryOrder",
@@ -78,21 +86,36 @@ __all__ = [
     "Event",
     "Feed",
     "IdempotencyKey",
+    "Invitation",
+    "LogEntry",
+    "Login",
+    "Notification",
     "OAuthClient",
     "Organization",
     "Priority",
+    "Project",
+    "ProjectAgent",
+    "ProjectMember",
+    "ProjectStatus",
+    "Rating",
     "Record",
+    "RefreshToken",
+    "Role",
     "Rollup",
     "RunStatus",
     "Session",
     "SessionCount",
     "SessionKind",
     "SessionStatus",
+    "SigningKey",
     "Skill",
     "Task",
+    "TaskFile",
     "TaskKind",
     "TaskLog",
     "TaskStatus",
+    "TaskTag",
+    "Tier",
     "User",
     "Webhook",
     "Worker",

@@ -60,6 +60,16 @@ class Agent(Record, table=True):
     # What sort of agent it is, and what it can do (a JSON array): unassigned tasks are routed by these.
     type: str = "python"
     capabilities: str = Field(default="[]", sa_column=Column(Text, nullable=False))
+    # What it is especially good at, in its owner's words: a JSON array that nobody is found by.
+    specializations: str = Field(default="[]", sa_column=Column(Text, nullable=False))
+    # The model that it thinks with, and who offers that; empty where it has none.
+    model: str = ""
+    provider: str = ""
+    # When it works, a JSON object: timezone, start, end, days; null for always. Whether it is out of them now, and when
+    # that changes.
+    working_hours: str | None = Field(default=None, sa_column=Column(Text))
+    off_duty: bool = False
+    shift_at: int | None = Field(default=None, sa_type=BigInteger)
     # Where it works, in its owner's words, such as `production`.
     environment: str = ""
     # Settings of its own beside the columns below, an object.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, Column, Text
+from sqlalchemy import BigInteger, Column, Index, Text, text
 from sqlmodel import Field
 
 from server.model.record import Record, finish
@@ -46,6 +46,17 @@ class Event(Record, table=True):
     """One recorded change, written in the transaction that made it."""
 
     __tablename__ = "events"
+    __table_args__ = (
+        # What has happened to one thing, and what callers have done.
+        Index("events_by_resource", "resource_id", "number"),
+        Index(
+            "events_by_actors",
+            "organization_id",
+            "created_at",
+            postgresql_where=text("actor <> ''"),
+            sqlite_where=text("actor <> ''"),
+        ),
+    )
 
     # The row itself, where this process has just changed it; None where the event was read.
     record: ClassVar[Record | None] = None
@@ -59,6 +70,11 @@ class Event(Record, table=True):
     # The resource's row right after the change, as JSON.
     payload: str = Field(sa_column=Column(Text, nullable=False))
     created_at: int = Field(sa_type=BigInteger, index=True)
+    # Who made the change, with which credential, through which API and from where; empty where the server did.
+    actor: str = ""
+    credential: str = ""
+    via: str = ""
+    address: str = ""
 
 
 finish(Feed, Event)

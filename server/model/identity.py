@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from typing import ClassVar
+
 from sqlalchemy import BigInteger, Column, Text
 from sqlmodel import Field
 
 from server.model.record import Record, finish
+
+
+class Tier(StrEnum):
+    """How much an organization may ask for at the CoordinAItor API."""
+
+    FREE = "free"
+    PRO = "pro"
+    ENTERPRISE = "enterprise"
+
+
+class Role(StrEnum):
+    """What a person may do: everything; projects and whoever works in them; tasks; or only look."""
+
+    ADMIN = "admin"
+    PROJECT_MANAGER = "project-manager"
+    DEVELOPER = "developer"
+    VIEWER = "viewer"
 
 
 class Organization(Record, table=True):
@@ -15,6 +35,10 @@ class Organization(Record, table=True):
 
     id: str = Field(primary_key=True)
     name: str
+    # What its members may ask for in an hour; a `Tier`.
+    tier: str = Tier.FREE.value
+    # Nobody of it is let in any more.
+    disabled_at: int | None = Field(default=None, sa_type=BigInteger)
     created_at: int = Field(sa_type=BigInteger)
 
 
@@ -23,11 +47,27 @@ class User(Record, table=True):
 
     __tablename__ = "users"
 
+    unrecorded: ClassVar[frozenset[str]] = frozenset({"password", "avatar_token"})
+
     id: str = Field(primary_key=True)
     organization_id: str = Field(foreign_key="organizations.id", index=True)
+    # In lower case.
     email: str = Field(unique=True)
     name: str
+    # A `Role`. The first user of an organization, in whose name programs act, may do everything.
+    role: str = Role.ADMIN.value
+    # As argon2 writes it; empty where nobody can log in as this user.
+    password: str = Field(default="", sa_column=Column(Text, nullable=False))
+    # The blob with the picture, and a random word in its public address.
+    avatar: str = ""
+    avatar_token: str = Field(default="", index=True)
+    # A JSON object: theme, language, timezone, notifications.
+    preferences: str = Field(default="{}", sa_column=Column(Text, nullable=False))
+    last_login_at: int | None = Field(default=None, sa_type=BigInteger)
+    disabled_at: int | None = Field(default=None, sa_type=BigInteger)
+    version: int = 1
     created_at: int = Field(sa_type=BigInteger)
+    updated_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class ApiKey(Record, table=True):
@@ -47,8 +87,13 @@ class ApiKey(Record, table=True):
     scopes: str = Field(default="*", sa_column=Column(Text, nullable=False))
     # The agent that it is the token of, where it is one's; good for that agent alone.
     agent_id: str | None = Field(default=None, index=True)
-    # Requests an hour; the setting's value where it is null.
+    # Requests an hour, and a minute; the setting's value, or the organization's, where it is null.
     hourly_limit: int | None = None
+    minute_limit: int | None = None
+    # The projects that it is good for alone, a JSON array of ids; all where it is empty.
+    projects: str = Field(default="[]", sa_column=Column(Text, nullable=False))
+    # Whether a person made it for programs of his, over an API.
+    personal: bool = False
     created_at: int = Field(sa_type=BigInteger)
     expires_at: int | None = Field(default=None, sa_type=BigInteger)
     revoked_at: int | None = Field(default=None, sa_type=BigInteger)
@@ -63,8 +108,12 @@ class OAuthClient(Record, table=True):
     organization_id: str = Field(foreign_key="organizations.id", index=True)
     user_id: str = Field(foreign_key="users.id")
     name: str
-    # SHA-256 of the secret, in hexadecimal; for 256 random bits, as with keys.
+    # SHA-256 of the secret, in hexadecimal; for 256 random bits, as with keys. Empty for a public client.
     digest: str
+    # Where people are sent back to, a JSON array; empty where it acts for itself alone.
+    redirect_uris: str = Field(default="[]", sa_column=Column(Text, nullable=False))
+    # Whether codes are given to it with a challenge (PKCE) alone: it is public, was set so, or has once sent one.
+    needs_challenge: bool = False
     # What its tokens may hold at most, written as in keys.
     scopes: str = Field(default="*", sa_column=Column(Text, nullable=False))
     # How long a token lives.

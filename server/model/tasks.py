@@ -34,6 +34,8 @@ class TaskKind(StrEnum):
     INSTALLATION = "installation"
     # Reading the text of a document.
     INGESTION = "ingestion"
+    # An execution that somebody has deleted: it is there for nobody.
+    DELETED = "deleted"
 
 
 class Priority(IntEnum):
@@ -82,6 +84,8 @@ class Task(Record, table=True):
         Index("tasks_by_agent", "agent_id", "id"),
         _index("tasks_by_session", "session_id", "id", where="session_id IS NOT NULL"),
         _index("tasks_in_session", "organization_id", "kind", "id", where="session_id IS NOT NULL"),
+        _index("tasks_by_project", "project_id", "id", where="project_id IS NOT NULL"),
+        _index("tasks_by_due_date", "organization_id", "kind", "due_at", "id", where="due_at IS NOT NULL"),
         _index("tasks_by_run", "workflow_run_id", "id", where="workflow_run_id IS NOT NULL"),
         _index("tasks_by_parent", "parent_id", "id", where="parent_id IS NOT NULL"),
         _index("tasks_by_recurring", "recurring_id", "id", where="recurring_id IS NOT NULL"),
@@ -106,7 +110,9 @@ class Task(Record, table=True):
     )
 
     unrecorded: ClassVar[frozenset[str]] = frozenset({"lease_expires_at", "rank", "held", "last_holder"})
-    bulky: ClassVar[frozenset[str]] = frozenset({"input", "output", "stdout", "stderr", "error", "description"})
+    bulky: ClassVar[frozenset[str]] = frozenset(
+        {"input", "output", "stdout", "stderr", "error", "description", "requirements", "acceptance_criteria"}
+    )
 
     id: str = Field(primary_key=True)
     organization_id: str = Field(foreign_key="organizations.id")
@@ -118,6 +124,21 @@ class Task(Record, table=True):
     description: str = Field(default="", sa_column=Column(Text, nullable=False))
     complexity: str = ""
     estimated_minutes: int | None = None
+    # The project that it belongs to, and the words that it is filed under: a JSON array, sorted.
+    project_id: str | None = None
+    tags: str = Field(default="[]", sa_column=Column(Text, nullable=False))
+    # What it must do, and what it is accepted by: JSON arrays of texts.
+    requirements: str = Field(default="[]", sa_column=Column(Text, nullable=False))
+    acceptance_criteria: str = Field(default="[]", sa_column=Column(Text, nullable=False))
+    # How many hours it is likely to take, and took, as people say.
+    estimated_hours: float | None = Field(default=None, sa_type=Float)
+    actual_hours: float = Field(default=0.0, sa_type=Float)
+    due_at: int | None = Field(default=None, sa_type=BigInteger)
+    # The user who made it, or in whose name it was made, and the one who has taken it to do it himself.
+    created_by: str | None = None
+    taken_by: str | None = None
+    # How often it was opened again after it had ended.
+    reopened: int = 0
     # Null until somebody is found who does it.
     agent_id: str | None = Field(default=None, foreign_key="agents.id")
     # Whether dispatch chose the agent, and so may choose another one.
@@ -205,6 +226,17 @@ class Dependency(Record, table=True):
     told: bool = False
 
 
+class TaskTag(Record, table=True):
+    """A tag of a task, for those who look for it."""
+
+    __tablename__ = "task_tags"
+    __table_args__ = (Index("task_tags_by_task", "task_id"),)
+
+    organization_id: str = Field(primary_key=True)
+    tag: str = Field(primary_key=True)
+    task_id: str = Field(primary_key=True)
+
+
 class Attempt(Record, table=True):
     """One attempt that has ended: always where it did not complete the task, and then the completing one too."""
 
@@ -233,7 +265,7 @@ class TaskLog(Record, table=True):
     created_at: int = Field(sa_type=BigInteger)
 
 
-finish(Task, Dependency, Attempt, TaskLog)
+finish(Task, TaskTag, Dependency, Attempt, TaskLog)
 
 
 # Conditions of statements over tasks: what may be claimed now; what may be claimed when its time comes; what makes a

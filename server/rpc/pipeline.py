@@ -19,6 +19,7 @@ from server.core.shared.call_context import Call
 from server.errors import InvalidRequest, ServiceError, Unavailable
 from server.model import new_id
 from server.rpc.access import BODY_FIELDS, NOBODY, AccessControl
+from server.rpc.actors import actor_of
 from server.rpc.errors import BROKEN_OFF, CODES, EVENTS, MAX_MESSAGE, gateway_headers, last_event, status_details
 from server.rpc.guests import HOST, ORIGIN, PEER, PROGRAM, SITE, Guests, forget_claims
 from server.rpc.in_process import InProcessContext
@@ -27,6 +28,7 @@ from server.rpc.method import Method
 from server.rpc.quotas import Exhausted, Quotas
 from server.rpc.streams import OpenStream, OpenStreams
 from server.rpc.under_way import UnderWay
+from server.store.acting import acting
 from server.store.database import Database
 
 # What the caller wants in fact, from the gateway: HEAD where it has made a GET of that.
@@ -107,6 +109,7 @@ class Pipeline:
             try:
                 task = self.under_way.enter()
                 await self._access.enter(call, method)
+                acting.set(actor_of(call, method, context))
                 answer = await act(request, call)
             except asyncio.CancelledError:
                 if not self.under_way.was_given_up():

@@ -18,6 +18,7 @@ import asyncpg
 from server.errors import StorageFull, Unavailable
 from server.model import Event, Record
 from server.pace import Pace
+from server.store.acting import acting
 from server.store.database import FULL_SECONDS, Body, Clock, Committed, nobody_listens, system_clock
 from server.store.postgres_connections import Connections
 from server.store.statement import Statement, change, insertion
@@ -125,7 +126,7 @@ class PostgresTransaction(_Statements, TransactionBase):
 
     def __init__(self, connection: Any, now: int, hooks: Hooks, begin: Callable[[], Awaitable[object]]) -> None:
         _Statements.__init__(self, connection)
-        TransactionBase.__init__(self, now, hooks)
+        TransactionBase.__init__(self, now, hooks, acting.get())
         self._begin = begin
         self._begun = False
         self._pace = Pace()

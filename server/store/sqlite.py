@@ -21,6 +21,7 @@ import structlog
 from server.errors import ServiceError, StorageFull, Unavailable
 from server.model import Event
 from server.pace import Pace
+from server.store.acting import Actor, acting
 from server.store.checkpoints import Checkpoints
 from server.store.database import FULL_SECONDS, Body, Clock, Committed, nobody_listens, system_clock
 from server.store.statement import Statement
@@ -42,8 +43,8 @@ log = structlog.get_logger()
 class SQLiteTransaction(TransactionBase):
     """One body's share of a batch."""
 
-    def __init__(self, connection: sqlite3.Connection, now: int, hooks: Hooks, pace: Pace) -> None:
-        super().__init__(now, hooks)
+    def __init__(self, connection: sqlite3.Connection, now: int, hooks: Hooks, pace: Pace, actor: Actor) -> None:
+        super().__init__(now, hooks, actor)
         self._connection = connection
         self._pace = pace
 
@@ -69,10 +70,12 @@ class SQLiteTransaction(TransactionBase):
 class _Waiting:
     """A body in the queue, and where its caller waits."""
 
-    __slots__ = ("body", "events", "future", "outcome")
+    __slots__ = ("actor", "body", "events", "future", "outcome")
 
     def __init__(self, body: Body[Any], future: asyncio.Future[Any]) -> None:
         self.body = body
+        # The body runs in the writer's task, which is nobody's.
+        self.actor = acting.get()
         self.future = future
         self.events: list[Event] = []
         self.outcome: Any = None
@@ -246,7 +249,7 @@ class SQLite:
 
     async def _run(self, waiting: _Waiting, *, alone: bool) -> None:
         await self._pace.turn()
-        transaction = SQLiteTransaction(self._writer, self.clock(), self.hooks, self._pace)
+        transaction = SQLiteTransaction(self._writer, self.clock(), self.hooks, self._pace, waiting.actor)
         if not alone:
             self._writer.execute("SAVEPOINT body")
         try:

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import bindparam, insert, update
 
 from server.model import Event, Feed, Record, Session, Task
+from server.store.acting import NOBODY, Actor
 from server.store.statement import Statement, change, insertion
 
 R = TypeVar("R")
@@ -42,6 +43,8 @@ class Transaction(Reader, Protocol):
     now: int
     events: list[Event]
     hooks: Hooks
+    # Whose change it is.
+    actor: Actor
 
     async def run(self, statement: Statement[Any], **parameters: Any) -> int:
         """Runs a change and returns how many rows it touched."""
@@ -86,9 +89,10 @@ class TransactionBase:
 
     now: int
 
-    def __init__(self, now: int, hooks: Hooks) -> None:
+    def __init__(self, now: int, hooks: Hooks, actor: Actor = NOBODY) -> None:
         self.now = now
         self.hooks = hooks
+        self.actor = actor
         self.events: list[Event] = []
         self.tallies: dict[tuple[str, ...], tuple[Statement[Any], dict[str, Any], dict[str, float]]] = {}
 
@@ -104,6 +108,8 @@ class TransactionBase:
     def emit(self, type: str, record: Any, about: Any = None) -> None:
         """Records that `record` has changed in the way that `type` says; `about` is the resource that it belongs to."""
         resource = about if about is not None else record
+        # Whoever acts for several organizations, as a sweep does that a call has begun, acts in his own alone.
+        actor = self.actor if self.actor.organization_id == resource.organization_id else NOBODY
         self.events.append(
             Event.new(
                 record=record,
@@ -115,6 +121,10 @@ class TransactionBase:
                 agent_id=getattr(resource, "agent_id", None),
                 payload=record.snapshot(),
                 created_at=self.now,
+                actor=actor.name,
+                credential=actor.credential,
+                via=actor.via,
+                address=actor.address,
             )
         )
 

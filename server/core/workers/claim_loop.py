@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from typing import Any
 
 from sqlalchemy import bindparam, func, select
@@ -69,7 +70,8 @@ class ClaimLoop:
         # How many tasks of the agent this process has itself made claimable since the last look.
         self._known = 0
         self._closing = False
-        self._loop = asyncio.create_task(forever("queue of an agent", self._run))
+        # What it claims is nobody's change, whoever was the first to ask for something.
+        self._loop = asyncio.create_task(forever("queue of an agent", self._run), context=Context())
 
     def add(self, consumer: Consumer) -> None:
         """From now on tasks are found for this worker, too."""

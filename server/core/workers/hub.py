@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import Context
 from typing import Any
 
 from sqlalchemy import select
@@ -74,7 +75,7 @@ class WorkerHub:
         if self._loop is None:
             # Where no worker ever comes, nothing need be looked at.
             self._feeds.on_change.append(self._changed)
-            self._loop = asyncio.create_task(forever("cancel for workers", self._cancel_remote))
+            self._loop = asyncio.create_task(forever("cancel for workers", self._cancel_remote), context=Context())
         if connected:
             earlier = self._connected.get(consumer.worker.id)
             if earlier is not None and earlier.worker.connection > consumer.worker.connection:

@@ -1,0 +1,1 @@
+"""The CoordinAItor API: people, their projects, and tasks that they share with agents."""

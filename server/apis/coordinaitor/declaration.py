@@ -1,0 +1,19 @@
+"""The CoordinAItor API, declared."""
+
+from server.apikit.declaration import Declaration, Limits, Route
+from server.apis.coordinaitor.errors import render_error
+
+DECLARATION = Declaration(
+    name="coordinaitor",
+    title="CoordinAItor API",
+    packages=["orchestrator.coordinaitor.v1"],
+    render_error=render_error,
+    listener="operations",
+    routes=[Route("/api"), Route("/ws")],
+    hosts=["api.orchestrator.com"],
+    includes=["oauth"],
+    camel_case=True,
+    max_upload_bytes=100 << 20,
+    limits=Limits(),
+    field_words={"due_at": "due_date", "configuration.max_concurrent_tasks": "max_concurrent_tasks"},
+)

@@ -1,0 +1,69 @@
+"""The CoordinAItor API's shapes: resources as messages, in its units and words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from orchestrator.wire.coordinaitor.v1.task_pb2 import Task as TaskMessage
+
+from server import values
+from server.apikit.projection import project, timestamp
+from server.model import Priority, Task, TaskStatus
+
+STATUS_WORDS: Mapping[str, str] = {
+    TaskStatus.PENDING: "pending",
+    TaskStatus.RUNNING: "active",
+    TaskStatus.COMPLETED: "completed",
+    TaskStatus.FAILED: "failed",
+    TaskStatus.CANCELLED: "cancelled",
+}
+PRIORITY_WORDS: Mapping[int, str] = {
+    Priority.LOW: "low",
+    Priority.MEDIUM: "medium",
+    Priority.HIGH: "high",
+    # It has no word for it.
+    Priority.CRITICAL: "high",
+}
+
+
+def shown_id(prefix: str, digits: str) -> str:
+    """An id as this API prints it, such as `task-0197…`."""
+    return f"{prefix}-{digits}"
+
+
+def nullable_id(prefix: str, digits: str | None) -> bytes:
+    """The id of something that there may not be."""
+    return values.encode(shown_id(prefix, digits)) if digits else values.NULL
+
+
+def nullable_time(microseconds: int | None) -> bytes:
+    """A time that there may not be yet."""
+    return values.encode(timestamp(microseconds).ToJsonString()) if microseconds is not None else values.NULL
+
+
+def nullable(number: float | None) -> bytes:
+    """A figure that there may not be."""
+    return values.encode(number) if number is not None else values.NULL
+
+
+def task_message(task: Task) -> TaskMessage:
+    """A task."""
+    return project(
+        task,
+        TaskMessage,
+        id=shown_id("task", task.id),
+        title=task.title or task.type or "Untitled",
+        status=STATUS_WORDS[task.status],
+        priority=PRIORITY_WORDS[task.priority],
+        project_id=nullable_id("proj", task.project_id),
+        agent_id=nullable_id("agent", task.agent_id),
+        tags=json.loads(task.tags),
+        estimated_hours=nullable(task.estimated_hours),
+        progress=round((task.progress or 0.0) / 100, 4),
+        due_date=nullable_time(task.due_at),
+        completed_at=nullable_time(task.completed_at),
+        created_by=nullable_id("user", task.created_by),
+        requirements=json.loads(task.requirements),
+        acceptance_criteria=json.loads(task.acceptance_criteria),
+    )

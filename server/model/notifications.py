@@ -1,0 +1,75 @@
+"""What people are told, and what is kept of who did what."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Text
+from sqlmodel import Field
+
+from server.model.record import Record, finish
+
+
+class Notification(Record, table=True):
+    """One thing that one person is told, made of one event."""
+
+    __tablename__ = "notifications"
+    __table_args__ = (
+        Index("notifications_by_user", "user_id", "id"),
+        # An event that is read twice tells nobody twice.
+        Index("notifications_by_event", "user_id", "event_number", "type", unique=True),
+    )
+
+    id: str = Field(primary_key=True)
+    organization_id: str = Field(foreign_key="organizations.id")
+    user_id: str = Field(foreign_key="users.id")
+    # Such as `task.mentioned`, `task.completed`.
+    type: str
+    title: str
+    message: str = Field(default="", sa_column=Column(Text, nullable=False))
+    # What it is about.
+    resource_id: str
+    event_number: int = Field(sa_type=BigInteger)
+    created_at: int = Field(sa_type=BigInteger)
+    read_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class AuditEntry(Record, table=True):
+    """What somebody did that makes no event, or was refused. What callers changed beside that is in the events."""
+
+    __tablename__ = "audit_entries"
+    __table_args__ = (Index("audit_entries_by_organization", "organization_id", "created_at"),)
+
+    id: str = Field(primary_key=True)
+    organization_id: str = Field(foreign_key="organizations.id")
+    created_at: int = Field(sa_type=BigInteger, index=True)
+    # As events have them.
+    actor: str
+    credential: str = ""
+    via: str = ""
+    address: str = ""
+    # What was done or tried, such as `user.logged_in`, or the method's name.
+    action: str
+    # What it was done to, where that is known.
+    resource_id: str = ""
+    # `done`, or the code that it was refused with.
+    outcome: str
+    request_id: str = ""
+    detail: str = Field(default="", sa_column=Column(Text, nullable=False))
+
+
+class LogEntry(Record, table=True):
+    """A line of the server's own log that people may ask for."""
+
+    __tablename__ = "log_entries"
+    __table_args__ = (Index("log_entries_by_time", "created_at", "id"),)
+
+    id: str = Field(primary_key=True)
+    created_at: int = Field(sa_type=BigInteger)
+    # error, warn, info or debug; and the part of the server that says it.
+    level: str
+    service: str
+    message: str = Field(sa_column=Column(Text, nullable=False))
+    # A JSON object.
+    fields: str = Field(default="{}", sa_column=Column(Text, nullable=False))
+
+
+finish(Notification, AuditEntry, LogEntry)

@@ -1,0 +1,25 @@
+"""Who acts: whoever's call changes are made in is noted with the events that they make."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A caller, as events remember him; all of it is empty where the server acts by itself."""
+
+    organization_id: str = ""
+    # `user_…`, or `agent_…` where an agent's own credential was used.
+    name: str = ""
+    # The id of the key, client or login that he came with.
+    credential: str = ""
+    # The name of the API's folder.
+    via: str = ""
+    # The address that he came from, as far as that is known.
+    address: str = ""
+
+
+NOBODY = Actor()
+acting: ContextVar[Actor] = ContextVar("acting", default=NOBODY)
