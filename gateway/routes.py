@@ -28,8 +28,8 @@ def _told(name: str, value: str) -> JSON:
     return {"header": {"key": name, "value": value}, "append_action": OVERWRITE}
 
 
-# What the server is told of each call, and not by the caller: where it comes from, where there are guests also whom it is
-# meant for, and of sockets, which are counted by client, and many of those may be at one address, also its program.
+# What the server is told of each call, and not by the caller: where it comes from; where there are guests, or people
+# log in, also whom it is meant for; and of those, and of sockets, of which many may be at one address, the program.
 ADDRESS = _told("x-requested-from", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%")
 HOST = _told("x-requested-host", "%REQ(:AUTHORITY)%")
 PROGRAM = _told("x-requested-by", "%REQ(USER-AGENT):200%")
@@ -138,7 +138,7 @@ class Routes:
             route["typed_per_filter_config"][TRANSCODER] = self._transcoder(host, api)
             route["typed_per_filter_config"][BUFFER] = _buffer(api)
         route["request_headers_to_add"] = [
-            *([HOST] if api.guests else []),
+            *([HOST] if api.guests or api.programs else []),
             ADDRESS,
             *([PROGRAM] if api.programs else []),
         ]

@@ -23,7 +23,10 @@ from server.core.knowledge.documents import Documents
 from server.core.knowledge.search import KnowledgeSearch
 from server.core.monitoring.health import HealthChecks
 from server.core.monitoring.task_metrics import TaskMetrics
+from server.core.people.avatars import Avatars
 from server.core.people.invitations import Invitations
+from server.core.people.password_change import PasswordChange
+from server.core.people.personal_keys import PersonalKeys
 from server.core.people.registration import Registration
 from server.core.people.users import Users
 from server.core.queue.claims import Claims
@@ -82,6 +85,7 @@ def use_cases(
         agent_performance=AgentPerformance(database),
         assignments=Assignments(database, lease_seconds=settings.agent_silent_seconds),
         attempts=attempts,
+        avatars=Avatars(database),
         blobs=blobs,
         checkpoints=Checkpoints(database),
         coding_sessions=CodingSessions(database, running=settings.running_sessions if quotas else None),
@@ -101,6 +105,8 @@ def use_cases(
         knowledge_search=KnowledgeSearch(database),
         logins=logins,
         oauth_clients=OAuthClients(database, tokens),
+        password_change=PasswordChange(database, logins, passwords),
+        personal_keys=PersonalKeys(database),
         registration=Registration(database, logins, passwords, attempts, is_open=settings.open_registration),
         sessions=Sessions(database, counts, open_sessions=settings.open_sessions if quotas else None),
         session_statistics=SessionStatistics(database),

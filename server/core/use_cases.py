@@ -21,7 +21,10 @@ from server.core.knowledge.documents import Documents
 from server.core.knowledge.search import KnowledgeSearch
 from server.core.monitoring.health import HealthChecks
 from server.core.monitoring.task_metrics import TaskMetrics
+from server.core.people.avatars import Avatars
 from server.core.people.invitations import Invitations
+from server.core.people.password_change import PasswordChange
+from server.core.people.personal_keys import PersonalKeys
 from server.core.people.registration import Registration
 from server.core.people.users import Users
 from server.core.sessions.lifecycle import Sessions
@@ -49,6 +52,7 @@ class UseCases:
     agent_performance: AgentPerformance
     assignments: Assignments
     attempts: Attempts
+    avatars: Avatars
     checkpoints: Checkpoints
     coding_sessions: CodingSessions
     coding_tasks: CodingTasks
@@ -61,6 +65,8 @@ class UseCases:
     knowledge_search: KnowledgeSearch
     logins: Logins
     oauth_clients: OAuthClients
+    password_change: PasswordChange
+    personal_keys: PersonalKeys
     registration: Registration
     sessions: Sessions
     session_statistics: SessionStatistics

@@ -77,8 +77,8 @@ class Quotas:
         """Counts one request, of `burst` a minute where that is given. Raises Exhausted when none is left.
 
         The minutes of each `api` are its own; the hour is all APIs' together, but for those where `hourly` is false: it
-        counts there only for a key with a figure of its own. `per_hour` is an API's own figure of the hour. Returns where
-        the key stands in its hour, or there in its minute; `named` with how long that is.
+        counts there only for a key with a figure of its own. `per_hour` is an API's own figure of the hour. Returns
+        where the key stands in its hour, or there in its minute; `named` with how long that is.
         """
         per_hour = per_hour or self._requests_per_hour
         figure = caller.hourly_limit or (per_hour if hourly or burst is None else None)

@@ -28,6 +28,7 @@ ALLOWED = {
     "core.agents.registry._PACKAGES",
     "core.events.stream._OLD",
     "core.identity.oauth_clients._ALL",
+    "core.identity.organizations._ALL",
     "core.identity.organizations._ORGANIZATION",
     "core.monitoring.alert_rules._ENDS",
     "core.monitoring.task_metrics._ORGANIZATIONS",

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from orchestrator.wire.coordinaitor.v1 import auth_service_pb2 as pb
 
-from server.apis.coordinaitor.envelope import answer, meta
-from server.apis.coordinaitor.user_shape import granted_message, login_message, user_message
-from server.core.identity.logins import Logins
-from server.core.people.registration import Registration
-from server.core.people.users import Users
+from server.apis.coordinaitor.envelope import answer, listed, meta, page_of
+from server.apis.coordinaitor.user_shape import (
+    NOT_STORED,
+    base_of,
+    granted_message,
+    key_message,
+    login_message,
+    user_message,
+)
 from server.core.shared.call_context import Call
+from server.core.use_cases import UseCases
 from server.errors import ServiceError
+
+# What an hour and a minute have, by an organization's tier.
+Tiers = Mapping[str, tuple[int, int]]
 
 
 class AuthServicer:
     """Decodes, calls the use case, encodes."""
 
-    def __init__(self, logins: Logins, users: Users, registration: Registration) -> None:
-        self._logins = logins
-        self._users = users
-        self._registration = registration
+    def __init__(self, cases: UseCases, tiers: Tiers, scheme: str) -> None:
+        self._logins = cases.logins
+        self._users = cases.users
+        self._registration = cases.registration
+        self._password_change = cases.password_change
+        self._keys = cases.personal_keys
+        self._tiers = tiers
+        self._scheme = scheme
 
     async def Login(self, request: pb.LoginRequest, call: Call) -> pb.LoginResponse:
         return granted_message(pb.LoginResponse, call, await self._logins.log_in(call, request.email, request.password))
@@ -41,8 +55,8 @@ class AuthServicer:
 
     async def GetCaller(self, request: pb.GetCallerRequest, call: Call) -> pb.GetCallerResponse:
         user = await self._users.me(call)
-        call.etag = user.version
-        return answer(pb.GetCallerResponse, call, user_message(user, permissions=call.caller.scopes), "user")
+        call.etag, base = user.version, base_of(call, self._scheme)
+        return answer(pb.GetCallerResponse, call, user_message(user, permissions=call.caller.scopes, base=base), "user")
 
     async def Register(self, request: pb.RegisterRequest, call: Call) -> pb.RegisterResponse:
         granted = await self._registration.register(
@@ -56,7 +70,7 @@ class AuthServicer:
         return granted_message(pb.RegisterResponse, call, granted)
 
     async def ChangePassword(self, request: pb.ChangePasswordRequest, call: Call) -> pb.ChangePasswordResponse:
-        granted = await self._logins.change_password(call, request.current_password, request.new_password)
+        granted = await self._password_change.change(call, request.current_password, request.new_password)
         return granted_message(pb.ChangePasswordResponse, call, granted)
 
     async def ListLogins(self, request: pb.ListLoginsRequest, call: Call) -> pb.ListLoginsResponse:
@@ -66,3 +80,28 @@ class AuthServicer:
     async def EndLogin(self, request: pb.EndLoginRequest, call: Call) -> pb.EndLoginResponse:
         await self._logins.end(call, request.login_id)
         return pb.EndLoginResponse()
+
+    async def CreateApiKey(self, request: pb.CreateApiKeyRequest, call: Call) -> pb.CreateApiKeyResponse:
+        expires = request.expires_at
+        key, secret = await self._keys.create(
+            call,
+            name=request.name,
+            permissions=request.permissions,
+            expires_at=expires.ToMicroseconds() if request.HasField("expires_at") else None,
+            hourly_limit=request.requests_per_hour if request.HasField("requests_per_hour") else None,
+            minute_limit=request.requests_per_minute if request.HasField("requests_per_minute") else None,
+            projects=request.project_ids,
+            allowed=self._tiers[call.caller.tier],
+        )
+        call.response_headers = (*call.response_headers, *NOT_STORED)
+        return answer(pb.CreateApiKeyResponse, call, key_message(key, secret), "api_key")
+
+    async def ListApiKeys(self, request: pb.ListApiKeysRequest, call: Call) -> pb.ListApiKeysResponse:
+        _, limit, offset = page_of(request)
+        found = await self._keys.slice(call, limit=limit, offset=offset, everybodys=request.all)
+        data = [key_message(each) for each in found.rows]
+        return listed(pb.ListApiKeysResponse, call, request, data, found.total, "api_keys")
+
+    async def RevokeApiKey(self, request: pb.RevokeApiKeyRequest, call: Call) -> pb.RevokeApiKeyResponse:
+        await self._keys.revoke(call, request.key_id)
+        return pb.RevokeApiKeyResponse()

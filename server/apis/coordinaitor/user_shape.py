@@ -9,14 +9,15 @@ from typing import Any, TypeVar
 from google.protobuf.message import Message
 from orchestrator.wire.coordinaitor.v1 import auth_service_pb2 as auth
 from orchestrator.wire.coordinaitor.v1 import user_pb2 as pb
+from orchestrator.wire.coordinaitor.v1 import user_service_pb2 as service
 
 from server import values
 from server.apikit.projection import project
 from server.apis.coordinaitor.envelope import is_unversioned, meta
-from server.apis.coordinaitor.shape import nullable_id, nullable_time, shown_id
+from server.apis.coordinaitor.shape import nullable, nullable_id, nullable_time, shown_id
 from server.core.identity.logins import Granted
 from server.core.shared.call_context import Call
-from server.model import Login, User
+from server.model import ApiKey, Invitation, Login, User
 
 M = TypeVar("M", bound=Message)
 # What a person likes who has not said so.
@@ -65,6 +66,39 @@ def user_message(
         last_login_at=nullable_time(user.last_login_at),
         disabled=user.disabled_at is not None,
         permissions=sorted(permissions),
+    )
+
+
+def base_of(call: Call, scheme: str) -> str:
+    """Where this API is for the caller, empty where the gateway does not say: addresses are then paths alone."""
+    host = call.headers.get("x-requested-host", "")
+    return f"{scheme}://{host}" if host else ""
+
+
+def key_message(key: ApiKey, secret: str | None = None) -> auth.ApiKey:
+    """An API key; `secret` is the key itself, for who has just made it."""
+    return project(
+        key,
+        auth.ApiKey,
+        id=shown_id("key", key.id),
+        permissions=key.scopes.split(),
+        user_id=shown_id("user", key.user_id),
+        project_ids=[shown_id("proj", each) for each in json.loads(key.projects)],
+        requests_per_hour=nullable(key.hourly_limit),
+        requests_per_minute=nullable(key.minute_limit),
+        expires_at=nullable_time(key.expires_at),
+        key=secret,
+    )
+
+
+def invitation_message(invitation: Invitation, token: str | None = None) -> service.Invitation:
+    """An invitation; `token` is what it is accepted with, for who has just made it."""
+    return project(
+        invitation,
+        service.Invitation,
+        id=shown_id("inv", invitation.id),
+        invited_by=shown_id("user", invitation.invited_by),
+        token=token,
     )
 
 

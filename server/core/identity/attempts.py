@@ -1,8 +1,8 @@
 """Attempts to log in: slowed down, and refused for a while, where too many passwords were wrong.
 
-What is counted is an account, an address, and the one from the other. A stranger who guesses is soon refused where he is,
-and for an account that many guess at, strangers are refused wherever they are; but never who has come from the same
-address before.
+What is counted is an account, an address, and the one from the other. A stranger who guesses is soon refused where he
+is, and for an account that many guess at, strangers are refused wherever they are; but never who has come from the
+same address before.
 """
 
 from __future__ import annotations

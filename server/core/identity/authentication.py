@@ -183,5 +183,7 @@ def _holder(row: Any, now: int) -> tuple[Caller, int | None]:
         minute_limit=stored.minute_limit,
         tier=tier,
         projects=projects or None,
+        # However many keys a person makes, they have together what he has, but for those with a figure of their own.
+        counted_as=stored.user_id if stored.personal and stored.hourly_limit is None else "",
     )
     return caller, stored.expires_at

@@ -19,7 +19,7 @@ from server.core.identity.passwords import Passwords
 from server.core.identity.signing_keys import TOKEN_SECONDS, SigningKeys
 from server.core.shared.call_context import Call
 from server.core.shared.ids import parse_id
-from server.errors import Forbidden, NotFound, Unauthorized
+from server.errors import NotFound, Unauthorized
 from server.model import Login, Organization, RefreshToken, User, new_id
 from server.store.acting import Actor, acting
 from server.store.database import Database
@@ -162,8 +162,8 @@ class Logins:
     async def refresh(self, token: str, client_id: str | None = None) -> Granted:
         """Goes on with a login, whose refresh token is used up by that. Raises Unauthorized.
 
-        Who has lost the answer gets the same one again for a minute. Whoever uses it later has not got it from us, or has
-        lost it to somebody: then the login ends.
+        Who has lost the answer gets the same one again for a minute. Whoever uses it later has not got it from us, or
+        has lost it to somebody: then the login ends.
         """
         digest = digest_of(token)
 
@@ -198,7 +198,7 @@ class Logins:
         return await self.granted(*found)
 
     async def log_out(self, call: Call, token: str) -> None:
-        """Ends the login that a refresh token is of, and that of the caller. Raises Unauthorized where it knows neither."""
+        """Ends the login that a refresh token is of, and that of the caller. Raises Unauthorized for neither."""
         digest = digest_of(token)
 
         async def body(transaction: Transaction) -> list[Login]:
@@ -237,31 +237,6 @@ class Logins:
     async def end_all(self, transaction: Transaction, user_id: str) -> None:
         """Ends every login of a user; `tell` is to be called once that is committed."""
         await transaction.run(_END_ALL, user=user_id, now=transaction.now)
-
-    async def change_password(self, call: Call, current: str, new: str) -> Granted:
-        """Sets another password, ends every login of the caller, and begins a new one.
-
-        Raises Unauthorized where the current one is another, Forbidden for a caller without one, InvalidRequest, TooMany.
-        """
-        user = await self._database.one(USER, id=call.caller.user_id)
-        if user is None or not user.password:
-            raise Forbidden("this user has no password")
-        proven, attempt = await self.prove(call, user.email, current)
-        await self._passwords.check_strength("new_password", new, [user.email, *user.email.split("@"), user.name])
-        kept = await self._passwords.hash(new)
-
-        async def body(transaction: Transaction) -> tuple[Login, User, str]:
-            await self._attempts.forgive(transaction, attempt)
-            locked = await transaction.one(LOCK_USER, id=proven.id)
-            if locked is None or locked.password != proven.password:
-                raise Unauthorized(WRONG)
-            await self.end_all(transaction, user.id)
-            locked = await transaction.update(locked, password=kept, updated_at=transaction.now)
-            return await self.begin(transaction, call, locked)
-
-        found = await self._database.write(body)
-        self.tell(user.id)
-        return await self.granted(*found)
 
     async def forget(self, before: int) -> None:
         """Removes refresh tokens that have expired before then."""

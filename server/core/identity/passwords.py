@@ -48,7 +48,7 @@ class Passwords:
         return right and bool(kept)
 
     async def check_strength(self, field: str, password: str, about: Sequence[str]) -> None:
-        """Raises InvalidRequest where it is too short or too easy to guess for who knows these words about its owner."""
+        """Raises InvalidRequest where it is too short or too easy to guess for who knows these words."""
         if len(password) < LEAST_CHARACTERS:
             raise InvalidRequest(field, f"must have at least {LEAST_CHARACTERS} characters")
         if len(password) > MAX_CHARACTERS:

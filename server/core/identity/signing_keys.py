@@ -105,7 +105,7 @@ class SigningKeys:
         return said
 
     async def rotate(self) -> str:
-        """A new key signs from now on; returns its id. Servers notice within moments, and read the others for a while."""
+        """A new key signs from now on; returns its id. Servers notice at once, and read the others for a while."""
 
         async def body(transaction: Transaction) -> str:
             key = _new_key(self._sealer, transaction.now)

@@ -75,6 +75,21 @@ class AuthServiceStub:
                 request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.EndLoginRequest.SerializeToString,
                 response_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.EndLoginResponse.FromString,
                 _registered_method=True)
+        self.CreateApiKey = channel.unary_unary(
+                '/orchestrator.coordinaitor.v1.AuthService/CreateApiKey',
+                request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.CreateApiKeyRequest.SerializeToString,
+                response_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.CreateApiKeyResponse.FromString,
+                _registered_method=True)
+        self.ListApiKeys = channel.unary_unary(
+                '/orchestrator.coordinaitor.v1.AuthService/ListApiKeys',
+                request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.ListApiKeysRequest.SerializeToString,
+                response_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.ListApiKeysResponse.FromString,
+                _registered_method=True)
+        self.RevokeApiKey = channel.unary_unary(
+                '/orchestrator.coordinaitor.v1.AuthService/RevokeApiKey',
+                request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.RevokeApiKeyRequest.SerializeToString,
+                response_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.RevokeApiKeyResponse.FromString,
+                _registered_method=True)
 
 
 class AuthServiceServicer:
@@ -139,6 +154,27 @@ class AuthServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateApiKey(self, request, context):
+        """Makes an API key for a program. It can do no more than the caller, now and later. The key itself is shown this once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListApiKeys(self, request, context):
+        """Lists the caller's API keys, newest first, without the keys themselves; an administrator may ask for everybody's.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeApiKey(self, request, context):
+        """Ends an API key for good.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuthServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -181,6 +217,21 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.EndLogin,
                     request_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.EndLoginRequest.FromString,
                     response_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.EndLoginResponse.SerializeToString,
+            ),
+            'CreateApiKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateApiKey,
+                    request_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.CreateApiKeyRequest.FromString,
+                    response_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.CreateApiKeyResponse.SerializeToString,
+            ),
+            'ListApiKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListApiKeys,
+                    request_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.ListApiKeysRequest.FromString,
+                    response_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.ListApiKeysResponse.SerializeToString,
+            ),
+            'RevokeApiKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeApiKey,
+                    request_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.RevokeApiKeyRequest.FromString,
+                    response_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.RevokeApiKeyResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -400,6 +451,87 @@ class AuthService:
             '/orchestrator.coordinaitor.v1.AuthService/EndLogin',
             orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.EndLoginRequest.SerializeToString,
             orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.EndLoginResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateApiKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orchestrator.coordinaitor.v1.AuthService/CreateApiKey',
+            orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.CreateApiKeyRequest.SerializeToString,
+            orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.CreateApiKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListApiKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orchestrator.coordinaitor.v1.AuthService/ListApiKeys',
+            orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.ListApiKeysRequest.SerializeToString,
+            orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.ListApiKeysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeApiKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orchestrator.coordinaitor.v1.AuthService/RevokeApiKey',
+            orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.RevokeApiKeyRequest.SerializeToString,
+            orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.RevokeApiKeyResponse.FromString,
             options,
             channel_credentials,
             insecure,
