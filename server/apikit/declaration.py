@@ -27,6 +27,9 @@ class Limits:
     requests_per_minute: int | None = None
     # Whether the hourly figure counts here at all. Where it does not, a key that carries one of its own keeps it.
     hourly: bool = True
+    # What an hour and a minute have for each tier of organizations, where the document says that, instead of the
+    # settings' figure and of the one above. Its answers say how long the window is.
+    tiers: Mapping[str, tuple[int, int]] | None = None
     # At a time, in each server process: WebSockets, or whatever else goes both ways, and streams that the server sends.
     sockets_per_key: int = 100
     streams_per_key: int = 100
@@ -59,6 +62,10 @@ class Declaration:
     limits: Limits = field(default_factory=Limits)
     # Whether callers without a credential may act for the development organization, where the server is in development.
     guests: bool = False
+    # Whether keys that are limited to projects are good here: it then keeps them to those.
+    projects: bool = False
+    # Whether people log in here: it is told by which host they know it, and how their programs call themselves.
+    programs: bool = False
     # What core calls fields of requests by, and this API.
     field_words: Mapping[str, str] = field(default_factory=dict)
     # The group of its settings; its name where it is None.

@@ -77,6 +77,21 @@ def revoke(
     typer.echo("revoked")
 
 
+@keys.command("rotate-signing")
+def rotate_signing(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """Sign people's access tokens with a new key from now on; those of the key before are read while they live."""
+    from server.core.identity.access_tokens import signing_secret
+    from server.core.identity.signing_keys import SigningKeys
+    from server.core.shared.sealing import Sealer
+
+    settings = settings_of(data_dir=data_dir, database_url=database_url)
+
+    async def work(database: Database) -> str:
+        return await SigningKeys(database, Sealer(signing_secret(settings))).rotate()
+
+    typer.echo(f"key {run(work, data_dir=data_dir, database_url=database_url)} signs from now on")
+
+
 def run(work: Callable[[Database], Awaitable[T]], **flags: object) -> T:
     """Runs `work` on the database that the flags name; an error ends the program with its message."""
     from server.prepare import prepare

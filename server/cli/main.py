@@ -13,6 +13,7 @@ from server.cli.events import events
 from server.cli.gateway import gateway
 from server.cli.keys import keys
 from server.cli.migrate import migrate
+from server.cli.organizations import organizations
 from server.cli.server import server
 from server.cli.up import up
 
@@ -29,6 +30,7 @@ app.command()(gateway)
 app.command()(migrate)
 app.add_typer(keys, name="keys")
 app.add_typer(clients, name="clients")
+app.add_typer(organizations, name="organizations")
 app.add_typer(events, name="events")
 
 

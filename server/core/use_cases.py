@@ -13,11 +13,20 @@ from server.core.coding.relations import TaskRelations
 from server.core.coding.sessions import CodingSessions
 from server.core.coding.tasks import CodingTasks
 from server.core.events.stream import EventStreams
+from server.core.identity.attempts import Attempts
+from server.core.identity.logins import Logins
 from server.core.identity.oauth_clients import OAuthClients
+from server.core.identity.signing_keys import SigningKeys
 from server.core.knowledge.documents import Documents
 from server.core.knowledge.search import KnowledgeSearch
 from server.core.monitoring.health import HealthChecks
 from server.core.monitoring.task_metrics import TaskMetrics
+from server.core.people.avatars import Avatars
+from server.core.people.invitations import Invitations
+from server.core.people.password_change import PasswordChange
+from server.core.people.personal_keys import PersonalKeys
+from server.core.people.registration import Registration
+from server.core.people.users import Users
 from server.core.sessions.lifecycle import Sessions
 from server.core.sessions.statistics import SessionStatistics
 from server.core.tasks.commands import TaskCommands
@@ -42,6 +51,8 @@ class UseCases:
     agent_heartbeats: AgentHeartbeats
     agent_performance: AgentPerformance
     assignments: Assignments
+    attempts: Attempts
+    avatars: Avatars
     checkpoints: Checkpoints
     coding_sessions: CodingSessions
     coding_tasks: CodingTasks
@@ -50,14 +61,21 @@ class UseCases:
     deliveries: Deliveries
     events: EventStreams
     health: HealthChecks
+    invitations: Invitations
     knowledge_search: KnowledgeSearch
+    logins: Logins
     oauth_clients: OAuthClients
+    password_change: PasswordChange
+    personal_keys: PersonalKeys
+    registration: Registration
     sessions: Sessions
     session_statistics: SessionStatistics
+    signing_keys: SigningKeys
     tasks: TaskCommands
     task_metrics: TaskMetrics
     task_queries: TaskQueries
     task_relations: TaskRelations
+    users: Users
     webhooks: Webhooks
     workers: WorkerRegistry
     worker_hub: WorkerHub

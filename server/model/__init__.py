@@ -6,9 +6,9 @@ from server.model.agents import Agent, AgentRuntime, AgentStatus, Skill, Worker,
 from server.model.discussion import Comment, Rating, TaskFile
 from server.model.events import EVENT_TYPES, Event, Feed
 from server.model.idempotency import IdempotencyKey
-from server.model.identity import ApiKey, OAuthClient, Organization, Role, Tier, User
+from server.model.identity import ApiKey, Avatar, OAuthClient, Organization, Role, Tier, User
 from server.model.knowledge import Chunk, Document, DocumentStatus, DocumentTag
-from server.model.logins import AuthorizationCode, Invitation, Login, RefreshToken, SigningKey
+from server.model.logins import AuthorizationCode, FailedLogins, Invitation, Login, RefreshToken, SigningKey
 from server.model.notifications import AuditEntry, LogEntry, Notification
 from server.model.projects import Project, ProjectAgent, ProjectMember, ProjectStatus
 from server.model.record import Record, new_id
@@ -71,6 +71,7 @@ __all__ = [
     "Attempt",
     "AuditEntry",
     "AuthorizationCode",
+    "Avatar",
     "Checkpoint",
     "Chunk",
     "Comment",
@@ -84,6 +85,7 @@ __all__ = [
     "DocumentStatus",
     "DocumentTag",
     "Event",
+    "FailedLogins",
     "Feed",
     "IdempotencyKey",
     "Invitation",

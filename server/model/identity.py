@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, Column, Text
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, Text
 from sqlmodel import Field
 
 from server.model.record import Record, finish
@@ -46,11 +46,12 @@ class User(Record, table=True):
     """A person, or a program that acts as one."""
 
     __tablename__ = "users"
+    __table_args__ = (Index("users_by_organization", "organization_id", "id"),)
 
-    unrecorded: ClassVar[frozenset[str]] = frozenset({"password", "avatar_token"})
+    unrecorded: ClassVar[frozenset[str]] = frozenset({"password"})
 
     id: str = Field(primary_key=True)
-    organization_id: str = Field(foreign_key="organizations.id", index=True)
+    organization_id: str = Field(foreign_key="organizations.id")
     # In lower case.
     email: str = Field(unique=True)
     name: str
@@ -58,9 +59,8 @@ class User(Record, table=True):
     role: str = Role.ADMIN.value
     # As argon2 writes it; empty where nobody can log in as this user.
     password: str = Field(default="", sa_column=Column(Text, nullable=False))
-    # The blob with the picture, and a random word in its public address.
-    avatar: str = ""
-    avatar_token: str = Field(default="", index=True)
+    # The random word in the public address of the picture, which names its `Avatar`; empty where there is none.
+    avatar_token: str = ""
     # A JSON object: theme, language, timezone, notifications.
     preferences: str = Field(default="{}", sa_column=Column(Text, nullable=False))
     last_login_at: int | None = Field(default=None, sa_type=BigInteger)
@@ -70,10 +70,27 @@ class User(Record, table=True):
     updated_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
+class Avatar(Record, table=True):
+    """The picture of a person, small enough for a row."""
+
+    __tablename__ = "avatars"
+
+    # A random word. Whoever knows it may see the picture.
+    id: str = Field(primary_key=True)
+    organization_id: str = Field(foreign_key="organizations.id")
+    user_id: str = Field(foreign_key="users.id", unique=True)
+    content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    created_at: int = Field(sa_type=BigInteger)
+
+
 class ApiKey(Record, table=True):
     """A credential. The key itself is shown once and never stored."""
 
     __tablename__ = "api_keys"
+
+    __table_args__ = (Index("api_keys_by_user", "user_id", "id"),)
+
+    unrecorded: ClassVar[frozenset[str]] = frozenset({"digest"})
 
     id: str = Field(primary_key=True)
     organization_id: str = Field(foreign_key="organizations.id", index=True)
@@ -122,4 +139,4 @@ class OAuthClient(Record, table=True):
     revoked_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
-finish(Organization, User, ApiKey, OAuthClient)
+finish(Organization, User, Avatar, ApiKey, OAuthClient)

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from server.model.agents import Agent, Worker
 from server.model.discussion import Comment, TaskFile
 from server.model.events import Event
-from server.model.identity import User
 from server.model.knowledge import Document
 from server.model.projects import Project, ProjectMember
+from server.model.identity import ApiKey, User
+from server.model.logins import Invitation
 from server.model.record import Record
 from server.model.sessions import Checkpoint, Session
 from server.model.system import Alert
@@ -20,10 +21,12 @@ from server.model.workflows import Workflow, WorkflowRun
 # What an event's type stands for, or its first word.
 RESOURCES: Mapping[str, type[Record]] = {
     "agent": Agent,
+    "api_key": ApiKey,
     "checkpoint": Checkpoint,
     "comment": Comment,
     "document": Document,
     "file": TaskFile,
+    "invitation": Invitation,
     "log": TaskLog,
     "project": Project,
     "project.member_added": ProjectMember,

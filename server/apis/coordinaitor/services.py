@@ -1,14 +1,29 @@
 """The CoordinAItor API: its services."""
 
-from orchestrator.coordinaitor.v1 import task_service_pb2
+from orchestrator.coordinaitor.v1 import auth_service_pb2, task_service_pb2, user_service_pb2
 
 from server.apikit.api import Services
 from server.apikit.declaration import Limits
+from server.apis.coordinaitor.auth import AuthServicer
 from server.apis.coordinaitor.tasks import TaskServicer
+from server.apis.coordinaitor.users import UserServicer
 from server.core.use_cases import UseCases
 from server.settings import Settings
 
 
 def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Services:
     """The services over these use cases."""
-    return [(task_service_pb2.DESCRIPTOR.services_by_name["TaskService"], TaskServicer(use_cases.task_queries))]
+    cases = use_cases
+    # Outside development what encrypts stands before the gateway.
+    scheme = "http" if settings.environment == "development" else "https"
+    return [
+        (
+            auth_service_pb2.DESCRIPTOR.services_by_name["AuthService"],
+            AuthServicer(cases, limits.tiers or {}, scheme),
+        ),
+        (task_service_pb2.DESCRIPTOR.services_by_name["TaskService"], TaskServicer(use_cases.task_queries)),
+        (
+            user_service_pb2.DESCRIPTOR.services_by_name["UserService"],
+            UserServicer(cases.users, cases.avatars, cases.invitations, scheme),
+        ),
+    ]

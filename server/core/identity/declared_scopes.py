@@ -1,10 +1,16 @@
 """The scopes that the methods' rules name. Made by `make generate` of the protos: change those."""
 
 DECLARED_SCOPES = (
+    "account:read",
+    "account:write",
     "agents:read",
     "agents:write",
     "events:read",
     "heartbeats:write",
+    "invitations:read",
+    "invitations:write",
+    "keys:read",
+    "keys:write",
     "knowledge:read",
     "knowledge:write",
     "sessions:read",
@@ -12,6 +18,8 @@ DECLARED_SCOPES = (
     "system:read",
     "tasks:read",
     "tasks:write",
+    "users:read",
+    "users:write",
     "webhooks:read",
     "webhooks:write",
     "workers:read",

@@ -234,6 +234,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index("logins_by_address", "logins", ["user_id", "address"], unique=False)
     op.create_index("logins_by_user", "logins", ["user_id", "id"], unique=False)
     op.create_table(
         "comments",
@@ -282,6 +283,32 @@ def upgrade() -> None:
     )
     op.create_index("ratings_by_agent", "ratings", ["agent_id", "created_at"], unique=False)
     op.create_table(
+        "avatars",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("organization_id", sa.String(), nullable=False),
+        sa.Column("user_id", sa.String(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["organizations.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"],
+            ["users.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("user_id"),
+    )
+    op.create_table(
+        "failed_logins",
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("subject"),
+    )
+    op.create_index("ix_failed_logins_since", "failed_logins", ["since"], unique=False)
+    op.create_table(
         "refresh_tokens",
         sa.Column("digest", sa.String(), nullable=False),
         sa.Column("login_id", sa.String(), nullable=False),
@@ -327,6 +354,7 @@ def upgrade() -> None:
     op.add_column("agents", sa.Column("working_hours", sa.Text(), nullable=True))
     op.add_column("agents", sa.Column("off_duty", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("agents", sa.Column("shift_at", sa.BigInteger(), nullable=True))
+    op.create_index("api_keys_by_user", "api_keys", ["user_id", "id"], unique=False)
     op.add_column("api_keys", sa.Column("minute_limit", sa.Integer(), nullable=True))
     op.add_column("api_keys", sa.Column("projects", sa.Text(), nullable=False, server_default="[]"))
     op.add_column("api_keys", sa.Column("personal", sa.Boolean(), nullable=False, server_default=sa.false()))
@@ -368,6 +396,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("due_at IS NOT NULL"),
     )
     op.create_index(
+        "tasks_by_creator",
+        "tasks",
+        ["created_by", "kind", "status"],
+        unique=False,
+        postgresql_where=sa.text("created_by IS NOT NULL"),
+        sqlite_where=sa.text("created_by IS NOT NULL"),
+    )
+    op.create_index(
         "tasks_by_project",
         "tasks",
         ["project_id", "id"],
@@ -377,27 +413,33 @@ def upgrade() -> None:
     )
     op.add_column("users", sa.Column("role", sa.String(), nullable=False, server_default="admin"))
     op.add_column("users", sa.Column("password", sa.Text(), nullable=False, server_default=""))
-    op.add_column("users", sa.Column("avatar", sa.String(), nullable=False, server_default=""))
     op.add_column("users", sa.Column("avatar_token", sa.String(), nullable=False, server_default=""))
     op.add_column("users", sa.Column("preferences", sa.Text(), nullable=False, server_default="{}"))
     op.add_column("users", sa.Column("last_login_at", sa.BigInteger(), nullable=True))
     op.add_column("users", sa.Column("disabled_at", sa.BigInteger(), nullable=True))
     op.add_column("users", sa.Column("version", sa.Integer(), nullable=False, server_default="1"))
     op.add_column("users", sa.Column("updated_at", sa.BigInteger(), nullable=True))
-    op.create_index("ix_users_avatar_token", "users", ["avatar_token"], unique=False)
+    op.drop_index("ix_users_organization_id", table_name="users")
+    op.create_index("users_by_organization", "users", ["organization_id", "id"], unique=False)
 
 
 def downgrade() -> None:
-    op.drop_index("ix_users_avatar_token", table_name="users")
+    op.drop_index("users_by_organization", table_name="users")
+    op.create_index("ix_users_organization_id", "users", ["organization_id"], unique=False)
     op.drop_column("users", "updated_at")
     op.drop_column("users", "version")
     op.drop_column("users", "disabled_at")
     op.drop_column("users", "last_login_at")
     op.drop_column("users", "preferences")
     op.drop_column("users", "avatar_token")
-    op.drop_column("users", "avatar")
     op.drop_column("users", "password")
     op.drop_column("users", "role")
+    op.drop_index(
+        "tasks_by_creator",
+        table_name="tasks",
+        postgresql_where=sa.text("created_by IS NOT NULL"),
+        sqlite_where=sa.text("created_by IS NOT NULL"),
+    )
     op.drop_index(
         "tasks_by_project",
         table_name="tasks",
@@ -435,6 +477,7 @@ def downgrade() -> None:
     op.drop_column("events", "via")
     op.drop_column("events", "credential")
     op.drop_column("events", "actor")
+    op.drop_index("api_keys_by_user", table_name="api_keys")
     op.drop_column("api_keys", "personal")
     op.drop_column("api_keys", "projects")
     op.drop_column("api_keys", "minute_limit")
@@ -447,6 +490,9 @@ def downgrade() -> None:
     op.drop_index("task_files_by_task", table_name="task_files")
     op.drop_index("task_files_by_blob", table_name="task_files")
     op.drop_table("task_files")
+    op.drop_table("avatars")
+    op.drop_index("ix_failed_logins_since", table_name="failed_logins")
+    op.drop_table("failed_logins")
     op.drop_index("ix_refresh_tokens_login_id", table_name="refresh_tokens")
     op.drop_index("ix_refresh_tokens_expires_at", table_name="refresh_tokens")
     op.drop_table("refresh_tokens")
@@ -454,6 +500,7 @@ def downgrade() -> None:
     op.drop_table("ratings")
     op.drop_index("comments_by_task", table_name="comments")
     op.drop_table("comments")
+    op.drop_index("logins_by_address", table_name="logins")
     op.drop_index("logins_by_user", table_name="logins")
     op.drop_table("logins")
     op.drop_index("ix_authorization_codes_expires_at", table_name="authorization_codes")
