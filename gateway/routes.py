@@ -38,6 +38,8 @@ TOLD_OF_SOCKETS = [
     *TOLD,
     {"header": {"key": "x-requested-by", "value": "%REQ(USER-AGENT):200%"}, "append_action": OVERWRITE},
 ]
+# Envoy takes the cookies away from requests for the others.
+COOKIES = [{"header": {"key": "x-requested-cookie", "value": "%REQ(COOKIE)%"}, "append_action": OVERWRITE}]
 
 
 class Routes:
@@ -137,8 +139,8 @@ class Routes:
         if _json(api) != _json(_first(host)):
             route["typed_per_filter_config"][TRANSCODER] = self._transcoder(host, api)
             route["typed_per_filter_config"][BUFFER] = _buffer(api)
-        if api.guests:
-            route["request_headers_to_add"] = TOLD
+        if api.guests or api.cookies:
+            route["request_headers_to_add"] = [*TOLD, *(COOKIES if api.cookies else ())]
         else:
             # Who has a key may call from anywhere, so the server need not know from which page.
             route["request_headers_to_remove"] = ["origin"]
@@ -178,6 +180,7 @@ class Routes:
             # Envoy does not start with a service here that the protos do not have.
             "services": protos.services(self._descriptors, packages),
             "max_request_body_size": like.max_body_bytes,
+            **({"ignore_unknown_query_parameters": True} if like.lenient_queries else {}),
             "print_options": {
                 "always_print_primitive_fields": True,
                 "preserve_proto_field_names": not like.camel_case,
@@ -197,9 +200,9 @@ def _first(host: Host) -> Declaration:
     return host.owner or host.apis[0]
 
 
-def _json(api: Declaration) -> tuple[bool, int]:
+def _json(api: Declaration) -> tuple[bool, int, bool]:
     """What of an API cannot be said to the transcoder by service."""
-    return api.camel_case, api.max_body_bytes
+    return api.camel_case, api.max_body_bytes, api.lenient_queries
 
 
 def _in_order(verbs: set[str]) -> list[str]:

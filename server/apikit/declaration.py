@@ -59,6 +59,10 @@ class Declaration:
     limits: Limits = field(default_factory=Limits)
     # Whether callers without a credential may act for the development organization, where the server is in development.
     guests: bool = False
+    # Whether browsers show its pages, and its callers have cookies.
+    cookies: bool = False
+    # Whether query parameters that a method does not name are let pass: its document says so, and reads them itself.
+    lenient_queries: bool = False
     # What core calls fields of requests by, and this API.
     field_words: Mapping[str, str] = field(default_factory=dict)
     # The group of its settings; its name where it is None.
