@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from gateway import protos
-from gateway.hosts import Host
+from gateway.hosts import Host as VirtualHost
 from gateway.refusals import failures, names_request
 from server.apikit.declaration import Declaration
 
@@ -22,24 +22,19 @@ FORM_BYTES = 256 << 10
 # In the order in which `Allow` names them.
 VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 OVERWRITE = "OVERWRITE_IF_EXISTS_OR_ADD"
-# Where there are guests, the server is told whom a call is meant for and where it comes from, and not by the caller.
-TOLD = [
-    {
-        "header": {"key": name, "value": value},
-        "append_action": OVERWRITE,
-    }
-    for name, value in (
-        ("x-requested-host", "%REQ(:AUTHORITY)%"),
-        ("x-requested-from", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"),
-    )
-]
-# Sockets are counted by client, and many of those may be at one address.
-TOLD_OF_SOCKETS = [
-    *TOLD,
-    {"header": {"key": "x-requested-by", "value": "%REQ(USER-AGENT):200%"}, "append_action": OVERWRITE},
-]
+
+
+def _told(name: str, value: str) -> JSON:
+    return {"header": {"key": name, "value": value}, "append_action": OVERWRITE}
+
+
+# What the server is told of each call, and not by the caller: where it comes from, where there are guests also whom it is
+# meant for, and of sockets, which are counted by client, and many of those may be at one address, also its program.
+ADDRESS = _told("x-requested-from", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%")
+HOST = _told("x-requested-host", "%REQ(:AUTHORITY)%")
+PROGRAM = _told("x-requested-by", "%REQ(USER-AGENT):200%")
 # Envoy takes the cookies away from requests for the others.
-COOKIES = [{"header": {"key": "x-requested-cookie", "value": "%REQ(COOKIE)%"}, "append_action": OVERWRITE}]
+COOKIES = _told("x-requested-cookie", "%REQ(COOKIE)%")
 
 
 class Routes:
@@ -51,7 +46,7 @@ class Routes:
         self._policies: dict[str, JSON] = {}
         self._failed: dict[str, JSON] = {}
 
-    def virtual_host(self, host: Host) -> JSON:
+    def virtual_host(self, host: VirtualHost) -> JSON:
         """One of Envoy's virtual hosts."""
         if not host.apis:
             return {"name": host.name, "domains": list(host.domains)}
@@ -76,7 +71,7 @@ class Routes:
             "routes": routes,
         }
 
-    def _sockets(self, host: Host) -> JSON:
+    def _sockets(self, host: VirtualHost) -> JSON:
         """What asks for a socket goes to the server's other door, with the packages whose sockets are here."""
         upgrade = {"name": "upgrade", "string_match": {"exact": "websocket", "ignore_case": True}}
         get = {"name": ":method", "string_match": {"exact": "GET"}}
@@ -85,10 +80,15 @@ class Routes:
         return {
             "match": {"prefix": "/", "headers": [upgrade, get]},
             "route": {"cluster": "sockets", "timeout": "0s", "idle_timeout": "0s"},
-            "request_headers_to_add": here + (TOLD_OF_SOCKETS if any(api.guests for api in host.apis) else []),
+            "request_headers_to_add": [
+                *here,
+                *([HOST] if any(api.guests for api in host.apis) else []),
+                ADDRESS,
+                PROGRAM,
+            ],
         }
 
-    def _streams(self, api: Declaration, host: Host) -> Iterator[JSON]:
+    def _streams(self, api: Declaration, host: VirtualHost) -> Iterator[JSON]:
         """Streams have no end; the others end before the caller's patience does."""
         bindings = protos.bindings(self._descriptors, api.packages)
         paths = [each.pattern("[^/]+", ".+", "\\") for each in bindings if each.stream]
@@ -97,7 +97,7 @@ class Routes:
             route["metadata"]["filter_metadata"]["reply"]["streams"] = True
             yield route
 
-    def _uploads(self, api: Declaration, host: Host) -> Iterator[JSON]:
+    def _uploads(self, api: Declaration, host: VirtualHost) -> Iterator[JSON]:
         """What goes to the server as it comes, and is not kept here; what says that it is too large does not go."""
         bindings = protos.bindings(self._descriptors, api.packages)
         paths = [each.pattern("[^/]+", ".+", "\\") for each in bindings if each.upload]
@@ -124,7 +124,7 @@ class Routes:
         }
         yield route
 
-    def _route(self, match: JSON, timeout: str, api: Declaration, host: Host, **more: str) -> JSON:
+    def _route(self, match: JSON, timeout: str, api: Declaration, host: VirtualHost, **more: str) -> JSON:
         route: JSON = {
             "match": match,
             "route": {"cluster": "server", "timeout": timeout, **more},
@@ -139,14 +139,18 @@ class Routes:
         if _json(api) != _json(_first(host)):
             route["typed_per_filter_config"][TRANSCODER] = self._transcoder(host, api)
             route["typed_per_filter_config"][BUFFER] = _buffer(api)
-        if api.guests or api.cookies:
-            route["request_headers_to_add"] = [*TOLD, *(COOKIES if api.cookies else ())]
-        else:
+        route["request_headers_to_add"] = [
+            *([HOST] if api.guests or api.cookies else []),
+            ADDRESS,
+            *([PROGRAM] if api.programs else []),
+            *([COOKIES] if api.cookies else []),
+        ]
+        if not api.guests and not api.cookies:
             # Who has a key may call from anywhere, so the server need not know from which page.
             route["request_headers_to_remove"] = ["origin"]
         return route
 
-    def _paths(self, host: Host) -> list[JSON]:
+    def _paths(self, host: VirtualHost) -> list[JSON]:
         """The paths of a host's APIs, each with its methods, for a refusal in gateway/reply.lua.
 
         They are not in the routes' metadata, all of which Envoy copies for each request that Lua looks into it.
@@ -158,7 +162,7 @@ class Routes:
                 verbs.update(("GET", "HEAD") if each.verb == "GET" and not each.socket else (each.verb,))
         return [{"path": f"^{path}$", "verbs": _in_order(verbs)} for path, verbs in sorted(paths.items())]
 
-    def _failures(self, host: Host) -> JSON:
+    def _failures(self, host: VirtualHost) -> JSON:
         """How each API of a host says what gRPC has ended, for gateway/reply.lua."""
         apis = {api.name: api for api, _ in host.routes()}
         return {name: self._failed.setdefault(name, failures(api)) for name, api in apis.items()}
@@ -172,7 +176,7 @@ class Routes:
             self._policies[api.name] = {**self._base["cors"], "allow_methods": methods}
         return self._policies[api.name]
 
-    def _transcoder(self, host: Host, like: Declaration) -> JSON:
+    def _transcoder(self, host: VirtualHost, like: Declaration) -> JSON:
         """How JSON becomes gRPC for those APIs of a host whose JSON is like that of one."""
         packages = [package for api in host.apis if _json(api) == _json(like) for package in api.packages]
         return {
@@ -196,7 +200,7 @@ def _buffer(api: Declaration) -> JSON:
     }
 
 
-def _first(host: Host) -> Declaration:
+def _first(host: VirtualHost) -> Declaration:
     return host.owner or host.apis[0]
 
 

@@ -26,11 +26,11 @@ from server.core.queue.due_tasks import DueTasks
 from server.core.queue.lease_service import LeaseService
 from server.core.queue.routing.rerouting import Rerouting
 from server.core.shared import idempotency
+from server.core.shared.sealing import Sealer
 from server.core.webhooks.addresses import AddressGuard
 from server.core.webhooks.fan_out import FanOut
 from server.core.webhooks.queue import DeliveryQueue
 from server.core.webhooks.receivers import Receivers
-from server.core.webhooks.sealing import Sealer
 from server.core.webhooks.sending import Sending
 from server.core.workers.bounds import forget_ended
 from server.core.workers.reconciliation import Reconciliation
@@ -100,6 +100,7 @@ class Application:
             self.feeds,
             self.claims,
             self.leases,
+            secret=secret,
             tokens=self.tokens,
             sealer=self.sealer,
             addresses=self.addresses,
@@ -163,6 +164,8 @@ class Application:
         await self.use_cases.events.trim(retained)
         await self.use_cases.deliveries.forget(retained)
         await idempotency.forget(self.database, now - int(self.settings.idempotency_hours * HOUR))
+        await self.use_cases.attempts.forget()
+        await self.use_cases.logins.forget(now)
         await forget_ended(self.database, now - DAY)
         await self.installer.remove_unused()
         await self.remains.sweep_blobs()
@@ -174,7 +177,8 @@ class Application:
         quotas = Quotas(redis_url=settings.redis_url, requests_per_hour=settings.requests_per_hour)
         self.calls = CallLog(settings.log_level)
         guests = Guests(settings.guest_key_path)
-        identity = Authenticator(self.database, self.tokens)
+        identity = Authenticator(self.database, self.tokens, self.use_cases.signing_keys)
+        self.use_cases.logins.ended.append(identity.forget)
         self.pipeline = Pipeline(
             self.database,
             identity,

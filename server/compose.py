@@ -14,23 +14,30 @@ from server.core.coding.sessions import CodingSessions
 from server.core.coding.tasks import CodingTasks
 from server.core.events.stream import EventStreams
 from server.core.identity.access_tokens import AccessTokens
+from server.core.identity.attempts import Attempts
+from server.core.identity.logins import Logins
 from server.core.identity.oauth_clients import OAuthClients
+from server.core.identity.passwords import Passwords
+from server.core.identity.signing_keys import SigningKeys
 from server.core.knowledge.documents import Documents
 from server.core.knowledge.search import KnowledgeSearch
 from server.core.monitoring.health import HealthChecks
 from server.core.monitoring.task_metrics import TaskMetrics
+from server.core.people.invitations import Invitations
+from server.core.people.registration import Registration
+from server.core.people.users import Users
 from server.core.queue.claims import Claims
 from server.core.queue.lease_service import LeaseService
 from server.core.sessions.lifecycle import Sessions
 from server.core.sessions.statistics import SessionStatistics
 from server.core.shared.count_cache import CountCache
+from server.core.shared.sealing import Sealer
 from server.core.tasks.commands import TaskCommands
 from server.core.tasks.queries import TaskQueries
 from server.core.use_cases import UseCases
 from server.core.webhooks.addresses import AddressGuard
 from server.core.webhooks.deliveries import Deliveries
 from server.core.webhooks.registry import Webhooks
-from server.core.webhooks.sealing import Sealer
 from server.core.webhooks.wording import Wording
 from server.core.workers.agent_heartbeats import AgentHeartbeats
 from server.core.workers.hub import WorkerHub
@@ -51,6 +58,7 @@ def use_cases(
     claims: Claims,
     leases: LeaseService,
     *,
+    secret: str,
     tokens: AccessTokens,
     sealer: Sealer,
     addresses: AddressGuard,
@@ -63,12 +71,17 @@ def use_cases(
     reports = WorkerReports(database, leases)
     blobs = Blobs(settings.blob_url, settings.data_dir.resolve() / "blobs")
     quotas = not settings.no_quotas
+    passwords = Passwords()
+    signing_keys = SigningKeys(database, sealer)
+    attempts = Attempts(database, settings.logins_per_minute if quotas else None)
+    logins = Logins(database, secret, signing_keys, passwords, attempts)
     return UseCases(
         agents=agents,
         agent_health=AgentHealthChecks(database),
         agent_heartbeats=AgentHeartbeats(database, silent_seconds=settings.agent_silent_seconds),
         agent_performance=AgentPerformance(database),
         assignments=Assignments(database, lease_seconds=settings.agent_silent_seconds),
+        attempts=attempts,
         blobs=blobs,
         checkpoints=Checkpoints(database),
         coding_sessions=CodingSessions(database, running=settings.running_sessions if quotas else None),
@@ -84,14 +97,19 @@ def use_cases(
             queue_seconds=settings.queue_alert_seconds,
             no_sandbox=no_sandbox,
         ),
+        invitations=Invitations(database, counts),
         knowledge_search=KnowledgeSearch(database),
+        logins=logins,
         oauth_clients=OAuthClients(database, tokens),
+        registration=Registration(database, logins, passwords, attempts, is_open=settings.open_registration),
         sessions=Sessions(database, counts, open_sessions=settings.open_sessions if quotas else None),
         session_statistics=SessionStatistics(database),
+        signing_keys=signing_keys,
         tasks=TaskCommands(database, agents),
         task_metrics=TaskMetrics(database),
         task_queries=TaskQueries(database, counts, feeds),
         task_relations=TaskRelations(database),
+        users=Users(database, counts, logins),
         webhooks=Webhooks(database, counts, addresses, sealer, wordings),
         workers=WorkerRegistry(
             database,

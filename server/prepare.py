@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import sys
 
 from server.core.identity import api_keys
 from server.core.identity.access_tokens import signing_secret
+from server.core.identity.passwords import Passwords
 from server.core.identity.secret_file import keep_secret, kept_secret
+from server.core.people.registration import ADMIN_EMAIL, ADMIN_PASSWORD, ensure_admin
 from server.private_files import close_to_others, private_folder, unusable
 from server.settings import Settings
 from server.store.migrations import migrate
@@ -37,11 +40,14 @@ def prepare(settings: Settings) -> None:
 
 async def _development_key(settings: Settings) -> None:
     known = kept_secret(settings.key_path)
-    database = open_database(settings)
+    database, passwords = open_database(settings), Passwords()
     await database.open()
     try:
         secret = await api_keys.ensure_key(database, known, organization="Development", name="development")
+        if await ensure_admin(database, passwords, "Development"):
+            print(f"development user: {ADMIN_EMAIL} / {ADMIN_PASSWORD}", file=sys.stderr, flush=True)
     finally:
+        passwords.close()
         await database.close()
     if not known:
         keep_secret(settings.key_path, secret)

@@ -90,6 +90,10 @@ class Settings(BaseSettings):
     # A group for each API, by what is before the names of its variables, as in INDUSTRIAL_REQUESTS_PER_MINUTE.
     apis: Mapping[str, ApiSettings] = Field(default_factory=dict)
     open_sessions: int = Field(10, ge=1)
+    # Logins and registrations from an address, good and bad; each costs the hash of a password. Any without quotas.
+    logins_per_minute: int = Field(60, ge=1)
+    # Whether strangers may register, each with an organization of his own; otherwise by invitation alone.
+    open_registration: bool = True
 
     # How long a claimed task may go without a sign of life before it returns to the queue.
     lease_seconds: float = Field(15.0, gt=0)

@@ -27,6 +27,9 @@ class Limits:
     requests_per_minute: int | None = None
     # Whether the hourly figure counts here at all. Where it does not, a key that carries one of its own keeps it.
     hourly: bool = True
+    # What an hour and a minute have for each tier of organizations, where the document says that, instead of the settings'
+    # figure and of the one above. Its answers say how long the window is.
+    tiers: Mapping[str, tuple[int, int]] | None = None
     # At a time, in each server process: WebSockets, or whatever else goes both ways, and streams that the server sends.
     sockets_per_key: int = 100
     streams_per_key: int = 100
@@ -63,6 +66,10 @@ class Declaration:
     cookies: bool = False
     # Whether query parameters that a method does not name are let pass: its document says so, and reads them itself.
     lenient_queries: bool = False
+    # Whether keys that are limited to projects are good here: it then keeps them to those.
+    projects: bool = False
+    # Whether it is told how the programs of its callers call themselves.
+    programs: bool = False
     # What core calls fields of requests by, and this API.
     field_words: Mapping[str, str] = field(default_factory=dict)
     # The group of its settings; its name where it is None.

@@ -13,11 +13,17 @@ from server.core.coding.relations import TaskRelations
 from server.core.coding.sessions import CodingSessions
 from server.core.coding.tasks import CodingTasks
 from server.core.events.stream import EventStreams
+from server.core.identity.attempts import Attempts
+from server.core.identity.logins import Logins
 from server.core.identity.oauth_clients import OAuthClients
+from server.core.identity.signing_keys import SigningKeys
 from server.core.knowledge.documents import Documents
 from server.core.knowledge.search import KnowledgeSearch
 from server.core.monitoring.health import HealthChecks
 from server.core.monitoring.task_metrics import TaskMetrics
+from server.core.people.invitations import Invitations
+from server.core.people.registration import Registration
+from server.core.people.users import Users
 from server.core.sessions.lifecycle import Sessions
 from server.core.sessions.statistics import SessionStatistics
 from server.core.tasks.commands import TaskCommands
@@ -42,6 +48,7 @@ class UseCases:
     agent_heartbeats: AgentHeartbeats
     agent_performance: AgentPerformance
     assignments: Assignments
+    attempts: Attempts
     checkpoints: Checkpoints
     coding_sessions: CodingSessions
     coding_tasks: CodingTasks
@@ -50,14 +57,19 @@ class UseCases:
     deliveries: Deliveries
     events: EventStreams
     health: HealthChecks
+    invitations: Invitations
     knowledge_search: KnowledgeSearch
+    logins: Logins
     oauth_clients: OAuthClients
+    registration: Registration
     sessions: Sessions
     session_statistics: SessionStatistics
+    signing_keys: SigningKeys
     tasks: TaskCommands
     task_metrics: TaskMetrics
     task_queries: TaskQueries
     task_relations: TaskRelations
+    users: Users
     webhooks: Webhooks
     workers: WorkerRegistry
     worker_hub: WorkerHub

@@ -8,7 +8,7 @@ from server.model.events import EVENT_TYPES, Event, Feed
 from server.model.idempotency import IdempotencyKey
 from server.model.identity import ApiKey, OAuthClient, Organization, Role, Tier, User
 from server.model.knowledge import Chunk, Document, DocumentStatus, DocumentTag
-from server.model.logins import AuthorizationCode, Invitation, Login, RefreshToken, SigningKey
+from server.model.logins import AuthorizationCode, FailedLogins, Invitation, Login, RefreshToken, SigningKey
 from server.model.notifications import AuditEntry, LogEntry, Notification
 from server.model.projects import Project, ProjectAgent, ProjectMember, ProjectStatus
 from server.model.record import Record, new_id
@@ -84,6 +84,7 @@ __all__ = [
     "DocumentStatus",
     "DocumentTag",
     "Event",
+    "FailedLogins",
     "Feed",
     "IdempotencyKey",
     "Invitation",

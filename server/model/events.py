@@ -22,6 +22,9 @@ EVENT_TYPES: Sequence[str] = tuple(
             "created unblocked assigned routed ready started progress decomposed released retrying cancel_requested "
             "cancel_acknowledged completed failed cancelled"
         ),
+        "api_key": "created revoked",
+        "invitation": "created revoked accepted",
+        "user": "registered updated disabled enabled logged_in logged_out",
         "webhook": "created updated enabled disabled deleted secret_rotated recovered delivery_exhausted",
         "workflow": "created updated deleted",
         "workflow_run": "started completed failed cancelled retrying",

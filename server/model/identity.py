@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, Column, Text
+from sqlalchemy import BigInteger, Column, Index, Text
 from sqlmodel import Field
 
 from server.model.record import Record, finish
@@ -46,11 +46,12 @@ class User(Record, table=True):
     """A person, or a program that acts as one."""
 
     __tablename__ = "users"
+    __table_args__ = (Index("users_by_organization", "organization_id", "id"),)
 
     unrecorded: ClassVar[frozenset[str]] = frozenset({"password", "avatar_token"})
 
     id: str = Field(primary_key=True)
-    organization_id: str = Field(foreign_key="organizations.id", index=True)
+    organization_id: str = Field(foreign_key="organizations.id")
     # In lower case.
     email: str = Field(unique=True)
     name: str
@@ -74,6 +75,8 @@ class ApiKey(Record, table=True):
     """A credential. The key itself is shown once and never stored."""
 
     __tablename__ = "api_keys"
+
+    unrecorded: ClassVar[frozenset[str]] = frozenset({"digest"})
 
     id: str = Field(primary_key=True)
     organization_id: str = Field(foreign_key="organizations.id", index=True)

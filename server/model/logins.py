@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from sqlalchemy import BigInteger, Column, Index, Text
 from sqlmodel import Field
 
@@ -12,7 +14,10 @@ class Login(Record, table=True):
     """One login of a person, with a password or by an OAuth client. Access tokens name it, and end with it."""
 
     __tablename__ = "logins"
-    __table_args__ = (Index("logins_by_user", "user_id", "id"),)
+    __table_args__ = (
+        Index("logins_by_user", "user_id", "id"),
+        Index("logins_by_address", "user_id", "address"),
+    )
 
     id: str = Field(primary_key=True)
     organization_id: str = Field(foreign_key="organizations.id")
@@ -41,6 +46,18 @@ class RefreshToken(Record, table=True):
     created_at: int = Field(sa_type=BigInteger)
     expires_at: int = Field(sa_type=BigInteger, index=True)
     used_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class FailedLogins(Record, table=True):
+    """How often passwords were wrong within a while: for an account, from an address, or for the one from the other."""
+
+    __tablename__ = "failed_logins"
+
+    # SHA-256 of whom or what it counts, in hexadecimal.
+    subject: str = Field(primary_key=True)
+    failures: int
+    # When the while began.
+    since: int = Field(sa_type=BigInteger, index=True)
 
 
 class AuthorizationCode(Record, table=True):
@@ -72,6 +89,8 @@ class Invitation(Record, table=True):
     __tablename__ = "invitations"
     __table_args__ = (Index("invitations_by_organization", "organization_id", "id"),)
 
+    unrecorded: ClassVar[frozenset[str]] = frozenset({"digest"})
+
     id: str = Field(primary_key=True)
     organization_id: str = Field(foreign_key="organizations.id")
     email: str
@@ -100,4 +119,4 @@ class SigningKey(Record, table=True):
     retired_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
-finish(Login, RefreshToken, AuthorizationCode, Invitation, SigningKey)
+finish(Login, RefreshToken, FailedLogins, AuthorizationCode, Invitation, SigningKey)

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 from server.model.agents import Agent, Worker
 from server.model.events import Event
+from server.model.identity import ApiKey, User
 from server.model.knowledge import Document
+from server.model.logins import Invitation
 from server.model.record import Record
 from server.model.sessions import Checkpoint, Session
 from server.model.system import Alert
@@ -17,12 +19,15 @@ from server.model.workflows import Workflow, WorkflowRun
 # What an event's type stands for, or its first word.
 RESOURCES: Mapping[str, type[Record]] = {
     "agent": Agent,
+    "api_key": ApiKey,
     "checkpoint": Checkpoint,
     "document": Document,
+    "invitation": Invitation,
     "log": TaskLog,
     "session": Session,
     "system": Alert,
     "task": Task,
+    "user": User,
     "worker": Worker,
     "webhook": Webhook,
     "webhook.delivery_exhausted": Delivery,

@@ -77,6 +77,8 @@ class AccessControl:
                 call.headers = {**call.headers, "authorization": f"Bearer {key}"}
         key = credential(call.headers)
         call.caller = caller = self._identity.known(key) or await self._ask(key)
+        if caller.projects is not None and not api.declaration.projects:
+            raise Forbidden("this key is limited to projects, which this API does not know")
         if self._quotas is not None:
             if method.unmetered:
                 call.meter = partial(self._meter, self._quotas, call, api)
@@ -91,7 +93,12 @@ class AccessControl:
     async def _count(quotas: Quotas, caller: Caller, api: Api) -> tuple[tuple[str, str], ...]:
         """Counts a call, and returns the headers that say where its key stands."""
         limits, name = api.limits, api.declaration.name
-        quota = await quotas.take(caller, limits.requests_per_minute, api=name, hourly=limits.hourly)
+        if limits.tiers is None:
+            quota = await quotas.take(caller, limits.requests_per_minute, api=name, hourly=limits.hourly)
+            return quota.headers()
+        hour, minute = limits.tiers[caller.tier]
+        burst = caller.minute_limit or limits.requests_per_minute or minute
+        quota = await quotas.take(caller, burst, api=name, per_hour=hour, named=True)
         return quota.headers()
 
     async def _meter(self, quotas: Quotas, call: Call, api: Api) -> None:

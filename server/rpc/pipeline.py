@@ -19,7 +19,7 @@ from server.core.shared.call_context import Call
 from server.errors import InvalidRequest, ServiceError, Unavailable
 from server.model import new_id
 from server.rpc.access import BODY_FIELDS, NOBODY, AccessControl
-from server.rpc.actors import actor_of
+from server.rpc.actors import actor_of, address_of
 from server.rpc.errors import BROKEN_OFF, CODES, EVENTS, MAX_MESSAGE, gateway_headers, last_event, status_details
 from server.rpc.guests import HOST, ORIGIN, PEER, PROGRAM, SITE, Guests, forget_claims
 from server.rpc.in_process import InProcessContext
@@ -110,7 +110,7 @@ class Pipeline:
             try:
                 task = self.under_way.enter()
                 await self._access.enter(call, method)
-                acting.set(actor_of(call, method, context))
+                acting.set(actor_of(call, method))
                 answer = await act(request, call)
             except asyncio.CancelledError:
                 if not self.under_way.was_given_up():
@@ -269,12 +269,14 @@ def _call(method: Method, context: Any) -> Call:
     if "if-match" in headers:
         # A list may come in several headers.
         headers["if-match"] = ", ".join(value for name, value in metadata if name == "if-match")
-    if HOST in headers or PEER in headers:
+    if PEER in headers or HOST in headers or PROGRAM in headers:
         forget_claims(headers, context.peer())
     given = headers.get("x-request-id", "")
     request_id = given if 0 < len(given) <= 128 and given.isascii() and given.isprintable() else new_id()
     call = Call(NOBODY, request_id, method.name, headers.get("x-envoy-original-path", ""), headers)
     call.http_status = method.http_status
+    call.address = address_of(call, context)
+    call.program = headers.get(PROGRAM, "")
     return call
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import structlog
@@ -29,14 +29,17 @@ class QuotaWindow:
     remaining: int
     reset: int
     window: str = "hour"
+    # Whether the answer says how long the window is.
+    named: bool = False
 
     def headers(self) -> tuple[tuple[str, str], ...]:
         """As documented, in lower case as HTTP/2 wants them."""
-        return (
+        said = (
             ("x-ratelimit-limit", str(self.limit)),
             ("x-ratelimit-remaining", str(self.remaining)),
             ("x-ratelimit-reset", str(self.reset)),
         )
+        return (*said, ("x-ratelimit-window", _SECONDS[self.window])) if self.named else said
 
 
 class Quotas:
@@ -62,21 +65,32 @@ class Quotas:
         self._requests_per_hour = requests_per_hour
 
     async def take(
-        self, caller: Caller, burst: int | None = None, *, api: str = "", hourly: bool = True
+        self,
+        caller: Caller,
+        burst: int | None = None,
+        *,
+        api: str = "",
+        hourly: bool = True,
+        per_hour: int | None = None,
+        named: bool = False,
     ) -> QuotaWindow:
         """Counts one request, of `burst` a minute where that is given. Raises Exhausted when none is left.
 
         The minutes of each `api` are its own; the hour is all APIs' together, but for those where `hourly` is false: it
-        counts there only for a key with a figure of its own. Returns where the key stands in its hour, or there in its
-        minute.
+        counts there only for a key with a figure of its own. `per_hour` is an API's own figure of the hour. Returns where
+        the key stands in its hour, or there in its minute; `named` with how long that is.
         """
-        figure = caller.hourly_limit or (self._requests_per_hour if hourly or burst is None else None)
+        per_hour = per_hour or self._requests_per_hour
+        figure = caller.hourly_limit or (per_hour if hourly or burst is None else None)
+        key = caller.counted_as or caller.key_id
         limit = None if figure is None else _hour(figure)
         minute = None if burst is None else _minute(burst, api)
-        counted = await self._count_together(limit, minute, caller.key_id, hourly=hourly)
+        counted = await self._count_together(limit, minute, key, hourly=hourly)
         if counted is None:
-            counted = await self._count(self._alone, limit, minute, caller.key_id, hourly=hourly)
+            counted = await self._count(self._alone, limit, minute, key, hourly=hourly)
         allowed, quota = counted
+        if named:
+            quota = replace(quota, named=True)
         if not allowed:
             raise Exhausted(quota)
         return quota
@@ -142,6 +156,7 @@ class Exhausted(TooMany):
         self.quota = quota
 
 
+_SECONDS = {"hour": "3600", "minute": "60"}
 _A_WINDOW = {"hour": "an hour", "minute": "a minute"}
 
 

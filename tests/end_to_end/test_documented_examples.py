@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-
 from dataclasses import dataclass, field
 from typing import Any
 

@@ -14,6 +14,8 @@ DECLARATION = Declaration(
     includes=["oauth"],
     camel_case=True,
     max_upload_bytes=100 << 20,
-    limits=Limits(),
+    limits=Limits(tiers={"free": (1_000, 50), "pro": (10_000, 200), "enterprise": (100_000, 1_000)}),
+    projects=True,
+    programs=True,
     field_words={"due_at": "due_date", "configuration.max_concurrent_tasks": "max_concurrent_tasks"},
 )

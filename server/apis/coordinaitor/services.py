@@ -1,9 +1,10 @@
 """The CoordinAItor API: its services."""
 
-from orchestrator.coordinaitor.v1 import task_service_pb2
+from orchestrator.coordinaitor.v1 import auth_service_pb2, task_service_pb2
 
 from server.apikit.api import Services
 from server.apikit.declaration import Limits
+from server.apis.coordinaitor.auth import AuthServicer
 from server.apis.coordinaitor.tasks import TaskServicer
 from server.core.use_cases import UseCases
 from server.settings import Settings
@@ -11,4 +12,10 @@ from server.settings import Settings
 
 def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Services:
     """The services over these use cases."""
-    return [(task_service_pb2.DESCRIPTOR.services_by_name["TaskService"], TaskServicer(use_cases.task_queries))]
+    return [
+        (
+            auth_service_pb2.DESCRIPTOR.services_by_name["AuthService"],
+            AuthServicer(use_cases.logins, use_cases.users, use_cases.registration),
+        ),
+        (task_service_pb2.DESCRIPTOR.services_by_name["TaskService"], TaskServicer(use_cases.task_queries)),
+    ]

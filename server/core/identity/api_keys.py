@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from sqlalchemy import ARRAY, String, bindparam, func, select, text, update
+from sqlalchemy import bindparam, select, update
 
 from server.core.identity.access_tokens import digest_of
 from server.core.identity.organizations import first_user
@@ -19,12 +19,7 @@ from server.store.statement import Statement
 from server.store.transaction import Transaction
 
 _keys = ApiKey.table().c
-BY_DIGEST = Statement[ApiKey](select(ApiKey.table()).where(_keys.digest == bindparam("digest")), ApiKey)
-BY_DIGESTS = Statement[ApiKey](
-    select(ApiKey.table()).where(_keys.digest == func.any(bindparam("digests", type_=ARRAY(String)))),
-    ApiKey,
-    on_sqlite=select(ApiKey.table()).where(_keys.digest.in_(text("SELECT value FROM json_each(:digests)"))),
-)
+_BY_DIGEST = Statement[ApiKey](select(ApiKey.table()).where(_keys.digest == bindparam("digest")), ApiKey)
 _BY_ID = Statement[ApiKey](
     select(ApiKey.table()).where(_keys.id == bindparam("id")).with_for_update(key_share=True), ApiKey
 )
@@ -73,7 +68,7 @@ async def create_key(
 
 async def ensure_key(database: Database, secret: str, *, organization: str, name: str) -> str:
     """Makes sure that `secret` is a key of this database, in whichever state; makes a new one where it is empty."""
-    if not secret or await database.one(BY_DIGEST, digest=digest_of(secret)) is None:
+    if not secret or await database.one(_BY_DIGEST, digest=digest_of(secret)) is None:
         _, secret = await create_key(database, organization=organization, name=name, secret=secret)
     return secret
 

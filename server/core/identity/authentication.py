@@ -2,29 +2,61 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from typing import Any
 
+import jwt
 from cachetools import FIFOCache
+from sqlalchemy import ARRAY, String, Table, bindparam, func, select, text
 
 from server.core.identity.access_tokens import AccessTokens, digest_of, looks_like_token
-from server.core.identity.api_keys import BY_DIGEST, BY_DIGESTS
 from server.core.identity.oauth_clients import find_client
+from server.core.identity.organizations import ORGANIZATION
+from server.core.identity.roles import scopes_within
+from server.core.identity.signing_keys import SigningKeys
 from server.core.shared.call_context import Caller
 from server.errors import Unauthorized
-from server.model import ApiKey
+from server.model import ApiKey, Login, Organization, User
 from server.store.database import Database
+from server.store.statement import Statement
 
 # How long a revoked key or client may go on working in a process that has just seen it.
 CACHE_MICROSECONDS = 1_000_000
 CACHED = 10_000
 
+_keys, _logins = ApiKey.table().c, Login.table().c
+# Whose a credential is, beside its own row: the organization's state and tier, and the person's state and role.
+_organizations, _users = Organization.table().c, User.table().c
+_WHOSE = (_organizations.disabled_at, _organizations.tier, _users.disabled_at, _users.role)
+
+
+def _with_owner(table: Table) -> Any:
+    organization, user = Organization.table(), User.table()
+    return (
+        select(*table.c, *_WHOSE)
+        .join(organization, organization.c.id == table.c.organization_id)
+        .join(user, user.c.id == table.c.user_id)
+    )
+
+
+_KEY = Statement[Any](_with_owner(ApiKey.table()).where(_keys.digest == bindparam("digest")))
+_KEYS = Statement[Any](
+    _with_owner(ApiKey.table()).where(_keys.digest == func.any(bindparam("digests", type_=ARRAY(String)))),
+    on_sqlite=_with_owner(ApiKey.table()).where(_keys.digest.in_(text("SELECT value FROM json_each(:digests)"))),
+)
+_LOGIN = Statement[Any](_with_owner(Login.table()).where(_logins.id == bindparam("login")))
+
 
 class Authenticator:
     """Finds out who calls."""
 
-    def __init__(self, database: Database, tokens: AccessTokens | None = None) -> None:
+    def __init__(
+        self, database: Database, tokens: AccessTokens | None = None, signing_keys: SigningKeys | None = None
+    ) -> None:
         self._database = database
         self._tokens = tokens
+        self._signing_keys = signing_keys
         self._known: FIFOCache[str, tuple[int, Caller]] = FIFOCache(CACHED)
 
     def known(self, key: str) -> Caller | None:
@@ -41,7 +73,7 @@ class Authenticator:
         if self._tokens is not None and looks_like_token(key):
             return self._remember(key, now, *await self._bearer(self._tokens, key, now))
         # The digest is looked up, so how long that takes says nothing about the key.
-        stored = await self._database.one(BY_DIGEST, digest=digest_of(key))
+        stored = await self._database.one(_KEY, digest=digest_of(key))
         return self._remember(key, now, *_holder(stored, now))
 
     async def ended(self, keys: Sequence[str]) -> dict[str, Unauthorized]:
@@ -50,8 +82,8 @@ class Authenticator:
         tokens = self._tokens
         bearers = {key for key in keys if tokens is not None and looks_like_token(key)}
         digests = {key: digest_of(key) for key in keys if key not in bearers}
-        found = await self._database.all(BY_DIGESTS, digests=list(digests.values())) if digests else []
-        stored = {each.digest: each for each in found}
+        found = await self._database.all(_KEYS, digests=list(digests.values())) if digests else []
+        stored = {each[_DIGEST]: each for each in found}
         ended = {}
         for key in keys:
             try:
@@ -63,35 +95,93 @@ class Authenticator:
                 ended[key] = error
         return ended
 
+    def forget(self, user_id: str) -> None:
+        """Asks the store again for each credential of a user, of which one may just have ended."""
+        for key in [key for key, (_, caller) in self._known.items() if caller.user_id == user_id]:
+            del self._known[key]
+
     def _remember(self, key: str, now: int, caller: Caller, until: int | None) -> Caller:
         self._known[key] = (min(now + CACHE_MICROSECONDS, until or now + CACHE_MICROSECONDS), caller)
         return caller
 
     async def _bearer(self, tokens: AccessTokens, text: str, now: int) -> tuple[Caller, int]:
         """Whom an access token stands for, and until when."""
+        try:
+            key_id = jwt.get_unverified_header(text).get("kid")
+        except (jwt.PyJWTError, ValueError, TypeError, AttributeError, RecursionError):
+            raise Unauthorized("this access token is not valid") from None
+        if key_id is not None and self._signing_keys is not None:
+            return await self._login(self._signing_keys, text, key_id, now)
         token = tokens.read(text, now)
         client = await find_client(self._database, token.client_id)
         if client is None or client.organization_id != token.organization_id:
             raise Unauthorized("this access token is not valid")
         if client.revoked_at is not None:
             raise Unauthorized("the client of this access token has been revoked")
-        return Caller(client.organization_id, client.user_id, client.id, token.scopes), token.expires_at
+        organization = await self._database.one(ORGANIZATION, id=client.organization_id)
+        if organization is None or organization.disabled_at is not None:
+            raise Unauthorized(_DISABLED)
+        caller = Caller(client.organization_id, client.user_id, client.id, token.scopes, tier=organization.tier)
+        return caller, token.expires_at
+
+    async def _login(self, keys: SigningKeys, text: str, key_id: object, now: int) -> tuple[Caller, int]:
+        """Whom the access token of a login stands for, and until when."""
+        token = await keys.read(text, key_id, now)
+        row = await self._database.one(_LOGIN, login=token.login_id)
+        login = Login.load(row[: len(Login.columns)]) if row is not None else None
+        if row is None or login is None or login.user_id != token.user_id:
+            raise Unauthorized("this access token is not valid")
+        disabled, tier, user_disabled, role = row[len(Login.columns) :]
+        if login.ended_at is not None or login.expires_at <= now:
+            raise Unauthorized("the login of this access token has ended")
+        _check_open(disabled, user_disabled)
+        caller = Caller(
+            organization_id=login.organization_id,
+            user_id=login.user_id,
+            key_id=login.id,
+            scopes=scopes_within(role, login.scopes),
+            tier=tier,
+            login_id=login.id,
+            # However often somebody logs in, he may ask no more often.
+            counted_as=login.user_id,
+        )
+        return caller, token.expires_at
 
 
-def _holder(stored: ApiKey | None, now: int) -> tuple[Caller, int | None]:
+_DIGEST = ApiKey.columns.index("digest")
+_DISABLED = "the organization of this credential has been disabled"
+
+
+def _check_open(organization: int | None, user: int | None) -> None:
+    if organization is not None:
+        raise Unauthorized(_DISABLED)
+    if user is not None:
+        raise Unauthorized("the user of this credential has been disabled")
+
+
+def _holder(row: Any, now: int) -> tuple[Caller, int | None]:
     """Whom an API key stands for, and until when."""
-    if stored is None:
+    if row is None:
         raise Unauthorized("this API key is not valid")
+    stored = ApiKey.load(row[: len(ApiKey.columns)])
+    disabled, tier, user_disabled, role = row[len(ApiKey.columns) :]
     if stored.revoked_at is not None:
         raise Unauthorized("this API key has been revoked")
     if stored.expires_at is not None and stored.expires_at <= now:
         raise Unauthorized("this API key has expired")
+    # Agents and programs go on when the person has gone who set them up.
+    _check_open(disabled, user_disabled if stored.personal else None)
+    projects = frozenset(json.loads(stored.projects))
     caller = Caller(
         organization_id=stored.organization_id,
         user_id=stored.user_id,
         key_id=stored.id,
-        scopes=frozenset(stored.scopes.split()),
+        # What a person has made may do no more than he may now.
+        scopes=scopes_within(role, stored.scopes) if stored.personal else frozenset(stored.scopes.split()),
         hourly_limit=stored.hourly_limit,
         agent_id=stored.agent_id,
+        minute_limit=stored.minute_limit,
+        tier=tier,
+        projects=projects or None,
     )
     return caller, stored.expires_at

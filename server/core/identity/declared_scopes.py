@@ -1,6 +1,8 @@
 """The scopes that the methods' rules name. Made by `make generate` of the protos: change those."""
 
 DECLARED_SCOPES = (
+    "account:read",
+    "account:write",
     "agents:read",
     "agents:write",
     "events:read",

@@ -11,8 +11,13 @@ from server.store.statement import Statement
 from server.store.transaction import Transaction
 
 _organizations = Organization.table().c
+# Whoever registers may call an organization as another one is called: the one that was first is meant.
 _ORGANIZATION = Statement[Organization](
-    select(Organization.table()).where(_organizations.name == bindparam("name")).limit(1), Organization
+    select(Organization.table()).where(_organizations.name == bindparam("name")).order_by(_organizations.id).limit(1),
+    Organization,
+)
+ORGANIZATION = Statement[Organization](
+    select(Organization.table()).where(_organizations.id == bindparam("id")), Organization
 )
 LOCK_ORGANIZATION = Statement[Any](
     select(_organizations.id).where(_organizations.id == bindparam("organization")).with_for_update(key_share=True)
@@ -35,10 +40,16 @@ async def _organization(transaction: Transaction, name: str) -> Any:
     found = await transaction.one(_ORGANIZATION, name=name)
     if found is not None:
         return found.id
+    organization = await new_organization(transaction, name)
+    email = f"owner@{organization}.invalid"
+    user = User.new(id=new_id(), organization_id=organization, email=email, name="Owner", created_at=transaction.now)
+    await transaction.insert(user)
+    return organization
+
+
+async def new_organization(transaction: Transaction, name: str) -> str:
+    """The id of a new organization, without a user."""
     organization = Organization.new(id=new_id(), name=name, created_at=transaction.now)
     await transaction.insert(organization)
     await transaction.insert(Feed.new(organization_id=organization.id))
-    email = f"owner@{organization.id}.invalid"
-    user = User.new(id=new_id(), organization_id=organization.id, email=email, name="Owner", created_at=transaction.now)
-    await transaction.insert(user)
     return organization.id

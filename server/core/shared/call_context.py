@@ -23,6 +23,15 @@ class Caller:
     hourly_limit: int | None = None
     # The agent that the credential is good for alone, where it is an agent's.
     agent_id: str | None = None
+    # Requests a minute, where the credential says how many; and the `Tier` of the organization.
+    minute_limit: int | None = None
+    tier: str = "free"
+    # The projects that the credential is good for alone; None for all.
+    projects: frozenset[str] | None = None
+    # The login that it belongs to, where a person has logged in.
+    login_id: str = ""
+    # Whose requests are counted together, where it is not the key's alone.
+    counted_as: str = ""
 
     def may(self, scope: str) -> bool:
         """Whether the credential holds `scope`, such as `sessions:read`."""
@@ -54,6 +63,9 @@ class Call:
     idempotency_key: str = ""
     # SHA-256 of the method and the request, where there is an idempotency key.
     digest: str = ""
+    # Where it came from, as far as that is known, and the program that it came from, as that calls itself.
+    address: str = ""
+    program: str = ""
     # Which client it is, where callers without a credential share a key.
     guest: str = ""
     # Makes the call that of the key's owner, where the method is open and the key comes in a message.

@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, Integer, String, bindparam, func, select, text, update
 
+from server.core.shared.sealing import Sealer, Unsealable
 from server.core.webhooks import lanes
 from server.core.webhooks.disabling import LOCK, disable
 from server.core.webhooks.retries import GIVE_UP, LASTED, next_delay
-from server.core.webhooks.sealing import Sealer, Unsealable
 from server.model import (
     WAITING,
     Delivery,

@@ -13,11 +13,11 @@ from server.core.shared.call_context import Call
 from server.core.shared.count_cache import CountCache
 from server.core.shared.pagination import Listing, Page
 from server.core.shared.resource import Resource, change
+from server.core.shared.sealing import Sealer
 from server.core.webhooks import lanes
 from server.core.webhooks.addresses import AddressGuard
 from server.core.webhooks.disabling import cancel_deliveries, disable
 from server.core.webhooks.headers import check_headers
-from server.core.webhooks.sealing import Sealer
 from server.core.webhooks.signatures import check_secret, new_secret
 from server.core.webhooks.wording import Wording, check_events
 from server.errors import InvalidRequest, TooMany

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 
+from server.core.shared.sealing import Sealer, Unsealable
 from server.core.webhooks.queue import Outcome, Report
 from server.core.webhooks.receivers import Receivers
-from server.core.webhooks.sealing import Sealer, Unsealable
 from server.core.webhooks.signatures import signed
 from server.model import Delivery, Webhook
 from server.store.database import Database

@@ -14,7 +14,7 @@ from server.core.webhooks.deliveries import Deliveries, Sent
 from server.core.webhooks.fan_out import FanOut
 from server.core.webhooks.queue import DeliveryQueue, Outcome, Report
 from server.core.webhooks.registry import Webhooks
-from server.core.webhooks.sealing import Sealer
+from server.core.shared.sealing import Sealer
 from server.model import Delivery, Session, Webhook
 from server.settings import Settings
 from server.store.bus import SocketBus

@@ -6,7 +6,7 @@ import pytest
 
 from server.core.webhooks.addresses import AddressGuard, Refused, is_public, parse_url
 from server.core.webhooks.headers import check_headers
-from server.core.webhooks.sealing import Sealer, Unsealable
+from server.core.shared.sealing import Sealer, Unsealable
 from server.core.webhooks.signatures import check_secret, new_secret, signed, signing_secret
 from server.core.webhooks.wording import EventPatterns
 from server.errors import InvalidRequest

@@ -13,7 +13,7 @@ from server.core.webhooks.addresses import AddressGuard
 from server.core.webhooks.queue import Outcome
 from server.core.webhooks.receivers import Receivers
 from server.core.webhooks.retries import DELAYS
-from server.core.webhooks.sealing import Sealer
+from server.core.shared.sealing import Sealer
 from server.core.webhooks.sending import Sending
 from server.errors import Conflict, InvalidRequest, NotFound, VersionMismatch
 from server.model import Webhook

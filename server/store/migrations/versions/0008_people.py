@@ -234,6 +234,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index("logins_by_address", "logins", ["user_id", "address"], unique=False)
     op.create_index("logins_by_user", "logins", ["user_id", "id"], unique=False)
     op.create_table(
         "comments",
@@ -281,6 +282,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("task_id", "user_id"),
     )
     op.create_index("ratings_by_agent", "ratings", ["agent_id", "created_at"], unique=False)
+    op.create_table(
+        "failed_logins",
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("subject"),
+    )
+    op.create_index("ix_failed_logins_since", "failed_logins", ["since"], unique=False)
     op.create_table(
         "refresh_tokens",
         sa.Column("digest", sa.String(), nullable=False),
@@ -368,6 +377,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("due_at IS NOT NULL"),
     )
     op.create_index(
+        "tasks_by_creator",
+        "tasks",
+        ["created_by", "kind", "status"],
+        unique=False,
+        postgresql_where=sa.text("created_by IS NOT NULL"),
+        sqlite_where=sa.text("created_by IS NOT NULL"),
+    )
+    op.create_index(
         "tasks_by_project",
         "tasks",
         ["project_id", "id"],
@@ -384,10 +401,14 @@ def upgrade() -> None:
     op.add_column("users", sa.Column("disabled_at", sa.BigInteger(), nullable=True))
     op.add_column("users", sa.Column("version", sa.Integer(), nullable=False, server_default="1"))
     op.add_column("users", sa.Column("updated_at", sa.BigInteger(), nullable=True))
+    op.drop_index("ix_users_organization_id", table_name="users")
+    op.create_index("users_by_organization", "users", ["organization_id", "id"], unique=False)
     op.create_index("ix_users_avatar_token", "users", ["avatar_token"], unique=False)
 
 
 def downgrade() -> None:
+    op.drop_index("users_by_organization", table_name="users")
+    op.create_index("ix_users_organization_id", "users", ["organization_id"], unique=False)
     op.drop_index("ix_users_avatar_token", table_name="users")
     op.drop_column("users", "updated_at")
     op.drop_column("users", "version")
@@ -398,6 +419,12 @@ def downgrade() -> None:
     op.drop_column("users", "avatar")
     op.drop_column("users", "password")
     op.drop_column("users", "role")
+    op.drop_index(
+        "tasks_by_creator",
+        table_name="tasks",
+        postgresql_where=sa.text("created_by IS NOT NULL"),
+        sqlite_where=sa.text("created_by IS NOT NULL"),
+    )
     op.drop_index(
         "tasks_by_project",
         table_name="tasks",
@@ -447,6 +474,8 @@ def downgrade() -> None:
     op.drop_index("task_files_by_task", table_name="task_files")
     op.drop_index("task_files_by_blob", table_name="task_files")
     op.drop_table("task_files")
+    op.drop_index("ix_failed_logins_since", table_name="failed_logins")
+    op.drop_table("failed_logins")
     op.drop_index("ix_refresh_tokens_login_id", table_name="refresh_tokens")
     op.drop_index("ix_refresh_tokens_expires_at", table_name="refresh_tokens")
     op.drop_table("refresh_tokens")
@@ -454,6 +483,7 @@ def downgrade() -> None:
     op.drop_table("ratings")
     op.drop_index("comments_by_task", table_name="comments")
     op.drop_table("comments")
+    op.drop_index("logins_by_address", table_name="logins")
     op.drop_index("logins_by_user", table_name="logins")
     op.drop_table("logins")
     op.drop_index("ix_authorization_codes_expires_at", table_name="authorization_codes")
