@@ -22,8 +22,10 @@ def create(
     scopes: Annotated[str, typer.Option(help="What its tokens may hold, such as 'sessions:read tasks:*'.")] = "*",
     token_seconds: Annotated[int, typer.Option(min=1, max=86_400, help="How long a token lives.")] = 3600,
     redirect_uri: Annotated[
-        list[str] | None, typer.Option(help="Where people who allow it to act for them are sent back to; several times.")
+        list[str] | None,
+        typer.Option(help="Where people who allow it to act for them are sent back to."),
     ] = None,
+    *,
     public: Annotated[bool, typer.Option("--public", help="It can keep no secret, as an app or a page.")] = False,
     pkce: Annotated[bool, typer.Option("--pkce", help="It must send a challenge, though it has a secret.")] = False,
     data_dir: DataDir = None,
@@ -47,7 +49,7 @@ def create(
 
     identifier, secret = run(work, data_dir=data_dir, database_url=database_url)
     if not secret:
-        typer.echo(f"client_id:     {identifier}\nIt has no secret: it sends a challenge (PKCE, S256) with each request.")
+        typer.echo(f"client_id:     {identifier}\nIt has no secret: it sends a challenge (PKCE, S256).")
         return
     typer.echo(f"client_id:     {identifier}\nclient_secret: {secret}\nKeep the secret safe: it is not shown again.")
 

@@ -17,6 +17,7 @@ from server.apis.oauth.redirects import origin_of, with_fields
 from server.core.identity.authorization_codes import AuthorizationCodes
 from server.core.identity.logins import Logins
 from server.core.identity.oauth_clients import OAuthClients
+from server.core.people.users import Users
 from server.core.shared.call_context import Call
 from server.errors import ServiceError, TooMany, Unauthorized
 
@@ -32,11 +33,19 @@ class AuthorizationPages:
     """The two pages, and what they send."""
 
     def __init__(
-        self, clients: OAuthClients, codes: AuthorizationCodes, logins: Logins, *, issuer: Issuer, secret: str
+        self,
+        clients: OAuthClients,
+        codes: AuthorizationCodes,
+        logins: Logins,
+        users: Users,
+        *,
+        issuer: Issuer,
+        secret: str,
     ) -> None:
         self._clients = clients
         self._codes = codes
         self._logins = logins
+        self._users = users
         self._issuer = issuer
         self._key = hmac.digest(secret.encode(), _PURPOSE, "sha256")
 
@@ -69,7 +78,7 @@ class AuthorizationPages:
         assert client is not None
         if not await self._is_logged_in(call, client):
             return self._login_page(call, asked, client)
-        person = await self._logins.who(call)
+        person = await self._users.me(call)
         token = self._form_token(call)
         self._headers(call, pages.headers(origin_of(back_to)))
         hidden = {**dict(asked), "form": token}

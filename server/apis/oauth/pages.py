@@ -65,7 +65,9 @@ def consent(client: str, user: str, scopes: Iterable[str], back_to: str, hidden:
 
 def problem(message: str) -> HttpBody:
     """The page that says why there is no other one."""
-    return _page("This does not work", f'<h1>This does not work</h1><p class="wrong" role="alert">{escape(message)}</p>')
+    return _page(
+        "This does not work", f'<h1>This does not work</h1><p class="wrong" role="alert">{escape(message)}</p>'
+    )
 
 
 def _said(scope: str) -> str:

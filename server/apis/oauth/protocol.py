@@ -85,8 +85,8 @@ class _Code:
 
 
 class _Request(OAuth2Request):  # type: ignore[misc]
-    def __init__(self, method: str, pairs: Pairs, headers: Mapping[str, str]) -> None:
-        super().__init__(method, _HERE, headers=dict(headers))
+    def __init__(self, method: str, pairs: Pairs) -> None:
+        super().__init__(method, _HERE)
         fields = dict(pairs)
         payload = BasicOAuth2Payload(fields)
         for name in fields:
@@ -104,7 +104,8 @@ class _Request(OAuth2Request):  # type: ignore[misc]
 
 
 class _Grant(AuthorizationCodeGrant):  # type: ignore[misc]
-    TOKEN_ENDPOINT_AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
+    # What comes by HTTP Basic is read before, and stands among the fields then.
+    TOKEN_ENDPOINT_AUTH_METHODS = ("client_secret_post", "none")
 
     def query_authorization_code(self, code: str, client: Client) -> _Code | None:
         found: AuthorizationCode | None = self.server.code
@@ -150,20 +151,18 @@ class Protocol(AuthorizationServer):  # type: ignore[misc]
 
         Raises OAuth2Error, whose `redirect_uri` is empty where the client must not be told.
         """
-        request = _Request("GET", pairs, {})
+        request = _Request("GET", pairs)
         grant = self.get_consent_grant(request)
         return grant.redirect_uri, request.scope or ""
 
-    def authenticated(self, pairs: Pairs, headers: Mapping[str, str]) -> Client:
+    def authenticated(self, pairs: Pairs) -> Client:
         """The client, which has said who it is. Raises OAuth2Error."""
-        client: Client = self.authenticate_client(
-            _Request("POST", pairs, headers), _Grant.TOKEN_ENDPOINT_AUTH_METHODS
-        )
+        client: Client = self.authenticate_client(_Request("POST", pairs), _Grant.TOKEN_ENDPOINT_AUTH_METHODS)
         return client
 
-    def check_exchange(self, pairs: Pairs, headers: Mapping[str, str]) -> None:
+    def check_exchange(self, pairs: Pairs) -> None:
         """Checks the exchange of the code that was read for this request. Raises OAuth2Error."""
-        self.get_token_grant(_Request("POST", pairs, headers)).validate_token_request()
+        self.get_token_grant(_Request("POST", pairs)).validate_token_request()
 
 
 __all__ = ["Client", "OAuth2Error", "Pairs", "Protocol"]

@@ -20,7 +20,7 @@ def is_same_redirect(registered: str, asked: str) -> bool:
         ports = (known.port, given.port)
     except ValueError:
         return False
-    if known.scheme != "http" or known.netloc.rpartition(":")[0] not in _LOOPBACK and known.netloc not in _LOOPBACK:
+    if known.scheme != "http" or (known.netloc.rpartition(":")[0] not in _LOOPBACK and known.netloc not in _LOOPBACK):
         return False
     host, _, _ = given.netloc.rpartition(":") if ports[1] is not None else (given.netloc, "", "")
     registered_host = known.netloc.rpartition(":")[0] if ports[0] is not None else known.netloc

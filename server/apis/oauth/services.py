@@ -19,6 +19,8 @@ def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Service
     clients, codes, logins = use_cases.oauth_clients, use_cases.authorization_codes, use_cases.logins
     hosts = [host for each in declarations() for host in each.hosts]
     issuer = Issuer(settings.public_url, hosts, settings.operations_port)
-    pages = AuthorizationPages(clients, codes, logins, issuer=issuer, secret=signing_secret(settings))
-    servicer = OAuthServicer(Tokens(clients, codes, logins), pages, use_cases.signing_keys, issuer)
+    pages = AuthorizationPages(clients, codes, logins, use_cases.users, issuer=issuer, secret=signing_secret(settings))
+    servicer = OAuthServicer(
+        Tokens(clients, codes, logins, use_cases.client_tokens), pages, use_cases.signing_keys, issuer
+    )
     return [(oauth_service_pb2.DESCRIPTOR.services_by_name["OAuthService"], servicer)]

@@ -1,4 +1,4 @@
-"""OAuth: access tokens, by a client's own credentials, an authorization code or a refresh token (RFC 6749, 7009, 7662)."""
+"""OAuth: access tokens, by a client's own credentials, a code or a refresh token (RFC 6749, 7009, 7662)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from server.apis.oauth.errors import NOT_STORED, ClientRefused, NotNow, OAuthErr
 from server.apis.oauth.forms import JSON, form_pairs
 from server.apis.oauth.protocol import Client, OAuth2Error, Protocol
 from server.core.identity.authorization_codes import AuthorizationCodes
+from server.core.identity.client_tokens import ClientTokens
 from server.core.identity.logins import Granted, Logins
 from server.core.identity.oauth_clients import OAuthClients
 from server.core.shared.call_context import Call
@@ -26,10 +27,11 @@ GRANT_TYPES = ("client_credentials", "authorization_code", "refresh_token")
 class Tokens:
     """Reads what clients send in any of the usual ways, and answers as they expect."""
 
-    def __init__(self, clients: OAuthClients, codes: AuthorizationCodes, logins: Logins) -> None:
+    def __init__(self, clients: OAuthClients, codes: AuthorizationCodes, logins: Logins, held: ClientTokens) -> None:
         self._clients = clients
         self._codes = codes
         self._logins = logins
+        self._held = held
 
     async def issue(self, request: HttpBody, call: Call) -> HttpBody:
         """An access token."""
@@ -85,9 +87,10 @@ class Tokens:
 
     async def _exchanged(self, call: Call, fields: dict[str, str]) -> Mapping[str, Any]:
         client = await self._authenticated(call, fields)
+        fields = _with_client(call, fields)
         code = await self._codes.find(fields.get("code", ""))
         try:
-            Protocol(client.stored, code).check_exchange(list(fields.items()), call.headers)
+            Protocol(client.stored, code).check_exchange(list(fields.items()))
         except OAuth2Error as error:
             raise _told(error) from None
         assert code is not None
@@ -100,9 +103,9 @@ class Tokens:
         client = await self._authenticated(call, fields)
         if "token" not in fields:
             raise OAuthError("invalid_request", "token is missing")
-        login = await self._logins.of_token(fields["token"])
+        login = await self._held.login_of(fields["token"])
         if login is not None and login.client_id == client.stored.id:
-            await self._logins.end_of_client(login)
+            await self._held.end(login)
         return {}
 
     async def _introspected(self, call: Call, fields: dict[str, str]) -> Mapping[str, Any]:
@@ -111,12 +114,9 @@ class Tokens:
             raise ClientRefused("only a client with a secret may ask")
         if "token" not in fields:
             raise OAuthError("invalid_request", "token is missing")
-        login = await self._logins.of_token(fields["token"])
-        now = self._logins.now()
-        # Of another organization, and of what has ended, nothing is told.
-        if login is None or login.organization_id != client.stored.organization_id or login.ended_at is not None:
-            return {"active": False}
-        if login.expires_at <= now:
+        login = await self._held.login_of(fields["token"])
+        # Of another organization nothing is told.
+        if login is None or login.organization_id != client.stored.organization_id:
             return {"active": False}
         return {
             "active": True,
@@ -130,15 +130,24 @@ class Tokens:
 
     async def _authenticated(self, call: Call, fields: dict[str, str]) -> Client:
         """The client that sends this. Raises ClientRefused, TooMany."""
-        identifier = (_basic(call, fields)[0] if _is_basic(call) else fields.get("client_id")) or ""
+        fields = _with_client(call, fields)
+        identifier = fields.get("client_id", "")
         if not identifier:
             raise ClientRefused("client_id is missing: send it in the body or by HTTP Basic")
         found = await self._clients.find(identifier)
         try:
-            return Protocol(found).authenticated(list(fields.items()), call.headers)
+            return Protocol(found).authenticated(list(fields.items()))
         except OAuth2Error:
             await self._clients.count_failure(identifier)
             raise ClientRefused("there is no such client, or its secret is another one") from None
+
+
+def _with_client(call: Call, fields: dict[str, str]) -> dict[str, str]:
+    """The fields, with the client's id and secret where it has said them by HTTP Basic. Raises ClientRefused."""
+    if not _is_basic(call):
+        return fields
+    identifier, secret = _basic(call, fields)
+    return {**fields, "client_id": identifier, **({"client_secret": secret} if secret else {})}
 
 
 def _shown(granted: Granted) -> Mapping[str, Any]:

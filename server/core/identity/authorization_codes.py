@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, select
 
 from server.core.identity.access_tokens import digest_of
+from server.core.identity.client_tokens import end_login
 from server.core.identity.logins import LOCK_USER, Granted, Logins
 from server.core.identity.oauth_clients import LOCK_CLIENT
 from server.core.shared.call_context import Call
@@ -94,7 +95,7 @@ class AuthorizationCodes:
                 return None
             if found.used_at is not None:
                 if found.login_id is not None:
-                    await self._logins.end_by_id(transaction, found.login_id)
+                    await end_login(self._logins, transaction, found.login_id)
                 return None
             user = await transaction.one(LOCK_USER, id=found.user_id)
             if user is None or user.disabled_at is not None:
@@ -105,6 +106,7 @@ class AuthorizationCodes:
 
         begun = await self._database.write(body)
         if begun is None:
+            self._logins.tell(code.user_id)
             raise CodeRefused("this code is not valid, has expired, or has been used")
         return await self._logins.granted(*begun)
 

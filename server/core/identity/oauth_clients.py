@@ -81,7 +81,6 @@ class OAuthClients:
         held = client.scopes if scope is None else _within(client, scope)
         return Grant(self._tokens.sign(client, held, self._database.clock()), client.token_seconds, held)
 
-
     async def find(self, identifier: str) -> OAuthClient | None:
         """The client with this id, in whichever state; None for what can be none."""
         try:
@@ -184,7 +183,7 @@ def check_redirects(addresses: Sequence[str]) -> None:
         if parts.scheme in ("http", "https") and (not host or parts.username or parts.password):
             raise InvalidRequest("redirect_uris", "must name a host, and no credentials")
         if parts.scheme not in ("http", "https") and "." not in parts.scheme:
-            raise InvalidRequest("redirect_uris", "must be https, or a scheme of the program's own such as com.example.app")
+            raise InvalidRequest("redirect_uris", "must be https, or a scheme such as com.example.app")
     if len(addresses) > MAX_REDIRECTS:
         raise InvalidRequest("redirect_uris", f"must be at most {MAX_REDIRECTS}")
 
