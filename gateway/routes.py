@@ -33,6 +33,8 @@ def _told(name: str, value: str) -> JSON:
 ADDRESS = _told("x-requested-from", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%")
 HOST = _told("x-requested-host", "%REQ(:AUTHORITY)%")
 PROGRAM = _told("x-requested-by", "%REQ(USER-AGENT):200%")
+# Envoy takes the cookies away from requests for the others.
+COOKIES = _told("x-requested-cookie", "%REQ(COOKIE)%")
 
 
 class Routes:
@@ -138,11 +140,12 @@ class Routes:
             route["typed_per_filter_config"][TRANSCODER] = self._transcoder(host, api)
             route["typed_per_filter_config"][BUFFER] = _buffer(api)
         route["request_headers_to_add"] = [
-            *([HOST] if api.guests or api.programs else []),
+            *([HOST] if api.guests or api.programs or api.cookies else []),
             ADDRESS,
             *([PROGRAM] if api.programs else []),
+            *([COOKIES] if api.cookies else []),
         ]
-        if not api.guests:
+        if not api.guests and not api.cookies:
             # Who has a key may call from anywhere, so the server need not know from which page.
             route["request_headers_to_remove"] = ["origin"]
         return route
@@ -181,6 +184,7 @@ class Routes:
             # Envoy does not start with a service here that the protos do not have.
             "services": protos.services(self._descriptors, packages),
             "max_request_body_size": like.max_body_bytes,
+            **({"ignore_unknown_query_parameters": True} if like.lenient_queries else {}),
             "print_options": {
                 "always_print_primitive_fields": True,
                 "preserve_proto_field_names": not like.camel_case,
@@ -200,9 +204,9 @@ def _first(host: VirtualHost) -> Declaration:
     return host.owner or host.apis[0]
 
 
-def _json(api: Declaration) -> tuple[bool, int]:
+def _json(api: Declaration) -> tuple[bool, int, bool]:
     """What of an API cannot be said to the transcoder by service."""
-    return api.camel_case, api.max_body_bytes
+    return api.camel_case, api.max_body_bytes, api.lenient_queries
 
 
 def _in_order(verbs: set[str]) -> list[str]:

@@ -166,6 +166,7 @@ class Application:
         await idempotency.forget(self.database, now - int(self.settings.idempotency_hours * HOUR))
         await self.use_cases.attempts.forget()
         await self.use_cases.logins.forget(now)
+        await self.use_cases.authorization_codes.forget(now)
         await forget_ended(self.database, now - DAY)
         await self.installer.remove_unused()
         await self.remains.sweep_blobs()

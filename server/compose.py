@@ -15,6 +15,8 @@ from server.core.coding.tasks import CodingTasks
 from server.core.events.stream import EventStreams
 from server.core.identity.access_tokens import AccessTokens
 from server.core.identity.attempts import Attempts
+from server.core.identity.authorization_codes import AuthorizationCodes
+from server.core.identity.client_tokens import ClientTokens
 from server.core.identity.logins import Logins
 from server.core.identity.oauth_clients import OAuthClients
 from server.core.identity.passwords import Passwords
@@ -78,6 +80,7 @@ def use_cases(
     signing_keys = SigningKeys(database, sealer)
     attempts = Attempts(database, settings.logins_per_minute if quotas else None)
     logins = Logins(database, secret, signing_keys, passwords, attempts)
+    codes = AuthorizationCodes(database, logins)
     return UseCases(
         agents=agents,
         agent_health=AgentHealthChecks(database),
@@ -86,8 +89,10 @@ def use_cases(
         assignments=Assignments(database, lease_seconds=settings.agent_silent_seconds),
         attempts=attempts,
         avatars=Avatars(database),
+        authorization_codes=codes,
         blobs=blobs,
         checkpoints=Checkpoints(database),
+        client_tokens=ClientTokens(database, logins, signing_keys),
         coding_sessions=CodingSessions(database, running=settings.running_sessions if quotas else None),
         coding_tasks=CodingTasks(database),
         documents=Documents(database, counts, blobs),

@@ -78,6 +78,9 @@ class Settings(BaseSettings):
     # `https://app.example.com`; the port may be `*`. `none` for none. Where it is empty, pages of this machine in
     # development, and none outside.
     cors_origins: str = ""
+    # Where browsers and OAuth clients reach port 3000, such as `https://api.example.com`; empty for the documented hosts
+    # and for this machine.
+    public_url: str = ""
     # Server processes on this machine.
     workers: int = Field(1, ge=1, le=64)
 

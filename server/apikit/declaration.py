@@ -62,6 +62,10 @@ class Declaration:
     limits: Limits = field(default_factory=Limits)
     # Whether callers without a credential may act for the development organization, where the server is in development.
     guests: bool = False
+    # Whether browsers show its pages, and its callers have cookies.
+    cookies: bool = False
+    # Whether query parameters that a method does not name are let pass: its document says so, and reads them itself.
+    lenient_queries: bool = False
     # Whether keys that are limited to projects are good here: it then keeps them to those.
     projects: bool = False
     # Whether people log in here: it is told by which host they know it, and how their programs call themselves.

@@ -21,6 +21,13 @@ def create(
     organization: Annotated[str, typer.Option(help="Whose rows it sees; created where it is new.")] = "Development",
     scopes: Annotated[str, typer.Option(help="What its tokens may hold, such as 'sessions:read tasks:*'.")] = "*",
     token_seconds: Annotated[int, typer.Option(min=1, max=86_400, help="How long a token lives.")] = 3600,
+    redirect_uri: Annotated[
+        list[str] | None,
+        typer.Option(help="Where people who allow it to act for them are sent back to."),
+    ] = None,
+    *,
+    public: Annotated[bool, typer.Option("--public", help="It can keep no secret, as an app or a page.")] = False,
+    pkce: Annotated[bool, typer.Option("--pkce", help="It must send a challenge, though it has a secret.")] = False,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
 ) -> None:
@@ -29,11 +36,21 @@ def create(
 
     async def work(database: Database) -> tuple[str, str]:
         client, secret = await core.create_client(
-            database, organization=organization, name=name, scopes=scopes, token_seconds=token_seconds
+            database,
+            organization=organization,
+            name=name,
+            scopes=scopes,
+            token_seconds=token_seconds,
+            redirect_uris=redirect_uri or (),
+            public=public,
+            needs_challenge=pkce,
         )
         return f"client_{client.id}", secret
 
     identifier, secret = run(work, data_dir=data_dir, database_url=database_url)
+    if not secret:
+        typer.echo(f"client_id:     {identifier}\nIt has no secret: it sends a challenge (PKCE, S256).")
+        return
     typer.echo(f"client_id:     {identifier}\nclient_secret: {secret}\nKeep the secret safe: it is not shown again.")
 
 

@@ -14,6 +14,8 @@ from server.core.coding.sessions import CodingSessions
 from server.core.coding.tasks import CodingTasks
 from server.core.events.stream import EventStreams
 from server.core.identity.attempts import Attempts
+from server.core.identity.authorization_codes import AuthorizationCodes
+from server.core.identity.client_tokens import ClientTokens
 from server.core.identity.logins import Logins
 from server.core.identity.oauth_clients import OAuthClients
 from server.core.identity.signing_keys import SigningKeys
@@ -54,8 +56,10 @@ class UseCases:
     attempts: Attempts
     avatars: Avatars
     checkpoints: Checkpoints
+    client_tokens: ClientTokens
     coding_sessions: CodingSessions
     coding_tasks: CodingTasks
+    authorization_codes: AuthorizationCodes
     blobs: Blobs
     documents: Documents
     deliveries: Deliveries

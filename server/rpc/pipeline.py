@@ -40,6 +40,7 @@ KEPT_HEADERS = frozenset(
         "x-agent-token",
         "x-request-id",
         "x-envoy-original-path",
+        "x-requested-cookie",
         "if-match",
         "idempotency-key",
         "last-event-id",

@@ -9,5 +9,8 @@ DECLARATION = Declaration(
     packages=["orchestrator.oauth.v1"],
     render_error=render_error,
     listener="operations",
-    routes=[Route("/oauth", timeout_seconds=15)],
+    routes=[Route("/oauth", timeout_seconds=15), Route("/.well-known", timeout_seconds=15)],
+    cookies=True,
+    # A server must ignore parameters that it does not know (RFC 6749, section 3.1).
+    lenient_queries=True,
 )

@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import jwt
 from cachetools import FIFOCache
 from sqlalchemy import ARRAY, String, Table, bindparam, func, select, text
 
@@ -14,7 +13,7 @@ from server.core.identity.access_tokens import AccessTokens, digest_of, looks_li
 from server.core.identity.oauth_clients import find_client
 from server.core.identity.organizations import ORGANIZATION
 from server.core.identity.roles import scopes_within
-from server.core.identity.signing_keys import SigningKeys
+from server.core.identity.signing_keys import SigningKeys, key_id_of
 from server.core.shared.call_context import Caller
 from server.errors import Unauthorized
 from server.model import ApiKey, Login, Organization, User
@@ -106,10 +105,7 @@ class Authenticator:
 
     async def _bearer(self, tokens: AccessTokens, text: str, now: int) -> tuple[Caller, int]:
         """Whom an access token stands for, and until when."""
-        try:
-            key_id = jwt.get_unverified_header(text).get("kid")
-        except (jwt.PyJWTError, ValueError, TypeError, AttributeError, RecursionError):
-            raise Unauthorized("this access token is not valid") from None
+        key_id = key_id_of(text)
         if key_id is not None and self._signing_keys is not None:
             return await self._login(self._signing_keys, text, key_id, now)
         token = tokens.read(text, now)

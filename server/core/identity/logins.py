@@ -45,7 +45,7 @@ LOCK_USER = Statement[User](
 )
 BY_EMAIL = Statement[User](select(User.table()).where(_users.email == bindparam("email")), User)
 _logins = Login.table().c
-_LOCK = Statement[Login](
+LOCK_LOGIN = Statement[Login](
     select(Login.table()).where(_logins.id == bindparam("id")).with_for_update(key_share=True), Login
 )
 _LIST = Statement[Login](
@@ -171,7 +171,7 @@ class Logins:
             known = await transaction.one(_TOKEN, digest=digest)
             if known is None:
                 return None
-            login = await transaction.one(_LOCK, id=known.login_id)
+            login = await transaction.one(LOCK_LOGIN, id=known.login_id)
             # Others may have used it while we waited for the login.
             known = await transaction.one(_TOKEN, digest=digest)
             now = transaction.now
@@ -183,7 +183,7 @@ class Logins:
             if user is None or user.disabled_at is not None:
                 return None
             if known.used_at is not None and now - known.used_at > AGAIN:
-                await self._end(transaction, login)
+                await self.finish(transaction, login)
                 return None
             if known.used_at is None:
                 await transaction.run(_USE, digest=digest, now=now)
@@ -206,9 +206,9 @@ class Logins:
             ids = {known.login_id if known is not None else "", call.caller.login_id}
             logins = []
             for each in sorted(ids - {""}):
-                login = await transaction.one(_LOCK, id=each)
+                login = await transaction.one(LOCK_LOGIN, id=each)
                 if login is not None:
-                    await self._end(transaction, login)
+                    await self.finish(transaction, login)
                     logins.append(login)
             return logins
 
@@ -226,10 +226,10 @@ class Logins:
         digits = parse_id("login", identifier)
 
         async def body(transaction: Transaction) -> None:
-            login = await transaction.one(_LOCK, id=digits)
+            login = await transaction.one(LOCK_LOGIN, id=digits)
             if login is None or login.user_id != call.caller.user_id or login.ended_at is not None:
                 raise NotFound("login", identifier)
-            await self._end(transaction, login)
+            await self.finish(transaction, login)
 
         await self._database.write(body)
         self.tell(call.caller.user_id)
@@ -246,7 +246,8 @@ class Logins:
 
         await self._database.write(body)
 
-    async def _end(self, transaction: Transaction, login: Login) -> None:
+    async def finish(self, transaction: Transaction, login: Login) -> None:
+        """Ends a login that is locked."""
         if login.ended_at is not None:
             return
         await transaction.update(login, ended_at=transaction.now)

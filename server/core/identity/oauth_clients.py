@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hmac
+import json
 import math
 import secrets
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage
@@ -24,6 +27,8 @@ from server.store.statement import Statement
 from server.store.transaction import Transaction
 
 MAX_TOKEN_SECONDS = 24 * 3600
+MAX_REDIRECTS, MAX_REDIRECT = 20, 2000
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 FAILURES_PER_MINUTE = 10
 # Of how many clients failures are counted, so that guesses at ids do not fill the memory.
 COUNTED = 10_000
@@ -33,7 +38,7 @@ _REFUSED = "there is no such client, or its secret is another one"
 
 _clients = OAuthClient.table().c
 _CLIENT = Statement[OAuthClient](select(OAuthClient.table()).where(_clients.id == bindparam("id")), OAuthClient)
-_LOCK = Statement[OAuthClient](
+LOCK_CLIENT = Statement[OAuthClient](
     select(OAuthClient.table()).where(_clients.id == bindparam("id")).with_for_update(key_share=True), OAuthClient
 )
 _ALL = Statement[OAuthClient](select(OAuthClient.table()).order_by(_clients.id).limit(1000), OAuthClient)
@@ -68,13 +73,24 @@ class OAuthClients:
         except NotFound:
             raise Unauthorized(_REFUSED) from None
         client = await find_client(self._database, digits)
-        digest = client.digest if client is not None else _NOBODYS_DIGEST
+        digest = client.digest if client is not None and client.digest else _NOBODYS_DIGEST
         right = hmac.compare_digest(digest_of(secret), digest)
         if not right or client is None or client.revoked_at is not None:
             await self._failures.count(digits)
             raise Unauthorized(_REFUSED)
         held = client.scopes if scope is None else _within(client, scope)
         return Grant(self._tokens.sign(client, held, self._database.clock()), client.token_seconds, held)
+
+    async def find(self, identifier: str) -> OAuthClient | None:
+        """The client with this id, in whichever state; None for what can be none."""
+        try:
+            return await find_client(self._database, parse_id("client", identifier))
+        except NotFound:
+            return None
+
+    async def count_failure(self, identifier: str) -> None:
+        """Notes that somebody was not this client. Raises TooMany where that was so too often in this minute."""
+        await self._failures.count(identifier[:100])
 
 
 class _Failures:
@@ -108,13 +124,27 @@ def _within(client: OAuthClient, scope: str) -> str:
 
 
 async def create_client(
-    database: Database, *, organization: str, name: str, scopes: str = "*", token_seconds: int = 3600
+    database: Database,
+    *,
+    organization: str,
+    name: str,
+    scopes: str = "*",
+    token_seconds: int = 3600,
+    redirect_uris: Sequence[str] = (),
+    public: bool = False,
+    needs_challenge: bool = False,
 ) -> tuple[OAuthClient, str]:
-    """A new client of an organization, which is created where it is new; and the secret, shown once."""
+    """A new client of an organization, which is created where it is new; and the secret, shown once.
+
+    One with `redirect_uris` may act for people who allow it. A `public` one has no secret, and must send challenges.
+    """
     check_scopes(scopes)
+    check_redirects(redirect_uris)
+    if public and not redirect_uris:
+        raise InvalidRequest("redirect_uris", "must name where people are sent back to, where there is no secret")
     if not 1 <= token_seconds <= MAX_TOKEN_SECONDS:
         raise InvalidRequest("token_seconds", f"must be from 1 to {MAX_TOKEN_SECONDS}")
-    secret = f"cs_{secrets.token_urlsafe(32)}"
+    secret = "" if public else f"cs_{secrets.token_urlsafe(32)}"
 
     async def body(transaction: Transaction) -> OAuthClient:
         user = await first_user(transaction, organization)
@@ -123,7 +153,9 @@ async def create_client(
             organization_id=user.organization_id,
             user_id=user.id,
             name=name,
-            digest=digest_of(secret),
+            digest=digest_of(secret) if secret else "",
+            redirect_uris=json.dumps(list(dict.fromkeys(redirect_uris))),
+            needs_challenge=public or needs_challenge,
             scopes=" ".join(scopes.split()),
             token_seconds=token_seconds,
             created_at=transaction.now,
@@ -132,6 +164,28 @@ async def create_client(
         return client
 
     return await database.write(body), secret
+
+
+def check_redirects(addresses: Sequence[str]) -> None:
+    """Raises InvalidRequest for an address that nobody should be sent to with a code."""
+    for each in addresses:
+        try:
+            parts = urlsplit(each)
+            host = parts.hostname or ""
+        except ValueError:
+            raise InvalidRequest("redirect_uris", "must be URLs") from None
+        if not parts.scheme or parts.fragment or len(each) > MAX_REDIRECT or not each.isprintable() or " " in each:
+            raise InvalidRequest("redirect_uris", "must be whole URLs without a fragment")
+        if parts.scheme == "http" and host not in LOCAL_HOSTS:
+            raise InvalidRequest("redirect_uris", "must be https, but for programs of the person's own machine")
+        if parts.scheme in ("javascript", "data", "file", "vbscript", "blob", "about"):
+            raise InvalidRequest("redirect_uris", f"must not be {parts.scheme}: addresses")
+        if parts.scheme in ("http", "https") and (not host or parts.username or parts.password):
+            raise InvalidRequest("redirect_uris", "must name a host, and no credentials")
+        if parts.scheme not in ("http", "https") and "." not in parts.scheme:
+            raise InvalidRequest("redirect_uris", "must be https, or a scheme such as com.example.app")
+    if len(addresses) > MAX_REDIRECTS:
+        raise InvalidRequest("redirect_uris", f"must be at most {MAX_REDIRECTS}")
 
 
 async def list_clients(database: Database) -> list[OAuthClient]:
@@ -144,7 +198,7 @@ async def revoke_client(database: Database, identifier: str) -> OAuthClient:
     client_id = parse_id("client", identifier)
 
     async def body(transaction: Transaction) -> OAuthClient:
-        client = await transaction.one(_LOCK, id=client_id)
+        client = await transaction.one(LOCK_CLIENT, id=client_id)
         if client is None:
             raise NotFound("client", identifier)
         return client if client.revoked_at is not None else await transaction.update(client, revoked_at=transaction.now)

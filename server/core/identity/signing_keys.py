@@ -165,6 +165,14 @@ class SigningKeys:
         return known[2] if retired is None or now < retired + READ_SECONDS * MICROSECONDS else None
 
 
+def key_id_of(token: str) -> object:
+    """What a token says it was signed with; None where it says nothing. Raises Unauthorized for what is no token."""
+    try:
+        return jwt.get_unverified_header(token).get("kid")
+    except (jwt.PyJWTError, ValueError, TypeError, AttributeError, RecursionError):
+        raise Unauthorized(_NOT_VALID) from None
+
+
 def _owner(key_id: str) -> str:
     return f"signing key {key_id}"
 

@@ -200,8 +200,10 @@ async def test_requests_that_are_no_requests_for_a_token(endpoint: Endpoint) -> 
 
 
 async def test_other_grants_are_not_given(endpoint: Endpoint) -> None:
-    for grant in ("password", "authorization_code", "CLIENT_CREDENTIALS"):
+    for grant in ("password", "implicit", "CLIENT_CREDENTIALS"):
         refused(await endpoint.json(grant_type=grant), 400, "unsupported_grant_type")
+    # One that has named no address for people to come back to acts for itself alone.
+    refused(await endpoint.json(grant_type="authorization_code", code="x"), 400, "unauthorized_client")
 
 
 async def test_a_scope_beyond_the_clients_is_refused(endpoint: Endpoint) -> None:
