@@ -19,6 +19,7 @@ from server.core.knowledge.documents import Documents
 from server.core.knowledge.search import KnowledgeSearch
 from server.core.monitoring.health import HealthChecks
 from server.core.monitoring.task_metrics import TaskMetrics
+from server.core.projects.registry import Projects
 from server.core.queue.claims import Claims
 from server.core.queue.lease_service import LeaseService
 from server.core.sessions.lifecycle import Sessions
@@ -86,6 +87,7 @@ def use_cases(
         ),
         knowledge_search=KnowledgeSearch(database),
         oauth_clients=OAuthClients(database, tokens),
+        projects=Projects(database, counts),
         sessions=Sessions(database, counts, open_sessions=settings.open_sessions if quotas else None),
         session_statistics=SessionStatistics(database),
         tasks=TaskCommands(database, agents),

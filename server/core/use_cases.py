@@ -18,6 +18,7 @@ from server.core.knowledge.documents import Documents
 from server.core.knowledge.search import KnowledgeSearch
 from server.core.monitoring.health import HealthChecks
 from server.core.monitoring.task_metrics import TaskMetrics
+from server.core.projects.registry import Projects
 from server.core.sessions.lifecycle import Sessions
 from server.core.sessions.statistics import SessionStatistics
 from server.core.tasks.commands import TaskCommands
@@ -52,6 +53,7 @@ class UseCases:
     health: HealthChecks
     knowledge_search: KnowledgeSearch
     oauth_clients: OAuthClients
+    projects: Projects
     sessions: Sessions
     session_statistics: SessionStatistics
     tasks: TaskCommands

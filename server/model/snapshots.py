@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from server.model.agents import Agent, Worker
+from server.model.discussion import Comment, Rating, TaskFile
 from server.model.events import Event
 from server.model.knowledge import Document
+from server.model.projects import Project, ProjectMember
 from server.model.record import Record
 from server.model.sessions import Checkpoint, Session
 from server.model.system import Alert
@@ -18,8 +20,15 @@ from server.model.workflows import Workflow, WorkflowRun
 RESOURCES: Mapping[str, type[Record]] = {
     "agent": Agent,
     "checkpoint": Checkpoint,
+    "comment": Comment,
     "document": Document,
+    "file": TaskFile,
     "log": TaskLog,
+    "project": Project,
+    "project.member_added": ProjectMember,
+    "project.member_removed": ProjectMember,
+    "project.member_updated": ProjectMember,
+    "rating": Rating,
     "session": Session,
     "system": Alert,
     "task": Task,

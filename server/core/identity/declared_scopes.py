@@ -7,6 +7,8 @@ DECLARED_SCOPES = (
     "heartbeats:write",
     "knowledge:read",
     "knowledge:write",
+    "projects:read",
+    "projects:write",
     "sessions:read",
     "sessions:write",
     "system:read",
