@@ -15,10 +15,11 @@ from server.apikit.projection import timestamp
 from server.apis.coordinaitor.shape import PRIORITY_WORDS, nullable_id, nullable_time, shown_id
 from server.core.projects.figures import Figures
 from server.core.projects.members import Team
-from server.core.projects.registry import UNCHANGED, Unchanged
+from server.core.projects.registry import MAX_TAGS, UNCHANGED, Unchanged
 from server.errors import InvalidRequest
 from server.model import Priority, Project, ProjectMember, TaskStatus
 
+MAX_BUDGET_BYTES, MAX_TAGS_BYTES = 1000, 100_000
 PRIORITIES = {"low": Priority.LOW.value, "medium": Priority.MEDIUM.value, "high": Priority.HIGH.value}
 
 
@@ -80,6 +81,36 @@ def moment_in(value: bytes, field: str) -> int | None:
 def changed_moment(value: bytes, field: str) -> int | Unchanged | None:
     """The same for a change: what says nothing changes nothing. Raises InvalidRequest."""
     return moment_in(value, field) if value else UNCHANGED
+
+
+def changed_budget(value: bytes) -> tuple[float | Unchanged | None, float | Unchanged | None]:
+    """Hours and cost that a change says; null for neither. Raises InvalidRequest."""
+    if not value:
+        return UNCHANGED, UNCHANGED
+    if values.is_null(value):
+        return None, None
+    if not values.is_object(value) or len(value) > MAX_BUDGET_BYTES:
+        raise InvalidRequest("budget", "must be an object with hours and cost")
+    given = values.decode(value)
+    found: list[float | None] = []
+    for name, most in (("hours", 1e9), ("cost", 1e12)):
+        number = given.get(name)
+        if number is not None and (isinstance(number, bool) or not isinstance(number, int | float)):
+            raise InvalidRequest(f"budget.{name}", "must be a number")
+        if number is not None and not 0 <= number <= most:
+            raise InvalidRequest(f"budget.{name}", f"must be 0 to {most:.0f}")
+        found.append(number)
+    return found[0], found[1]
+
+
+def changed_tags(value: bytes) -> list[str] | None:
+    """The tags that a change says; none for null. Raises InvalidRequest."""
+    if not value or values.is_null(value):
+        return [] if value else None
+    found = values.texts_in(value, MAX_TAGS + 1) if len(value) < MAX_TAGS_BYTES else None
+    if found is None:
+        raise InvalidRequest("tags", f"must be at most {MAX_TAGS} texts")
+    return found
 
 
 def _budget(project: Project) -> bytes:

@@ -14,5 +14,8 @@ def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Service
     """The services over these use cases."""
     return [
         (task_service_pb2.DESCRIPTOR.services_by_name["TaskService"], TaskServicer(use_cases.task_queries)),
-        (project_service_pb2.DESCRIPTOR.services_by_name["ProjectService"], ProjectServicer(use_cases.projects)),
+        (
+            project_service_pb2.DESCRIPTOR.services_by_name["ProjectService"],
+            ProjectServicer(use_cases.projects, use_cases.task_queries),
+        ),
     ]

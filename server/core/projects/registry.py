@@ -264,7 +264,7 @@ class Projects:
         async def act(transaction: Transaction, project: Project) -> Project:
             await self._may_change(transaction, call, project, identifier)
             await members.add(transaction, call, project, checked)
-            return project
+            return await change(transaction, project)
 
         project = await PROJECTS.once(self._database, call, identifier, act)
         return await members.get(self._database, project, checked.user_id)
@@ -277,7 +277,7 @@ class Projects:
         async def act(transaction: Transaction, project: Project) -> Project:
             await self._may_change(transaction, call, project, identifier)
             await members.update(transaction, call, project, user_id, role=role, permissions=permissions)
-            return project
+            return await change(transaction, project)
 
         project = await PROJECTS.once(self._database, call, identifier, act)
         return await members.get(self._database, project, user_id)
@@ -288,7 +288,7 @@ class Projects:
         async def act(transaction: Transaction, project: Project) -> Project:
             await self._may_change(transaction, call, project, identifier)
             await members.remove(transaction, project, user_id)
-            return project
+            return await change(transaction, project)
 
         await PROJECTS.once(self._database, call, identifier, act)
 

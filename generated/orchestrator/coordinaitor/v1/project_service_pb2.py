@@ -27,10 +27,11 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from orchestrator.coordinaitor.v1 import envelope_pb2 as orchestrator_dot_coordinaitor_dot_v1_dot_envelope__pb2
 from orchestrator.coordinaitor.v1 import project_pb2 as orchestrator_dot_coordinaitor_dot_v1_dot_project__pb2
+from orchestrator.coordinaitor.v1 import task_pb2 as orchestrator_dot_coordinaitor_dot_v1_dot_task__pb2
 from orchestrator.options.v1 import options_pb2 as orchestrator_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n2orchestrator/coordinaitor/v1/project_service.proto\x12\x1corchestrator.coordinaitor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a+orchestrator/coordinaitor/v1/envelope.proto\x1a*orchestrator/coordinaitor/v1/project.proto\x1a%orchestrator/options/v1/options.proto\"\xbf\x01\n\x13ListProjectsRequest\x12\x19\n\x04page\x18\x01 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\x18\n\x05limit\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12=\n\x06status\x18\x03 \x01(\tB-\xbaH*r(R\x00R\x06\x61\x63tiveR\x07on-holdR\tcompletedR\x08\x61rchived\x12\x18\n\x06search\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1a\n\tmember_id\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"\xaa\x02\n\x14ListProjectsResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x33\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32%.orchestrator.coordinaitor.v1.Project\x12<\n\npagination\x18\x03 \x01(\x0b\x32(.orchestrator.coordinaitor.v1.Pagination\x12\x32\n\x05links\x18\x04 \x01(\x0b\x32#.orchestrator.coordinaitor.v1.Links\x12\x30\n\x04meta\x18\x05 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12(\n\x08projects\x18\x06 \x01(\x0b\x32\x16.google.protobuf.Value\"t\n\x06\x42udget\x12+\n\x05hours\x18\x01 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x65\xcd\xcd\x41)\x00\x00\x00\x00\x00\x00\x00\x00H\x00\x88\x01\x01\x12*\n\x04\x63ost\x18\x02 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\xa2\x94\x1amB)\x00\x00\x00\x00\x00\x00\x00\x00H\x01\x88\x01\x01\x42\x08\n\x06_hoursB\x07\n\x05_cost\"\x8f\x01\n\tNewMember\x12\x1b\n\x07user_id\x18\x01 \x01(\tB\n\xbaH\x07r\x02\x18\x64\xc8\x01\x01\x12@\n\x04role\x18\x02 \x01(\tB2\xbaH/r-R\x00R\x05\x61\x64minR\x0fproject-managerR\tdeveloperR\x06viewer\x12#\n\x0bpermissions\x18\x03 \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10\x14\"\x04r\x02\x18\x64\"\xd2\x03\n\x14\x43reateProjectRequest\x12\x19\n\x04name\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\x18\xc8\x01\xc8\x01\x01\x12\x1d\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x90N\x12=\n\x06status\x18\x03 \x01(\tB-\xbaH*r(R\x00R\x06\x61\x63tiveR\x07on-holdR\tcompletedR\x08\x61rchived\x12,\n\x08priority\x18\x04 \x01(\tB\x1a\xbaH\x17r\x15R\x00R\x03lowR\x06mediumR\x04high\x12*\n\nstart_date\x18\x05 \x01(\x0b\x32\x16.google.protobuf.Value\x12(\n\x08\x65nd_date\x18\x06 \x01(\x0b\x32\x16.google.protobuf.Value\x12\x34\n\x06\x62udget\x18\x07 \x01(\x0b\x32$.orchestrator.coordinaitor.v1.Budget\x12G\n\x0cteam_members\x18\x08 \x03(\x0b\x32\'.orchestrator.coordinaitor.v1.NewMemberB\x08\xbaH\x05\x92\x01\x02\x10\x64\x12\x1e\n\x06\x61gents\x18\t \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10\x64\"\x04r\x02\x18\x64\x12\x1e\n\x04tags\x18\n \x03(\tB\x10\xbaH\r\x92\x01\n\x10\x32\"\x06r\x04\x10\x01\x18\x64\"\xc7\x01\n\x15\x43reateProjectResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x33\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32%.orchestrator.coordinaitor.v1.Project\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12\x36\n\x07project\x18\x04 \x01(\x0b\x32%.orchestrator.coordinaitor.v1.Project2\x8b\x03\n\x0eProjectService\x12\xb3\x01\n\x0cListProjects\x12\x31.orchestrator.coordinaitor.v1.ListProjectsRequest\x1a\x32.orchestrator.coordinaitor.v1.ListProjectsResponse\"<\xea\xe0\x18\x0f\n\rprojects:read\x82\xd3\xe4\x93\x02#\x12\x10/api/v1/projectsZ\x0f\x12\r/api/projects\x12\xc2\x01\n\rCreateProject\x12\x32.orchestrator.coordinaitor.v1.CreateProjectRequest\x1a\x33.orchestrator.coordinaitor.v1.CreateProjectResponse\"H\xea\xe0\x18\x15\n\x0eprojects:write\x10\xc9\x01\x18\x01\x82\xd3\xe4\x93\x02)\"\x10/api/v1/projects:\x01*Z\x12\"\r/api/projects:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n2orchestrator/coordinaitor/v1/project_service.proto\x12\x1corchestrator.coordinaitor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a+orchestrator/coordinaitor/v1/envelope.proto\x1a*orchestrator/coordinaitor/v1/project.proto\x1a\'orchestrator/coordinaitor/v1/task.proto\x1a%orchestrator/options/v1/options.proto\"\xbf\x01\n\x13ListProjectsRequest\x12\x19\n\x04page\x18\x01 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\x18\n\x05limit\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12=\n\x06status\x18\x03 \x01(\tB-\xbaH*r(R\x00R\x06\x61\x63tiveR\x07on-holdR\tcompletedR\x08\x61rchived\x12\x18\n\x06search\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1a\n\tmember_id\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"\xaa\x02\n\x14ListProjectsResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x33\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32%.orchestrator.coordinaitor.v1.Project\x12<\n\npagination\x18\x03 \x01(\x0b\x32(.orchestrator.coordinaitor.v1.Pagination\x12\x32\n\x05links\x18\x04 \x01(\x0b\x32#.orchestrator.coordinaitor.v1.Links\x12\x30\n\x04meta\x18\x05 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12(\n\x08projects\x18\x06 \x01(\x0b\x32\x16.google.protobuf.Value\"t\n\x06\x42udget\x12+\n\x05hours\x18\x01 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x65\xcd\xcd\x41)\x00\x00\x00\x00\x00\x00\x00\x00H\x00\x88\x01\x01\x12*\n\x04\x63ost\x18\x02 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\xa2\x94\x1amB)\x00\x00\x00\x00\x00\x00\x00\x00H\x01\x88\x01\x01\x42\x08\n\x06_hoursB\x07\n\x05_cost\"\x8f\x01\n\tNewMember\x12\x1b\n\x07user_id\x18\x01 \x01(\tB\n\xbaH\x07r\x02\x18\x64\xc8\x01\x01\x12@\n\x04role\x18\x02 \x01(\tB2\xbaH/r-R\x00R\x05\x61\x64minR\x0fproject-managerR\tdeveloperR\x06viewer\x12#\n\x0bpermissions\x18\x03 \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10\x14\"\x04r\x02\x18\x64\"\xd2\x03\n\x14\x43reateProjectRequest\x12\x19\n\x04name\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\x18\xc8\x01\xc8\x01\x01\x12\x1d\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x90N\x12=\n\x06status\x18\x03 \x01(\tB-\xbaH*r(R\x00R\x06\x61\x63tiveR\x07on-holdR\tcompletedR\x08\x61rchived\x12,\n\x08priority\x18\x04 \x01(\tB\x1a\xbaH\x17r\x15R\x00R\x03lowR\x06mediumR\x04high\x12*\n\nstart_date\x18\x05 \x01(\x0b\x32\x16.google.protobuf.Value\x12(\n\x08\x65nd_date\x18\x06 \x01(\x0b\x32\x16.google.protobuf.Value\x12\x34\n\x06\x62udget\x18\x07 \x01(\x0b\x32$.orchestrator.coordinaitor.v1.Budget\x12G\n\x0cteam_members\x18\x08 \x03(\x0b\x32\'.orchestrator.coordinaitor.v1.NewMemberB\x08\xbaH\x05\x92\x01\x02\x10\x64\x12\x1e\n\x06\x61gents\x18\t \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10\x64\"\x04r\x02\x18\x64\x12\x1e\n\x04tags\x18\n \x03(\tB\x10\xbaH\r\x92\x01\n\x10\x32\"\x06r\x04\x10\x01\x18\x64\"\xc7\x01\n\x15\x43reateProjectResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x33\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32%.orchestrator.coordinaitor.v1.Project\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12\x36\n\x07project\x18\x04 \x01(\x0b\x32%.orchestrator.coordinaitor.v1.Project\"0\n\x11GetProjectRequest\x12\x1b\n\nproject_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"\xc4\x01\n\x12GetProjectResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x33\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32%.orchestrator.coordinaitor.v1.Project\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12\x36\n\x07project\x18\x04 \x01(\x0b\x32%.orchestrator.coordinaitor.v1.Project\"\xa0\x03\n\x14UpdateProjectRequest\x12\x1b\n\nproject_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x1d\n\x04name\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01H\x00\x88\x01\x01\x12\"\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x90NH\x01\x88\x01\x01\x12=\n\x06status\x18\x04 \x01(\tB-\xbaH*r(R\x00R\x06\x61\x63tiveR\x07on-holdR\tcompletedR\x08\x61rchived\x12,\n\x08priority\x18\x05 \x01(\tB\x1a\xbaH\x17r\x15R\x00R\x03lowR\x06mediumR\x04high\x12*\n\nstart_date\x18\x06 \x01(\x0b\x32\x16.google.protobuf.Value\x12(\n\x08\x65nd_date\x18\x07 \x01(\x0b\x32\x16.google.protobuf.Value\x12&\n\x06\x62udget\x18\x08 \x01(\x0b\x32\x16.google.protobuf.Value\x12$\n\x04tags\x18\t \x01(\x0b\x32\x16.google.protobuf.ValueB\x07\n\x05_nameB\x0e\n\x0c_description\"\xc7\x01\n\x15UpdateProjectResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x33\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32%.orchestrator.coordinaitor.v1.Project\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12\x36\n\x07project\x18\x04 \x01(\x0b\x32%.orchestrator.coordinaitor.v1.Project\"B\n\x14\x44\x65leteProjectRequest\x12\x1b\n\nproject_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\r\n\x05\x66orce\x18\x02 \x01(\x08\"\x17\n\x15\x44\x65leteProjectResponse\"\xce\x01\n\x17ListProjectTasksRequest\x12\x1b\n\nproject_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x19\n\x04page\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\x18\n\x05limit\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x46\n\x06status\x18\x04 \x01(\tB6\xbaH3r1R\x00R\x07pendingR\x06\x61\x63tiveR\tcompletedR\x06\x66\x61iledR\tcancelled\x12\x19\n\x08\x61gent_id\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"\xa8\x02\n\x18ListProjectTasksResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x30\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32\".orchestrator.coordinaitor.v1.Task\x12<\n\npagination\x18\x03 \x01(\x0b\x32(.orchestrator.coordinaitor.v1.Pagination\x12\x32\n\x05links\x18\x04 \x01(\x0b\x32#.orchestrator.coordinaitor.v1.Links\x12\x30\n\x04meta\x18\x05 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12%\n\x05tasks\x18\x06 \x01(\x0b\x32\x16.google.protobuf.Value\"8\n\x19ListProjectMembersRequest\x12\x1b\n\nproject_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"\x9a\x01\n\x1aListProjectMembersResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x39\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32+.orchestrator.coordinaitor.v1.ProjectMember\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\"\xba\x01\n\x17\x41\x64\x64ProjectMemberRequest\x12\x1b\n\nproject_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x1b\n\x07user_id\x18\x02 \x01(\tB\n\xbaH\x07r\x02\x18\x64\xc8\x01\x01\x12@\n\x04role\x18\x03 \x01(\tB2\xbaH/r-R\x00R\x05\x61\x64minR\x0fproject-managerR\tdeveloperR\x06viewer\x12#\n\x0bpermissions\x18\x04 \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10\x14\"\x04r\x02\x18\x64\"\x98\x01\n\x18\x41\x64\x64ProjectMemberResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x39\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32+.orchestrator.coordinaitor.v1.ProjectMember\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\"\xba\x01\n\x1aUpdateProjectMemberRequest\x12\x1b\n\nproject_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x18\n\x07user_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12@\n\x04role\x18\x03 \x01(\tB2\xbaH/r-R\x00R\x05\x61\x64minR\x0fproject-managerR\tdeveloperR\x06viewer\x12#\n\x0bpermissions\x18\x04 \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10\x14\"\x04r\x02\x18\x64\"\x9b\x01\n\x1bUpdateProjectMemberResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x39\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32+.orchestrator.coordinaitor.v1.ProjectMember\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\"S\n\x1aRemoveProjectMemberRequest\x12\x1b\n\nproject_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x18\n\x07user_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"\x1d\n\x1bRemoveProjectMemberResponse\"S\n\x16\x41\x64\x64ProjectAgentRequest\x12\x1b\n\nproject_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x1c\n\x08\x61gent_id\x18\x02 \x01(\tB\n\xbaH\x07r\x02\x18\x64\xc8\x01\x01\"\xc9\x01\n\x17\x41\x64\x64ProjectAgentResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x33\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32%.orchestrator.coordinaitor.v1.Project\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12\x36\n\x07project\x18\x04 \x01(\x0b\x32%.orchestrator.coordinaitor.v1.Project\"S\n\x19RemoveProjectAgentRequest\x12\x1b\n\nproject_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x19\n\x08\x61gent_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"\x1c\n\x1aRemoveProjectAgentResponse2\xd5\x16\n\x0eProjectService\x12\xb3\x01\n\x0cListProjects\x12\x31.orchestrator.coordinaitor.v1.ListProjectsRequest\x1a\x32.orchestrator.coordinaitor.v1.ListProjectsResponse\"<\xea\xe0\x18\x0f\n\rprojects:read\x82\xd3\xe4\x93\x02#\x12\x10/api/v1/projectsZ\x0f\x12\r/api/projects\x12\xc2\x01\n\rCreateProject\x12\x32.orchestrator.coordinaitor.v1.CreateProjectRequest\x1a\x33.orchestrator.coordinaitor.v1.CreateProjectResponse\"H\xea\xe0\x18\x15\n\x0eprojects:write\x10\xc9\x01\x18\x01\x82\xd3\xe4\x93\x02)\"\x10/api/v1/projects:\x01*Z\x12\"\r/api/projects:\x01*\x12\xc7\x01\n\nGetProject\x12/.orchestrator.coordinaitor.v1.GetProjectRequest\x1a\x30.orchestrator.coordinaitor.v1.GetProjectResponse\"V\xea\xe0\x18\x0f\n\rprojects:read\x82\xd3\xe4\x93\x02=\x12\x1d/api/v1/projects/{project_id}Z\x1c\x12\x1a/api/projects/{project_id}\x12\xa4\x02\n\rUpdateProject\x12\x32.orchestrator.coordinaitor.v1.UpdateProjectRequest\x1a\x33.orchestrator.coordinaitor.v1.UpdateProjectResponse\"\xa9\x01\xea\xe0\x18\x16\n\x0eprojects:write\x18\x01\x30\x01\x38\x01\x82\xd3\xe4\x93\x02\x88\x01\x1a\x1d/api/v1/projects/{project_id}:\x01*Z\x1f\x1a\x1a/api/projects/{project_id}:\x01*Z\"2\x1d/api/v1/projects/{project_id}:\x01*Z\x1f\x32\x1a/api/projects/{project_id}:\x01*\x12\xda\x01\n\rDeleteProject\x12\x32.orchestrator.coordinaitor.v1.DeleteProjectRequest\x1a\x33.orchestrator.coordinaitor.v1.DeleteProjectResponse\"`\xea\xe0\x18\x19\n\x0eprojects:write\x10\xcc\x01\x18\x01\x30\x01\x38\x01\x82\xd3\xe4\x93\x02=*\x1d/api/v1/projects/{project_id}Z\x1c*\x1a/api/projects/{project_id}\x12\xe2\x01\n\x10ListProjectTasks\x12\x35.orchestrator.coordinaitor.v1.ListProjectTasksRequest\x1a\x36.orchestrator.coordinaitor.v1.ListProjectTasksResponse\"_\xea\xe0\x18\x0c\n\ntasks:read\x82\xd3\xe4\x93\x02I\x12#/api/v1/projects/{project_id}/tasksZ\"\x12 /api/projects/{project_id}/tasks\x12\xef\x01\n\x12ListProjectMembers\x12\x37.orchestrator.coordinaitor.v1.ListProjectMembersRequest\x1a\x38.orchestrator.coordinaitor.v1.ListProjectMembersResponse\"f\xea\xe0\x18\x0f\n\rprojects:read\x82\xd3\xe4\x93\x02M\x12%/api/v1/projects/{project_id}/membersZ$\x12\"/api/projects/{project_id}/members\x12\xf7\x01\n\x10\x41\x64\x64ProjectMember\x12\x35.orchestrator.coordinaitor.v1.AddProjectMemberRequest\x1a\x36.orchestrator.coordinaitor.v1.AddProjectMemberResponse\"t\xea\xe0\x18\x17\n\x0eprojects:write\x10\xc9\x01\x18\x01\x38\x01\x82\xd3\xe4\x93\x02S\"%/api/v1/projects/{project_id}/members:\x01*Z\'\"\"/api/projects/{project_id}/members:\x01*\x12\x92\x02\n\x13UpdateProjectMember\x12\x38.orchestrator.coordinaitor.v1.UpdateProjectMemberRequest\x1a\x39.orchestrator.coordinaitor.v1.UpdateProjectMemberResponse\"\x85\x01\xea\xe0\x18\x14\n\x0eprojects:write\x18\x01\x38\x01\x82\xd3\xe4\x93\x02g\x1a//api/v1/projects/{project_id}/members/{user_id}:\x01*Z1\x1a,/api/projects/{project_id}/members/{user_id}:\x01*\x12\x8f\x02\n\x13RemoveProjectMember\x12\x38.orchestrator.coordinaitor.v1.RemoveProjectMemberRequest\x1a\x39.orchestrator.coordinaitor.v1.RemoveProjectMemberResponse\"\x82\x01\xea\xe0\x18\x17\n\x0eprojects:write\x10\xcc\x01\x18\x01\x38\x01\x82\xd3\xe4\x93\x02\x61*//api/v1/projects/{project_id}/members/{user_id}Z.*,/api/projects/{project_id}/members/{user_id}\x12\xf2\x01\n\x0f\x41\x64\x64ProjectAgent\x12\x34.orchestrator.coordinaitor.v1.AddProjectAgentRequest\x1a\x35.orchestrator.coordinaitor.v1.AddProjectAgentResponse\"r\xea\xe0\x18\x17\n\x0eprojects:write\x10\xc9\x01\x18\x01\x38\x01\x82\xd3\xe4\x93\x02Q\"$/api/v1/projects/{project_id}/agents:\x01*Z&\"!/api/projects/{project_id}/agents:\x01*\x12\x8c\x02\n\x12RemoveProjectAgent\x12\x37.orchestrator.coordinaitor.v1.RemoveProjectAgentRequest\x1a\x38.orchestrator.coordinaitor.v1.RemoveProjectAgentResponse\"\x82\x01\xea\xe0\x18\x17\n\x0eprojects:write\x10\xcc\x01\x18\x01\x38\x01\x82\xd3\xe4\x93\x02\x61*//api/v1/projects/{project_id}/agents/{agent_id}Z.*,/api/projects/{project_id}/agents/{agent_id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -71,22 +72,136 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEPROJECTREQUEST'].fields_by_name['agents']._serialized_options = b'\272H\013\222\001\010\020d\"\004r\002\030d'
   _globals['_CREATEPROJECTREQUEST'].fields_by_name['tags']._loaded_options = None
   _globals['_CREATEPROJECTREQUEST'].fields_by_name['tags']._serialized_options = b'\272H\r\222\001\n\0202\"\006r\004\020\001\030d'
+  _globals['_GETPROJECTREQUEST'].fields_by_name['project_id']._loaded_options = None
+  _globals['_GETPROJECTREQUEST'].fields_by_name['project_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['project_id']._loaded_options = None
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['project_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['name']._serialized_options = b'\272H\007r\005\020\001\030\310\001'
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['description']._loaded_options = None
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['description']._serialized_options = b'\272H\005r\003\030\220N'
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['status']._loaded_options = None
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['status']._serialized_options = b'\272H*r(R\000R\006activeR\007on-holdR\tcompletedR\010archived'
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['priority']._loaded_options = None
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['priority']._serialized_options = b'\272H\027r\025R\000R\003lowR\006mediumR\004high'
+  _globals['_DELETEPROJECTREQUEST'].fields_by_name['project_id']._loaded_options = None
+  _globals['_DELETEPROJECTREQUEST'].fields_by_name['project_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_LISTPROJECTTASKSREQUEST'].fields_by_name['project_id']._loaded_options = None
+  _globals['_LISTPROJECTTASKSREQUEST'].fields_by_name['project_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_LISTPROJECTTASKSREQUEST'].fields_by_name['page']._loaded_options = None
+  _globals['_LISTPROJECTTASKSREQUEST'].fields_by_name['page']._serialized_options = b'\272H\010\032\006\030\300\204=(\000'
+  _globals['_LISTPROJECTTASKSREQUEST'].fields_by_name['limit']._loaded_options = None
+  _globals['_LISTPROJECTTASKSREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\030d(\000'
+  _globals['_LISTPROJECTTASKSREQUEST'].fields_by_name['status']._loaded_options = None
+  _globals['_LISTPROJECTTASKSREQUEST'].fields_by_name['status']._serialized_options = b'\272H3r1R\000R\007pendingR\006activeR\tcompletedR\006failedR\tcancelled'
+  _globals['_LISTPROJECTTASKSREQUEST'].fields_by_name['agent_id']._loaded_options = None
+  _globals['_LISTPROJECTTASKSREQUEST'].fields_by_name['agent_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_LISTPROJECTMEMBERSREQUEST'].fields_by_name['project_id']._loaded_options = None
+  _globals['_LISTPROJECTMEMBERSREQUEST'].fields_by_name['project_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_ADDPROJECTMEMBERREQUEST'].fields_by_name['project_id']._loaded_options = None
+  _globals['_ADDPROJECTMEMBERREQUEST'].fields_by_name['project_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_ADDPROJECTMEMBERREQUEST'].fields_by_name['user_id']._loaded_options = None
+  _globals['_ADDPROJECTMEMBERREQUEST'].fields_by_name['user_id']._serialized_options = b'\272H\007r\002\030d\310\001\001'
+  _globals['_ADDPROJECTMEMBERREQUEST'].fields_by_name['role']._loaded_options = None
+  _globals['_ADDPROJECTMEMBERREQUEST'].fields_by_name['role']._serialized_options = b'\272H/r-R\000R\005adminR\017project-managerR\tdeveloperR\006viewer'
+  _globals['_ADDPROJECTMEMBERREQUEST'].fields_by_name['permissions']._loaded_options = None
+  _globals['_ADDPROJECTMEMBERREQUEST'].fields_by_name['permissions']._serialized_options = b'\272H\013\222\001\010\020\024\"\004r\002\030d'
+  _globals['_UPDATEPROJECTMEMBERREQUEST'].fields_by_name['project_id']._loaded_options = None
+  _globals['_UPDATEPROJECTMEMBERREQUEST'].fields_by_name['project_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_UPDATEPROJECTMEMBERREQUEST'].fields_by_name['user_id']._loaded_options = None
+  _globals['_UPDATEPROJECTMEMBERREQUEST'].fields_by_name['user_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_UPDATEPROJECTMEMBERREQUEST'].fields_by_name['role']._loaded_options = None
+  _globals['_UPDATEPROJECTMEMBERREQUEST'].fields_by_name['role']._serialized_options = b'\272H/r-R\000R\005adminR\017project-managerR\tdeveloperR\006viewer'
+  _globals['_UPDATEPROJECTMEMBERREQUEST'].fields_by_name['permissions']._loaded_options = None
+  _globals['_UPDATEPROJECTMEMBERREQUEST'].fields_by_name['permissions']._serialized_options = b'\272H\013\222\001\010\020\024\"\004r\002\030d'
+  _globals['_REMOVEPROJECTMEMBERREQUEST'].fields_by_name['project_id']._loaded_options = None
+  _globals['_REMOVEPROJECTMEMBERREQUEST'].fields_by_name['project_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_REMOVEPROJECTMEMBERREQUEST'].fields_by_name['user_id']._loaded_options = None
+  _globals['_REMOVEPROJECTMEMBERREQUEST'].fields_by_name['user_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_ADDPROJECTAGENTREQUEST'].fields_by_name['project_id']._loaded_options = None
+  _globals['_ADDPROJECTAGENTREQUEST'].fields_by_name['project_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_ADDPROJECTAGENTREQUEST'].fields_by_name['agent_id']._loaded_options = None
+  _globals['_ADDPROJECTAGENTREQUEST'].fields_by_name['agent_id']._serialized_options = b'\272H\007r\002\030d\310\001\001'
+  _globals['_REMOVEPROJECTAGENTREQUEST'].fields_by_name['project_id']._loaded_options = None
+  _globals['_REMOVEPROJECTAGENTREQUEST'].fields_by_name['project_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_REMOVEPROJECTAGENTREQUEST'].fields_by_name['agent_id']._loaded_options = None
+  _globals['_REMOVEPROJECTAGENTREQUEST'].fields_by_name['agent_id']._serialized_options = b'\272H\004r\002\030d'
   _globals['_PROJECTSERVICE'].methods_by_name['ListProjects']._loaded_options = None
   _globals['_PROJECTSERVICE'].methods_by_name['ListProjects']._serialized_options = b'\352\340\030\017\n\rprojects:read\202\323\344\223\002#\022\020/api/v1/projectsZ\017\022\r/api/projects'
   _globals['_PROJECTSERVICE'].methods_by_name['CreateProject']._loaded_options = None
   _globals['_PROJECTSERVICE'].methods_by_name['CreateProject']._serialized_options = b'\352\340\030\025\n\016projects:write\020\311\001\030\001\202\323\344\223\002)\"\020/api/v1/projects:\001*Z\022\"\r/api/projects:\001*'
-  _globals['_LISTPROJECTSREQUEST']._serialized_start=302
-  _globals['_LISTPROJECTSREQUEST']._serialized_end=493
-  _globals['_LISTPROJECTSRESPONSE']._serialized_start=496
-  _globals['_LISTPROJECTSRESPONSE']._serialized_end=794
-  _globals['_BUDGET']._serialized_start=796
-  _globals['_BUDGET']._serialized_end=912
-  _globals['_NEWMEMBER']._serialized_start=915
-  _globals['_NEWMEMBER']._serialized_end=1058
-  _globals['_CREATEPROJECTREQUEST']._serialized_start=1061
-  _globals['_CREATEPROJECTREQUEST']._serialized_end=1527
-  _globals['_CREATEPROJECTRESPONSE']._serialized_start=1530
-  _globals['_CREATEPROJECTRESPONSE']._serialized_end=1729
-  _globals['_PROJECTSERVICE']._serialized_start=1732
-  _globals['_PROJECTSERVICE']._serialized_end=2127
+  _globals['_PROJECTSERVICE'].methods_by_name['GetProject']._loaded_options = None
+  _globals['_PROJECTSERVICE'].methods_by_name['GetProject']._serialized_options = b'\352\340\030\017\n\rprojects:read\202\323\344\223\002=\022\035/api/v1/projects/{project_id}Z\034\022\032/api/projects/{project_id}'
+  _globals['_PROJECTSERVICE'].methods_by_name['UpdateProject']._loaded_options = None
+  _globals['_PROJECTSERVICE'].methods_by_name['UpdateProject']._serialized_options = b'\352\340\030\026\n\016projects:write\030\0010\0018\001\202\323\344\223\002\210\001\032\035/api/v1/projects/{project_id}:\001*Z\037\032\032/api/projects/{project_id}:\001*Z\"2\035/api/v1/projects/{project_id}:\001*Z\0372\032/api/projects/{project_id}:\001*'
+  _globals['_PROJECTSERVICE'].methods_by_name['DeleteProject']._loaded_options = None
+  _globals['_PROJECTSERVICE'].methods_by_name['DeleteProject']._serialized_options = b'\352\340\030\031\n\016projects:write\020\314\001\030\0010\0018\001\202\323\344\223\002=*\035/api/v1/projects/{project_id}Z\034*\032/api/projects/{project_id}'
+  _globals['_PROJECTSERVICE'].methods_by_name['ListProjectTasks']._loaded_options = None
+  _globals['_PROJECTSERVICE'].methods_by_name['ListProjectTasks']._serialized_options = b'\352\340\030\014\n\ntasks:read\202\323\344\223\002I\022#/api/v1/projects/{project_id}/tasksZ\"\022 /api/projects/{project_id}/tasks'
+  _globals['_PROJECTSERVICE'].methods_by_name['ListProjectMembers']._loaded_options = None
+  _globals['_PROJECTSERVICE'].methods_by_name['ListProjectMembers']._serialized_options = b'\352\340\030\017\n\rprojects:read\202\323\344\223\002M\022%/api/v1/projects/{project_id}/membersZ$\022\"/api/projects/{project_id}/members'
+  _globals['_PROJECTSERVICE'].methods_by_name['AddProjectMember']._loaded_options = None
+  _globals['_PROJECTSERVICE'].methods_by_name['AddProjectMember']._serialized_options = b'\352\340\030\027\n\016projects:write\020\311\001\030\0018\001\202\323\344\223\002S\"%/api/v1/projects/{project_id}/members:\001*Z\'\"\"/api/projects/{project_id}/members:\001*'
+  _globals['_PROJECTSERVICE'].methods_by_name['UpdateProjectMember']._loaded_options = None
+  _globals['_PROJECTSERVICE'].methods_by_name['UpdateProjectMember']._serialized_options = b'\352\340\030\024\n\016projects:write\030\0018\001\202\323\344\223\002g\032//api/v1/projects/{project_id}/members/{user_id}:\001*Z1\032,/api/projects/{project_id}/members/{user_id}:\001*'
+  _globals['_PROJECTSERVICE'].methods_by_name['RemoveProjectMember']._loaded_options = None
+  _globals['_PROJECTSERVICE'].methods_by_name['RemoveProjectMember']._serialized_options = b'\352\340\030\027\n\016projects:write\020\314\001\030\0018\001\202\323\344\223\002a*//api/v1/projects/{project_id}/members/{user_id}Z.*,/api/projects/{project_id}/members/{user_id}'
+  _globals['_PROJECTSERVICE'].methods_by_name['AddProjectAgent']._loaded_options = None
+  _globals['_PROJECTSERVICE'].methods_by_name['AddProjectAgent']._serialized_options = b'\352\340\030\027\n\016projects:write\020\311\001\030\0018\001\202\323\344\223\002Q\"$/api/v1/projects/{project_id}/agents:\001*Z&\"!/api/projects/{project_id}/agents:\001*'
+  _globals['_PROJECTSERVICE'].methods_by_name['RemoveProjectAgent']._loaded_options = None
+  _globals['_PROJECTSERVICE'].methods_by_name['RemoveProjectAgent']._serialized_options = b'\352\340\030\027\n\016projects:write\020\314\001\030\0018\001\202\323\344\223\002a*//api/v1/projects/{project_id}/agents/{agent_id}Z.*,/api/projects/{project_id}/agents/{agent_id}'
+  _globals['_LISTPROJECTSREQUEST']._serialized_start=343
+  _globals['_LISTPROJECTSREQUEST']._serialized_end=534
+  _globals['_LISTPROJECTSRESPONSE']._serialized_start=537
+  _globals['_LISTPROJECTSRESPONSE']._serialized_end=835
+  _globals['_BUDGET']._serialized_start=837
+  _globals['_BUDGET']._serialized_end=953
+  _globals['_NEWMEMBER']._serialized_start=956
+  _globals['_NEWMEMBER']._serialized_end=1099
+  _globals['_CREATEPROJECTREQUEST']._serialized_start=1102
+  _globals['_CREATEPROJECTREQUEST']._serialized_end=1568
+  _globals['_CREATEPROJECTRESPONSE']._serialized_start=1571
+  _globals['_CREATEPROJECTRESPONSE']._serialized_end=1770
+  _globals['_GETPROJECTREQUEST']._serialized_start=1772
+  _globals['_GETPROJECTREQUEST']._serialized_end=1820
+  _globals['_GETPROJECTRESPONSE']._serialized_start=1823
+  _globals['_GETPROJECTRESPONSE']._serialized_end=2019
+  _globals['_UPDATEPROJECTREQUEST']._serialized_start=2022
+  _globals['_UPDATEPROJECTREQUEST']._serialized_end=2438
+  _globals['_UPDATEPROJECTRESPONSE']._serialized_start=2441
+  _globals['_UPDATEPROJECTRESPONSE']._serialized_end=2640
+  _globals['_DELETEPROJECTREQUEST']._serialized_start=2642
+  _globals['_DELETEPROJECTREQUEST']._serialized_end=2708
+  _globals['_DELETEPROJECTRESPONSE']._serialized_start=2710
+  _globals['_DELETEPROJECTRESPONSE']._serialized_end=2733
+  _globals['_LISTPROJECTTASKSREQUEST']._serialized_start=2736
+  _globals['_LISTPROJECTTASKSREQUEST']._serialized_end=2942
+  _globals['_LISTPROJECTTASKSRESPONSE']._serialized_start=2945
+  _globals['_LISTPROJECTTASKSRESPONSE']._serialized_end=3241
+  _globals['_LISTPROJECTMEMBERSREQUEST']._serialized_start=3243
+  _globals['_LISTPROJECTMEMBERSREQUEST']._serialized_end=3299
+  _globals['_LISTPROJECTMEMBERSRESPONSE']._serialized_start=3302
+  _globals['_LISTPROJECTMEMBERSRESPONSE']._serialized_end=3456
+  _globals['_ADDPROJECTMEMBERREQUEST']._serialized_start=3459
+  _globals['_ADDPROJECTMEMBERREQUEST']._serialized_end=3645
+  _globals['_ADDPROJECTMEMBERRESPONSE']._serialized_start=3648
+  _globals['_ADDPROJECTMEMBERRESPONSE']._serialized_end=3800
+  _globals['_UPDATEPROJECTMEMBERREQUEST']._serialized_start=3803
+  _globals['_UPDATEPROJECTMEMBERREQUEST']._serialized_end=3989
+  _globals['_UPDATEPROJECTMEMBERRESPONSE']._serialized_start=3992
+  _globals['_UPDATEPROJECTMEMBERRESPONSE']._serialized_end=4147
+  _globals['_REMOVEPROJECTMEMBERREQUEST']._serialized_start=4149
+  _globals['_REMOVEPROJECTMEMBERREQUEST']._serialized_end=4232
+  _globals['_REMOVEPROJECTMEMBERRESPONSE']._serialized_start=4234
+  _globals['_REMOVEPROJECTMEMBERRESPONSE']._serialized_end=4263
+  _globals['_ADDPROJECTAGENTREQUEST']._serialized_start=4265
+  _globals['_ADDPROJECTAGENTREQUEST']._serialized_end=4348
+  _globals['_ADDPROJECTAGENTRESPONSE']._serialized_start=4351
+  _globals['_ADDPROJECTAGENTRESPONSE']._serialized_end=4552
+  _globals['_REMOVEPROJECTAGENTREQUEST']._serialized_start=4554
+  _globals['_REMOVEPROJECTAGENTREQUEST']._serialized_end=4637
+  _globals['_REMOVEPROJECTAGENTRESPONSE']._serialized_start=4639
+  _globals['_REMOVEPROJECTAGENTRESPONSE']._serialized_end=4667
+  _globals['_PROJECTSERVICE']._serialized_start=4670
+  _globals['_PROJECTSERVICE']._serialized_end=7571
 # @@protoc_insertion_point(module_scope)

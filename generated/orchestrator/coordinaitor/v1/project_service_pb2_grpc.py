@@ -45,6 +45,56 @@ class ProjectServiceStub:
                 request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.CreateProjectRequest.SerializeToString,
                 response_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.CreateProjectResponse.FromString,
                 _registered_method=True)
+        self.GetProject = channel.unary_unary(
+                '/orchestrator.coordinaitor.v1.ProjectService/GetProject',
+                request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.GetProjectRequest.SerializeToString,
+                response_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.GetProjectResponse.FromString,
+                _registered_method=True)
+        self.UpdateProject = channel.unary_unary(
+                '/orchestrator.coordinaitor.v1.ProjectService/UpdateProject',
+                request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.UpdateProjectRequest.SerializeToString,
+                response_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.UpdateProjectResponse.FromString,
+                _registered_method=True)
+        self.DeleteProject = channel.unary_unary(
+                '/orchestrator.coordinaitor.v1.ProjectService/DeleteProject',
+                request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.DeleteProjectRequest.SerializeToString,
+                response_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.DeleteProjectResponse.FromString,
+                _registered_method=True)
+        self.ListProjectTasks = channel.unary_unary(
+                '/orchestrator.coordinaitor.v1.ProjectService/ListProjectTasks',
+                request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.ListProjectTasksRequest.SerializeToString,
+                response_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.ListProjectTasksResponse.FromString,
+                _registered_method=True)
+        self.ListProjectMembers = channel.unary_unary(
+                '/orchestrator.coordinaitor.v1.ProjectService/ListProjectMembers',
+                request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.ListProjectMembersRequest.SerializeToString,
+                response_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.ListProjectMembersResponse.FromString,
+                _registered_method=True)
+        self.AddProjectMember = channel.unary_unary(
+                '/orchestrator.coordinaitor.v1.ProjectService/AddProjectMember',
+                request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.AddProjectMemberRequest.SerializeToString,
+                response_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.AddProjectMemberResponse.FromString,
+                _registered_method=True)
+        self.UpdateProjectMember = channel.unary_unary(
+                '/orchestrator.coordinaitor.v1.ProjectService/UpdateProjectMember',
+                request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.UpdateProjectMemberRequest.SerializeToString,
+                response_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.UpdateProjectMemberResponse.FromString,
+                _registered_method=True)
+        self.RemoveProjectMember = channel.unary_unary(
+                '/orchestrator.coordinaitor.v1.ProjectService/RemoveProjectMember',
+                request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.RemoveProjectMemberRequest.SerializeToString,
+                response_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.RemoveProjectMemberResponse.FromString,
+                _registered_method=True)
+        self.AddProjectAgent = channel.unary_unary(
+                '/orchestrator.coordinaitor.v1.ProjectService/AddProjectAgent',
+                request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.AddProjectAgentRequest.SerializeToString,
+                response_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.AddProjectAgentResponse.FromString,
+                _registered_method=True)
+        self.RemoveProjectAgent = channel.unary_unary(
+                '/orchestrator.coordinaitor.v1.ProjectService/RemoveProjectAgent',
+                request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.RemoveProjectAgentRequest.SerializeToString,
+                response_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.RemoveProjectAgentResponse.FromString,
+                _registered_method=True)
 
 
 class ProjectServiceServicer:
@@ -65,6 +115,76 @@ class ProjectServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetProject(self, request, context):
+        """Returns one project, with who takes part.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateProject(self, request, context):
+        """Changes what is given of a project, by either method.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteProject(self, request, context):
+        """Deletes a project; one with open tasks only with `force`, which cancels them. Tasks that have ended stay.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListProjectTasks(self, request, context):
+        """Returns the tasks of a project, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListProjectMembers(self, request, context):
+        """Returns the people who take part in a project.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddProjectMember(self, request, context):
+        """Has somebody take part in a project.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateProjectMember(self, request, context):
+        """Gives somebody another role or other permissions in a project.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveProjectMember(self, request, context):
+        """Has somebody take part no more.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddProjectAgent(self, request, context):
+        """Has an agent work in a project.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveProjectAgent(self, request, context):
+        """Has an agent work in a project no more; its tasks stay as they are.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ProjectServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +197,56 @@ def add_ProjectServiceServicer_to_server(servicer, server):
                     servicer.CreateProject,
                     request_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.CreateProjectRequest.FromString,
                     response_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.CreateProjectResponse.SerializeToString,
+            ),
+            'GetProject': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetProject,
+                    request_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.GetProjectRequest.FromString,
+                    response_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.GetProjectResponse.SerializeToString,
+            ),
+            'UpdateProject': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateProject,
+                    request_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.UpdateProjectRequest.FromString,
+                    response_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.UpdateProjectResponse.SerializeToString,
+            ),
+            'DeleteProject': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteProject,
+                    request_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.DeleteProjectRequest.FromString,
+                    response_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.DeleteProjectResponse.SerializeToString,
+            ),
+            'ListProjectTasks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListProjectTasks,
+                    request_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.ListProjectTasksRequest.FromString,
+                    response_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.ListProjectTasksResponse.SerializeToString,
+            ),
+            'ListProjectMembers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListProjectMembers,
+                    request_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.ListProjectMembersRequest.FromString,
+                    response_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.ListProjectMembersResponse.SerializeToString,
+            ),
+            'AddProjectMember': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddProjectMember,
+                    request_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.AddProjectMemberRequest.FromString,
+                    response_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.AddProjectMemberResponse.SerializeToString,
+            ),
+            'UpdateProjectMember': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateProjectMember,
+                    request_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.UpdateProjectMemberRequest.FromString,
+                    response_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.UpdateProjectMemberResponse.SerializeToString,
+            ),
+            'RemoveProjectMember': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveProjectMember,
+                    request_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.RemoveProjectMemberRequest.FromString,
+                    response_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.RemoveProjectMemberResponse.SerializeToString,
+            ),
+            'AddProjectAgent': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddProjectAgent,
+                    request_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.AddProjectAgentRequest.FromString,
+                    response_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.AddProjectAgentResponse.SerializeToString,
+            ),
+            'RemoveProjectAgent': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveProjectAgent,
+                    request_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.RemoveProjectAgentRequest.FromString,
+                    response_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.RemoveProjectAgentResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,6 +304,276 @@ class ProjectService:
             '/orchestrator.coordinaitor.v1.ProjectService/CreateProject',
             orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.CreateProjectRequest.SerializeToString,
             orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.CreateProjectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetProject(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orchestrator.coordinaitor.v1.ProjectService/GetProject',
+            orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.GetProjectRequest.SerializeToString,
+            orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.GetProjectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateProject(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orchestrator.coordinaitor.v1.ProjectService/UpdateProject',
+            orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.UpdateProjectRequest.SerializeToString,
+            orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.UpdateProjectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteProject(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orchestrator.coordinaitor.v1.ProjectService/DeleteProject',
+            orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.DeleteProjectRequest.SerializeToString,
+            orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.DeleteProjectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListProjectTasks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orchestrator.coordinaitor.v1.ProjectService/ListProjectTasks',
+            orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.ListProjectTasksRequest.SerializeToString,
+            orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.ListProjectTasksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListProjectMembers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orchestrator.coordinaitor.v1.ProjectService/ListProjectMembers',
+            orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.ListProjectMembersRequest.SerializeToString,
+            orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.ListProjectMembersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddProjectMember(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orchestrator.coordinaitor.v1.ProjectService/AddProjectMember',
+            orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.AddProjectMemberRequest.SerializeToString,
+            orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.AddProjectMemberResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateProjectMember(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orchestrator.coordinaitor.v1.ProjectService/UpdateProjectMember',
+            orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.UpdateProjectMemberRequest.SerializeToString,
+            orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.UpdateProjectMemberResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveProjectMember(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orchestrator.coordinaitor.v1.ProjectService/RemoveProjectMember',
+            orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.RemoveProjectMemberRequest.SerializeToString,
+            orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.RemoveProjectMemberResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddProjectAgent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orchestrator.coordinaitor.v1.ProjectService/AddProjectAgent',
+            orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.AddProjectAgentRequest.SerializeToString,
+            orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.AddProjectAgentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveProjectAgent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orchestrator.coordinaitor.v1.ProjectService/RemoveProjectAgent',
+            orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.RemoveProjectAgentRequest.SerializeToString,
+            orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.RemoveProjectAgentResponse.FromString,
             options,
             channel_credentials,
             insecure,

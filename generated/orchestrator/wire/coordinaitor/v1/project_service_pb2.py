@@ -27,10 +27,11 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from orchestrator.wire import struct_pb2 as orchestrator_dot_wire_dot_struct__pb2
 from orchestrator.wire.coordinaitor.v1 import envelope_pb2 as orchestrator_dot_wire_dot_coordinaitor_dot_v1_dot_envelope__pb2
 from orchestrator.wire.coordinaitor.v1 import project_pb2 as orchestrator_dot_wire_dot_coordinaitor_dot_v1_dot_project__pb2
+from orchestrator.wire.coordinaitor.v1 import task_pb2 as orchestrator_dot_wire_dot_coordinaitor_dot_v1_dot_task__pb2
 from orchestrator.options.v1 import options_pb2 as orchestrator_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n7orchestrator/wire/coordinaitor/v1/project_service.proto\x12!orchestrator.wire.coordinaitor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1eorchestrator/wire/struct.proto\x1a\x30orchestrator/wire/coordinaitor/v1/envelope.proto\x1a/orchestrator/wire/coordinaitor/v1/project.proto\x1a%orchestrator/options/v1/options.proto\"\xe6\x01\n\x13ListProjectsRequest\x12\x1f\n\x04page\x18\x01 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00R\x04page\x12\x1f\n\x05limit\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00R\x05limit\x12\x45\n\x06status\x18\x03 \x01(\tB-\xbaH*r(R\x00R\x06\x61\x63tiveR\x07on-holdR\tcompletedR\x08\x61rchivedR\x06status\x12 \n\x06search\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\x06search\x12$\n\tmember_id\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x08memberId\"\xea\x02\n\x14ListProjectsResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12>\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32*.orchestrator.wire.coordinaitor.v1.ProjectR\x04\x64\x61ta\x12M\n\npagination\x18\x03 \x01(\x0b\x32-.orchestrator.wire.coordinaitor.v1.PaginationR\npagination\x12>\n\x05links\x18\x04 \x01(\x0b\x32(.orchestrator.wire.coordinaitor.v1.LinksR\x05links\x12;\n\x04meta\x18\x05 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12\x1f\n\x08projects\x18\x06 \x01(\x0cH\x00R\x08projects\x88\x01\x01\x42\x0b\n\t_projects\"\x81\x01\n\x06\x42udget\x12\x32\n\x05hours\x18\x01 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x65\xcd\xcd\x41)\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\x05hours\x88\x01\x01\x12\x30\n\x04\x63ost\x18\x02 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\xa2\x94\x1amB)\x00\x00\x00\x00\x00\x00\x00\x00H\x01R\x04\x63ost\x88\x01\x01\x42\x08\n\x06_hoursB\x07\n\x05_cost\"\xaa\x01\n\tNewMember\x12#\n\x07user_id\x18\x01 \x01(\tB\n\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x06userId\x12\x46\n\x04role\x18\x02 \x01(\tB2\xbaH/r-R\x00R\x05\x61\x64minR\x0fproject-managerR\tdeveloperR\x06viewerR\x04role\x12\x30\n\x0bpermissions\x18\x03 \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10\x14\"\x04r\x02\x18\x64R\x0bpermissions\"\xae\x04\n\x14\x43reateProjectRequest\x12\x1f\n\x04name\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\x18\xc8\x01\xc8\x01\x01R\x04name\x12*\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x90NR\x0b\x64\x65scription\x12\x45\n\x06status\x18\x03 \x01(\tB-\xbaH*r(R\x00R\x06\x61\x63tiveR\x07on-holdR\tcompletedR\x08\x61rchivedR\x06status\x12\x36\n\x08priority\x18\x04 \x01(\tB\x1a\xbaH\x17r\x15R\x00R\x03lowR\x06mediumR\x04highR\x08priority\x12\"\n\nstart_date\x18\x05 \x01(\x0cH\x00R\tstartDate\x88\x01\x01\x12\x1e\n\x08\x65nd_date\x18\x06 \x01(\x0cH\x01R\x07\x65ndDate\x88\x01\x01\x12\x41\n\x06\x62udget\x18\x07 \x01(\x0b\x32).orchestrator.wire.coordinaitor.v1.BudgetR\x06\x62udget\x12Y\n\x0cteam_members\x18\x08 \x03(\x0b\x32,.orchestrator.wire.coordinaitor.v1.NewMemberB\x08\xbaH\x05\x92\x01\x02\x10\x64R\x0bteamMembers\x12&\n\x06\x61gents\x18\t \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10\x64\"\x04r\x02\x18\x64R\x06\x61gents\x12$\n\x04tags\x18\n \x03(\tB\x10\xbaH\r\x92\x01\n\x10\x32\"\x06r\x04\x10\x01\x18\x64R\x04tagsB\r\n\x0b_start_dateB\x0b\n\t_end_date\"\xf4\x01\n\x15\x43reateProjectResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12>\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32*.orchestrator.wire.coordinaitor.v1.ProjectR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12\x44\n\x07project\x18\x04 \x01(\x0b\x32*.orchestrator.wire.coordinaitor.v1.ProjectR\x07projectb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n7orchestrator/wire/coordinaitor/v1/project_service.proto\x12!orchestrator.wire.coordinaitor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1eorchestrator/wire/struct.proto\x1a\x30orchestrator/wire/coordinaitor/v1/envelope.proto\x1a/orchestrator/wire/coordinaitor/v1/project.proto\x1a,orchestrator/wire/coordinaitor/v1/task.proto\x1a%orchestrator/options/v1/options.proto\"\xe6\x01\n\x13ListProjectsRequest\x12\x1f\n\x04page\x18\x01 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00R\x04page\x12\x1f\n\x05limit\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00R\x05limit\x12\x45\n\x06status\x18\x03 \x01(\tB-\xbaH*r(R\x00R\x06\x61\x63tiveR\x07on-holdR\tcompletedR\x08\x61rchivedR\x06status\x12 \n\x06search\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\x06search\x12$\n\tmember_id\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x08memberId\"\xea\x02\n\x14ListProjectsResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12>\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32*.orchestrator.wire.coordinaitor.v1.ProjectR\x04\x64\x61ta\x12M\n\npagination\x18\x03 \x01(\x0b\x32-.orchestrator.wire.coordinaitor.v1.PaginationR\npagination\x12>\n\x05links\x18\x04 \x01(\x0b\x32(.orchestrator.wire.coordinaitor.v1.LinksR\x05links\x12;\n\x04meta\x18\x05 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12\x1f\n\x08projects\x18\x06 \x01(\x0cH\x00R\x08projects\x88\x01\x01\x42\x0b\n\t_projects\"\x81\x01\n\x06\x42udget\x12\x32\n\x05hours\x18\x01 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x65\xcd\xcd\x41)\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\x05hours\x88\x01\x01\x12\x30\n\x04\x63ost\x18\x02 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\xa2\x94\x1amB)\x00\x00\x00\x00\x00\x00\x00\x00H\x01R\x04\x63ost\x88\x01\x01\x42\x08\n\x06_hoursB\x07\n\x05_cost\"\xaa\x01\n\tNewMember\x12#\n\x07user_id\x18\x01 \x01(\tB\n\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x06userId\x12\x46\n\x04role\x18\x02 \x01(\tB2\xbaH/r-R\x00R\x05\x61\x64minR\x0fproject-managerR\tdeveloperR\x06viewerR\x04role\x12\x30\n\x0bpermissions\x18\x03 \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10\x14\"\x04r\x02\x18\x64R\x0bpermissions\"\xae\x04\n\x14\x43reateProjectRequest\x12\x1f\n\x04name\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\x18\xc8\x01\xc8\x01\x01R\x04name\x12*\n\x0b\x64\x65scription\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x90NR\x0b\x64\x65scription\x12\x45\n\x06status\x18\x03 \x01(\tB-\xbaH*r(R\x00R\x06\x61\x63tiveR\x07on-holdR\tcompletedR\x08\x61rchivedR\x06status\x12\x36\n\x08priority\x18\x04 \x01(\tB\x1a\xbaH\x17r\x15R\x00R\x03lowR\x06mediumR\x04highR\x08priority\x12\"\n\nstart_date\x18\x05 \x01(\x0cH\x00R\tstartDate\x88\x01\x01\x12\x1e\n\x08\x65nd_date\x18\x06 \x01(\x0cH\x01R\x07\x65ndDate\x88\x01\x01\x12\x41\n\x06\x62udget\x18\x07 \x01(\x0b\x32).orchestrator.wire.coordinaitor.v1.BudgetR\x06\x62udget\x12Y\n\x0cteam_members\x18\x08 \x03(\x0b\x32,.orchestrator.wire.coordinaitor.v1.NewMemberB\x08\xbaH\x05\x92\x01\x02\x10\x64R\x0bteamMembers\x12&\n\x06\x61gents\x18\t \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10\x64\"\x04r\x02\x18\x64R\x06\x61gents\x12$\n\x04tags\x18\n \x03(\tB\x10\xbaH\r\x92\x01\n\x10\x32\"\x06r\x04\x10\x01\x18\x64R\x04tagsB\r\n\x0b_start_dateB\x0b\n\t_end_date\"\xf4\x01\n\x15\x43reateProjectResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12>\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32*.orchestrator.wire.coordinaitor.v1.ProjectR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12\x44\n\x07project\x18\x04 \x01(\x0b\x32*.orchestrator.wire.coordinaitor.v1.ProjectR\x07project\";\n\x11GetProjectRequest\x12&\n\nproject_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\tprojectId\"\xf1\x01\n\x12GetProjectResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12>\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32*.orchestrator.wire.coordinaitor.v1.ProjectR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12\x44\n\x07project\x18\x04 \x01(\x0b\x32*.orchestrator.wire.coordinaitor.v1.ProjectR\x07project\"\xd6\x03\n\x14UpdateProjectRequest\x12&\n\nproject_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\tprojectId\x12#\n\x04name\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01H\x00R\x04name\x88\x01\x01\x12/\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x90NH\x01R\x0b\x64\x65scription\x88\x01\x01\x12\x45\n\x06status\x18\x04 \x01(\tB-\xbaH*r(R\x00R\x06\x61\x63tiveR\x07on-holdR\tcompletedR\x08\x61rchivedR\x06status\x12\x36\n\x08priority\x18\x05 \x01(\tB\x1a\xbaH\x17r\x15R\x00R\x03lowR\x06mediumR\x04highR\x08priority\x12\"\n\nstart_date\x18\x06 \x01(\x0cH\x02R\tstartDate\x88\x01\x01\x12\x1e\n\x08\x65nd_date\x18\x07 \x01(\x0cH\x03R\x07\x65ndDate\x88\x01\x01\x12\x1b\n\x06\x62udget\x18\x08 \x01(\x0cH\x04R\x06\x62udget\x88\x01\x01\x12\x17\n\x04tags\x18\t \x01(\x0cH\x05R\x04tags\x88\x01\x01\x42\x07\n\x05_nameB\x0e\n\x0c_descriptionB\r\n\x0b_start_dateB\x0b\n\t_end_dateB\t\n\x07_budgetB\x07\n\x05_tags\"\xf4\x01\n\x15UpdateProjectResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12>\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32*.orchestrator.wire.coordinaitor.v1.ProjectR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12\x44\n\x07project\x18\x04 \x01(\x0b\x32*.orchestrator.wire.coordinaitor.v1.ProjectR\x07project\"T\n\x14\x44\x65leteProjectRequest\x12&\n\nproject_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\tprojectId\x12\x14\n\x05\x66orce\x18\x02 \x01(\x08R\x05\x66orce\"\x17\n\x15\x44\x65leteProjectResponse\"\xf7\x01\n\x17ListProjectTasksRequest\x12&\n\nproject_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\tprojectId\x12\x1f\n\x04page\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00R\x04page\x12\x1f\n\x05limit\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00R\x05limit\x12N\n\x06status\x18\x04 \x01(\tB6\xbaH3r1R\x00R\x07pendingR\x06\x61\x63tiveR\tcompletedR\x06\x66\x61iledR\tcancelledR\x06status\x12\"\n\x08\x61gent_id\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x07\x61gentId\"\xe2\x02\n\x18ListProjectTasksResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12;\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.TaskR\x04\x64\x61ta\x12M\n\npagination\x18\x03 \x01(\x0b\x32-.orchestrator.wire.coordinaitor.v1.PaginationR\npagination\x12>\n\x05links\x18\x04 \x01(\x0b\x32(.orchestrator.wire.coordinaitor.v1.LinksR\x05links\x12;\n\x04meta\x18\x05 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12\x19\n\x05tasks\x18\x06 \x01(\x0cH\x00R\x05tasks\x88\x01\x01\x42\x08\n\x06_tasks\"C\n\x19ListProjectMembersRequest\x12&\n\nproject_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\tprojectId\"\xb9\x01\n\x1aListProjectMembersResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12\x44\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32\x30.orchestrator.wire.coordinaitor.v1.ProjectMemberR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\"\xe0\x01\n\x17\x41\x64\x64ProjectMemberRequest\x12&\n\nproject_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\tprojectId\x12#\n\x07user_id\x18\x02 \x01(\tB\n\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x06userId\x12\x46\n\x04role\x18\x03 \x01(\tB2\xbaH/r-R\x00R\x05\x61\x64minR\x0fproject-managerR\tdeveloperR\x06viewerR\x04role\x12\x30\n\x0bpermissions\x18\x04 \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10\x14\"\x04r\x02\x18\x64R\x0bpermissions\"\xb7\x01\n\x18\x41\x64\x64ProjectMemberResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12\x44\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\x30.orchestrator.wire.coordinaitor.v1.ProjectMemberR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\"\xe0\x01\n\x1aUpdateProjectMemberRequest\x12&\n\nproject_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\tprojectId\x12 \n\x07user_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06userId\x12\x46\n\x04role\x18\x03 \x01(\tB2\xbaH/r-R\x00R\x05\x61\x64minR\x0fproject-managerR\tdeveloperR\x06viewerR\x04role\x12\x30\n\x0bpermissions\x18\x04 \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10\x14\"\x04r\x02\x18\x64R\x0bpermissions\"\xba\x01\n\x1bUpdateProjectMemberResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12\x44\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\x30.orchestrator.wire.coordinaitor.v1.ProjectMemberR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\"f\n\x1aRemoveProjectMemberRequest\x12&\n\nproject_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\tprojectId\x12 \n\x07user_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06userId\"\x1d\n\x1bRemoveProjectMemberResponse\"g\n\x16\x41\x64\x64ProjectAgentRequest\x12&\n\nproject_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\tprojectId\x12%\n\x08\x61gent_id\x18\x02 \x01(\tB\n\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x07\x61gentId\"\xf6\x01\n\x17\x41\x64\x64ProjectAgentResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12>\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32*.orchestrator.wire.coordinaitor.v1.ProjectR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12\x44\n\x07project\x18\x04 \x01(\x0b\x32*.orchestrator.wire.coordinaitor.v1.ProjectR\x07project\"g\n\x19RemoveProjectAgentRequest\x12&\n\nproject_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\tprojectId\x12\"\n\x08\x61gent_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x07\x61gentId\"\x1c\n\x1aRemoveProjectAgentResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -71,16 +72,110 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEPROJECTREQUEST'].fields_by_name['agents']._serialized_options = b'\272H\013\222\001\010\020d\"\004r\002\030d'
   _globals['_CREATEPROJECTREQUEST'].fields_by_name['tags']._loaded_options = None
   _globals['_CREATEPROJECTREQUEST'].fields_by_name['tags']._serialized_options = b'\272H\r\222\001\n\0202\"\006r\004\020\001\030d'
-  _globals['_LISTPROJECTSREQUEST']._serialized_start=324
-  _globals['_LISTPROJECTSREQUEST']._serialized_end=554
-  _globals['_LISTPROJECTSRESPONSE']._serialized_start=557
-  _globals['_LISTPROJECTSRESPONSE']._serialized_end=919
-  _globals['_BUDGET']._serialized_start=922
-  _globals['_BUDGET']._serialized_end=1051
-  _globals['_NEWMEMBER']._serialized_start=1054
-  _globals['_NEWMEMBER']._serialized_end=1224
-  _globals['_CREATEPROJECTREQUEST']._serialized_start=1227
-  _globals['_CREATEPROJECTREQUEST']._serialized_end=1785
-  _globals['_CREATEPROJECTRESPONSE']._serialized_start=1788
-  _globals['_CREATEPROJECTRESPONSE']._serialized_end=2032
+  _globals['_GETPROJECTREQUEST'].fields_by_name['project_id']._loaded_options = None
+  _globals['_GETPROJECTREQUEST'].fields_by_name['project_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['project_id']._loaded_options = None
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['project_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['name']._serialized_options = b'\272H\007r\005\020\001\030\310\001'
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['description']._loaded_options = None
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['description']._serialized_options = b'\272H\005r\003\030\220N'
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['status']._loaded_options = None
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['status']._serialized_options = b'\272H*r(R\000R\006activeR\007on-holdR\tcompletedR\010archived'
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['priority']._loaded_options = None
+  _globals['_UPDATEPROJECTREQUEST'].fields_by_name['priority']._serialized_options = b'\272H\027r\025R\000R\003lowR\006mediumR\004high'
+  _globals['_DELETEPROJECTREQUEST'].fields_by_name['project_id']._loaded_options = None
+  _globals['_DELETEPROJECTREQUEST'].fields_by_name['project_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_LISTPROJECTTASKSREQUEST'].fields_by_name['project_id']._loaded_options = None
+  _globals['_LISTPROJECTTASKSREQUEST'].fields_by_name['project_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_LISTPROJECTTASKSREQUEST'].fields_by_name['page']._loaded_options = None
+  _globals['_LISTPROJECTTASKSREQUEST'].fields_by_name['page']._serialized_options = b'\272H\010\032\006\030\300\204=(\000'
+  _globals['_LISTPROJECTTASKSREQUEST'].fields_by_name['limit']._loaded_options = None
+  _globals['_LISTPROJECTTASKSREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\030d(\000'
+  _globals['_LISTPROJECTTASKSREQUEST'].fields_by_name['status']._loaded_options = None
+  _globals['_LISTPROJECTTASKSREQUEST'].fields_by_name['status']._serialized_options = b'\272H3r1R\000R\007pendingR\006activeR\tcompletedR\006failedR\tcancelled'
+  _globals['_LISTPROJECTTASKSREQUEST'].fields_by_name['agent_id']._loaded_options = None
+  _globals['_LISTPROJECTTASKSREQUEST'].fields_by_name['agent_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_LISTPROJECTMEMBERSREQUEST'].fields_by_name['project_id']._loaded_options = None
+  _globals['_LISTPROJECTMEMBERSREQUEST'].fields_by_name['project_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_ADDPROJECTMEMBERREQUEST'].fields_by_name['project_id']._loaded_options = None
+  _globals['_ADDPROJECTMEMBERREQUEST'].fields_by_name['project_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_ADDPROJECTMEMBERREQUEST'].fields_by_name['user_id']._loaded_options = None
+  _globals['_ADDPROJECTMEMBERREQUEST'].fields_by_name['user_id']._serialized_options = b'\272H\007r\002\030d\310\001\001'
+  _globals['_ADDPROJECTMEMBERREQUEST'].fields_by_name['role']._loaded_options = None
+  _globals['_ADDPROJECTMEMBERREQUEST'].fields_by_name['role']._serialized_options = b'\272H/r-R\000R\005adminR\017project-managerR\tdeveloperR\006viewer'
+  _globals['_ADDPROJECTMEMBERREQUEST'].fields_by_name['permissions']._loaded_options = None
+  _globals['_ADDPROJECTMEMBERREQUEST'].fields_by_name['permissions']._serialized_options = b'\272H\013\222\001\010\020\024\"\004r\002\030d'
+  _globals['_UPDATEPROJECTMEMBERREQUEST'].fields_by_name['project_id']._loaded_options = None
+  _globals['_UPDATEPROJECTMEMBERREQUEST'].fields_by_name['project_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_UPDATEPROJECTMEMBERREQUEST'].fields_by_name['user_id']._loaded_options = None
+  _globals['_UPDATEPROJECTMEMBERREQUEST'].fields_by_name['user_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_UPDATEPROJECTMEMBERREQUEST'].fields_by_name['role']._loaded_options = None
+  _globals['_UPDATEPROJECTMEMBERREQUEST'].fields_by_name['role']._serialized_options = b'\272H/r-R\000R\005adminR\017project-managerR\tdeveloperR\006viewer'
+  _globals['_UPDATEPROJECTMEMBERREQUEST'].fields_by_name['permissions']._loaded_options = None
+  _globals['_UPDATEPROJECTMEMBERREQUEST'].fields_by_name['permissions']._serialized_options = b'\272H\013\222\001\010\020\024\"\004r\002\030d'
+  _globals['_REMOVEPROJECTMEMBERREQUEST'].fields_by_name['project_id']._loaded_options = None
+  _globals['_REMOVEPROJECTMEMBERREQUEST'].fields_by_name['project_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_REMOVEPROJECTMEMBERREQUEST'].fields_by_name['user_id']._loaded_options = None
+  _globals['_REMOVEPROJECTMEMBERREQUEST'].fields_by_name['user_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_ADDPROJECTAGENTREQUEST'].fields_by_name['project_id']._loaded_options = None
+  _globals['_ADDPROJECTAGENTREQUEST'].fields_by_name['project_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_ADDPROJECTAGENTREQUEST'].fields_by_name['agent_id']._loaded_options = None
+  _globals['_ADDPROJECTAGENTREQUEST'].fields_by_name['agent_id']._serialized_options = b'\272H\007r\002\030d\310\001\001'
+  _globals['_REMOVEPROJECTAGENTREQUEST'].fields_by_name['project_id']._loaded_options = None
+  _globals['_REMOVEPROJECTAGENTREQUEST'].fields_by_name['project_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_REMOVEPROJECTAGENTREQUEST'].fields_by_name['agent_id']._loaded_options = None
+  _globals['_REMOVEPROJECTAGENTREQUEST'].fields_by_name['agent_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_LISTPROJECTSREQUEST']._serialized_start=370
+  _globals['_LISTPROJECTSREQUEST']._serialized_end=600
+  _globals['_LISTPROJECTSRESPONSE']._serialized_start=603
+  _globals['_LISTPROJECTSRESPONSE']._serialized_end=965
+  _globals['_BUDGET']._serialized_start=968
+  _globals['_BUDGET']._serialized_end=1097
+  _globals['_NEWMEMBER']._serialized_start=1100
+  _globals['_NEWMEMBER']._serialized_end=1270
+  _globals['_CREATEPROJECTREQUEST']._serialized_start=1273
+  _globals['_CREATEPROJECTREQUEST']._serialized_end=1831
+  _globals['_CREATEPROJECTRESPONSE']._serialized_start=1834
+  _globals['_CREATEPROJECTRESPONSE']._serialized_end=2078
+  _globals['_GETPROJECTREQUEST']._serialized_start=2080
+  _globals['_GETPROJECTREQUEST']._serialized_end=2139
+  _globals['_GETPROJECTRESPONSE']._serialized_start=2142
+  _globals['_GETPROJECTRESPONSE']._serialized_end=2383
+  _globals['_UPDATEPROJECTREQUEST']._serialized_start=2386
+  _globals['_UPDATEPROJECTREQUEST']._serialized_end=2856
+  _globals['_UPDATEPROJECTRESPONSE']._serialized_start=2859
+  _globals['_UPDATEPROJECTRESPONSE']._serialized_end=3103
+  _globals['_DELETEPROJECTREQUEST']._serialized_start=3105
+  _globals['_DELETEPROJECTREQUEST']._serialized_end=3189
+  _globals['_DELETEPROJECTRESPONSE']._serialized_start=3191
+  _globals['_DELETEPROJECTRESPONSE']._serialized_end=3214
+  _globals['_LISTPROJECTTASKSREQUEST']._serialized_start=3217
+  _globals['_LISTPROJECTTASKSREQUEST']._serialized_end=3464
+  _globals['_LISTPROJECTTASKSRESPONSE']._serialized_start=3467
+  _globals['_LISTPROJECTTASKSRESPONSE']._serialized_end=3821
+  _globals['_LISTPROJECTMEMBERSREQUEST']._serialized_start=3823
+  _globals['_LISTPROJECTMEMBERSREQUEST']._serialized_end=3890
+  _globals['_LISTPROJECTMEMBERSRESPONSE']._serialized_start=3893
+  _globals['_LISTPROJECTMEMBERSRESPONSE']._serialized_end=4078
+  _globals['_ADDPROJECTMEMBERREQUEST']._serialized_start=4081
+  _globals['_ADDPROJECTMEMBERREQUEST']._serialized_end=4305
+  _globals['_ADDPROJECTMEMBERRESPONSE']._serialized_start=4308
+  _globals['_ADDPROJECTMEMBERRESPONSE']._serialized_end=4491
+  _globals['_UPDATEPROJECTMEMBERREQUEST']._serialized_start=4494
+  _globals['_UPDATEPROJECTMEMBERREQUEST']._serialized_end=4718
+  _globals['_UPDATEPROJECTMEMBERRESPONSE']._serialized_start=4721
+  _globals['_UPDATEPROJECTMEMBERRESPONSE']._serialized_end=4907
+  _globals['_REMOVEPROJECTMEMBERREQUEST']._serialized_start=4909
+  _globals['_REMOVEPROJECTMEMBERREQUEST']._serialized_end=5011
+  _globals['_REMOVEPROJECTMEMBERRESPONSE']._serialized_start=5013
+  _globals['_REMOVEPROJECTMEMBERRESPONSE']._serialized_end=5042
+  _globals['_ADDPROJECTAGENTREQUEST']._serialized_start=5044
+  _globals['_ADDPROJECTAGENTREQUEST']._serialized_end=5147
+  _globals['_ADDPROJECTAGENTRESPONSE']._serialized_start=5150
+  _globals['_ADDPROJECTAGENTRESPONSE']._serialized_end=5396
+  _globals['_REMOVEPROJECTAGENTREQUEST']._serialized_start=5398
+  _globals['_REMOVEPROJECTAGENTREQUEST']._serialized_end=5501
+  _globals['_REMOVEPROJECTAGENTRESPONSE']._serialized_start=5503
+  _globals['_REMOVEPROJECTAGENTRESPONSE']._serialized_end=5531
 # @@protoc_insertion_point(module_scope)
