@@ -12,6 +12,9 @@ from server.core.coding.checkpoints import Checkpoints
 from server.core.coding.relations import TaskRelations
 from server.core.coding.sessions import CodingSessions
 from server.core.coding.tasks import CodingTasks
+from server.core.discussion.comments import TaskComments
+from server.core.discussion.files import TaskFiles
+from server.core.discussion.ratings import Ratings
 from server.core.events.stream import EventStreams
 from server.core.identity.access_tokens import AccessTokens
 from server.core.identity.oauth_clients import OAuthClients
@@ -88,9 +91,12 @@ def use_cases(
         knowledge_search=KnowledgeSearch(database),
         oauth_clients=OAuthClients(database, tokens),
         projects=Projects(database, counts),
+        ratings=Ratings(database),
         sessions=Sessions(database, counts, open_sessions=settings.open_sessions if quotas else None),
         session_statistics=SessionStatistics(database),
         tasks=TaskCommands(database, agents),
+        task_comments=TaskComments(database, counts),
+        task_files=TaskFiles(database, counts, blobs),
         task_metrics=TaskMetrics(database),
         task_queries=TaskQueries(database, counts, feeds),
         task_relations=TaskRelations(database),

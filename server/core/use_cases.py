@@ -12,6 +12,9 @@ from server.core.coding.checkpoints import Checkpoints
 from server.core.coding.relations import TaskRelations
 from server.core.coding.sessions import CodingSessions
 from server.core.coding.tasks import CodingTasks
+from server.core.discussion.comments import TaskComments
+from server.core.discussion.files import TaskFiles
+from server.core.discussion.ratings import Ratings
 from server.core.events.stream import EventStreams
 from server.core.identity.oauth_clients import OAuthClients
 from server.core.knowledge.documents import Documents
@@ -54,9 +57,12 @@ class UseCases:
     knowledge_search: KnowledgeSearch
     oauth_clients: OAuthClients
     projects: Projects
+    ratings: Ratings
     sessions: Sessions
     session_statistics: SessionStatistics
     tasks: TaskCommands
+    task_comments: TaskComments
+    task_files: TaskFiles
     task_metrics: TaskMetrics
     task_queries: TaskQueries
     task_relations: TaskRelations

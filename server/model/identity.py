@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, Column, Text
+from sqlalchemy import BigInteger, Column, Index, Text, text
 from sqlmodel import Field
 
 from server.model.record import Record, finish
@@ -46,6 +46,9 @@ class User(Record, table=True):
     """A person, or a program that acts as one."""
 
     __tablename__ = "users"
+    __table_args__ = (
+        Index("users_by_avatar", "avatar", postgresql_where=text("avatar <> ''"), sqlite_where=text("avatar <> ''")),
+    )
 
     unrecorded: ClassVar[frozenset[str]] = frozenset({"password", "avatar_token"})
 

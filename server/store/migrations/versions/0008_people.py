@@ -394,9 +394,23 @@ def upgrade() -> None:
     op.add_column("users", sa.Column("version", sa.Integer(), nullable=False, server_default="1"))
     op.add_column("users", sa.Column("updated_at", sa.BigInteger(), nullable=True))
     op.create_index("ix_users_avatar_token", "users", ["avatar_token"], unique=False)
+    op.create_index(
+        "users_by_avatar",
+        "users",
+        ["avatar"],
+        unique=False,
+        postgresql_where=sa.text("avatar <> ''"),
+        sqlite_where=sa.text("avatar <> ''"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_index(
+        "users_by_avatar",
+        table_name="users",
+        postgresql_where=sa.text("avatar <> ''"),
+        sqlite_where=sa.text("avatar <> ''"),
+    )
     op.drop_index("ix_users_avatar_token", table_name="users")
     op.drop_column("users", "updated_at")
     op.drop_column("users", "version")
