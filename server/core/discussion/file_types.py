@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import re
 from collections.abc import Mapping
 from pathlib import PurePath
@@ -14,6 +15,7 @@ SAMPLE_BYTES = 64 << 10
 UNKNOWN, TEXT = "application/octet-stream", "text/plain"
 # A shorter match than this says little.
 ENOUGH_BYTES = 3
+_UTF8 = codecs.getincrementaldecoder("utf-8")
 _MARKUP = re.compile(rb"^\s*(?:<!doctype\s+html|<html|<head|<body)\b", re.IGNORECASE)
 # More zero bytes than this for each other one are in no text.
 NULS_APART = 1000
@@ -71,8 +73,8 @@ def _content_type(sample: bytes, suffix: str) -> str:
 
 def _is_text(sample: bytes) -> bool:
     try:
-        # It may end within a character.
-        sample[:-3].decode() if len(sample) >= SAMPLE_BYTES else sample.decode()
+        # One that is cut off may end within a character.
+        _UTF8().decode(sample, final=len(sample) < SAMPLE_BYTES)
     except UnicodeDecodeError:
         return sample[:2] in (b"\xff\xfe", b"\xfe\xff") and len(sample) % 2 == 0
     return sample.count(b"\0") * NULS_APART <= len(sample)
