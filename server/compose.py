@@ -12,6 +12,9 @@ from server.core.coding.checkpoints import Checkpoints
 from server.core.coding.relations import TaskRelations
 from server.core.coding.sessions import CodingSessions
 from server.core.coding.tasks import CodingTasks
+from server.core.discussion.comments import TaskComments
+from server.core.discussion.files import TaskFiles
+from server.core.discussion.ratings import Ratings
 from server.core.events.stream import EventStreams
 from server.core.identity.access_tokens import AccessTokens
 from server.core.identity.attempts import Attempts
@@ -31,6 +34,7 @@ from server.core.people.password_change import PasswordChange
 from server.core.people.personal_keys import PersonalKeys
 from server.core.people.registration import Registration
 from server.core.people.users import Users
+from server.core.projects.registry import Projects
 from server.core.queue.claims import Claims
 from server.core.queue.lease_service import LeaseService
 from server.core.sessions.lifecycle import Sessions
@@ -113,10 +117,14 @@ def use_cases(
         password_change=PasswordChange(database, logins, passwords),
         personal_keys=PersonalKeys(database),
         registration=Registration(database, logins, passwords, attempts, is_open=settings.open_registration),
+        projects=Projects(database, counts),
+        ratings=Ratings(database),
         sessions=Sessions(database, counts, open_sessions=settings.open_sessions if quotas else None),
         session_statistics=SessionStatistics(database),
         signing_keys=signing_keys,
         tasks=TaskCommands(database, agents),
+        task_comments=TaskComments(database, counts),
+        task_files=TaskFiles(database, counts, blobs),
         task_metrics=TaskMetrics(database),
         task_queries=TaskQueries(database, counts, feeds),
         task_relations=TaskRelations(database),

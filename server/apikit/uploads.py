@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from google.api.httpbody_pb2 import HttpBody
@@ -16,6 +17,8 @@ from server.store.blobs import Blob, Blobs, TooLong
 
 MAX_PARTS = 20
 MAX_FIELD_BYTES = 64 << 10
+# How much of a file tells what it is.
+SAMPLE_BYTES = 64 << 10
 FORM = "multipart/form-data"
 
 
@@ -100,14 +103,35 @@ def metadata_of(text: str) -> dict[str, Any]:
     return found
 
 
-async def received(forms: AsyncIterator[HttpBody], blobs: Blobs, organization: str, most: int) -> tuple[Blob, Upload]:
-    """What a form brings: the field `file`, which is stored, and what `metadata` says of it, or `title` and `tags`.
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a form has brought: the field `file`, which is stored, and what its fields say, in order."""
+
+    blob: Blob
+    filename: str
+    content_type: str
+    # How the file begins.
+    sample: bytes
+    fields: Sequence[tuple[str, str]]
+
+
+async def stored(
+    forms: AsyncIterator[HttpBody], blobs: Blobs, organization: str, most: int, fields: Collection[str]
+) -> Form:
+    """What a form brings, as far as these fields go.
 
     Raises InvalidRequest, PayloadTooLarge, StorageFull, Unavailable. Nothing is left behind then.
     """
     blob: Blob | None = None
     filename = content_type = ""
-    said: dict[str, Any] = {}
+    sample = bytearray()
+    said: list[tuple[str, str]] = []
+
+    async def sampled(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for piece in pieces:
+            sample.extend(piece[: SAMPLE_BYTES - len(sample)])
+            yield piece
+
     try:
         async for part in form_parts(forms):
             if part.name == "file":
@@ -116,16 +140,12 @@ async def received(forms: AsyncIterator[HttpBody], blobs: Blobs, organization: s
                 if part.filename is None:
                     raise InvalidRequest("file", "must be a file, with a filename")
                 filename, content_type = part.filename, part.content_type
-                blob = await blobs.put(organization, part.pieces, most)
-            elif part.name == "metadata":
-                said.update(metadata_of(await part.text()))
-            elif part.name == "title":
-                said["title"] = await part.text()
-            elif part.name == "tags":
-                said["tags"] = [tag for tag in (await part.text()).split(",") if tag.strip()]
+                blob = await blobs.put(organization, sampled(part.pieces), most)
+            elif part.name in fields:
+                said.append((part.name, await part.text()))
         if blob is None:
             raise InvalidRequest("file", "is missing: the form must have a file of that name")
-        return blob, _upload(said, filename, content_type)
+        return Form(blob, filename, content_type, bytes(sample), said)
     except TooLong:
         raise PayloadTooLarge(most) from None
     except BaseException:
@@ -134,15 +154,33 @@ async def received(forms: AsyncIterator[HttpBody], blobs: Blobs, organization: s
         raise
 
 
+async def received(forms: AsyncIterator[HttpBody], blobs: Blobs, organization: str, most: int) -> tuple[Blob, Upload]:
+    """A form that brings a document: what `metadata` says of it, or `title` and `tags`. Raises what `stored` does."""
+    form = await stored(forms, blobs, organization, most, ("metadata", "title", "tags"))
+    said: dict[str, Any] = {}
+    try:
+        for name, text in form.fields:
+            if name == "metadata":
+                said.update(metadata_of(text))
+            elif name == "title":
+                said["title"] = text
+            else:
+                said["tags"] = [tag for tag in text.split(",") if tag.strip()]
+        return form.blob, _upload(said, form.filename, form.content_type)
+    except InvalidRequest:
+        await blobs.remove([form.blob.name])
+        raise
+
+
 def _upload(said: dict[str, Any], filename: str, content_type: str) -> Upload:
     title, tags = said.get("title") or "", said.get("tags") or []
-    if not isinstance(title, str) or not _is_text(title):
+    if not isinstance(title, str) or not is_text(title):
         raise InvalidRequest("metadata.title", "must be a string")
-    if not isinstance(tags, list) or not all(isinstance(tag, str) and _is_text(tag) for tag in tags):
+    if not isinstance(tags, list) or not all(isinstance(tag, str) and is_text(tag) for tag in tags):
         raise InvalidRequest("metadata.tags", "must be an array of strings")
     return Upload(filename=filename, content_type=content_type, title=title, tags=tags).checked()
 
 
-def _is_text(text: str) -> bool:
+def is_text(text: str) -> bool:
     """Whether every client and every database could read it back."""
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)

@@ -12,6 +12,9 @@ from server.core.coding.checkpoints import Checkpoints
 from server.core.coding.relations import TaskRelations
 from server.core.coding.sessions import CodingSessions
 from server.core.coding.tasks import CodingTasks
+from server.core.discussion.comments import TaskComments
+from server.core.discussion.files import TaskFiles
+from server.core.discussion.ratings import Ratings
 from server.core.events.stream import EventStreams
 from server.core.identity.attempts import Attempts
 from server.core.identity.authorization_codes import AuthorizationCodes
@@ -29,6 +32,7 @@ from server.core.people.password_change import PasswordChange
 from server.core.people.personal_keys import PersonalKeys
 from server.core.people.registration import Registration
 from server.core.people.users import Users
+from server.core.projects.registry import Projects
 from server.core.sessions.lifecycle import Sessions
 from server.core.sessions.statistics import SessionStatistics
 from server.core.tasks.commands import TaskCommands
@@ -72,10 +76,14 @@ class UseCases:
     password_change: PasswordChange
     personal_keys: PersonalKeys
     registration: Registration
+    projects: Projects
+    ratings: Ratings
     sessions: Sessions
     session_statistics: SessionStatistics
     signing_keys: SigningKeys
     tasks: TaskCommands
+    task_comments: TaskComments
+    task_files: TaskFiles
     task_metrics: TaskMetrics
     task_queries: TaskQueries
     task_relations: TaskRelations

@@ -10,7 +10,7 @@ from server.model.identity import ApiKey, Avatar, OAuthClient, Organization, Rol
 from server.model.knowledge import Chunk, Document, DocumentStatus, DocumentTag
 from server.model.logins import AuthorizationCode, FailedLogins, Invitation, Login, RefreshToken, SigningKey
 from server.model.notifications import AuditEntry, LogEntry, Notification
-from server.model.projects import Project, ProjectAgent, ProjectMember, ProjectStatus
+from server.model.projects import PROJECT_MOVES, Project, ProjectAgent, ProjectMember, ProjectStatus
 from server.model.record import Record, new_id
 from server.model.sessions import BY_HAND, MOVES, Checkpoint, Session, SessionCount, SessionKind, SessionStatus
 from server.model.snapshots import resource_of
@@ -59,6 +59,7 @@ __all__ = [
     "LISTENING",
     "MOVES",
     "PENDING",
+    "PROJECT_MOVES",
     "RECURRING",
     "TO_TELL",
     "UNDELIVERED",

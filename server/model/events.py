@@ -19,7 +19,8 @@ EVENT_TYPES: Sequence[str] = tuple(
         "document": "created updated processing ready failed deleted",
         "file": "uploaded deleted",
         "log": "written",
-        "project": "created updated completed deleted member_added member_removed",
+        "project": "created updated completed deleted member_added member_updated member_removed",
+        "rating": "given",
         "session": "created queued running paused updated completed failed cancelled expired retried deleted",
         "task": (
             "created unblocked assigned routed ready started progress decomposed released retrying cancel_requested "

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import ClassVar
 
 from sqlalchemy import BigInteger, Column, Float, Index, Text
 from sqlmodel import Field
@@ -20,11 +22,22 @@ class ProjectStatus(StrEnum):
     ARCHIVED = "archived"
 
 
+# Where a project may go from where it stands.
+PROJECT_MOVES: Mapping[str, frozenset[str]] = {
+    ProjectStatus.ACTIVE: frozenset({ProjectStatus.ON_HOLD, ProjectStatus.COMPLETED, ProjectStatus.ARCHIVED}),
+    ProjectStatus.ON_HOLD: frozenset({ProjectStatus.ACTIVE, ProjectStatus.COMPLETED, ProjectStatus.ARCHIVED}),
+    ProjectStatus.COMPLETED: frozenset({ProjectStatus.ACTIVE, ProjectStatus.ARCHIVED}),
+    ProjectStatus.ARCHIVED: frozenset({ProjectStatus.ACTIVE}),
+}
+
+
 class Project(Record, table=True):
     """A project. How far it is and how many tasks it has is counted when somebody asks."""
 
     __tablename__ = "projects"
     __table_args__ = (Index("projects_by_organization", "organization_id", "id"),)
+
+    unrecorded: ClassVar[frozenset[str]] = frozenset({"searched"})
 
     id: str = Field(primary_key=True)
     organization_id: str = Field(foreign_key="organizations.id")
@@ -36,6 +49,8 @@ class Project(Record, table=True):
     end_at: int | None = Field(default=None, sa_type=BigInteger)
     budget_hours: float | None = Field(default=None, sa_type=Float)
     budget_cost: float | None = Field(default=None, sa_type=Float)
+    # Name and description as they are searched, in one case.
+    searched: str = Field(default="", sa_column=Column(Text, nullable=False))
     # A JSON array, sorted.
     tags: str = Field(default="[]", sa_column=Column(Text, nullable=False))
     created_by: str | None = None

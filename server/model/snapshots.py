@@ -11,6 +11,7 @@ from server.model.knowledge import Document
 from server.model.projects import Project, ProjectMember
 from server.model.identity import ApiKey, User
 from server.model.logins import Invitation
+from server.model.discussion import Comment, Rating, TaskFile
 from server.model.record import Record
 from server.model.sessions import Checkpoint, Session
 from server.model.system import Alert
@@ -31,6 +32,8 @@ RESOURCES: Mapping[str, type[Record]] = {
     "project": Project,
     "project.member_added": ProjectMember,
     "project.member_removed": ProjectMember,
+    "project.member_updated": ProjectMember,
+    "rating": Rating,
     "session": Session,
     "system": Alert,
     "task": Task,

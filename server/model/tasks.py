@@ -86,6 +86,7 @@ class Task(Record, table=True):
         _index("tasks_in_session", "organization_id", "kind", "id", where="session_id IS NOT NULL"),
         _index("tasks_by_project", "project_id", "id", where="project_id IS NOT NULL"),
         _index("tasks_by_creator", "created_by", "kind", "status", where="created_by IS NOT NULL"),
+        _index("tasks_counted_by_project", "project_id", "kind", "status", where="project_id IS NOT NULL"),
         _index("tasks_by_due_date", "organization_id", "kind", "due_at", "id", where="due_at IS NOT NULL"),
         _index("tasks_by_run", "workflow_run_id", "id", where="workflow_run_id IS NOT NULL"),
         _index("tasks_by_parent", "parent_id", "id", where="parent_id IS NOT NULL"),

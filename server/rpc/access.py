@@ -84,7 +84,7 @@ class AccessControl:
                 call.meter = partial(self._meter, self._quotas, call, api)
             else:
                 call.response_headers = await self._count(self._quotas, caller, api)
-        if method.scope and not caller.may(method.scope):
+        if method.scope and not method.asks_itself and not caller.may(method.scope):
             raise Forbidden(f"this key lacks the scope {method.scope}", details={"scope": method.scope})
         if stream is not None:
             stream.admit(key, caller.key_id + call.guest)

@@ -32,8 +32,9 @@ class Method:
     # Whether it may be called without a credential, and whether calls are left out of the quotas.
     open: bool
     unmetered: bool
-    # Whether it obeys If-Match.
+    # Whether it obeys If-Match, and whether it finds out itself if the caller may.
     if_match: bool
+    asks_itself: bool
     api: Api
     # Whether the server goes on answering, and whether the client goes on asking.
     streams: bool
@@ -87,6 +88,7 @@ def method_of(descriptor: MethodDescriptor, api: Api) -> Method:
         open=rule.open,
         unmetered=rule.unmetered,
         if_match=rule.if_match,
+        asks_itself=rule.asks_itself,
         api=api,
         streams=descriptor.server_streaming,
         client_streams=descriptor.client_streaming,

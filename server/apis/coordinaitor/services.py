@@ -1,10 +1,23 @@
 """The CoordinAItor API: its services."""
 
-from orchestrator.coordinaitor.v1 import auth_service_pb2, task_service_pb2, user_service_pb2
+from google.protobuf.descriptor import ServiceDescriptor
+from orchestrator.coordinaitor.v1 import (
+    auth_service_pb2,
+    comment_service_pb2,
+    file_service_pb2,
+    project_service_pb2,
+    rating_service_pb2,
+    task_service_pb2,
+    user_service_pb2,
+)
 
 from server.apikit.api import Services
 from server.apikit.declaration import Limits
 from server.apis.coordinaitor.auth import AuthServicer
+from server.apis.coordinaitor.declaration import DECLARATION
+from server.apis.coordinaitor.discussion import CommentServicer, RatingServicer
+from server.apis.coordinaitor.files import FileServicer
+from server.apis.coordinaitor.projects import ProjectServicer
 from server.apis.coordinaitor.tasks import TaskServicer
 from server.apis.coordinaitor.users import UserServicer
 from server.core.use_cases import UseCases
@@ -16,14 +29,19 @@ def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Service
     cases = use_cases
     # Outside development what encrypts stands before the gateway.
     scheme = "http" if settings.environment == "development" else "https"
+    assert DECLARATION.max_upload_bytes is not None
+    files = FileServicer(cases.task_files, cases.blobs, most_bytes=DECLARATION.max_upload_bytes)
     return [
-        (
-            auth_service_pb2.DESCRIPTOR.services_by_name["AuthService"],
-            AuthServicer(cases, limits.tiers or {}, scheme),
-        ),
-        (task_service_pb2.DESCRIPTOR.services_by_name["TaskService"], TaskServicer(use_cases.task_queries)),
-        (
-            user_service_pb2.DESCRIPTOR.services_by_name["UserService"],
-            UserServicer(cases.users, cases.avatars, cases.invitations, scheme),
-        ),
+        (_named(auth_service_pb2, "AuthService"), AuthServicer(cases, limits.tiers or {}, scheme)),
+        (_named(comment_service_pb2, "CommentService"), CommentServicer(cases.task_comments)),
+        (_named(file_service_pb2, "FileService"), files),
+        (_named(project_service_pb2, "ProjectService"), ProjectServicer(cases.projects, cases.task_queries)),
+        (_named(rating_service_pb2, "RatingService"), RatingServicer(cases.ratings)),
+        (_named(task_service_pb2, "TaskService"), TaskServicer(cases.task_queries)),
+        (_named(user_service_pb2, "UserService"), UserServicer(cases.users, cases.avatars, cases.invitations, scheme)),
     ]
+
+
+def _named(module: object, name: str) -> ServiceDescriptor:
+    descriptor: ServiceDescriptor = module.DESCRIPTOR.services_by_name[name]  # type: ignore[attr-defined]
+    return descriptor

@@ -13,6 +13,8 @@ DECLARED_SCOPES = (
     "keys:write",
     "knowledge:read",
     "knowledge:write",
+    "projects:read",
+    "projects:write",
     "sessions:read",
     "sessions:write",
     "system:read",

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 from typing import Any
 
 from sqlalchemy import bindparam, delete, exists, select
@@ -16,6 +15,7 @@ from server.core.knowledge.ingestion import begin_reading
 from server.core.shared import idempotency
 from server.core.shared.call_context import Call
 from server.core.shared.count_cache import CountCache
+from server.core.shared.file_names import safe_name
 from server.core.shared.ids import parse_id
 from server.core.shared.pagination import Listing, Page
 from server.core.shared.resource import Resource, change, check_version
@@ -29,7 +29,7 @@ from server.store.transaction import Transaction
 # After these nothing has been written.
 REFUSALS = (Conflict, InvalidRequest, NotFound, VersionMismatch)
 _CONTENT_TYPE = re.compile(r"[\x21-\x7e][\x20-\x7e]{0,99}")
-MAX_TITLE, MAX_TAGS, MAX_TAG, MAX_NAME = 500, 50, 100, 255
+MAX_TITLE, MAX_TAGS, MAX_TAG = 500, 50, 100
 
 _documents = Document.table().c
 _tags = DocumentTag.table().c
@@ -61,14 +61,12 @@ class Upload:
 
     def checked(self) -> Upload:
         """The same, as it can be kept."""
-        name = PurePosixPath(self.filename.replace("\\", "/")).name
-        name = "".join(character for character in name if character.isprintable()).strip()[-MAX_NAME:] or "file"
         if len(self.title) > MAX_TITLE:
             raise InvalidRequest("metadata.title", f"must have at most {MAX_TITLE} characters")
         kind = self.content_type if _CONTENT_TYPE.fullmatch(self.content_type) else "application/octet-stream"
         return replace(
             self,
-            filename=name,
+            filename=safe_name(self.filename),
             content_type=kind,
             title=self.title.strip(),
             tags=checked_tags(self.tags, "metadata.tags"),

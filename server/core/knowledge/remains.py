@@ -1,4 +1,4 @@
-"""What is left of documents: chunks that no document shows and files that none names, removed a few at a time."""
+"""What is left behind: chunks that no document shows, and files that no row names, removed a few at a time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, select, text
+from sqlalchemy import TextClause, bindparam, select, text
 
 from server.model import Chunk, Document
 from server.store.blobs import Blobs
@@ -43,9 +43,18 @@ _REMOVE = Statement[Any](
     text("DELETE FROM chunks WHERE id = ANY(CAST(:chunks AS bigint[]))"),
     on_sqlite=text("DELETE FROM chunks WHERE id IN (SELECT value FROM json_each(:chunks))"),
 )
+
+
+def _naming(those: str) -> TextClause:
+    """Which of some blobs rows name, in the columns that do."""
+    return text(
+        f"SELECT blob FROM documents WHERE blob {those} "  # noqa: S608 — its parts are written below
+        f"UNION ALL SELECT blob FROM task_files WHERE blob {those}"
+    )
+
+
 _NAMED = Statement[Any](
-    text("SELECT blob FROM documents WHERE blob = ANY(CAST(:names AS text[]))"),
-    on_sqlite=text("SELECT blob FROM documents WHERE blob IN (SELECT value FROM json_each(:names))"),
+    _naming("= ANY(CAST(:names AS text[]))"), on_sqlite=_naming("IN (SELECT value FROM json_each(:names))")
 )
 
 
@@ -87,7 +96,7 @@ class Remains:
         return await self._database.write(body)
 
     async def sweep_blobs(self) -> int:
-        """Removes files that no document names; returns how many. Looks once an hour, because it looks at all."""
+        """Removes files that no row names; returns how many. Looks once an hour, because it looks at all."""
         if time.monotonic() - self._swept < BLOB_SECONDS:
             return 0
         self._swept = time.monotonic()

@@ -29,7 +29,7 @@ _OPEN_OF = {
         .with_for_update(key_share=True),
         Task,
     )
-    for name in ("session_id", "agent_id", "parent_id")
+    for name in ("session_id", "agent_id", "parent_id", "project_id")
 }
 
 
@@ -57,15 +57,19 @@ async def request_cancel(transaction: Transaction, task: Task) -> Task:
     return asked
 
 
-async def cancel_open(transaction: Transaction, *, organization: str, session_id: str = "", agent_id: str = "") -> None:
-    """Cancels every open task of an organization's session or agent."""
-    async for task in each_open(transaction, "session_id" if session_id else "agent_id", session_id or agent_id):
+async def cancel_open(
+    transaction: Transaction, *, organization: str, session_id: str = "", agent_id: str = "", project_id: str = ""
+) -> None:
+    """Cancels every open task of an organization's session, agent or project."""
+    by = {"session_id": session_id, "agent_id": agent_id, "project_id": project_id}
+    column, id = next((column, id) for column, id in by.items() if id)
+    async for task in each_open(transaction, column, id):
         if task.organization_id == organization:
             await request_cancel(transaction, task)
 
 
 async def each_open(transaction: Transaction, column: str, id: str) -> AsyncIterator[Task]:
-    """The open tasks of a session or an agent, locked, a page at a time: others' turns come between pages."""
+    """The open tasks of a session, agent or project, locked, a page at a time: others' turns come between pages."""
     after = ""
     while True:
         page = await transaction.all(_OPEN_OF[column], id=id, after=after)

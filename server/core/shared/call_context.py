@@ -32,10 +32,22 @@ class Caller:
     login_id: str = ""
     # Whose requests are counted together, where it is not the key's alone.
     counted_as: str = ""
+    # What the credential would allow whatever its owner's role, where that is more than `scopes`.
+    unbounded: frozenset[str] | None = None
+
+    @property
+    def granted(self) -> frozenset[str]:
+        """What the credential allows: where its owner is more than elsewhere, as in a project, he may do this there."""
+        return self.scopes if self.unbounded is None else self.unbounded
 
     def may(self, scope: str) -> bool:
-        """Whether the credential holds `scope`, such as `sessions:read`."""
-        return scope in self.scopes or "*" in self.scopes or f"{scope.partition(':')[0]}:*" in self.scopes
+        """Whether the caller may do `scope`, such as `sessions:read`, wherever it is."""
+        return holds(self.scopes, scope)
+
+
+def holds(scopes: frozenset[str], scope: str) -> bool:
+    """Whether `scopes` have this one, by itself or with others."""
+    return scope in scopes or "*" in scopes or f"{scope.partition(':')[0]}:*" in scopes
 
 
 async def _closed(_: str) -> None:

@@ -40,7 +40,17 @@ def _listing(light: Sequence[str], texts: BoundedTexts = UNBOUNDED) -> Listing[T
     return Listing(
         Task,
         [_shown],
-        ["status", "agent_id", "session_id", "priority", "type", "workflow_run_id", "parent_id", "recurring_id"],
+        [
+            "status",
+            "agent_id",
+            "session_id",
+            "priority",
+            "type",
+            "workflow_run_id",
+            "parent_id",
+            "recurring_id",
+            "project_id",
+        ],
         light=light,
         texts=texts,
         measured=["error", "description"],
@@ -55,7 +65,7 @@ def _listing(light: Sequence[str], texts: BoundedTexts = UNBOUNDED) -> Listing[T
             "whole": and_(_tasks.parent_id.is_(None), _tasks.recurring_id.is_(None)),
             "in_session": _tasks.session_id.is_not(None),
         },
-        leading=["agent_id", "session_id", "workflow_run_id", "parent_id", "recurring_id"],
+        leading=["agent_id", "session_id", "workflow_run_id", "parent_id", "recurring_id", "project_id"],
     )
 
 
@@ -84,7 +94,13 @@ _ATTEMPTS = Statement[Attempt](
 # How many characters of lines and of errors an answer may have.
 MAX_LISTED = 1 << 20
 # Filters that are ids, and of what.
-_IDS = {"agent_id": "agent", "session_id": "session", "workflow_run_id": "workflow run", "parent_id": "task"}
+_IDS = {
+    "agent_id": "agent",
+    "session_id": "session",
+    "workflow_run_id": "workflow run",
+    "parent_id": "task",
+    "project_id": "project",
+}
 
 
 class TaskQueries:

@@ -25,13 +25,13 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%orchestrator/options/v1/options.proto\x12\x17orchestrator.options.v1\x1a google/protobuf/descriptor.proto\"x\n\nMethodRule\x12\r\n\x05scope\x18\x01 \x01(\t\x12\x13\n\x0bhttp_status\x18\x02 \x01(\x05\x12\x13\n\x0bidempotency\x18\x03 \x01(\x08\x12\x0c\n\x04open\x18\x04 \x01(\x08\x12\x11\n\tunmetered\x18\x05 \x01(\x08\x12\x10\n\x08if_match\x18\x06 \x01(\x08:S\n\x04rule\x12\x1e.google.protobuf.MethodOptions\x18\x8d\x8c\x03 \x01(\x0b\x32#.orchestrator.options.v1.MethodRuleb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%orchestrator/options/v1/options.proto\x12\x17orchestrator.options.v1\x1a google/protobuf/descriptor.proto\"\x8d\x01\n\nMethodRule\x12\r\n\x05scope\x18\x01 \x01(\t\x12\x13\n\x0bhttp_status\x18\x02 \x01(\x05\x12\x13\n\x0bidempotency\x18\x03 \x01(\x08\x12\x0c\n\x04open\x18\x04 \x01(\x08\x12\x11\n\tunmetered\x18\x05 \x01(\x08\x12\x10\n\x08if_match\x18\x06 \x01(\x08\x12\x13\n\x0b\x61sks_itself\x18\x07 \x01(\x08:S\n\x04rule\x12\x1e.google.protobuf.MethodOptions\x18\x8d\x8c\x03 \x01(\x0b\x32#.orchestrator.options.v1.MethodRuleb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'orchestrator.options.v1.options_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_METHODRULE']._serialized_start=100
-  _globals['_METHODRULE']._serialized_end=220
+  _globals['_METHODRULE']._serialized_start=101
+  _globals['_METHODRULE']._serialized_end=242
 # @@protoc_insertion_point(module_scope)

@@ -72,6 +72,7 @@ def upgrade() -> None:
         sa.Column("end_at", sa.BigInteger(), nullable=True),
         sa.Column("budget_hours", sa.Float(), nullable=True),
         sa.Column("budget_cost", sa.Float(), nullable=True),
+        sa.Column("searched", sa.Text(), nullable=False),
         sa.Column("tags", sa.Text(), nullable=False),
         sa.Column("created_by", sa.String(), nullable=True),
         sa.Column("completed_at", sa.BigInteger(), nullable=True),
@@ -411,6 +412,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("project_id IS NOT NULL"),
         sqlite_where=sa.text("project_id IS NOT NULL"),
     )
+    op.create_index(
+        "tasks_counted_by_project",
+        "tasks",
+        ["project_id", "kind", "status"],
+        unique=False,
+        postgresql_where=sa.text("project_id IS NOT NULL"),
+        sqlite_where=sa.text("project_id IS NOT NULL"),
+    )
     op.add_column("users", sa.Column("role", sa.String(), nullable=False, server_default="admin"))
     op.add_column("users", sa.Column("password", sa.Text(), nullable=False, server_default=""))
     op.add_column("users", sa.Column("avatar_token", sa.String(), nullable=False, server_default=""))
@@ -439,6 +448,12 @@ def downgrade() -> None:
         table_name="tasks",
         postgresql_where=sa.text("created_by IS NOT NULL"),
         sqlite_where=sa.text("created_by IS NOT NULL"),
+    )
+    op.drop_index(
+        "tasks_counted_by_project",
+        table_name="tasks",
+        postgresql_where=sa.text("project_id IS NOT NULL"),
+        sqlite_where=sa.text("project_id IS NOT NULL"),
     )
     op.drop_index(
         "tasks_by_project",
