@@ -275,6 +275,12 @@ function envoy_on_response(handle)
   if status then
     headers:replace(":status", status)
     headers:remove("x-http-status")
+    if status == "204" then
+      -- The transcoder has made an empty object of nothing, which the next answer on the connection would begin with.
+      handle:body(true):setBytes("")
+      headers:remove("content-type")
+      headers:remove("content-length")
+    end
   end
   local error_body = headers:get("x-error-body")
   if error_body then

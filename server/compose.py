@@ -25,7 +25,12 @@ from server.core.sessions.lifecycle import Sessions
 from server.core.sessions.statistics import SessionStatistics
 from server.core.shared.count_cache import CountCache
 from server.core.tasks.commands import TaskCommands
+from server.core.tasks.editing import TaskEditing
+from server.core.tasks.history import TaskHistory
+from server.core.tasks.moves import TaskMoves
 from server.core.tasks.queries import TaskQueries
+from server.core.tasks.search import TaskSearch
+from server.core.tasks.waiting import TaskWaiting
 from server.core.use_cases import UseCases
 from server.core.webhooks.addresses import AddressGuard
 from server.core.webhooks.deliveries import Deliveries
@@ -89,9 +94,14 @@ def use_cases(
         sessions=Sessions(database, counts, open_sessions=settings.open_sessions if quotas else None),
         session_statistics=SessionStatistics(database),
         tasks=TaskCommands(database, agents),
+        task_editing=TaskEditing(database),
+        task_history=TaskHistory(database),
         task_metrics=TaskMetrics(database),
+        task_moves=TaskMoves(database),
         task_queries=TaskQueries(database, counts, feeds),
         task_relations=TaskRelations(database),
+        task_search=TaskSearch(database, counts),
+        task_waiting=TaskWaiting(database),
         webhooks=Webhooks(database, counts, addresses, sealer, wordings),
         workers=WorkerRegistry(
             database,

@@ -21,7 +21,12 @@ from server.core.monitoring.task_metrics import TaskMetrics
 from server.core.sessions.lifecycle import Sessions
 from server.core.sessions.statistics import SessionStatistics
 from server.core.tasks.commands import TaskCommands
+from server.core.tasks.editing import TaskEditing
+from server.core.tasks.history import TaskHistory
+from server.core.tasks.moves import TaskMoves
 from server.core.tasks.queries import TaskQueries
+from server.core.tasks.search import TaskSearch
+from server.core.tasks.waiting import TaskWaiting
 from server.core.webhooks.deliveries import Deliveries
 from server.core.webhooks.registry import Webhooks
 from server.core.workers.agent_heartbeats import AgentHeartbeats
@@ -55,9 +60,14 @@ class UseCases:
     sessions: Sessions
     session_statistics: SessionStatistics
     tasks: TaskCommands
+    task_editing: TaskEditing
+    task_history: TaskHistory
     task_metrics: TaskMetrics
+    task_moves: TaskMoves
     task_queries: TaskQueries
     task_relations: TaskRelations
+    task_search: TaskSearch
+    task_waiting: TaskWaiting
     webhooks: Webhooks
     workers: WorkerRegistry
     worker_hub: WorkerHub

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
@@ -33,12 +32,12 @@ def answer(message: type[M], call: Call, data: Any, name: str = "", **more: Any)
     return message(success=True, data=data, meta=meta(call), **more)
 
 
-def listed(message: type[M], call: Call, request: Paged, data: Sequence[Message], total: int, name: str) -> M:
-    """A page of a list, as `page_of` has it."""
+def listed(message: type[M], call: Call, request: Paged, data: Any, total: int, name: str) -> M:
+    """A page of a list of messages, as `page_of` has it; older clients know it as `name`, if they know it at all."""
     page, limit, _ = page_of(request)
     pages = -(-total // limit)
     more: dict[str, Any] = {}
-    if is_unversioned(call):
+    if name and is_unversioned(call):
         more[name] = values.encode([shown_message(each, camel=True) for each in data])
     return message(
         success=True,

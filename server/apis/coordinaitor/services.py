@@ -11,4 +11,16 @@ from server.settings import Settings
 
 def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Services:
     """The services over these use cases."""
-    return [(task_service_pb2.DESCRIPTOR.services_by_name["TaskService"], TaskServicer(use_cases.task_queries))]
+    return [
+        (
+            task_service_pb2.DESCRIPTOR.services_by_name["TaskService"],
+            TaskServicer(
+                use_cases.tasks,
+                use_cases.task_editing,
+                use_cases.task_moves,
+                use_cases.task_search,
+                use_cases.task_history,
+                use_cases.task_waiting,
+            ),
+        )
+    ]
