@@ -276,10 +276,10 @@ function envoy_on_response(handle)
     headers:replace(":status", status)
     headers:remove("x-http-status")
     if status == "204" then
-      -- The transcoder makes {} of a message that says nothing, and behind this status nobody expects a body.
-      headers:remove("content-type")
+      -- The transcoder has made an empty object of nothing, which the next answer on the connection would begin with.
       handle:body(true):setBytes("")
-      handle:headers():remove("content-length")
+      headers:remove("content-type")
+      headers:remove("content-length")
     end
   end
   local error_body = headers:get("x-error-body")

@@ -42,7 +42,12 @@ from server.core.sessions.statistics import SessionStatistics
 from server.core.shared.count_cache import CountCache
 from server.core.shared.sealing import Sealer
 from server.core.tasks.commands import TaskCommands
+from server.core.tasks.editing import TaskEditing
+from server.core.tasks.history import TaskHistory
+from server.core.tasks.moves import TaskMoves
 from server.core.tasks.queries import TaskQueries
+from server.core.tasks.search import TaskSearch
+from server.core.tasks.waiting import TaskWaiting
 from server.core.use_cases import UseCases
 from server.core.webhooks.addresses import AddressGuard
 from server.core.webhooks.deliveries import Deliveries
@@ -125,10 +130,15 @@ def use_cases(
         tasks=TaskCommands(database, agents),
         task_comments=TaskComments(database, counts),
         task_files=TaskFiles(database, counts, blobs),
+        task_editing=TaskEditing(database),
+        task_history=TaskHistory(database),
         task_metrics=TaskMetrics(database),
+        task_moves=TaskMoves(database),
         task_queries=TaskQueries(database, counts, feeds),
         task_relations=TaskRelations(database),
         users=Users(database, counts, logins),
+        task_search=TaskSearch(database, counts),
+        task_waiting=TaskWaiting(database),
         webhooks=Webhooks(database, counts, addresses, sealer, wordings),
         workers=WorkerRegistry(
             database,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from google.protobuf.message import Message
 
@@ -16,15 +17,21 @@ def spelled(error: ServiceError, declaration: Declaration, request: type[Message
     """The error, with fields named as clients of the API know them."""
     if not isinstance(error, InvalidRequest):
         return error
+
+    def spell(field: str) -> str:
+        # Core's name may be the API's own name of another field, but not in the same request.
+        word = field if field in request.DESCRIPTOR.fields_by_name else declaration.field_words.get(field, field)
+        return camel(word) if declaration.camel_case else word
+
     field = str(error.details["field"])
-    # Core's name may be the API's own name of another field, but not in the same request.
-    word = field if field in request.DESCRIPTOR.fields_by_name else declaration.field_words.get(field, field)
-    if declaration.camel_case:
-        word = camel(word)
-    if word == field:
+    several: Any = error.details.get("violations", [])
+    spelt = [{**each, "field": spell(str(each["field"]))} for each in several]
+    if spell(field) == field and spelt == several:
         return error
     more = {name: value for name, value in error.details.items() if name not in ("field", "issue")}
-    return type(error)(word, str(error.details["issue"]), details=more)
+    if spelt:
+        more["violations"] = spelt
+    return type(error)(spell(field), str(error.details["issue"]), details=more)
 
 
 def camel(path: str) -> str:

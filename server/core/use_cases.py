@@ -36,7 +36,12 @@ from server.core.projects.registry import Projects
 from server.core.sessions.lifecycle import Sessions
 from server.core.sessions.statistics import SessionStatistics
 from server.core.tasks.commands import TaskCommands
+from server.core.tasks.editing import TaskEditing
+from server.core.tasks.history import TaskHistory
+from server.core.tasks.moves import TaskMoves
 from server.core.tasks.queries import TaskQueries
+from server.core.tasks.search import TaskSearch
+from server.core.tasks.waiting import TaskWaiting
 from server.core.webhooks.deliveries import Deliveries
 from server.core.webhooks.registry import Webhooks
 from server.core.workers.agent_heartbeats import AgentHeartbeats
@@ -84,10 +89,15 @@ class UseCases:
     tasks: TaskCommands
     task_comments: TaskComments
     task_files: TaskFiles
+    task_editing: TaskEditing
+    task_history: TaskHistory
     task_metrics: TaskMetrics
+    task_moves: TaskMoves
     task_queries: TaskQueries
     task_relations: TaskRelations
     users: Users
+    task_search: TaskSearch
+    task_waiting: TaskWaiting
     webhooks: Webhooks
     workers: WorkerRegistry
     worker_hub: WorkerHub

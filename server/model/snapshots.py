@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from server.model.agents import Agent, Worker
-from server.model.discussion import Comment, TaskFile
 from server.model.events import Event
 from server.model.knowledge import Document
 from server.model.projects import Project, ProjectMember

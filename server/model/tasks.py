@@ -139,6 +139,8 @@ class Task(Record, table=True):
     # The user who made it, or in whose name it was made, and the one who has taken it to do it himself.
     created_by: str | None = None
     taken_by: str | None = None
+    # The agent that he took it from, which has it back when he gives it back.
+    taken_from: str | None = None
     # How often it was opened again after it had ended.
     reopened: int = 0
     # Null until somebody is found who does it.
@@ -239,6 +241,33 @@ class TaskTag(Record, table=True):
     task_id: str = Field(primary_key=True)
 
 
+class TaskLanguage(Record, table=True):
+    """A language that texts of an organization's tasks are in: what is looked for is looked for in each of them."""
+
+    __tablename__ = "task_languages"
+
+    organization_id: str = Field(primary_key=True)
+    language: str = Field(primary_key=True)
+
+
+class PastChange(Record, table=True):
+    """What is kept of an event of a task with a title once the event itself is not kept any more."""
+
+    __tablename__ = "past_changes"
+    __table_args__ = (Index("past_changes_by_task", "task_id", "number"),)
+
+    organization_id: str = Field(primary_key=True)
+    # The number that the event had.
+    number: int = Field(primary_key=True, sa_type=BigInteger)
+    task_id: str
+    type: str
+    # What a history tells of the task, or of what the event was about, as JSON.
+    payload: str = Field(sa_column=Column(Text, nullable=False))
+    actor: str = ""
+    via: str = ""
+    created_at: int = Field(sa_type=BigInteger)
+
+
 class Attempt(Record, table=True):
     """One attempt that has ended: always where it did not complete the task, and then the completing one too."""
 
@@ -267,7 +296,7 @@ class TaskLog(Record, table=True):
     created_at: int = Field(sa_type=BigInteger)
 
 
-finish(Task, TaskTag, Dependency, Attempt, TaskLog)
+finish(Task, TaskTag, TaskLanguage, PastChange, Dependency, Attempt, TaskLog)
 
 
 # Conditions of statements over tasks: what may be claimed now; what may be claimed when its time comes; what makes a

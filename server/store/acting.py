@@ -22,4 +22,13 @@ class Actor:
 
 
 NOBODY = Actor()
+
+
+def agent_of(actor: Actor, organization: str, agent_id: str | None) -> Actor:
+    """An agent, who says something of his task through whoever calls for him; the caller where there is none."""
+    if agent_id is None:
+        return actor
+    return Actor(organization, f"agent_{agent_id}", actor.credential, actor.via, actor.address)
+
+
 acting: ContextVar[Actor] = ContextVar("acting", default=NOBODY)

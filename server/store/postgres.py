@@ -126,6 +126,8 @@ class PostgresTransaction(_Statements, TransactionBase):
     statement writes, it is a transaction by itself.
     """
 
+    dialect = "postgresql"
+
     def __init__(self, connection: Any, now: int, hooks: Hooks, begin: Callable[[], Awaitable[object]]) -> None:
         _Statements.__init__(self, connection)
         TransactionBase.__init__(self, now, hooks, acting.get())

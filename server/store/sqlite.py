@@ -43,6 +43,8 @@ log = structlog.get_logger()
 class SQLiteTransaction(TransactionBase):
     """One body's share of a batch."""
 
+    dialect = "sqlite"
+
     def __init__(self, connection: sqlite3.Connection, now: int, hooks: Hooks, pace: Pace, actor: Actor) -> None:
         super().__init__(now, hooks, actor)
         self._connection = connection

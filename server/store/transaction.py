@@ -40,6 +40,7 @@ class Reader(Protocol):
 class Transaction(Reader, Protocol):
     """What a body passed to `Database.write` works with. It may be run again, so it must change nothing else."""
 
+    dialect: str
     now: int
     events: list[Event]
     hooks: Hooks

@@ -15,7 +15,9 @@ from server.store.forever import forever, set_within
 POLL_SECONDS = 1.0
 # New plans are looked at together.
 GATHER_SECONDS = 0.005
-PLANNING = frozenset({"task.created", "task.retrying", "agent.active", "agent.updated", "session.running"})
+PLANNING = frozenset(
+    {"task.created", "task.retrying", "task.reopened", "agent.active", "agent.updated", "session.running"}
+)
 ENDING = frozenset({"task.completed", "task.failed", "task.cancelled"})
 
 

@@ -139,6 +139,9 @@ class Dispatcher:
                 self._wake[INSTALLATION].set()
             if kind in READABLE:
                 self._wake[INGESTION].set()
+            if kind == "task.taken":
+                self._lose(event.resource_id)
+                self._wake[PYTHON].set()
             if kind == "task.cancel_requested" and isinstance(record, Task):
                 self._cancel(record.id)
                 self._asked[record.id, record.attempt] = None
@@ -154,6 +157,13 @@ class Dispatcher:
             running.cancelled = True
             if running.begun:
                 running.work.cancel()
+
+    def _lose(self, task_id: str) -> None:
+        """Ends what is done here of a task that a person has taken: the result would be refused."""
+        running = self._running.get(task_id)
+        if running is not None and not running.work.done():
+            running.lost = True
+            running.work.cancel()
 
     async def _claim(self, runner: Runner, active: set[asyncio.Task[None]]) -> None:
         wake = self._wake[runner.runtime]

@@ -127,8 +127,8 @@ def rows(connection: Connection) -> dict[str, list[Row]]:
 
 def difference(connection: Connection) -> list[Any]:
     """In what the database is not as the models describe it."""
-    # The index of chunks is made in the words of each database, which no model has.
-    described = lambda name, kind, _: kind != "table" or not name.startswith("chunk_index")  # noqa: E731
+    # The indexes of texts are made in the words of each database, which no model has.
+    described = lambda name, kind, _: kind != "table" or not name.startswith(("chunk_index", "task_index"))  # noqa: E731
     context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": described})
     return list(compare_metadata(context, Record.metadata))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
 from urllib.parse import parse_qsl, urlencode
 

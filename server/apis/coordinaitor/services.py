@@ -31,13 +31,16 @@ def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Service
     scheme = "http" if settings.environment == "development" else "https"
     assert DECLARATION.max_upload_bytes is not None
     files = FileServicer(cases.task_files, cases.blobs, most_bytes=DECLARATION.max_upload_bytes)
+    tasks = TaskServicer(
+        cases.tasks, cases.task_editing, cases.task_moves, cases.task_search, cases.task_history, cases.task_waiting
+    )
     return [
         (_named(auth_service_pb2, "AuthService"), AuthServicer(cases, limits.tiers or {}, scheme)),
         (_named(comment_service_pb2, "CommentService"), CommentServicer(cases.task_comments)),
         (_named(file_service_pb2, "FileService"), files),
         (_named(project_service_pb2, "ProjectService"), ProjectServicer(cases.projects, cases.task_queries)),
         (_named(rating_service_pb2, "RatingService"), RatingServicer(cases.ratings)),
-        (_named(task_service_pb2, "TaskService"), TaskServicer(cases.task_queries)),
+        (_named(task_service_pb2, "TaskService"), tasks),
         (_named(user_service_pb2, "UserService"), UserServicer(cases.users, cases.avatars, cases.invitations, scheme)),
     ]
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
+from orchestrator.wire.coordinaitor.v1.task_pb2 import AssignedAgent, ProjectName
 from orchestrator.wire.coordinaitor.v1.task_pb2 import Task as TaskMessage
 
 from server import values
 from server.apikit.projection import project, timestamp
+from server.core.tasks.search import Seen
 from server.model import Priority, Task, TaskStatus
 
 STATUS_WORDS: Mapping[str, str] = {
@@ -47,8 +50,8 @@ def nullable(number: float | None) -> bytes:
     return values.encode(number) if number is not None else values.NULL
 
 
-def task_message(task: Task) -> TaskMessage:
-    """A task."""
+def task_message(task: Task, beside: Seen | None = None, **included: Any) -> TaskMessage:
+    """A task, with the names of its agent and its project where they are known, and whatever else is included."""
     return project(
         task,
         TaskMessage,
@@ -64,6 +67,34 @@ def task_message(task: Task) -> TaskMessage:
         due_date=nullable_time(task.due_at),
         completed_at=nullable_time(task.completed_at),
         created_by=nullable_id("user", task.created_by),
-        requirements=json.loads(task.requirements),
-        acceptance_criteria=json.loads(task.acceptance_criteria),
+        # In lists they are empty where they are long.
+        requirements=json.loads(task.requirements or "[]"),
+        acceptance_criteria=json.loads(task.acceptance_criteria or "[]"),
+        taken_by=nullable_id("user", task.taken_by),
+        assigned_agent=_agent(task, beside),
+        project=_project(task, beside),
+        comments=included.get("comments"),
+        files=included.get("files"),
+        history=included.get("history"),
+        metrics=included.get("metrics"),
     )
+
+
+def seen_message(seen: Seen, longest: int = 0, **included: Any) -> TaskMessage:
+    """A task with what is shown beside it; in lists its description is cut where it is `longest`."""
+    task = seen.task
+    if longest and len(task.description) > longest:
+        task = Task.new(**{**task.values(), "description": task.description[:longest] + "…"})
+    return task_message(task, seen, **included)
+
+
+def _agent(task: Task, beside: Seen | None) -> AssignedAgent | None:
+    if task.agent_id is None or beside is None or beside.agent_name is None:
+        return None
+    return AssignedAgent(id=shown_id("agent", task.agent_id), name=beside.agent_name, type=beside.agent_type)
+
+
+def _project(task: Task, beside: Seen | None) -> ProjectName | None:
+    if task.project_id is None or beside is None or beside.project_name is None:
+        return None
+    return ProjectName(id=shown_id("proj", task.project_id), name=beside.project_name)

@@ -39,7 +39,9 @@ MADE = 1024
 READ = 1024
 METRICS = "metrics"
 # Events after which a session counts its tasks anew.
-COUNTED = frozenset({"task.created", "task.completed", "task.failed", "task.cancelled", "task.retrying"})
+COUNTED = frozenset(
+    {"task.created", "task.completed", "task.failed", "task.cancelled", "task.retrying", "task.reopened"}
+)
 OFFLINE = "OFFLINE"
 log = structlog.get_logger()
 

@@ -28,7 +28,7 @@ TASKS_OF_AGENTS: Mapping[str, str] = {
     "task.failed": "agent.task_failed",
 }
 # Where somebody is found for a task on the way: one that had its agent before is not given to it again.
-FOUND_MEANWHILE = frozenset({"task.ready", "task.released", "task.retrying"})
+FOUND_MEANWHILE = frozenset({"task.ready", "task.released", "task.retrying", "task.reopened"})
 _SPELLINGS = {"sessions/": SESSIONS, "session:": SESSIONS, "agents/": AGENTS, "agent:": AGENTS}
 _RESOURCES = {SESSIONS: "session", AGENTS: "agent"}
 

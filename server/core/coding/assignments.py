@@ -15,6 +15,7 @@ from server.core.queue.fencing import Finish, StaleLease, said_before, stale_lea
 from server.core.queue.routing.admission import admit
 from server.core.queue.routing.matching import choose
 from server.core.queue.rows import COUNT_RUNNING, TASKS
+from server.core.queue.subtasks import check_single
 from server.core.shared.call_context import Call
 from server.core.shared.ids import parse_id
 from server.core.shared.pagination import Page
@@ -200,12 +201,6 @@ class Assignments:
         )
         transaction.emit("task.started", begun)
         return begun
-
-
-def check_single(task: Task) -> None:
-    """Raises Conflict where a task goes on by its parts and not by itself."""
-    if task.subtasks and task.status == TaskStatus.RUNNING:
-        raise Conflict("the task has been decomposed, so it goes on and ends with its parts", reason="HAS_SUBTASKS")
 
 
 async def _check_room(transaction: Transaction, agent: Agent) -> None:

@@ -15,6 +15,7 @@ from server.core.queue.subtasks import count_subtasks, share
 from server.core.sessions import lifecycle
 from server.core.shared.call_context import Call
 from server.core.shared.resource import change
+from server.core.tasks.text_index import index_task
 from server.errors import Conflict
 from server.model import Dependency, Priority, Session, Task, TaskStatus
 from server.store.statement import Statement
@@ -80,7 +81,10 @@ async def take_apart(
             depends_on=[made[key].id for key in part.depends_on],
             paused=paused,
             has_dependents=True,
+            project_id=task.project_id,
+            created_by=task.created_by,
         )
+        await index_task(transaction, made[part.key])
     return await _wait_for(transaction, task, list(made.values())), list(made.values())
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from sqlalchemy import bindparam, select
 
-from server.core.coding.assignments import NoMove, check_single, nobody
+from server.core.coding.assignments import NoMove, nobody
 from server.core.coding.decomposition import add_part, check_takes_part, take_apart, task_input
 from server.core.coding.templates import MAX_PARTS, find_template, template_for
 from server.core.queue.cancellation import request_cancel
@@ -16,12 +16,15 @@ from server.core.queue.fencing import stale_lease
 from server.core.queue.lease_service import release
 from server.core.queue.routing.matching import any_active_with
 from server.core.queue.rows import TASKS
+from server.core.queue.subtasks import check_single
 from server.core.sessions import lifecycle
 from server.core.shared import idempotency
 from server.core.shared.call_context import READ_KNOWLEDGE, Call
 from server.core.shared.free_form import check_value
 from server.core.shared.ids import parse_filter
 from server.core.shared.resource import check_version
+from server.core.tasks.details import project_for
+from server.core.tasks.text_index import index_task
 from server.errors import InvalidRequest
 from server.model import Priority, Session, SessionKind, Task, TaskStatus
 from server.store.database import Database
@@ -82,7 +85,10 @@ class CodingTasks:
                 depends_on=waits,
                 paused=lifecycle.tasks_wait(session),
                 has_dependents=parent is not None,
+                project_id=parent.project_id if parent is not None else await project_for(transaction, call, ""),
+                created_by=call.caller.user_id or None,
             )
+            await index_task(transaction, task)
             if parent is not None:
                 await add_part(transaction, parent, task)
             return task

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, func, select, update
 
+from server.core.events import past_changes
 from server.core.shared.call_context import Call
 from server.core.shared.ids import parse_filter
 from server.errors import Unavailable
@@ -31,6 +32,11 @@ _TRIM = Statement[Any](
     delete(Event.table()).where(
         _events.organization_id == bindparam("organization"), _events.number <= bindparam("number")
     )
+)
+_LOCK_FEED = Statement[Any](
+    select(_feeds.trimmed)
+    .where(_feeds.organization_id == bindparam("organization"), _feeds.trimmed < bindparam("number"))
+    .with_for_update(key_share=True)
 )
 _TRIMMED = Statement[Any](
     update(Feed.table())
@@ -97,6 +103,11 @@ class EventStreams:
 
     async def _trim_to(self, organization: str, number: int) -> None:
         async def body(transaction: Transaction) -> None:
+            trimmed = await transaction.one(_LOCK_FEED, organization=organization, number=number)
+            if trimmed is None:
+                # Another process has done it.
+                return
+            await past_changes.keep(transaction, organization, trimmed[0], number)
             await transaction.run(_TRIMMED, organization=organization, number=number)
             await transaction.run(_TRIM, organization=organization, number=number)
 

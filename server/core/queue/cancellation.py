@@ -36,7 +36,8 @@ _OPEN_OF = {
 async def request_cancel(transaction: Transaction, task: Task) -> Task:
     """Cancels a pending task at once, and asks the holder of a running one to, for a while."""
     task = await fresh(transaction, task)
-    if task.status == TaskStatus.PENDING:
+    # A person who does it need not be asked: there is nothing of his to be stopped.
+    if task.status == TaskStatus.PENDING or (task.status == TaskStatus.RUNNING and task.taken_by is not None):
         return await end(transaction, task, Result(status=TaskStatus.CANCELLED))
     if task.status != TaskStatus.RUNNING or task.cancel_requested_at is not None:
         return task

@@ -23,6 +23,21 @@ _ROOMS = Statement[Any](
     on_sqlite=_rooms.where(_workers.id.in_(text("SELECT value FROM json_each(:workers)"))),
 )
 
+_OF_AGENTS = (
+    select(_workers.agent_id, func.sum(_workers.capacity - _held))
+    .where(_workers.status == WorkerStatus.ACTIVE.value)
+    .group_by(_workers.agent_id)
+)
+_ROOMS_OF_AGENTS = Statement[Any](
+    _OF_AGENTS.where(_workers.agent_id == func.any(bindparam("agents", type_=ARRAY(String)))),
+    on_sqlite=_OF_AGENTS.where(_workers.agent_id.in_(text("SELECT value FROM json_each(:agents)"))),
+)
+
+
+async def rooms_of_agents(reader: Reader, agents: Sequence[str]) -> dict[str, int]:
+    """How many more tasks the workers of each of these agents take together; agents without any are left out."""
+    return {row[0]: int(row[1]) for row in await reader.all(_ROOMS_OF_AGENTS, agents=list(agents))}
+
 
 async def rooms(reader: Reader, workers: Sequence[str]) -> dict[str, int]:
     """How many more tasks each of these workers takes, by its id; below 0 where its capacity has been cut.

@@ -10,8 +10,10 @@ from sqlalchemy import BigInteger, Integer, bindparam, case, cast, func, select,
 from server.core.queue.capacity import rooms
 from server.core.queue.fencing import is_current
 from server.core.queue.routing.matching import LAST, pull
+from server.core.queue.routing.obstacles import absence, room
 from server.core.queue.rows import COUNT_RUNNING
-from server.model import CLAIMABLE, Agent, AgentRuntime, AgentStatus, Task, TaskKind, Worker
+from server.model import CLAIMABLE, Agent, AgentRuntime, Task, TaskKind, Worker
+from server.store.acting import agent_of
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
@@ -24,7 +26,15 @@ INSTALLATION, INGESTION = TaskKind.INSTALLATION.value, TaskKind.INGESTION.value
 INTERNAL = frozenset({INSTALLATION, INGESTION})
 # After which events there may be something to claim.
 CLAIMABLE_AFTER = frozenset(
-    {"task.created", "task.assigned", "task.routed", "task.ready", "task.released", "task.retrying"}
+    {
+        "task.created",
+        "task.assigned",
+        "task.routed",
+        "task.ready",
+        "task.released",
+        "task.retrying",
+        "task.reopened",
+    }
 )
 # What an attempt may take beyond its timeout before it is over: the way there and back, and making a sandbox ready.
 LATE = 5_000_000
@@ -215,18 +225,18 @@ class Claims:
             return []
         *columns, others = row
         agent = Agent.load(columns)
-        if agent.status != AgentStatus.ACTIVE:
+        if absence(agent) is not None:
             return []
         key = {"runtime": agent.runtime, "agent": agent.id}
         if others:
             if worker is not None and not await is_current(transaction, *worker):
                 return []
             running = await transaction.one(COUNT_RUNNING, agent=agent.id)
-            room = min(limit, agent.max_concurrent_tasks - (running[0] if running is not None else 0))
-            if room > 0:
+            places = min(limit, room(agent, running[0] if running is not None else 0))
+            if places > 0:
                 # Those that stand before the last of its own that it would get.
-                last = await transaction.one(_RANK, **key, skip=room - 1)
-                await pull(transaction, agent, room, last[0] if last is not None else LAST)
+                last = await transaction.one(_RANK, **key, skip=places - 1)
+                await pull(transaction, agent, places, last[0] if last is not None else LAST)
         terms = {**key, "most": agent.max_concurrent_tasks, **self._terms(transaction, holder, limit)}
         if worker is None:
             return await transaction.all(_CLAIM_OF_AGENT, **terms)
@@ -247,6 +257,9 @@ class Claims:
 
 def _started(transaction: Transaction, claimed: list[Task]) -> list[Task]:
     claimed.sort(key=lambda task: (-task.priority, task.id))
+    actor = transaction.actor
     for task in claimed:
+        transaction.actor = agent_of(actor, task.organization_id, task.agent_id)
         transaction.emit("task.started", task)
+    transaction.actor = actor
     return claimed

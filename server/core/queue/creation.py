@@ -17,7 +17,18 @@ from server.core.queue.routing.matching import any_of_type, any_with_skill
 from server.core.queue.session_counters import count_in_session
 from server.core.shared.free_form import check_value
 from server.errors import Conflict, InvalidRequest, NotFound
-from server.model import Agent, AgentRuntime, AgentStatus, Dependency, Priority, Task, TaskKind, TaskStatus, new_id
+from server.model import (
+    Agent,
+    AgentRuntime,
+    AgentStatus,
+    Dependency,
+    Priority,
+    Task,
+    TaskKind,
+    TaskStatus,
+    TaskTag,
+    new_id,
+)
 from server.store.statement import Statement
 from server.store.transaction import Transaction
 
@@ -64,6 +75,14 @@ class NewTask:
     description: str = ""
     complexity: str = ""
     estimated_minutes: int | None = None
+    # The project that it belongs to, what it is filed under, what it must do and is accepted by, and when it is due
+    # (microseconds).
+    project_id: str = ""
+    tags: Sequence[str] = ()
+    requirements: Sequence[str] = ()
+    acceptance_criteria: Sequence[str] = ()
+    estimated_hours: float | None = None
+    due_at: int | None = None
     # The task that it is a part of, as digits.
     parent_id: str | None = None
     # Whether it waits until somebody names the agent.
@@ -97,13 +116,15 @@ async def create_task(
     depends_on: Sequence[str] = (),
     paused: bool = False,
     has_dependents: bool = False,
+    project_id: str | None = None,
+    created_by: str | None = None,
 ) -> Task:
     """Inserts a task that has been checked, and its event; `depends_on` are digits.
 
     Raises Conflict, InvalidRequest, NotFound.
 
     `reads_knowledge` where code that does it may search the knowledge base, `paused` where its session does not run
-    now, `has_dependents` where the caller makes some wait for it.
+    now, `has_dependents` where the caller makes some wait for it. `project_id` is digits.
     """
     now = transaction.now
     plan = schedule.parse(new.schedule, now) if new.schedule else schedule.Schedule(None, now)
@@ -114,7 +135,7 @@ async def create_task(
         agent_id=agent.id if agent is not None else None,
         runtime=agent.runtime if agent is not None else None,
         agent_type=new.agent_type,
-        capabilities=json.dumps(sorted(set(new.capabilities)), separators=(",", ":")),
+        capabilities=_array(sorted(set(new.capabilities))),
         route="" if agent is not None or new.by_hand else new.agent_type or new.type,
         session_id=session_id,
         parent_id=new.parent_id,
@@ -122,6 +143,13 @@ async def create_task(
         description=new.description,
         complexity=new.complexity,
         estimated_minutes=new.estimated_minutes,
+        project_id=project_id,
+        tags=_array(sorted(set(new.tags))),
+        requirements=_array(new.requirements),
+        acceptance_criteria=_array(new.acceptance_criteria),
+        estimated_hours=new.estimated_hours,
+        due_at=new.due_at,
+        created_by=created_by,
         workflow_run_id=new.workflow_run_id,
         step_id=new.step_id,
         reads_knowledge=reads_knowledge,
@@ -147,6 +175,8 @@ async def create_task(
     task.values()["waiting_for"] = len(still_open)
     task.values().update(await admission(transaction, task))
     await transaction.insert(task)
+    for tag in sorted(set(new.tags)):
+        await transaction.insert(TaskTag.new(organization_id=organization, tag=tag, task_id=task.id))
     for other in still_open:
         await transaction.insert(Dependency.new(task_id=task.id, depends_on=other.id))
         if not other.has_dependents:
@@ -155,6 +185,10 @@ async def create_task(
     if session_id is not None:
         count_in_session(transaction, session_id, total=1)
     return task
+
+
+def _array(texts: Sequence[str]) -> str:
+    return json.dumps(list(texts), separators=(",", ":")) if texts else "[]"
 
 
 def check_agent(agent: Agent) -> bool:

@@ -10,6 +10,7 @@ from server.core.queue.completion import end, failure
 from server.core.queue.routing.admission import admit
 from server.core.queue.subtasks import subtask_ended
 from server.core.shared.resource import change
+from server.errors import Conflict
 from server.model import TO_TELL, Dependency, Task, TaskStatus
 from server.store.database import Database
 from server.store.statement import Statement
@@ -47,6 +48,23 @@ _TELL = Statement[Any](
     update(Dependency.table())
     .where(_dependencies.task_id == bindparam("waiting"), _dependencies.depends_on == bindparam("task"))
     .values(told=True)
+)
+
+_WAITED_FOR = Statement[Any](
+    select(_tasks.id, _tasks.status)
+    .join(Dependency.table(), _dependencies.depends_on == _tasks.id)
+    .where(_dependencies.task_id == bindparam("task"))
+)
+_KNOWN = Statement[Any](
+    update(Dependency.table())
+    .where(_dependencies.task_id == bindparam("task"), _dependencies.depends_on == bindparam("other"))
+    .values(told=bindparam("known"))
+)
+
+# It has told everybody, where it has ended before and been retried.
+_WILL_TELL = Statement[Any](update(Task.table()).where(_tasks.id == bindparam("other")).values(has_dependents=True))
+_KNOWS_ALL = Statement[Any](
+    update(Dependency.table()).where(_dependencies.task_id == bindparam("task"), ~_dependencies.told).values(told=True)
 )
 
 
@@ -96,3 +114,27 @@ async def _told(transaction: Transaction, task: Task, ended: Task) -> Task:
     # One that is not claimable yet waits for its time, its session, its agent or a hand, and is shown differently now.
     transaction.emit("task.ready" if admitted.rank is not None else "task.unblocked", admitted)
     return admitted
+
+
+async def waits_for(transaction: Transaction, task: Task) -> int:
+    """How many tasks one that is put back waits for, which tell it when they end. Raises Conflict where one failed."""
+    waits = 0
+    for other, status in await transaction.all(_WAITED_FOR, task=task.id):
+        if status in (TaskStatus.FAILED, TaskStatus.CANCELLED):
+            raise Conflict(
+                f"task_{other}, which it depends on, is {status}: retry that one first",
+                reason="DEPENDENCY_FAILED",
+                details={"depends_on": f"task_{other}", "status": status},
+            )
+        known = status == TaskStatus.COMPLETED
+        waits += not known
+        await transaction.run(_KNOWN, task=task.id, other=other, known=known)
+        if not known:
+            await transaction.run(_WILL_TELL, other=other)
+    return waits
+
+
+async def wait_no_more(transaction: Transaction, task: Task) -> None:
+    """A task that somebody does all the same is told nothing of those that it waits for."""
+    if task.waiting_for:
+        await transaction.run(_KNOWS_ALL, task=task.id)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, select
 
 from server.core.queue.completion import Result
+from server.core.shared.call_context import Call
 from server.errors import Conflict
 from server.model import Task, TaskStatus, Worker
 from server.store.statement import Statement
@@ -74,6 +75,23 @@ def said_before(task: Task, each: Finish, holder: str | None) -> bool:
     if each.result.status == TaskStatus.COMPLETED:
         return task.status == TaskStatus.COMPLETED
     return task.status in (each.result.status, TaskStatus.PENDING)
+
+
+def require_lease(call: Call, task: Task, attempt: int | None = None, holder: str | None = None) -> None:
+    """Raises StaleLease where an agent's own credential writes about a task that is not that agent's now.
+
+    `attempt` is the token that the writer has, where it says one; the task must be locked. People need no lease: what
+    is written with their credentials is theirs, unless they name the token of a lease.
+    """
+    agent = call.caller.agent_id
+    if agent is None and attempt is None:
+        return
+    own = agent is None or task.agent_id == agent
+    stale = stale_lease(task, attempt if attempt is not None else task.attempt, holder, call.organization_id)
+    if stale is None and not (own and task.lease_holder is not None):
+        stale = StaleLease("the task is no longer this agent's", details={"status": task.status})
+    if stale is not None:
+        raise stale
 
 
 async def is_current(reader: Reader, worker_id: str, connection: int) -> bool:

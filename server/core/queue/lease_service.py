@@ -16,8 +16,10 @@ from server.core.queue.claims import until
 from server.core.queue.completion import Result, back_to_queue, conclude, end, failure, record_attempt
 from server.core.queue.fencing import Finish, Lease, StaleLease, said_before, stale_lease
 from server.core.queue.rows import LOCK, LOCK_ALL, LOCK_HELD, fresh
+from server.core.queue.taking import give_back, is_taken
 from server.errors import ServiceError
 from server.model import Task, TaskKind, TaskStatus
+from server.store.acting import agent_of
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
@@ -91,6 +93,7 @@ class LeaseService:
 
         async def body(transaction: Transaction) -> list[Task | StaleLease]:
             outcomes: list[Task | StaleLease] = []
+            actor = transaction.actor
             tasks = {task.id: task for task in await transaction.all(LOCK_ALL, ids=ids)}
             for each in finishes:
                 task = tasks.get(each.task_id)
@@ -102,6 +105,8 @@ class LeaseService:
                     outcomes.append(stale or StaleLease("the task has been deleted"))
                     continue
                 if stale is None:
+                    # Whoever calls for it, it is the agent who has done it.
+                    transaction.actor = agent_of(actor, task.organization_id, task.agent_id)
                     task = tasks[task.id] = await conclude(transaction, task, each.result)
                 outcomes.append(task)
             return outcomes
@@ -184,6 +189,8 @@ async def release(transaction: Transaction, task: Task) -> Task:
     task = await fresh(transaction, task)
     if task.status != TaskStatus.RUNNING:
         return task
+    if is_taken(task):
+        return await give_back(transaction, task)
     if task.cancel_requested_at is not None:
         return await end(transaction, task, Result(status=TaskStatus.CANCELLED))
     if task.kind == TaskKind.EXECUTION:

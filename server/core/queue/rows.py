@@ -6,14 +6,42 @@ from typing import Any
 
 from sqlalchemy import ARRAY, String, bindparam, func, select, text
 
+from server.core.shared.call_context import Call
 from server.core.shared.resource import Resource
+from server.errors import NotFound
 from server.model import Task, TaskKind
 from server.store.statement import Statement
-from server.store.transaction import Transaction
+from server.store.transaction import Reader, Transaction
 
 _tasks = Task.table().c
-# Tasks as callers know them: installations are none.
-TASKS = Resource(Task, "task", _tasks.kind == TaskKind.EXECUTION.value)
+
+
+def projects_of(call: Call) -> frozenset[str] | None:
+    """The projects (digits) whose tasks alone exist for a caller; None where all tasks do."""
+    found: frozenset[str] | None = getattr(call.caller, "projects", None)
+    return found
+
+
+class Tasks(Resource[Task]):
+    """Tasks as callers know them: installations are none, and whoever is let into some projects sees no others."""
+
+    async def get(self, reader: Reader, call: Call, identifier: str) -> Task:
+        """The task with this id, in any spelling. Raises NotFound."""
+        return self.visible(call, await super().get(reader, call, identifier), identifier)
+
+    async def lock(self, transaction: Transaction, call: Call, identifier: str, *, shared: bool = False) -> Task:
+        """The same, locked. Raises NotFound."""
+        return self.visible(call, await super().lock(transaction, call, identifier, shared=shared), identifier)
+
+    def visible(self, call: Call, task: Task, identifier: str) -> Task:
+        """The task, where it exists for the caller. Raises NotFound."""
+        projects = projects_of(call)
+        if projects is not None and task.project_id not in projects:
+            raise NotFound("task", identifier)
+        return task
+
+
+TASKS = Tasks(Task, "task", _tasks.kind == TaskKind.EXECUTION.value)
 LOCK_HELD = Statement[Task](
     select(Task.table())
     .where(_tasks.status == "running", _tasks.lease_holder == bindparam("holder"))

@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, func, select, update
 from server.core.queue.completion import Result, end, failure
 from server.core.queue.rows import LOCK
 from server.core.shared.resource import change
+from server.errors import Conflict
 from server.model import Dependency, Task, TaskStatus
 from server.store.statement import Statement
 from server.store.transaction import Reader, Transaction
@@ -31,6 +32,12 @@ async def count_subtasks(reader: Reader, task: Task) -> dict[str, int]:
     """How many parts a task has in each status that any of them is in."""
     rows = await reader.all(_COUNTS, parent=task.id)
     return {row[0]: row[1] for row in rows}
+
+
+def check_single(task: Task) -> None:
+    """Raises Conflict where a task goes on by its parts and not by itself."""
+    if task.subtasks and task.status == TaskStatus.RUNNING:
+        raise Conflict("the task has been decomposed, so it goes on and ends with its parts", reason="HAS_SUBTASKS")
 
 
 async def subtask_ended(transaction: Transaction, task: Task) -> Task:

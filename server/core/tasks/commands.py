@@ -12,15 +12,15 @@ from server.core.agents.entry_point import Entry, bind_problem
 from server.core.agents.registry import AGENTS, AgentRegistry
 from server.core.queue.cancellation import request_cancel
 from server.core.queue.creation import NewTask, create_task
-from server.core.queue.routing.admission import admit
 from server.core.queue.rows import TASKS
 from server.core.sessions.lifecycle import begin_iteration
 from server.core.shared import idempotency
 from server.core.shared.call_context import READ_KNOWLEDGE, Call
 from server.core.shared.ids import parse_filter
-from server.core.shared.resource import change
-from server.core.tasks.retry import begin_again
-from server.errors import Conflict, InvalidRequest, ServiceError
+from server.core.tasks.details import project_for
+from server.core.tasks.retry import back_to_queue, not_retryable
+from server.core.tasks.text_index import index_task
+from server.errors import InvalidRequest, ServiceError
 from server.model import Agent, AgentRuntime, Task, TaskStatus
 from server.pace import Pace
 from server.store.database import Database
@@ -94,8 +94,9 @@ class TaskCommands:
                 self._agents.check_sandbox()
                 await _check_input(known.entry, new.input, new.input_field, pace)
         session = await begin_iteration(transaction, call, new.session_id) if new.session_id else None
+        project = await project_for(transaction, call, new.project_id)
         waits = [parse_filter("depends_on", "task", each) for each in new.depends_on]
-        return await create_task(
+        task = await create_task(
             transaction,
             call.organization_id,
             new,
@@ -103,7 +104,11 @@ class TaskCommands:
             reads_knowledge=call.caller.may(READ_KNOWLEDGE),
             session_id=session.id if session is not None else None,
             depends_on=waits,
+            project_id=project,
+            created_by=call.caller.user_id or None,
         )
+        await index_task(transaction, task)
+        return task
 
     async def cancel(self, call: Call, identifier: str) -> Task:
         """Cancels a pending task, asks the holder of a running one to, and leaves an ended one as it is."""
@@ -113,34 +118,9 @@ class TaskCommands:
         """Puts a failed or cancelled task back into the queue, with all its retries. Raises Conflict for others."""
 
         async def act(transaction: Transaction, task: Task) -> Task:
-            ended_badly = task.status in (TaskStatus.FAILED, TaskStatus.CANCELLED)
-            if not ended_badly or task.workflow_run_id is not None or task.subtasks:
-                what = "only failed and cancelled ones are retried"
-                if task.workflow_run_id or task.subtasks:
-                    what = "retry its run instead" if task.workflow_run_id else "its parts are retried, while it runs"
-                raise Conflict(
-                    f"the task is {task.status}, and {what}",
-                    reason="NOT_RETRYABLE",
-                    details={"status": task.status},
-                )
-            waiting = await change(
-                transaction,
-                task,
-                status=TaskStatus.PENDING.value,
-                **await begin_again(transaction, call, task),
-                failures=0,
-                lost=0,
-                started_at=None,
-                duration_ms=None,
-                cancel_requested_at=None,
-                cancel_acknowledged_at=None,
-                progress=None,
-                completed_at=None,
-                error=None,
-            )
-            waiting = await admit(transaction, waiting)
-            transaction.emit("task.retrying", waiting)
-            return waiting
+            if task.status not in (TaskStatus.FAILED, TaskStatus.CANCELLED):
+                raise not_retryable(task, "only failed and cancelled ones are retried")
+            return await back_to_queue(transaction, call, task)
 
         return await TASKS.once(self._database, call, identifier, act)
 

@@ -22,7 +22,9 @@ from server.store.forever import forever
 from server.store.statement import Statement
 
 # Which events end a lease, and so may make room.
-LEASE_ENDS = frozenset({"task.completed", "task.failed", "task.cancelled", "task.released", "task.retrying"})
+LEASE_ENDS = frozenset(
+    {"task.completed", "task.failed", "task.cancelled", "task.released", "task.retrying", "task.taken"}
+)
 # What another process has committed is looked for at most so often, and less often where there are many agents.
 REMOTE_SECONDS = 0.005
 REMOTE_SECONDS_PER_AGENT = 0.0001
@@ -199,15 +201,17 @@ class WorkerHub:
 
     def _ended(self, event: Event) -> None:
         values = event.values()
-        claim_loop = self._claim_loops.get(values["agent_id"] or "")
+        consumer = self._holders.get(values["resource_id"])
+        # What a person has taken is its agent's no more.
+        agent_id = values["agent_id"] or (consumer.worker.agent_id if consumer is not None else "")
+        claim_loop = self._claim_loops.get(agent_id)
         if claim_loop is not None:
             claim_loop.ended()
-        consumer = self._holders.get(values["resource_id"])
         if consumer is None or not (attempt := consumer.book.held.get(values["resource_id"])):
             return
         # Not its own word, and not about an attempt of somebody before: then it has been taken from the worker.
         known = (values["resource_id"], attempt) in consumer.book.settling
-        if not known and _attempt_of(event) == attempt:
+        if not known and _attempt_ended_by(event) == attempt:
             consumer.lose(values["resource_id"])
 
     def _agent_changed(self, kind: str, agent_id: str, organization: str) -> None:
@@ -249,10 +253,11 @@ class WorkerHub:
             await asyncio.sleep(REMOTE_CANCEL_SECONDS)
 
 
-def _attempt_of(event: Event) -> int:
-    """Which attempt an event of a task is about."""
+def _attempt_ended_by(event: Event) -> int:
+    """Which attempt an event of a task ends."""
     task = event.record or resource_of(event)
-    return task.attempt if isinstance(task, Task) else 0
+    # Whoever takes a task counts as the next attempt at it.
+    return task.attempt - (event.type == "task.taken") if isinstance(task, Task) else 0
 
 
 def _superseded() -> Unavailable:

@@ -18,6 +18,7 @@ from server.core.queue.rows import LOCK, LOCK_ALL
 from server.core.shared.resource import change
 from server.errors import Conflict, InvalidRequest, NotFound
 from server.model import Task, TaskLog, TaskStatus, Worker
+from server.store.acting import agent_of
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
@@ -220,6 +221,7 @@ async def _held(transaction: Transaction, worker: Worker, task_id: str, attempt:
     stale = stale_lease(task, attempt, worker.holder, worker.organization_id)
     if stale is not None or task is None:
         raise stale or NotFound("task", task_id)
+    transaction.actor = agent_of(transaction.actor, task.organization_id, task.agent_id)
     return task
 
 

@@ -26,7 +26,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'orchestrator/coordinaitor/v1/task.proto\x12\x1corchestrator.coordinaitor.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xac\x04\n\x04Task\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0e\n\x06status\x18\x04 \x01(\t\x12\x10\n\x08priority\x18\x05 \x01(\t\x12*\n\nproject_id\x18\x06 \x01(\x0b\x32\x16.google.protobuf.Value\x12(\n\x08\x61gent_id\x18\x07 \x01(\x0b\x32\x16.google.protobuf.Value\x12\x0c\n\x04tags\x18\x08 \x03(\t\x12/\n\x0f\x65stimated_hours\x18\t \x01(\x0b\x32\x16.google.protobuf.Value\x12\x14\n\x0c\x61\x63tual_hours\x18\n \x01(\x01\x12\x10\n\x08progress\x18\x0b \x01(\x01\x12(\n\x08\x64ue_date\x18\x0c \x01(\x0b\x32\x16.google.protobuf.Value\x12.\n\ncreated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x0c\x63ompleted_at\x18\x0f \x01(\x0b\x32\x16.google.protobuf.Value\x12*\n\ncreated_by\x18\x10 \x01(\x0b\x32\x16.google.protobuf.Value\x12\x14\n\x0crequirements\x18\x11 \x03(\t\x12\x1b\n\x13\x61\x63\x63\x65ptance_criteria\x18\x12 \x03(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'orchestrator/coordinaitor/v1/task.proto\x12\x1corchestrator.coordinaitor.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8d\x07\n\x04Task\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0e\n\x06status\x18\x04 \x01(\t\x12\x10\n\x08priority\x18\x05 \x01(\t\x12*\n\nproject_id\x18\x06 \x01(\x0b\x32\x16.google.protobuf.Value\x12(\n\x08\x61gent_id\x18\x07 \x01(\x0b\x32\x16.google.protobuf.Value\x12\x0c\n\x04tags\x18\x08 \x03(\t\x12/\n\x0f\x65stimated_hours\x18\t \x01(\x0b\x32\x16.google.protobuf.Value\x12\x14\n\x0c\x61\x63tual_hours\x18\n \x01(\x01\x12\x10\n\x08progress\x18\x0b \x01(\x01\x12(\n\x08\x64ue_date\x18\x0c \x01(\x0b\x32\x16.google.protobuf.Value\x12.\n\ncreated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x0c\x63ompleted_at\x18\x0f \x01(\x0b\x32\x16.google.protobuf.Value\x12*\n\ncreated_by\x18\x10 \x01(\x0b\x32\x16.google.protobuf.Value\x12\x14\n\x0crequirements\x18\x11 \x03(\t\x12\x1b\n\x13\x61\x63\x63\x65ptance_criteria\x18\x12 \x03(\t\x12(\n\x08taken_by\x18\x13 \x01(\x0b\x32\x16.google.protobuf.Value\x12\x43\n\x0e\x61ssigned_agent\x18\x14 \x01(\x0b\x32+.orchestrator.coordinaitor.v1.AssignedAgent\x12:\n\x07project\x18\x15 \x01(\x0b\x32).orchestrator.coordinaitor.v1.ProjectName\x12(\n\x08\x63omments\x18\x16 \x01(\x0b\x32\x16.google.protobuf.Value\x12%\n\x05\x66iles\x18\x17 \x01(\x0b\x32\x16.google.protobuf.Value\x12\'\n\x07history\x18\x18 \x01(\x0b\x32\x16.google.protobuf.Value\x12:\n\x07metrics\x18\x19 \x01(\x0b\x32).orchestrator.coordinaitor.v1.TaskMetrics\"7\n\rAssignedAgent\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\"\'\n\x0bProjectName\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x81\x01\n\x0bTaskMetrics\x12\x12\n\ntime_spent\x18\x01 \x01(\x01\x12\x17\n\x0f\x63ompletion_rate\x18\x02 \x01(\x01\x12\x1a\n\rquality_score\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x17\n\x0f\x63hange_requests\x18\x04 \x01(\x05\x42\x10\n\x0e_quality_score\"\xf4\x01\n\x0cHistoryEntry\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x02 \x01(\t\x12\x12\n\x05\x66ield\x18\x03 \x01(\tH\x00\x88\x01\x01\x12$\n\x04\x66rom\x18\x04 \x01(\x0b\x32\x16.google.protobuf.Value\x12\"\n\x02to\x18\x05 \x01(\x0b\x32\x16.google.protobuf.Value\x12$\n\x04user\x18\x06 \x01(\x0b\x32\x16.google.protobuf.Value\x12\x0b\n\x03via\x18\x07 \x01(\t\x12-\n\ttimestamp\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\n\x06_field\"\xb7\x01\n\x0bWaitingTask\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\r\n\x05waits\x18\x03 \x01(\x08\x12<\n\x07reasons\x18\x04 \x03(\x0b\x32+.orchestrator.coordinaitor.v1.WaitingReason\x12:\n\x06\x61gents\x18\x05 \x03(\x0b\x32*.orchestrator.coordinaitor.v1.WaitingAgent\"Y\n\rWaitingReason\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12)\n\x05until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"x\n\x0cWaitingAgent\x12\x10\n\x08\x61gent_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04rule\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12)\n\x05until\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,5 +34,19 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'orchestrator.coordinaitor.v
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_TASK']._serialized_start=137
-  _globals['_TASK']._serialized_end=693
+  _globals['_TASK']._serialized_end=1046
+  _globals['_ASSIGNEDAGENT']._serialized_start=1048
+  _globals['_ASSIGNEDAGENT']._serialized_end=1103
+  _globals['_PROJECTNAME']._serialized_start=1105
+  _globals['_PROJECTNAME']._serialized_end=1144
+  _globals['_TASKMETRICS']._serialized_start=1147
+  _globals['_TASKMETRICS']._serialized_end=1276
+  _globals['_HISTORYENTRY']._serialized_start=1279
+  _globals['_HISTORYENTRY']._serialized_end=1523
+  _globals['_WAITINGTASK']._serialized_start=1526
+  _globals['_WAITINGTASK']._serialized_end=1709
+  _globals['_WAITINGREASON']._serialized_start=1711
+  _globals['_WAITINGREASON']._serialized_end=1800
+  _globals['_WAITINGAGENT']._serialized_start=1802
+  _globals['_WAITINGAGENT']._serialized_end=1922
 # @@protoc_insertion_point(module_scope)

@@ -24,26 +24,159 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from orchestrator.coordinaitor.v1 import envelope_pb2 as orchestrator_dot_coordinaitor_dot_v1_dot_envelope__pb2
 from orchestrator.coordinaitor.v1 import task_pb2 as orchestrator_dot_coordinaitor_dot_v1_dot_task__pb2
 from orchestrator.options.v1 import options_pb2 as orchestrator_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/orchestrator/coordinaitor/v1/task_service.proto\x12\x1corchestrator.coordinaitor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a+orchestrator/coordinaitor/v1/envelope.proto\x1a\'orchestrator/coordinaitor/v1/task.proto\x1a%orchestrator/options/v1/options.proto\"*\n\x0eGetTaskRequest\x12\x18\n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"\xb8\x01\n\x0fGetTaskResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x30\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Task\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12\x30\n\x04task\x18\x04 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Task2\xbf\x01\n\x0bTaskService\x12\xaf\x01\n\x07GetTask\x12,.orchestrator.coordinaitor.v1.GetTaskRequest\x1a-.orchestrator.coordinaitor.v1.GetTaskResponse\"G\xea\xe0\x18\x0c\n\ntasks:read\x82\xd3\xe4\x93\x02\x31\x12\x17/api/v1/tasks/{task_id}Z\x16\x12\x14/api/tasks/{task_id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/orchestrator/coordinaitor/v1/task_service.proto\x12\x1corchestrator.coordinaitor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a+orchestrator/coordinaitor/v1/envelope.proto\x1a\'orchestrator/coordinaitor/v1/task.proto\x1a%orchestrator/options/v1/options.proto\"\xdd\x02\n\x10ListTasksRequest\x12\x19\n\x04page\x18\x01 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\x18\n\x05limit\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x17\n\x06status\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x19\n\x08priority\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x1b\n\nproject_id\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x19\n\x08\x61gent_id\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x18\n\x06search\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12\x16\n\x04tags\x18\x08 \x01(\tB\x08\xbaH\x05r\x03\x18\xa0\x1f\x12\x1e\n\rcreated_after\x18\t \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x1f\n\x0e\x63reated_before\x18\n \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x18\n\x07sort_by\x18\x0b \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x1b\n\nsort_order\x18\x0c \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"\xa1\x02\n\x11ListTasksResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x30\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32\".orchestrator.coordinaitor.v1.Task\x12<\n\npagination\x18\x03 \x01(\x0b\x32(.orchestrator.coordinaitor.v1.Pagination\x12\x32\n\x05links\x18\x04 \x01(\x0b\x32#.orchestrator.coordinaitor.v1.Links\x12\x30\n\x04meta\x18\x05 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12%\n\x05tasks\x18\x06 \x01(\x0b\x32\x16.google.protobuf.Value\"\xca\x02\n\x11\x43reateTaskRequest\x12\x17\n\x05title\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0f\x12\x1e\n\x0b\x64\x65scription\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x18\xc0\x9a\x0c\x12\x19\n\x08priority\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x1b\n\nproject_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x19\n\x08\x61gent_id\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x0c\n\x04tags\x18\x06 \x03(\t\x12\x1c\n\x0f\x65stimated_hours\x18\x07 \x01(\x01H\x00\x88\x01\x01\x12\x19\n\x08\x64ue_date\x18\x08 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x14\n\x0crequirements\x18\t \x03(\t\x12\x1b\n\x13\x61\x63\x63\x65ptance_criteria\x18\n \x03(\t\x12\x1b\n\nsession_id\x18\x0b \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x42\x12\n\x10_estimated_hours\"\xbb\x01\n\x12\x43reateTaskResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x30\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Task\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12\x30\n\x04task\x18\x04 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Task\"E\n\x0eGetTaskRequest\x12\x18\n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x19\n\x07include\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"\xb8\x01\n\x0fGetTaskResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x30\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Task\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12\x30\n\x04task\x18\x04 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Task\"\xea\x04\n\x11UpdateTaskRequest\x12\x18\n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x1c\n\x05title\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fH\x00\x88\x01\x01\x12#\n\x0b\x64\x65scription\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x18\xc0\x9a\x0cH\x01\x88\x01\x01\x12\x1e\n\x08priority\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x64H\x02\x88\x01\x01\x12\x1c\n\x06status\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x64H\x03\x88\x01\x01\x12(\n\x08\x64ue_date\x18\x06 \x01(\x0b\x32\x16.google.protobuf.Value\x12$\n\x04tags\x18\x07 \x01(\x0b\x32\x16.google.protobuf.Value\x12*\n\nproject_id\x18\x08 \x01(\x0b\x32\x16.google.protobuf.Value\x12(\n\x08\x61gent_id\x18\t \x01(\x0b\x32\x16.google.protobuf.Value\x12/\n\x0f\x65stimated_hours\x18\n \x01(\x0b\x32\x16.google.protobuf.Value\x12\x19\n\x0c\x61\x63tual_hours\x18\x0b \x01(\x01H\x04\x88\x01\x01\x12\x15\n\x08progress\x18\x0c \x01(\x01H\x05\x88\x01\x01\x12,\n\x0crequirements\x18\r \x01(\x0b\x32\x16.google.protobuf.Value\x12\x33\n\x13\x61\x63\x63\x65ptance_criteria\x18\x0e \x01(\x0b\x32\x16.google.protobuf.ValueB\x08\n\x06_titleB\x0e\n\x0c_descriptionB\x0b\n\t_priorityB\t\n\x07_statusB\x0f\n\r_actual_hoursB\x0b\n\t_progress\"\xbb\x01\n\x12UpdateTaskResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x30\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Task\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12\x30\n\x04task\x18\x04 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Task\"G\n\x11\x44\x65leteTaskRequest\x12\x18\n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x18\n\x06reason\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"\x14\n\x12\x44\x65leteTaskResponse\"\x8d\x01\n\x11\x41ssignTaskRequest\x12\x18\n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x19\n\x08\x61gent_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x19\n\x08priority\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12(\n\x08\x64ue_date\x18\x04 \x01(\x0b\x32\x16.google.protobuf.Value\"\xbb\x01\n\x12\x41ssignTaskResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x30\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Task\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12\x30\n\x04task\x18\x04 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Task\"+\n\x0fTakeTaskRequest\x12\x18\n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"\xb9\x01\n\x10TakeTaskResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x30\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Task\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12\x30\n\x04task\x18\x04 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Task\".\n\x12ReleaseTaskRequest\x12\x18\n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"\xbc\x01\n\x13ReleaseTaskResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x30\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Task\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12\x30\n\x04task\x18\x04 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Task\"g\n\x16ListTaskHistoryRequest\x12\x18\n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x19\n\x04page\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\x18\n\x05limit\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\"\xb1\x02\n\x17ListTaskHistoryResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x38\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32*.orchestrator.coordinaitor.v1.HistoryEntry\x12<\n\npagination\x18\x03 \x01(\x0b\x32(.orchestrator.coordinaitor.v1.Pagination\x12\x32\n\x05links\x18\x04 \x01(\x0b\x32#.orchestrator.coordinaitor.v1.Links\x12\x30\n\x04meta\x18\x05 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12\'\n\x07history\x18\x06 \x01(\x0b\x32\x16.google.protobuf.Value\"c\n\x12\x45xplainTaskRequest\x12\x18\n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x19\n\x04page\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\x18\n\x05limit\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\"\x83\x02\n\x13\x45xplainTaskResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x37\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32).orchestrator.coordinaitor.v1.WaitingTask\x12<\n\npagination\x18\x03 \x01(\x0b\x32(.orchestrator.coordinaitor.v1.Pagination\x12\x32\n\x05links\x18\x04 \x01(\x0b\x32#.orchestrator.coordinaitor.v1.Links\x12\x30\n\x04meta\x18\x05 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta2\xf5\x10\n\x0bTaskService\x12\xa1\x01\n\tListTasks\x12..orchestrator.coordinaitor.v1.ListTasksRequest\x1a/.orchestrator.coordinaitor.v1.ListTasksResponse\"3\xea\xe0\x18\x0c\n\ntasks:read\x82\xd3\xe4\x93\x02\x1d\x12\r/api/v1/tasksZ\x0c\x12\n/api/tasks\x12\xb0\x01\n\nCreateTask\x12/.orchestrator.coordinaitor.v1.CreateTaskRequest\x1a\x30.orchestrator.coordinaitor.v1.CreateTaskResponse\"?\xea\xe0\x18\x12\n\x0btasks:write\x10\xc9\x01\x18\x01\x82\xd3\xe4\x93\x02#\"\r/api/v1/tasks:\x01*Z\x0f\"\n/api/tasks:\x01*\x12\xaf\x01\n\x07GetTask\x12,.orchestrator.coordinaitor.v1.GetTaskRequest\x1a-.orchestrator.coordinaitor.v1.GetTaskResponse\"G\xea\xe0\x18\x0c\n\ntasks:read\x82\xd3\xe4\x93\x02\x31\x12\x17/api/v1/tasks/{task_id}Z\x16\x12\x14/api/tasks/{task_id}\x12\xc1\x01\n\nUpdateTask\x12/.orchestrator.coordinaitor.v1.UpdateTaskRequest\x1a\x30.orchestrator.coordinaitor.v1.UpdateTaskResponse\"P\xea\xe0\x18\x0f\n\x0btasks:write0\x01\x82\xd3\xe4\x93\x02\x37\x1a\x17/api/v1/tasks/{task_id}:\x01*Z\x19\x1a\x14/api/tasks/{task_id}:\x01*\x12\xc0\x01\n\tPatchTask\x12/.orchestrator.coordinaitor.v1.UpdateTaskRequest\x1a\x30.orchestrator.coordinaitor.v1.UpdateTaskResponse\"P\xea\xe0\x18\x0f\n\x0btasks:write0\x01\x82\xd3\xe4\x93\x02\x37\x32\x17/api/v1/tasks/{task_id}:\x01*Z\x19\x32\x14/api/tasks/{task_id}:\x01*\x12\xbe\x01\n\nDeleteTask\x12/.orchestrator.coordinaitor.v1.DeleteTaskRequest\x1a\x30.orchestrator.coordinaitor.v1.DeleteTaskResponse\"M\xea\xe0\x18\x12\n\x0btasks:write\x10\xcc\x01\x30\x01\x82\xd3\xe4\x93\x02\x31*\x17/api/v1/tasks/{task_id}Z\x16*\x14/api/tasks/{task_id}\x12\xd1\x01\n\nAssignTask\x12/.orchestrator.coordinaitor.v1.AssignTaskRequest\x1a\x30.orchestrator.coordinaitor.v1.AssignTaskResponse\"`\xea\xe0\x18\x11\n\x0btasks:write\x18\x01\x30\x01\x82\xd3\xe4\x93\x02\x45\"\x1e/api/v1/tasks/{task_id}/assign:\x01*Z \"\x1b/api/tasks/{task_id}/assign:\x01*\x12\xc7\x01\n\x08TakeTask\x12-.orchestrator.coordinaitor.v1.TakeTaskRequest\x1a..orchestrator.coordinaitor.v1.TakeTaskResponse\"\\\xea\xe0\x18\x11\n\x0btasks:write\x18\x01\x30\x01\x82\xd3\xe4\x93\x02\x41\"\x1c/api/v1/tasks/{task_id}/take:\x01*Z\x1e\"\x19/api/tasks/{task_id}/take:\x01*\x12\xd6\x01\n\x0bReleaseTask\x12\x30.orchestrator.coordinaitor.v1.ReleaseTaskRequest\x1a\x31.orchestrator.coordinaitor.v1.ReleaseTaskResponse\"b\xea\xe0\x18\x11\n\x0btasks:write\x18\x01\x30\x01\x82\xd3\xe4\x93\x02G\"\x1f/api/v1/tasks/{task_id}/release:\x01*Z!\"\x1c/api/tasks/{task_id}/release:\x01*\x12\xd7\x01\n\x0fListTaskHistory\x12\x34.orchestrator.coordinaitor.v1.ListTaskHistoryRequest\x1a\x35.orchestrator.coordinaitor.v1.ListTaskHistoryResponse\"W\xea\xe0\x18\x0c\n\ntasks:read\x82\xd3\xe4\x93\x02\x41\x12\x1f/api/v1/tasks/{task_id}/historyZ\x1e\x12\x1c/api/tasks/{task_id}/history\x12\xc3\x01\n\x0b\x45xplainTask\x12\x30.orchestrator.coordinaitor.v1.ExplainTaskRequest\x1a\x31.orchestrator.coordinaitor.v1.ExplainTaskResponse\"O\xea\xe0\x18\x0c\n\ntasks:read\x82\xd3\xe4\x93\x02\x39\x12\x1b/api/v1/tasks/{task_id}/whyZ\x1a\x12\x18/api/tasks/{task_id}/whyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'orchestrator.coordinaitor.v1.task_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_LISTTASKSREQUEST'].fields_by_name['page']._loaded_options = None
+  _globals['_LISTTASKSREQUEST'].fields_by_name['page']._serialized_options = b'\272H\010\032\006\030\300\204=(\000'
+  _globals['_LISTTASKSREQUEST'].fields_by_name['limit']._loaded_options = None
+  _globals['_LISTTASKSREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\030d(\000'
+  _globals['_LISTTASKSREQUEST'].fields_by_name['status']._loaded_options = None
+  _globals['_LISTTASKSREQUEST'].fields_by_name['status']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_LISTTASKSREQUEST'].fields_by_name['priority']._loaded_options = None
+  _globals['_LISTTASKSREQUEST'].fields_by_name['priority']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_LISTTASKSREQUEST'].fields_by_name['project_id']._loaded_options = None
+  _globals['_LISTTASKSREQUEST'].fields_by_name['project_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_LISTTASKSREQUEST'].fields_by_name['agent_id']._loaded_options = None
+  _globals['_LISTTASKSREQUEST'].fields_by_name['agent_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_LISTTASKSREQUEST'].fields_by_name['search']._loaded_options = None
+  _globals['_LISTTASKSREQUEST'].fields_by_name['search']._serialized_options = b'\272H\005r\003\030\350\007'
+  _globals['_LISTTASKSREQUEST'].fields_by_name['tags']._loaded_options = None
+  _globals['_LISTTASKSREQUEST'].fields_by_name['tags']._serialized_options = b'\272H\005r\003\030\240\037'
+  _globals['_LISTTASKSREQUEST'].fields_by_name['created_after']._loaded_options = None
+  _globals['_LISTTASKSREQUEST'].fields_by_name['created_after']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_LISTTASKSREQUEST'].fields_by_name['created_before']._loaded_options = None
+  _globals['_LISTTASKSREQUEST'].fields_by_name['created_before']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_LISTTASKSREQUEST'].fields_by_name['sort_by']._loaded_options = None
+  _globals['_LISTTASKSREQUEST'].fields_by_name['sort_by']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_LISTTASKSREQUEST'].fields_by_name['sort_order']._loaded_options = None
+  _globals['_LISTTASKSREQUEST'].fields_by_name['sort_order']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_CREATETASKREQUEST'].fields_by_name['title']._loaded_options = None
+  _globals['_CREATETASKREQUEST'].fields_by_name['title']._serialized_options = b'\272H\005r\003\030\320\017'
+  _globals['_CREATETASKREQUEST'].fields_by_name['description']._loaded_options = None
+  _globals['_CREATETASKREQUEST'].fields_by_name['description']._serialized_options = b'\272H\006r\004\030\300\232\014'
+  _globals['_CREATETASKREQUEST'].fields_by_name['priority']._loaded_options = None
+  _globals['_CREATETASKREQUEST'].fields_by_name['priority']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_CREATETASKREQUEST'].fields_by_name['project_id']._loaded_options = None
+  _globals['_CREATETASKREQUEST'].fields_by_name['project_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_CREATETASKREQUEST'].fields_by_name['agent_id']._loaded_options = None
+  _globals['_CREATETASKREQUEST'].fields_by_name['agent_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_CREATETASKREQUEST'].fields_by_name['due_date']._loaded_options = None
+  _globals['_CREATETASKREQUEST'].fields_by_name['due_date']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_CREATETASKREQUEST'].fields_by_name['session_id']._loaded_options = None
+  _globals['_CREATETASKREQUEST'].fields_by_name['session_id']._serialized_options = b'\272H\004r\002\030d'
   _globals['_GETTASKREQUEST'].fields_by_name['task_id']._loaded_options = None
   _globals['_GETTASKREQUEST'].fields_by_name['task_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_GETTASKREQUEST'].fields_by_name['include']._loaded_options = None
+  _globals['_GETTASKREQUEST'].fields_by_name['include']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_UPDATETASKREQUEST'].fields_by_name['task_id']._loaded_options = None
+  _globals['_UPDATETASKREQUEST'].fields_by_name['task_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_UPDATETASKREQUEST'].fields_by_name['title']._loaded_options = None
+  _globals['_UPDATETASKREQUEST'].fields_by_name['title']._serialized_options = b'\272H\005r\003\030\320\017'
+  _globals['_UPDATETASKREQUEST'].fields_by_name['description']._loaded_options = None
+  _globals['_UPDATETASKREQUEST'].fields_by_name['description']._serialized_options = b'\272H\006r\004\030\300\232\014'
+  _globals['_UPDATETASKREQUEST'].fields_by_name['priority']._loaded_options = None
+  _globals['_UPDATETASKREQUEST'].fields_by_name['priority']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_UPDATETASKREQUEST'].fields_by_name['status']._loaded_options = None
+  _globals['_UPDATETASKREQUEST'].fields_by_name['status']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_DELETETASKREQUEST'].fields_by_name['task_id']._loaded_options = None
+  _globals['_DELETETASKREQUEST'].fields_by_name['task_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_DELETETASKREQUEST'].fields_by_name['reason']._loaded_options = None
+  _globals['_DELETETASKREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\005r\003\030\350\007'
+  _globals['_ASSIGNTASKREQUEST'].fields_by_name['task_id']._loaded_options = None
+  _globals['_ASSIGNTASKREQUEST'].fields_by_name['task_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_ASSIGNTASKREQUEST'].fields_by_name['agent_id']._loaded_options = None
+  _globals['_ASSIGNTASKREQUEST'].fields_by_name['agent_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_ASSIGNTASKREQUEST'].fields_by_name['priority']._loaded_options = None
+  _globals['_ASSIGNTASKREQUEST'].fields_by_name['priority']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_TAKETASKREQUEST'].fields_by_name['task_id']._loaded_options = None
+  _globals['_TAKETASKREQUEST'].fields_by_name['task_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_RELEASETASKREQUEST'].fields_by_name['task_id']._loaded_options = None
+  _globals['_RELEASETASKREQUEST'].fields_by_name['task_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_LISTTASKHISTORYREQUEST'].fields_by_name['task_id']._loaded_options = None
+  _globals['_LISTTASKHISTORYREQUEST'].fields_by_name['task_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_LISTTASKHISTORYREQUEST'].fields_by_name['page']._loaded_options = None
+  _globals['_LISTTASKHISTORYREQUEST'].fields_by_name['page']._serialized_options = b'\272H\010\032\006\030\300\204=(\000'
+  _globals['_LISTTASKHISTORYREQUEST'].fields_by_name['limit']._loaded_options = None
+  _globals['_LISTTASKHISTORYREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\030d(\000'
+  _globals['_EXPLAINTASKREQUEST'].fields_by_name['task_id']._loaded_options = None
+  _globals['_EXPLAINTASKREQUEST'].fields_by_name['task_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_EXPLAINTASKREQUEST'].fields_by_name['page']._loaded_options = None
+  _globals['_EXPLAINTASKREQUEST'].fields_by_name['page']._serialized_options = b'\272H\010\032\006\030\300\204=(\000'
+  _globals['_EXPLAINTASKREQUEST'].fields_by_name['limit']._loaded_options = None
+  _globals['_EXPLAINTASKREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\030d(\000'
+  _globals['_TASKSERVICE'].methods_by_name['ListTasks']._loaded_options = None
+  _globals['_TASKSERVICE'].methods_by_name['ListTasks']._serialized_options = b'\352\340\030\014\n\ntasks:read\202\323\344\223\002\035\022\r/api/v1/tasksZ\014\022\n/api/tasks'
+  _globals['_TASKSERVICE'].methods_by_name['CreateTask']._loaded_options = None
+  _globals['_TASKSERVICE'].methods_by_name['CreateTask']._serialized_options = b'\352\340\030\022\n\013tasks:write\020\311\001\030\001\202\323\344\223\002#\"\r/api/v1/tasks:\001*Z\017\"\n/api/tasks:\001*'
   _globals['_TASKSERVICE'].methods_by_name['GetTask']._loaded_options = None
   _globals['_TASKSERVICE'].methods_by_name['GetTask']._serialized_options = b'\352\340\030\014\n\ntasks:read\202\323\344\223\0021\022\027/api/v1/tasks/{task_id}Z\026\022\024/api/tasks/{task_id}'
-  _globals['_GETTASKREQUEST']._serialized_start=265
-  _globals['_GETTASKREQUEST']._serialized_end=307
-  _globals['_GETTASKRESPONSE']._serialized_start=310
-  _globals['_GETTASKRESPONSE']._serialized_end=494
-  _globals['_TASKSERVICE']._serialized_start=497
-  _globals['_TASKSERVICE']._serialized_end=688
+  _globals['_TASKSERVICE'].methods_by_name['UpdateTask']._loaded_options = None
+  _globals['_TASKSERVICE'].methods_by_name['UpdateTask']._serialized_options = b'\352\340\030\017\n\013tasks:write0\001\202\323\344\223\0027\032\027/api/v1/tasks/{task_id}:\001*Z\031\032\024/api/tasks/{task_id}:\001*'
+  _globals['_TASKSERVICE'].methods_by_name['PatchTask']._loaded_options = None
+  _globals['_TASKSERVICE'].methods_by_name['PatchTask']._serialized_options = b'\352\340\030\017\n\013tasks:write0\001\202\323\344\223\00272\027/api/v1/tasks/{task_id}:\001*Z\0312\024/api/tasks/{task_id}:\001*'
+  _globals['_TASKSERVICE'].methods_by_name['DeleteTask']._loaded_options = None
+  _globals['_TASKSERVICE'].methods_by_name['DeleteTask']._serialized_options = b'\352\340\030\022\n\013tasks:write\020\314\0010\001\202\323\344\223\0021*\027/api/v1/tasks/{task_id}Z\026*\024/api/tasks/{task_id}'
+  _globals['_TASKSERVICE'].methods_by_name['AssignTask']._loaded_options = None
+  _globals['_TASKSERVICE'].methods_by_name['AssignTask']._serialized_options = b'\352\340\030\021\n\013tasks:write\030\0010\001\202\323\344\223\002E\"\036/api/v1/tasks/{task_id}/assign:\001*Z \"\033/api/tasks/{task_id}/assign:\001*'
+  _globals['_TASKSERVICE'].methods_by_name['TakeTask']._loaded_options = None
+  _globals['_TASKSERVICE'].methods_by_name['TakeTask']._serialized_options = b'\352\340\030\021\n\013tasks:write\030\0010\001\202\323\344\223\002A\"\034/api/v1/tasks/{task_id}/take:\001*Z\036\"\031/api/tasks/{task_id}/take:\001*'
+  _globals['_TASKSERVICE'].methods_by_name['ReleaseTask']._loaded_options = None
+  _globals['_TASKSERVICE'].methods_by_name['ReleaseTask']._serialized_options = b'\352\340\030\021\n\013tasks:write\030\0010\001\202\323\344\223\002G\"\037/api/v1/tasks/{task_id}/release:\001*Z!\"\034/api/tasks/{task_id}/release:\001*'
+  _globals['_TASKSERVICE'].methods_by_name['ListTaskHistory']._loaded_options = None
+  _globals['_TASKSERVICE'].methods_by_name['ListTaskHistory']._serialized_options = b'\352\340\030\014\n\ntasks:read\202\323\344\223\002A\022\037/api/v1/tasks/{task_id}/historyZ\036\022\034/api/tasks/{task_id}/history'
+  _globals['_TASKSERVICE'].methods_by_name['ExplainTask']._loaded_options = None
+  _globals['_TASKSERVICE'].methods_by_name['ExplainTask']._serialized_options = b'\352\340\030\014\n\ntasks:read\202\323\344\223\0029\022\033/api/v1/tasks/{task_id}/whyZ\032\022\030/api/tasks/{task_id}/why'
+  _globals['_LISTTASKSREQUEST']._serialized_start=296
+  _globals['_LISTTASKSREQUEST']._serialized_end=645
+  _globals['_LISTTASKSRESPONSE']._serialized_start=648
+  _globals['_LISTTASKSRESPONSE']._serialized_end=937
+  _globals['_CREATETASKREQUEST']._serialized_start=940
+  _globals['_CREATETASKREQUEST']._serialized_end=1270
+  _globals['_CREATETASKRESPONSE']._serialized_start=1273
+  _globals['_CREATETASKRESPONSE']._serialized_end=1460
+  _globals['_GETTASKREQUEST']._serialized_start=1462
+  _globals['_GETTASKREQUEST']._serialized_end=1531
+  _globals['_GETTASKRESPONSE']._serialized_start=1534
+  _globals['_GETTASKRESPONSE']._serialized_end=1718
+  _globals['_UPDATETASKREQUEST']._serialized_start=1721
+  _globals['_UPDATETASKREQUEST']._serialized_end=2339
+  _globals['_UPDATETASKRESPONSE']._serialized_start=2342
+  _globals['_UPDATETASKRESPONSE']._serialized_end=2529
+  _globals['_DELETETASKREQUEST']._serialized_start=2531
+  _globals['_DELETETASKREQUEST']._serialized_end=2602
+  _globals['_DELETETASKRESPONSE']._serialized_start=2604
+  _globals['_DELETETASKRESPONSE']._serialized_end=2624
+  _globals['_ASSIGNTASKREQUEST']._serialized_start=2627
+  _globals['_ASSIGNTASKREQUEST']._serialized_end=2768
+  _globals['_ASSIGNTASKRESPONSE']._serialized_start=2771
+  _globals['_ASSIGNTASKRESPONSE']._serialized_end=2958
+  _globals['_TAKETASKREQUEST']._serialized_start=2960
+  _globals['_TAKETASKREQUEST']._serialized_end=3003
+  _globals['_TAKETASKRESPONSE']._serialized_start=3006
+  _globals['_TAKETASKRESPONSE']._serialized_end=3191
+  _globals['_RELEASETASKREQUEST']._serialized_start=3193
+  _globals['_RELEASETASKREQUEST']._serialized_end=3239
+  _globals['_RELEASETASKRESPONSE']._serialized_start=3242
+  _globals['_RELEASETASKRESPONSE']._serialized_end=3430
+  _globals['_LISTTASKHISTORYREQUEST']._serialized_start=3432
+  _globals['_LISTTASKHISTORYREQUEST']._serialized_end=3535
+  _globals['_LISTTASKHISTORYRESPONSE']._serialized_start=3538
+  _globals['_LISTTASKHISTORYRESPONSE']._serialized_end=3843
+  _globals['_EXPLAINTASKREQUEST']._serialized_start=3845
+  _globals['_EXPLAINTASKREQUEST']._serialized_end=3944
+  _globals['_EXPLAINTASKRESPONSE']._serialized_start=3947
+  _globals['_EXPLAINTASKRESPONSE']._serialized_end=4206
+  _globals['_TASKSERVICE']._serialized_start=4209
+  _globals['_TASKSERVICE']._serialized_end=6374
 # @@protoc_insertion_point(module_scope)

@@ -35,16 +35,80 @@ class TaskServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.ListTasks = channel.unary_unary(
+                '/orchestrator.coordinaitor.v1.TaskService/ListTasks',
+                request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.ListTasksRequest.SerializeToString,
+                response_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.ListTasksResponse.FromString,
+                _registered_method=True)
+        self.CreateTask = channel.unary_unary(
+                '/orchestrator.coordinaitor.v1.TaskService/CreateTask',
+                request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.CreateTaskRequest.SerializeToString,
+                response_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.CreateTaskResponse.FromString,
+                _registered_method=True)
         self.GetTask = channel.unary_unary(
                 '/orchestrator.coordinaitor.v1.TaskService/GetTask',
                 request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.GetTaskRequest.SerializeToString,
                 response_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.GetTaskResponse.FromString,
+                _registered_method=True)
+        self.UpdateTask = channel.unary_unary(
+                '/orchestrator.coordinaitor.v1.TaskService/UpdateTask',
+                request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.UpdateTaskRequest.SerializeToString,
+                response_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.UpdateTaskResponse.FromString,
+                _registered_method=True)
+        self.PatchTask = channel.unary_unary(
+                '/orchestrator.coordinaitor.v1.TaskService/PatchTask',
+                request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.UpdateTaskRequest.SerializeToString,
+                response_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.UpdateTaskResponse.FromString,
+                _registered_method=True)
+        self.DeleteTask = channel.unary_unary(
+                '/orchestrator.coordinaitor.v1.TaskService/DeleteTask',
+                request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.DeleteTaskRequest.SerializeToString,
+                response_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.DeleteTaskResponse.FromString,
+                _registered_method=True)
+        self.AssignTask = channel.unary_unary(
+                '/orchestrator.coordinaitor.v1.TaskService/AssignTask',
+                request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.AssignTaskRequest.SerializeToString,
+                response_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.AssignTaskResponse.FromString,
+                _registered_method=True)
+        self.TakeTask = channel.unary_unary(
+                '/orchestrator.coordinaitor.v1.TaskService/TakeTask',
+                request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.TakeTaskRequest.SerializeToString,
+                response_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.TakeTaskResponse.FromString,
+                _registered_method=True)
+        self.ReleaseTask = channel.unary_unary(
+                '/orchestrator.coordinaitor.v1.TaskService/ReleaseTask',
+                request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.ReleaseTaskRequest.SerializeToString,
+                response_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.ReleaseTaskResponse.FromString,
+                _registered_method=True)
+        self.ListTaskHistory = channel.unary_unary(
+                '/orchestrator.coordinaitor.v1.TaskService/ListTaskHistory',
+                request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.ListTaskHistoryRequest.SerializeToString,
+                response_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.ListTaskHistoryResponse.FromString,
+                _registered_method=True)
+        self.ExplainTask = channel.unary_unary(
+                '/orchestrator.coordinaitor.v1.TaskService/ExplainTask',
+                request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.ExplainTaskRequest.SerializeToString,
+                response_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.ExplainTaskResponse.FromString,
                 _registered_method=True)
 
 
 class TaskServiceServicer:
     """Tasks, as the CoordinAItor API documents them.
     """
+
+    def ListTasks(self, request, context):
+        """Returns tasks, newest first unless it is asked otherwise.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateTask(self, request, context):
+        """Creates a task. One without an agent waits for a person, or to be assigned.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def GetTask(self, request, context):
         """Returns one task.
@@ -53,13 +117,124 @@ class TaskServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateTask(self, request, context):
+        """Changes what is given of a task, and leaves the rest as it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PatchTask(self, request, context):
+        """The same.
+        buf:lint:ignore RPC_REQUEST_STANDARD_NAME
+        buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+        buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+        buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteTask(self, request, context):
+        """Deletes a task: it is there for nobody then, and whoever does it has lost it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AssignTask(self, request, context):
+        """Gives a task that no worker holds to an agent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TakeTask(self, request, context):
+        """Takes a task, so that the caller does it himself. An agent that is doing it has lost it: what it says of it from now on is
+        refused. Logs and files stay.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReleaseTask(self, request, context):
+        """Gives a task that a person has taken back to its agent, or to the queue.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTaskHistory(self, request, context):
+        """Returns what has become of a task, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExplainTask(self, request, context):
+        """Says why a task waits, agent by agent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TaskServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'ListTasks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTasks,
+                    request_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.ListTasksRequest.FromString,
+                    response_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.ListTasksResponse.SerializeToString,
+            ),
+            'CreateTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateTask,
+                    request_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.CreateTaskRequest.FromString,
+                    response_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.CreateTaskResponse.SerializeToString,
+            ),
             'GetTask': grpc.unary_unary_rpc_method_handler(
                     servicer.GetTask,
                     request_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.GetTaskRequest.FromString,
                     response_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.GetTaskResponse.SerializeToString,
+            ),
+            'UpdateTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateTask,
+                    request_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.UpdateTaskRequest.FromString,
+                    response_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.UpdateTaskResponse.SerializeToString,
+            ),
+            'PatchTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.PatchTask,
+                    request_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.UpdateTaskRequest.FromString,
+                    response_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.UpdateTaskResponse.SerializeToString,
+            ),
+            'DeleteTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteTask,
+                    request_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.DeleteTaskRequest.FromString,
+                    response_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.DeleteTaskResponse.SerializeToString,
+            ),
+            'AssignTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.AssignTask,
+                    request_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.AssignTaskRequest.FromString,
+                    response_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.AssignTaskResponse.SerializeToString,
+            ),
+            'TakeTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.TakeTask,
+                    request_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.TakeTaskRequest.FromString,
+                    response_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.TakeTaskResponse.SerializeToString,
+            ),
+            'ReleaseTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseTask,
+                    request_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.ReleaseTaskRequest.FromString,
+                    response_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.ReleaseTaskResponse.SerializeToString,
+            ),
+            'ListTaskHistory': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTaskHistory,
+                    request_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.ListTaskHistoryRequest.FromString,
+                    response_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.ListTaskHistoryResponse.SerializeToString,
+            ),
+            'ExplainTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainTask,
+                    request_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.ExplainTaskRequest.FromString,
+                    response_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.ExplainTaskResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -72,6 +247,60 @@ def add_TaskServiceServicer_to_server(servicer, server):
 class TaskService:
     """Tasks, as the CoordinAItor API documents them.
     """
+
+    @staticmethod
+    def ListTasks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orchestrator.coordinaitor.v1.TaskService/ListTasks',
+            orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.ListTasksRequest.SerializeToString,
+            orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.ListTasksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orchestrator.coordinaitor.v1.TaskService/CreateTask',
+            orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.CreateTaskRequest.SerializeToString,
+            orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.CreateTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def GetTask(request,
@@ -90,6 +319,222 @@ class TaskService:
             '/orchestrator.coordinaitor.v1.TaskService/GetTask',
             orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.GetTaskRequest.SerializeToString,
             orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.GetTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orchestrator.coordinaitor.v1.TaskService/UpdateTask',
+            orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.UpdateTaskRequest.SerializeToString,
+            orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.UpdateTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PatchTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orchestrator.coordinaitor.v1.TaskService/PatchTask',
+            orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.UpdateTaskRequest.SerializeToString,
+            orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.UpdateTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orchestrator.coordinaitor.v1.TaskService/DeleteTask',
+            orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.DeleteTaskRequest.SerializeToString,
+            orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.DeleteTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AssignTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orchestrator.coordinaitor.v1.TaskService/AssignTask',
+            orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.AssignTaskRequest.SerializeToString,
+            orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.AssignTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TakeTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orchestrator.coordinaitor.v1.TaskService/TakeTask',
+            orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.TakeTaskRequest.SerializeToString,
+            orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.TakeTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleaseTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orchestrator.coordinaitor.v1.TaskService/ReleaseTask',
+            orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.ReleaseTaskRequest.SerializeToString,
+            orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.ReleaseTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTaskHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orchestrator.coordinaitor.v1.TaskService/ListTaskHistory',
+            orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.ListTaskHistoryRequest.SerializeToString,
+            orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.ListTaskHistoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orchestrator.coordinaitor.v1.TaskService/ExplainTask',
+            orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.ExplainTaskRequest.SerializeToString,
+            orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.ExplainTaskResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -9,6 +9,8 @@ from typing import Any
 
 from sqlalchemy import ARRAY, Integer, String, bindparam, delete, func, select, text, tuple_
 
+from server.core.queue.routing.hours import ON_DUTY
+from server.core.queue.routing.obstacles import fits, obstacle, words
 from server.core.shared.resource import change
 from server.model import CLAIMABLE, Agent, AgentRuntime, Skill, Task, TaskKind
 from server.store.statement import Statement
@@ -28,13 +30,13 @@ MAX_COUNTED = 100
 _tasks = Task.table().c
 _agents = Agent.table().c
 _skills = Skill.table().c
-_running = (
+RUNNING = (
     select(func.count())
     .select_from(Task.table())
     .where(_tasks.agent_id == _agents.id, _tasks.status == "running", _tasks.kind == TaskKind.EXECUTION.value)
     .scalar_subquery()
 )
-_queued = (
+QUEUED = (
     select(func.count())
     .select_from(
         select(_tasks.id)
@@ -50,23 +52,25 @@ _queued = (
     .scalar_subquery()
 )
 _CANDIDATES = Statement[Any](
-    select(_running.label("running"), _queued.label("queued"), *Agent.table().c)
+    select(RUNNING.label("running"), QUEUED.label("queued"), *Agent.table().c)
     .select_from(Skill.table().join(Agent.table(), _agents.id == _skills.agent_id))
     .where(
         _skills.organization_id == bindparam("organization"),
         _skills.word == bindparam("word"),
         _skills.place >= bindparam("place"),
         _agents.status == "active",
+        ON_DUTY,
     )
     .order_by(_skills.place)
     .limit(SAMPLE)
 )
 # For a task that asks for nothing: whoever works elsewhere.
 _ANYBODY = Statement[Any](
-    select(_running.label("running"), _queued.label("queued"), *Agent.table().c)
+    select(RUNNING.label("running"), QUEUED.label("queued"), *Agent.table().c)
     .where(
         _agents.organization_id == bindparam("organization"),
         _agents.status == "active",
+        ON_DUTY,
         _agents.runtime == AgentRuntime.EXTERNAL.value,
         _agents.deleted_at.is_(None),
     )
@@ -142,23 +146,13 @@ async def choose(transaction: Transaction, task: Task) -> Agent | None:
     chosen = None
     for running, queued, *columns in rows:
         agent = Agent.load(columns)
-        if running + queued >= agent.max_concurrent_tasks or not fits(agent, task):
+        if obstacle(agent, task, running + queued) is not None:
             continue
         ended = agent.tasks_completed + agent.tasks_failed
         score = ((running + queued) / agent.max_concurrent_tasks, -agent.tasks_completed / ended if ended else 0.0)
         if best is None or score < best:
             best, chosen = score, agent
     return chosen
-
-
-def fits(agent: Agent, task: Task) -> bool:
-    """Whether the agent is what the task asks for."""
-    if not task.route:
-        return True
-    if (agent.type != task.agent_type) if task.agent_type else (task.route not in words(agent)):
-        return False
-    needed = task.capabilities
-    return needed == "[]" or set(json.loads(needed)) <= set(json.loads(agent.capabilities))
 
 
 async def pull(transaction: Transaction, agent: Agent, limit: int, before: int = LAST) -> int:
@@ -187,11 +181,6 @@ async def _waiting(transaction: Transaction, agent: Agent, word: str, limit: int
             break
         after, last = page[-1].rank or 0, page[-1].id
     return found
-
-
-def words(agent: Agent) -> list[str]:
-    """The words that unassigned tasks may name to reach this agent."""
-    return sorted({agent.type, *json.loads(agent.capabilities)})
 
 
 async def index_skills(transaction: Transaction, agent: Agent) -> None:

@@ -39,6 +39,27 @@ def upgrade() -> None:
     )
     op.create_index("task_tags_by_task", "task_tags", ["task_id"], unique=False)
     op.create_table(
+        "task_languages",
+        sa.Column("organization_id", sa.String(), nullable=False),
+        sa.Column("language", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "language"),
+    )
+    op.create_table(
+        "past_changes",
+        sa.Column("organization_id", sa.String(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("task_id", sa.String(), nullable=False),
+        sa.Column("type", sa.String(), nullable=False),
+        sa.Column("payload", sa.Text(), nullable=False),
+        sa.Column("actor", sa.String(), nullable=False),
+        sa.Column("via", sa.String(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "number"),
+    )
+    op.create_index("past_changes_by_task", "past_changes", ["task_id", "number"], unique=False)
+    for statement in _TASK_INDEX[op.get_bind().dialect.name]:
+        op.execute(statement)
+    op.create_table(
         "audit_entries",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("organization_id", sa.String(), nullable=False),
@@ -387,6 +408,7 @@ def upgrade() -> None:
     op.add_column("tasks", sa.Column("due_at", sa.BigInteger(), nullable=True))
     op.add_column("tasks", sa.Column("created_by", sa.String(), nullable=True))
     op.add_column("tasks", sa.Column("taken_by", sa.String(), nullable=True))
+    op.add_column("tasks", sa.Column("taken_from", sa.String(), nullable=True))
     op.add_column("tasks", sa.Column("reopened", sa.Integer(), nullable=False, server_default="0"))
     op.create_index(
         "tasks_by_due_date",
@@ -432,6 +454,19 @@ def upgrade() -> None:
     op.create_index("users_by_organization", "users", ["organization_id", "id"], unique=False)
 
 
+# What tasks are found by, as chunks of documents are in 0006.
+_TASK_INDEX = {
+    "sqlite": (
+        "CREATE VIRTUAL TABLE task_index USING fts5(scope, title, body, forms, task_id UNINDEXED, "
+        "tokenize = \"unicode61 remove_diacritics 0 categories 'L* N* Co M*'\")",
+    ),
+    "postgresql": (
+        "CREATE TABLE task_index (task_id VARCHAR PRIMARY KEY, terms TSVECTOR NOT NULL)",
+        "CREATE INDEX task_index_by_term ON task_index USING gin (terms)",
+    ),
+}
+
+
 def downgrade() -> None:
     op.drop_index("users_by_organization", table_name="users")
     op.create_index("ix_users_organization_id", "users", ["organization_id"], unique=False)
@@ -468,6 +503,7 @@ def downgrade() -> None:
         sqlite_where=sa.text("due_at IS NOT NULL"),
     )
     op.drop_column("tasks", "reopened")
+    op.drop_column("tasks", "taken_from")
     op.drop_column("tasks", "taken_by")
     op.drop_column("tasks", "created_by")
     op.drop_column("tasks", "due_at")
@@ -534,6 +570,10 @@ def downgrade() -> None:
     op.drop_index("ix_audit_entries_created_at", table_name="audit_entries")
     op.drop_index("audit_entries_by_organization", table_name="audit_entries")
     op.drop_table("audit_entries")
+    op.execute("DROP TABLE task_index")
+    op.drop_index("past_changes_by_task", table_name="past_changes")
+    op.drop_table("past_changes")
+    op.drop_table("task_languages")
     op.drop_index("task_tags_by_task", table_name="task_tags")
     op.drop_table("task_tags")
     op.drop_table("signing_keys")

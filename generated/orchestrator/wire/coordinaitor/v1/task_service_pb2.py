@@ -24,22 +24,135 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from orchestrator.wire import struct_pb2 as orchestrator_dot_wire_dot_struct__pb2
 from orchestrator.wire.coordinaitor.v1 import envelope_pb2 as orchestrator_dot_wire_dot_coordinaitor_dot_v1_dot_envelope__pb2
 from orchestrator.wire.coordinaitor.v1 import task_pb2 as orchestrator_dot_wire_dot_coordinaitor_dot_v1_dot_task__pb2
 from orchestrator.options.v1 import options_pb2 as orchestrator_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n4orchestrator/wire/coordinaitor/v1/task_service.proto\x12!orchestrator.wire.coordinaitor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x30orchestrator/wire/coordinaitor/v1/envelope.proto\x1a,orchestrator/wire/coordinaitor/v1/task.proto\x1a%orchestrator/options/v1/options.proto\"2\n\x0eGetTaskRequest\x12 \n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06taskId\"\xe2\x01\n\x0fGetTaskResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12;\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.TaskR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12;\n\x04task\x18\x04 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.TaskR\x04taskb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n4orchestrator/wire/coordinaitor/v1/task_service.proto\x12!orchestrator.wire.coordinaitor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1eorchestrator/wire/struct.proto\x1a\x30orchestrator/wire/coordinaitor/v1/envelope.proto\x1a,orchestrator/wire/coordinaitor/v1/task.proto\x1a%orchestrator/options/v1/options.proto\"\xce\x03\n\x10ListTasksRequest\x12\x1f\n\x04page\x18\x01 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00R\x04page\x12\x1f\n\x05limit\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00R\x05limit\x12\x1f\n\x06status\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06status\x12#\n\x08priority\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x08priority\x12&\n\nproject_id\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\tprojectId\x12\"\n\x08\x61gent_id\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x07\x61gentId\x12 \n\x06search\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07R\x06search\x12\x1c\n\x04tags\x18\x08 \x01(\tB\x08\xbaH\x05r\x03\x18\xa0\x1fR\x04tags\x12,\n\rcreated_after\x18\t \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x0c\x63reatedAfter\x12.\n\x0e\x63reated_before\x18\n \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\rcreatedBefore\x12 \n\x07sort_by\x18\x0b \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06sortBy\x12&\n\nsort_order\x18\x0c \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\tsortOrder\"\xdb\x02\n\x11ListTasksResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12;\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.TaskR\x04\x64\x61ta\x12M\n\npagination\x18\x03 \x01(\x0b\x32-.orchestrator.wire.coordinaitor.v1.PaginationR\npagination\x12>\n\x05links\x18\x04 \x01(\x0b\x32(.orchestrator.wire.coordinaitor.v1.LinksR\x05links\x12;\n\x04meta\x18\x05 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12\x19\n\x05tasks\x18\x06 \x01(\x0cH\x00R\x05tasks\x88\x01\x01\x42\x08\n\x06_tasks\"\xc8\x03\n\x11\x43reateTaskRequest\x12\x1e\n\x05title\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fR\x05title\x12+\n\x0b\x64\x65scription\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x18\xc0\x9a\x0cR\x0b\x64\x65scription\x12#\n\x08priority\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x08priority\x12&\n\nproject_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\tprojectId\x12\"\n\x08\x61gent_id\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x07\x61gentId\x12\x12\n\x04tags\x18\x06 \x03(\tR\x04tags\x12,\n\x0f\x65stimated_hours\x18\x07 \x01(\x01H\x00R\x0e\x65stimatedHours\x88\x01\x01\x12\"\n\x08\x64ue_date\x18\x08 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x07\x64ueDate\x12\"\n\x0crequirements\x18\t \x03(\tR\x0crequirements\x12/\n\x13\x61\x63\x63\x65ptance_criteria\x18\n \x03(\tR\x12\x61\x63\x63\x65ptanceCriteria\x12&\n\nsession_id\x18\x0b \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\tsessionIdB\x12\n\x10_estimated_hours\"\xe5\x01\n\x12\x43reateTaskResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12;\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.TaskR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12;\n\x04task\x18\x04 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.TaskR\x04task\"V\n\x0eGetTaskRequest\x12 \n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06taskId\x12\"\n\x07include\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\x07include\"\xe2\x01\n\x0fGetTaskResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12;\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.TaskR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12;\n\x04task\x18\x04 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.TaskR\x04task\"\xee\x05\n\x11UpdateTaskRequest\x12 \n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06taskId\x12#\n\x05title\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0fH\x00R\x05title\x88\x01\x01\x12\x30\n\x0b\x64\x65scription\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x18\xc0\x9a\x0cH\x01R\x0b\x64\x65scription\x88\x01\x01\x12(\n\x08priority\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x64H\x02R\x08priority\x88\x01\x01\x12$\n\x06status\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x64H\x03R\x06status\x88\x01\x01\x12\x1e\n\x08\x64ue_date\x18\x06 \x01(\x0cH\x06R\x07\x64ueDate\x88\x01\x01\x12\x17\n\x04tags\x18\x07 \x01(\x0cH\x07R\x04tags\x88\x01\x01\x12\"\n\nproject_id\x18\x08 \x01(\x0cH\x08R\tprojectId\x88\x01\x01\x12\x1e\n\x08\x61gent_id\x18\t \x01(\x0cH\tR\x07\x61gentId\x88\x01\x01\x12,\n\x0f\x65stimated_hours\x18\n \x01(\x0cH\nR\x0e\x65stimatedHours\x88\x01\x01\x12&\n\x0c\x61\x63tual_hours\x18\x0b \x01(\x01H\x04R\x0b\x61\x63tualHours\x88\x01\x01\x12\x1f\n\x08progress\x18\x0c \x01(\x01H\x05R\x08progress\x88\x01\x01\x12\'\n\x0crequirements\x18\r \x01(\x0cH\x0bR\x0crequirements\x88\x01\x01\x12\x34\n\x13\x61\x63\x63\x65ptance_criteria\x18\x0e \x01(\x0cH\x0cR\x12\x61\x63\x63\x65ptanceCriteria\x88\x01\x01\x42\x08\n\x06_titleB\x0e\n\x0c_descriptionB\x0b\n\t_priorityB\t\n\x07_statusB\x0f\n\r_actual_hoursB\x0b\n\t_progressB\x0b\n\t_due_dateB\x07\n\x05_tagsB\r\n\x0b_project_idB\x0b\n\t_agent_idB\x12\n\x10_estimated_hoursB\x0f\n\r_requirementsB\x16\n\x14_acceptance_criteria\"\xe5\x01\n\x12UpdateTaskResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12;\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.TaskR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12;\n\x04task\x18\x04 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.TaskR\x04task\"W\n\x11\x44\x65leteTaskRequest\x12 \n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06taskId\x12 \n\x06reason\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07R\x06reason\"\x14\n\x12\x44\x65leteTaskResponse\"\xab\x01\n\x11\x41ssignTaskRequest\x12 \n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06taskId\x12\"\n\x08\x61gent_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x07\x61gentId\x12#\n\x08priority\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x08priority\x12\x1e\n\x08\x64ue_date\x18\x04 \x01(\x0cH\x00R\x07\x64ueDate\x88\x01\x01\x42\x0b\n\t_due_date\"\xe5\x01\n\x12\x41ssignTaskResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12;\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.TaskR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12;\n\x04task\x18\x04 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.TaskR\x04task\"3\n\x0fTakeTaskRequest\x12 \n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06taskId\"\xe3\x01\n\x10TakeTaskResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12;\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.TaskR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12;\n\x04task\x18\x04 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.TaskR\x04task\"6\n\x12ReleaseTaskRequest\x12 \n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06taskId\"\xe6\x01\n\x13ReleaseTaskResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12;\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.TaskR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12;\n\x04task\x18\x04 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.TaskR\x04task\"|\n\x16ListTaskHistoryRequest\x12 \n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06taskId\x12\x1f\n\x04page\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00R\x04page\x12\x1f\n\x05limit\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00R\x05limit\"\xef\x02\n\x17ListTaskHistoryResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12\x43\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32/.orchestrator.wire.coordinaitor.v1.HistoryEntryR\x04\x64\x61ta\x12M\n\npagination\x18\x03 \x01(\x0b\x32-.orchestrator.wire.coordinaitor.v1.PaginationR\npagination\x12>\n\x05links\x18\x04 \x01(\x0b\x32(.orchestrator.wire.coordinaitor.v1.LinksR\x05links\x12;\n\x04meta\x18\x05 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12\x1d\n\x07history\x18\x06 \x01(\x0cH\x00R\x07history\x88\x01\x01\x42\n\n\x08_history\"x\n\x12\x45xplainTaskRequest\x12 \n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06taskId\x12\x1f\n\x04page\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00R\x04page\x12\x1f\n\x05limit\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00R\x05limit\"\xbf\x02\n\x13\x45xplainTaskResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12\x42\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32..orchestrator.wire.coordinaitor.v1.WaitingTaskR\x04\x64\x61ta\x12M\n\npagination\x18\x03 \x01(\x0b\x32-.orchestrator.wire.coordinaitor.v1.PaginationR\npagination\x12>\n\x05links\x18\x04 \x01(\x0b\x32(.orchestrator.wire.coordinaitor.v1.LinksR\x05links\x12;\n\x04meta\x18\x05 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04metab\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'orchestrator.wire.coordinaitor.v1.task_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_LISTTASKSREQUEST'].fields_by_name['page']._loaded_options = None
+  _globals['_LISTTASKSREQUEST'].fields_by_name['page']._serialized_options = b'\272H\010\032\006\030\300\204=(\000'
+  _globals['_LISTTASKSREQUEST'].fields_by_name['limit']._loaded_options = None
+  _globals['_LISTTASKSREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\030d(\000'
+  _globals['_LISTTASKSREQUEST'].fields_by_name['status']._loaded_options = None
+  _globals['_LISTTASKSREQUEST'].fields_by_name['status']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_LISTTASKSREQUEST'].fields_by_name['priority']._loaded_options = None
+  _globals['_LISTTASKSREQUEST'].fields_by_name['priority']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_LISTTASKSREQUEST'].fields_by_name['project_id']._loaded_options = None
+  _globals['_LISTTASKSREQUEST'].fields_by_name['project_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_LISTTASKSREQUEST'].fields_by_name['agent_id']._loaded_options = None
+  _globals['_LISTTASKSREQUEST'].fields_by_name['agent_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_LISTTASKSREQUEST'].fields_by_name['search']._loaded_options = None
+  _globals['_LISTTASKSREQUEST'].fields_by_name['search']._serialized_options = b'\272H\005r\003\030\350\007'
+  _globals['_LISTTASKSREQUEST'].fields_by_name['tags']._loaded_options = None
+  _globals['_LISTTASKSREQUEST'].fields_by_name['tags']._serialized_options = b'\272H\005r\003\030\240\037'
+  _globals['_LISTTASKSREQUEST'].fields_by_name['created_after']._loaded_options = None
+  _globals['_LISTTASKSREQUEST'].fields_by_name['created_after']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_LISTTASKSREQUEST'].fields_by_name['created_before']._loaded_options = None
+  _globals['_LISTTASKSREQUEST'].fields_by_name['created_before']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_LISTTASKSREQUEST'].fields_by_name['sort_by']._loaded_options = None
+  _globals['_LISTTASKSREQUEST'].fields_by_name['sort_by']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_LISTTASKSREQUEST'].fields_by_name['sort_order']._loaded_options = None
+  _globals['_LISTTASKSREQUEST'].fields_by_name['sort_order']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_CREATETASKREQUEST'].fields_by_name['title']._loaded_options = None
+  _globals['_CREATETASKREQUEST'].fields_by_name['title']._serialized_options = b'\272H\005r\003\030\320\017'
+  _globals['_CREATETASKREQUEST'].fields_by_name['description']._loaded_options = None
+  _globals['_CREATETASKREQUEST'].fields_by_name['description']._serialized_options = b'\272H\006r\004\030\300\232\014'
+  _globals['_CREATETASKREQUEST'].fields_by_name['priority']._loaded_options = None
+  _globals['_CREATETASKREQUEST'].fields_by_name['priority']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_CREATETASKREQUEST'].fields_by_name['project_id']._loaded_options = None
+  _globals['_CREATETASKREQUEST'].fields_by_name['project_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_CREATETASKREQUEST'].fields_by_name['agent_id']._loaded_options = None
+  _globals['_CREATETASKREQUEST'].fields_by_name['agent_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_CREATETASKREQUEST'].fields_by_name['due_date']._loaded_options = None
+  _globals['_CREATETASKREQUEST'].fields_by_name['due_date']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_CREATETASKREQUEST'].fields_by_name['session_id']._loaded_options = None
+  _globals['_CREATETASKREQUEST'].fields_by_name['session_id']._serialized_options = b'\272H\004r\002\030d'
   _globals['_GETTASKREQUEST'].fields_by_name['task_id']._loaded_options = None
   _globals['_GETTASKREQUEST'].fields_by_name['task_id']._serialized_options = b'\272H\004r\002\030d'
-  _globals['_GETTASKREQUEST']._serialized_start=285
-  _globals['_GETTASKREQUEST']._serialized_end=335
-  _globals['_GETTASKRESPONSE']._serialized_start=338
-  _globals['_GETTASKRESPONSE']._serialized_end=564
+  _globals['_GETTASKREQUEST'].fields_by_name['include']._loaded_options = None
+  _globals['_GETTASKREQUEST'].fields_by_name['include']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_UPDATETASKREQUEST'].fields_by_name['task_id']._loaded_options = None
+  _globals['_UPDATETASKREQUEST'].fields_by_name['task_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_UPDATETASKREQUEST'].fields_by_name['title']._loaded_options = None
+  _globals['_UPDATETASKREQUEST'].fields_by_name['title']._serialized_options = b'\272H\005r\003\030\320\017'
+  _globals['_UPDATETASKREQUEST'].fields_by_name['description']._loaded_options = None
+  _globals['_UPDATETASKREQUEST'].fields_by_name['description']._serialized_options = b'\272H\006r\004\030\300\232\014'
+  _globals['_UPDATETASKREQUEST'].fields_by_name['priority']._loaded_options = None
+  _globals['_UPDATETASKREQUEST'].fields_by_name['priority']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_UPDATETASKREQUEST'].fields_by_name['status']._loaded_options = None
+  _globals['_UPDATETASKREQUEST'].fields_by_name['status']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_DELETETASKREQUEST'].fields_by_name['task_id']._loaded_options = None
+  _globals['_DELETETASKREQUEST'].fields_by_name['task_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_DELETETASKREQUEST'].fields_by_name['reason']._loaded_options = None
+  _globals['_DELETETASKREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\005r\003\030\350\007'
+  _globals['_ASSIGNTASKREQUEST'].fields_by_name['task_id']._loaded_options = None
+  _globals['_ASSIGNTASKREQUEST'].fields_by_name['task_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_ASSIGNTASKREQUEST'].fields_by_name['agent_id']._loaded_options = None
+  _globals['_ASSIGNTASKREQUEST'].fields_by_name['agent_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_ASSIGNTASKREQUEST'].fields_by_name['priority']._loaded_options = None
+  _globals['_ASSIGNTASKREQUEST'].fields_by_name['priority']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_TAKETASKREQUEST'].fields_by_name['task_id']._loaded_options = None
+  _globals['_TAKETASKREQUEST'].fields_by_name['task_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_RELEASETASKREQUEST'].fields_by_name['task_id']._loaded_options = None
+  _globals['_RELEASETASKREQUEST'].fields_by_name['task_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_LISTTASKHISTORYREQUEST'].fields_by_name['task_id']._loaded_options = None
+  _globals['_LISTTASKHISTORYREQUEST'].fields_by_name['task_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_LISTTASKHISTORYREQUEST'].fields_by_name['page']._loaded_options = None
+  _globals['_LISTTASKHISTORYREQUEST'].fields_by_name['page']._serialized_options = b'\272H\010\032\006\030\300\204=(\000'
+  _globals['_LISTTASKHISTORYREQUEST'].fields_by_name['limit']._loaded_options = None
+  _globals['_LISTTASKHISTORYREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\030d(\000'
+  _globals['_EXPLAINTASKREQUEST'].fields_by_name['task_id']._loaded_options = None
+  _globals['_EXPLAINTASKREQUEST'].fields_by_name['task_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_EXPLAINTASKREQUEST'].fields_by_name['page']._loaded_options = None
+  _globals['_EXPLAINTASKREQUEST'].fields_by_name['page']._serialized_options = b'\272H\010\032\006\030\300\204=(\000'
+  _globals['_EXPLAINTASKREQUEST'].fields_by_name['limit']._loaded_options = None
+  _globals['_EXPLAINTASKREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\030d(\000'
+  _globals['_LISTTASKSREQUEST']._serialized_start=318
+  _globals['_LISTTASKSREQUEST']._serialized_end=780
+  _globals['_LISTTASKSRESPONSE']._serialized_start=783
+  _globals['_LISTTASKSRESPONSE']._serialized_end=1130
+  _globals['_CREATETASKREQUEST']._serialized_start=1133
+  _globals['_CREATETASKREQUEST']._serialized_end=1589
+  _globals['_CREATETASKRESPONSE']._serialized_start=1592
+  _globals['_CREATETASKRESPONSE']._serialized_end=1821
+  _globals['_GETTASKREQUEST']._serialized_start=1823
+  _globals['_GETTASKREQUEST']._serialized_end=1909
+  _globals['_GETTASKRESPONSE']._serialized_start=1912
+  _globals['_GETTASKRESPONSE']._serialized_end=2138
+  _globals['_UPDATETASKREQUEST']._serialized_start=2141
+  _globals['_UPDATETASKREQUEST']._serialized_end=2891
+  _globals['_UPDATETASKRESPONSE']._serialized_start=2894
+  _globals['_UPDATETASKRESPONSE']._serialized_end=3123
+  _globals['_DELETETASKREQUEST']._serialized_start=3125
+  _globals['_DELETETASKREQUEST']._serialized_end=3212
+  _globals['_DELETETASKRESPONSE']._serialized_start=3214
+  _globals['_DELETETASKRESPONSE']._serialized_end=3234
+  _globals['_ASSIGNTASKREQUEST']._serialized_start=3237
+  _globals['_ASSIGNTASKREQUEST']._serialized_end=3408
+  _globals['_ASSIGNTASKRESPONSE']._serialized_start=3411
+  _globals['_ASSIGNTASKRESPONSE']._serialized_end=3640
+  _globals['_TAKETASKREQUEST']._serialized_start=3642
+  _globals['_TAKETASKREQUEST']._serialized_end=3693
+  _globals['_TAKETASKRESPONSE']._serialized_start=3696
+  _globals['_TAKETASKRESPONSE']._serialized_end=3923
+  _globals['_RELEASETASKREQUEST']._serialized_start=3925
+  _globals['_RELEASETASKREQUEST']._serialized_end=3979
+  _globals['_RELEASETASKRESPONSE']._serialized_start=3982
+  _globals['_RELEASETASKRESPONSE']._serialized_end=4212
+  _globals['_LISTTASKHISTORYREQUEST']._serialized_start=4214
+  _globals['_LISTTASKHISTORYREQUEST']._serialized_end=4338
+  _globals['_LISTTASKHISTORYRESPONSE']._serialized_start=4341
+  _globals['_LISTTASKHISTORYRESPONSE']._serialized_end=4708
+  _globals['_EXPLAINTASKREQUEST']._serialized_start=4710
+  _globals['_EXPLAINTASKREQUEST']._serialized_end=4830
+  _globals['_EXPLAINTASKRESPONSE']._serialized_start=4833
+  _globals['_EXPLAINTASKRESPONSE']._serialized_end=5152
 # @@protoc_insertion_point(module_scope)

@@ -1,0 +1,72 @@
+"""What tasks are found by: the words of their titles and descriptions, written in the transaction of the task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.dialects.postgresql import insert
+
+from server.core.knowledge.languages import DEFAULT, language_of
+from server.core.knowledge.query import parse_query
+from server.core.knowledge.terms import beginning, terms
+from server.errors import InvalidRequest
+from server.model import Task, TaskLanguage
+from server.store.full_text import task_index
+from server.store.statement import Statement
+from server.store.transaction import Reader, Transaction
+
+# How many words of a description a task is found by.
+MAX_WORDS = 2000
+# Languages are told apart by fewer of them.
+_SAMPLE = 4000
+
+_languages = TaskLanguage.table().c
+_LANGUAGES = Statement[Any](
+    select(_languages.language).where(_languages.organization_id == bindparam("organization")).limit(20)
+)
+_SPEAKS = Statement[Any](
+    insert(TaskLanguage.table())
+    .values(organization_id=bindparam("organization"), language=bindparam("language"))
+    .on_conflict_do_nothing()
+)
+
+
+async def index_task(transaction: Transaction, task: Task, before: Task | None = None) -> None:
+    """Makes a task findable by its texts as they are now; one that never had any costs nothing."""
+    if before is not None and (before.title, before.description) == (task.title, task.description):
+        return
+    if before is not None and (before.title or before.description):
+        await unindex_task(transaction, before)
+    if not (task.title or task.description):
+        return
+    language = language_of(f"{task.title} {task.description[:_SAMPLE]}")
+    if language != DEFAULT:
+        await transaction.run(_SPEAKS, organization=task.organization_id, language=language)
+    title: list[str] = []
+    body: list[str] = []
+    forms = dict[str, None]()
+    for text, into in ((task.title, title), (beginning(task.description, MAX_WORDS), body)):
+        for term in terms(text, language):
+            into.append(term.text)
+            if term.form != term.text:
+                forms[term.form] = None
+    words = (" ".join(title), " ".join(body), " ".join(forms))
+    row = task_index.row(transaction.dialect, task.id, task.organization_id, *words)
+    await transaction.run(task_index.WRITE, **row)
+
+
+async def unindex_task(transaction: Transaction, task: Task) -> None:
+    """Makes a task findable by its texts no more."""
+    if task.title or task.description:
+        await transaction.run(task_index.CLEAR, **task_index.key(transaction.dialect, task.id))
+
+
+async def find_by(reader: Reader, dialect: str, organization: str, question: str) -> str:
+    """What the index is asked for tasks of an organization with every word of a question. Raises InvalidRequest."""
+    known = [row[0] for row in await reader.all(_LANGUAGES, organization=organization)]
+    try:
+        query = parse_query(question, sorted({DEFAULT, *known}))
+    except InvalidRequest as error:
+        raise InvalidRequest("search", str(error.details["issue"])) from None
+    return query.fts(dialect, task_index.of_organization(organization), every=True)

@@ -1,0 +1,31 @@
+"""Being one of several: a condition whose values are one parameter, in the words of either database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Boolean, String, bindparam
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+
+class among(FunctionElement[bool]):  # noqa: N801
+    """Whether a column is one of the texts of a parameter, which is a JSON array: unlike a list, that can be a key."""
+
+    type = Boolean()
+    inherit_cache = True
+
+    def __init__(self, column: Any, parameter: str) -> None:
+        super().__init__(column, bindparam(parameter, type_=String))
+
+
+@compiles(among, "sqlite")
+def _on_sqlite(element: Any, compiler: Any, **given: Any) -> str:
+    column, parameter = (compiler.process(each, **given) for each in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({parameter}))"  # noqa: S608
+
+
+@compiles(among, "postgresql")
+def _on_postgres(element: Any, compiler: Any, **given: Any) -> str:
+    column, parameter = (compiler.process(each, **given) for each in element.clauses)
+    return f"{column} IN (SELECT json_array_elements_text(CAST({parameter} AS json)))"
