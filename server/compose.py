@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from server.core.agents.directory import AgentDirectory
 from server.core.agents.health import AgentHealthChecks
 from server.core.agents.performance import AgentPerformance
 from server.core.agents.registry import AgentRegistry
@@ -65,6 +66,7 @@ def use_cases(
     quotas = not settings.no_quotas
     return UseCases(
         agents=agents,
+        agent_directory=AgentDirectory(database),
         agent_health=AgentHealthChecks(database),
         agent_heartbeats=AgentHeartbeats(database, silent_seconds=settings.agent_silent_seconds),
         agent_performance=AgentPerformance(database),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from server.core.agents.directory import AgentDirectory
 from server.core.agents.health import AgentHealthChecks
 from server.core.agents.performance import AgentPerformance
 from server.core.agents.registry import AgentRegistry
@@ -38,6 +39,7 @@ class UseCases:
     """One of each."""
 
     agents: AgentRegistry
+    agent_directory: AgentDirectory
     agent_health: AgentHealthChecks
     agent_heartbeats: AgentHeartbeats
     agent_performance: AgentPerformance
