@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import combinations
 from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, Integer, String, and_, bindparam, case, func, select, text
@@ -66,6 +67,41 @@ _able = (
 )
 
 
+def _listing(given: Iterable[str], *, available: bool | None) -> tuple[Statement[Any], Statement[Any]]:
+    """Statements for a page of agents, and for how many there are in all."""
+    where: list[Any] = [*_ours]
+    if "type" in given:
+        where.append(_agents.type == bindparam("type"))
+    if "standing" in given:
+        where.append(_standing == bindparam("standing"))
+    if available is not None:
+        where.append((_standing == Standing.AVAILABLE.value) if available else (_standing != Standing.AVAILABLE.value))
+    shown = select(_standing, agent_running, agent_seen, *map(_TEXTS.shown, _light))
+
+    def both(wanted: list[Any]) -> tuple[Any, Any]:
+        page = shown.where(*wanted).order_by(_agents.id.desc()).limit(bindparam("limit")).offset(bindparam("offset"))
+        return page, select(func.count()).select_from(Agent.table()).where(*wanted)
+
+    if "words" not in given:
+        page, count = both(where)
+        return Statement(page), Statement(count)
+    any_of = _skills.word == func.any(bindparam("words", type_=ARRAY(String)))
+    listed = _skills.word.in_(text("SELECT value FROM json_each(:words)"))
+    page, count = both([*where, _agents.id.in_(_able.where(any_of))])
+    on_sqlite = both([*where, _agents.id.in_(_able.where(listed))])
+    return Statement(page, on_sqlite=on_sqlite[0]), Statement(count, on_sqlite=on_sqlite[1])
+
+
+# By what they are filtered by, and whether for those that are available or those that are not.
+_PAGES: dict[tuple[frozenset[str], bool | None], Statement[Any]] = {}
+_COUNTS: dict[tuple[frozenset[str], bool | None], Statement[Any]] = {}
+for _available in (None, True, False):
+    for _number in range(4):
+        for _given in combinations(("type", "standing", "words"), _number):
+            _place = (frozenset(_given), _available)
+            _PAGES[_place], _COUNTS[_place] = _listing(_given, available=_available)
+
+
 @dataclass(frozen=True, slots=True)
 class AgentEntry:
     """An agent, and how it stands."""
@@ -83,7 +119,6 @@ class AgentDirectory:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._lists: dict[tuple[bool, bool, bool | None, bool], tuple[Statement[Any], Statement[Any]]] = {}
 
     async def get(self, call: Call, identifier: str) -> AgentEntry:
         """One agent. Raises NotFound."""
@@ -124,47 +159,13 @@ class AgentDirectory:
             given["heard_since"] = self._database.clock() - MISSED
         if wanted:
             given.update(words=wanted, number=len(wanted))
-        rows, count = self._statements(bool(type), bool(standing), available, bool(wanted))
+        place = (frozenset({"type", "standing", "words"} & given.keys()), available)
         # Each row asks three more questions, so many of them are no work for the event loop.
-        total = (await self._database.scan(count, **given))[0][0]
+        total = (await self._database.scan(_COUNTS[place], **given))[0][0]
         given["heard_since"] = self._database.clock() - MISSED
         longest = _TEXTS.longest(min(limit, max(0, total - offset)))
-        found = await self._database.scan(rows, limit=limit, offset=offset, longest=longest, **given)
+        found = await self._database.scan(_PAGES[place], limit=limit, offset=offset, longest=longest, **given)
         return [_entry(row, _light_names) for row in found], total
-
-    def _statements(
-        self, type: bool, standing: bool, available: bool | None, able: bool
-    ) -> tuple[Statement[Any], Statement[Any]]:
-        """For a page and for how many there are in all. Built when first asked for."""
-        place = (type, standing, available, able)
-        if place not in self._lists:
-            self._lists[place] = _build(*place)
-        return self._lists[place]
-
-
-def _build(type: bool, standing: bool, available: bool | None, able: bool) -> tuple[Statement[Any], Statement[Any]]:
-    where: list[Any] = [*_ours]
-    if type:
-        where.append(_agents.type == bindparam("type"))
-    if standing:
-        where.append(_standing == bindparam("standing"))
-    if available is not None:
-        where.append((_standing == Standing.AVAILABLE.value) if available else (_standing != Standing.AVAILABLE.value))
-    shown = select(_standing, agent_running, agent_seen, *map(_TEXTS.shown, _light))
-
-    def both(wanted: list[Any]) -> tuple[Any, Any]:
-        page = shown.where(*wanted).order_by(_agents.id.desc()).limit(bindparam("limit")).offset(bindparam("offset"))
-        return page, select(func.count()).select_from(Agent.table()).where(*wanted)
-
-    if not able:
-        page, count = both(where)
-        return Statement(page), Statement(count)
-    words = func.any(bindparam("words", type_=ARRAY(String)))
-    page, count = both([*where, _agents.id.in_(_able.where(_skills.word == words))])
-    on_sqlite = both(
-        [*where, _agents.id.in_(_able.where(_skills.word.in_(text("SELECT value FROM json_each(:words)"))))]
-    )
-    return Statement(page, on_sqlite=on_sqlite[0]), Statement(count, on_sqlite=on_sqlite[1])
 
 
 def _entry(row: Any, names: Sequence[str]) -> AgentEntry:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from server.core.agents import lifecycle
 from server.core.agents.deployment import entry_text, requirements_text
+from server.core.agents.duties import note_duty
 from server.core.agents.profile import UNCHANGED, AgentProfile, with_duty
 from server.core.identity.api_keys import revoke_agent_tokens
 from server.core.monitoring import alerts
@@ -155,7 +156,10 @@ class AgentRegistry:
         disabled: bool | None = None,
         reason: str = "",
     ) -> Agent:
-        """Changes what is not None; `reason` says why it is disabled. Raises NotFound, VersionMismatch, and what `create` raises."""
+        """Changes what is not None; `reason` says why it is disabled.
+
+        Raises NotFound, VersionMismatch, and what `create` raises.
+        """
         given: dict[str, Any] = {"name": name, "description": description, "code": code, **await profile.columns()}
         if requirements is not None:
             given["requirements"] = requirements_text(requirements)
@@ -180,8 +184,10 @@ class AgentRegistry:
             transaction.emit("agent.updated", changed)
             if {"type", "capabilities"} & changes.keys():
                 await index_skills(transaction, changed)
-            if "status" in changes or changed.off_duty != agent.off_duty:
+            if "status" in changes:
                 await lifecycle.follow(transaction, changed)
+            elif changed.off_duty != agent.off_duty:
+                await lifecycle.settle(transaction, changed)
             return changed
 
         return await AGENTS.once(self._database, call, identifier, act)
@@ -235,11 +241,13 @@ async def remove(transaction: Transaction, agent: Agent) -> Agent:
     await revoke_agent_tokens(transaction, agent.id, transaction.now)
     await alerts.resolve(transaction, agent.organization_id, "agent_lost", subject=agent.id)
     deleted = await change(transaction, agent, deleted_at=transaction.now)
+    await note_duty(transaction, deleted)
     transaction.emit("agent.deleted", deleted)
     return deleted
 
 
 async def _insert(transaction: Transaction, agent: Agent) -> None:
     await transaction.insert(agent)
+    await note_duty(transaction, agent)
     await index_skills(transaction, agent)
     transaction.emit("agent.created", agent)

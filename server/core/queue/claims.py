@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Integer, bindparam, case, cast, func, select,
 
 from server.core.queue.capacity import rooms
 from server.core.queue.fencing import is_current
+from server.core.queue.routing.hours import on_duty
 from server.core.queue.routing.matching import LAST, pull
 from server.core.queue.rows import COUNT_RUNNING
 from server.model import CLAIMABLE, Agent, AgentRuntime, AgentStatus, Task, TaskKind, Worker
@@ -215,7 +216,7 @@ class Claims:
             return []
         *columns, others = row
         agent = Agent.load(columns)
-        if agent.status != AgentStatus.ACTIVE:
+        if agent.status != AgentStatus.ACTIVE or not on_duty(agent):
             return []
         key = {"runtime": agent.runtime, "agent": agent.id}
         if others:

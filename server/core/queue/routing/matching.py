@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ARRAY, Integer, String, bindparam, delete, func, select, text, tuple_
 
+from server.core.queue.routing.hours import ON_DUTY
 from server.core.shared.resource import change
 from server.model import CLAIMABLE, Agent, AgentRuntime, Skill, Task, TaskKind
 from server.store.statement import Statement
@@ -57,6 +58,7 @@ _CANDIDATES = Statement[Any](
         _skills.word == bindparam("word"),
         _skills.place >= bindparam("place"),
         _agents.status == "active",
+        ON_DUTY,
     )
     .order_by(_skills.place)
     .limit(SAMPLE)
@@ -67,6 +69,7 @@ _ANYBODY = Statement[Any](
     .where(
         _agents.organization_id == bindparam("organization"),
         _agents.status == "active",
+        ON_DUTY,
         _agents.runtime == AgentRuntime.EXTERNAL.value,
         _agents.deleted_at.is_(None),
     )
