@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from server.core.agents.directory import AgentDirectory
 from server.core.agents.health import AgentHealthChecks
+from server.core.agents.history import AgentHistory
 from server.core.agents.performance import AgentPerformance
 from server.core.agents.registry import AgentRegistry
 from server.core.coding.assignments import Assignments
@@ -67,6 +68,7 @@ def use_cases(
     return UseCases(
         agents=agents,
         agent_directory=AgentDirectory(database),
+        agent_history=AgentHistory(database),
         agent_health=AgentHealthChecks(database),
         agent_heartbeats=AgentHeartbeats(database, silent_seconds=settings.agent_silent_seconds),
         agent_performance=AgentPerformance(database),

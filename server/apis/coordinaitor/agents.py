@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from orchestrator.wire.coordinaitor.v1 import agent_service_pb2 as pb
 
 from server import values
-from server.apis.coordinaitor.agent_shape import agent_message
-from server.apis.coordinaitor.envelope import answer, listed, page_of
+from server.apis.coordinaitor.agent_shape import agent_message, metrics_message
+from server.apis.coordinaitor.envelope import LIMIT, answer, listed, page_of
+from server.apis.coordinaitor.query import chosen, comma_separated, moment
+from server.apis.coordinaitor.shape import STATUS_WORDS, task_message
 from server.core.agents.directory import AgentDirectory
+from server.core.agents.history import AgentHistory
 from server.core.agents.profile import MAX_CONFIGURATION_BYTES, MAX_SKILLS, AgentProfile
 from server.core.agents.registry import AgentRegistry
 from server.core.shared.call_context import Call
 from server.core.shared.free_form import check_value
-from server.errors import InvalidRequest
+from server.core.tasks.queries import TASK_TEXTS, TaskQueries
+from server.errors import Forbidden, InvalidRequest
 from server.pace import all_of
+
+INCLUDED = ("tasks", "metrics", "logs")
+READ_TASKS = "tasks:read"
+TASK_STATUSES = {word: status for status, word in STATUS_WORDS.items()}
 
 
 class AgentServicer:
     """Decodes, calls the use case, encodes."""
 
-    def __init__(self, agents: AgentRegistry, directory: AgentDirectory) -> None:
+    def __init__(
+        self, agents: AgentRegistry, directory: AgentDirectory, history: AgentHistory, tasks: TaskQueries
+    ) -> None:
         self._agents = agents
         self._directory = directory
+        self._history = history
+        self._tasks = tasks
 
     async def ListAgents(self, request: pb.ListAgentsRequest, call: Call) -> pb.ListAgentsResponse:
         _, limit, offset = page_of(request)
@@ -32,7 +46,7 @@ class AgentServicer:
             type=request.type,
             standing=request.status,
             available=request.available if request.HasField("available") else None,
-            capabilities=_comma_separated(request.capabilities),
+            capabilities=comma_separated(request.capabilities),
         )
         messages = await all_of(agent_message(each) for each in found)
         return listed(pb.ListAgentsResponse, call, request, messages, total, "agents")
@@ -57,7 +71,21 @@ class AgentServicer:
         return await self._answer(call, agent.id)
 
     async def GetAgent(self, request: pb.GetAgentRequest, call: Call) -> pb.AgentResponse:
-        return await self._answer(call, request.agent_id)
+        asked = chosen("include", request.include, INCLUDED)
+        if {"tasks", "logs"} & asked and not call.caller.may(READ_TASKS):
+            raise Forbidden(f"this key lacks the scope {READ_TASKS}", details={"scope": READ_TASKS})
+        entry = await self._directory.get(call, request.agent_id)
+        agent = entry.agent
+        included: dict[str, Any] = {}
+        if "tasks" in asked:
+            page = await self._tasks.slice(call, limit=LIMIT, offset=0, texts=TASK_TEXTS, agent_id=agent.id)
+            included["tasks"] = page.rows
+        if "metrics" in asked:
+            included["metrics"] = await self._history.metrics(call, agent.id)
+        if "logs" in asked:
+            included["logs"] = await self._history.logs(agent)
+        call.etag = agent.version
+        return answer(pb.AgentResponse, call, agent_message(entry, **included), "agent")
 
     async def UpdateAgent(self, request: pb.UpdateAgentRequest, call: Call) -> pb.AgentResponse:
         given = request.HasField
@@ -95,19 +123,24 @@ class AgentServicer:
         return await self._answer(call, agent.id)
 
     async def ListAgentTasks(self, request: pb.ListAgentTasksRequest, call: Call) -> pb.ListAgentTasksResponse:
-        raise NotImplementedError
+        agent = await self._agents.get(call, request.agent_id)
+        _, limit, offset = page_of(request)
+        status = TASK_STATUSES[request.status] if request.status else None
+        page = await self._tasks.slice(
+            call, limit=limit, offset=offset, texts=TASK_TEXTS, agent_id=agent.id, status=status
+        )
+        messages = await all_of(task_message(task) for task in page.rows)
+        return listed(pb.ListAgentTasksResponse, call, request, messages, page.total, "tasks")
 
     async def GetAgentMetrics(self, request: pb.GetAgentMetricsRequest, call: Call) -> pb.GetAgentMetricsResponse:
-        raise NotImplementedError
+        start, end = moment("start", request.start), moment("end", request.end)
+        metrics = await self._history.metrics(call, request.agent_id, start=start, end=end)
+        return answer(pb.GetAgentMetricsResponse, call, metrics_message(metrics))
 
     async def _answer(self, call: Call, agent_id: str) -> pb.AgentResponse:
         entry = await self._directory.get(call, agent_id)
         call.etag = entry.agent.version
         return answer(pb.AgentResponse, call, agent_message(entry), "agent")
-
-
-def _comma_separated(words: str) -> list[str]:
-    return [word.strip() for word in words.split(",") if word.strip()]
 
 
 def _object(value: bytes) -> bytes | None:

@@ -16,6 +16,6 @@ def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Service
         (task_service_pb2.DESCRIPTOR.services_by_name["TaskService"], TaskServicer(use_cases.task_queries)),
         (
             agent_service_pb2.DESCRIPTOR.services_by_name["AgentService"],
-            AgentServicer(use_cases.agents, use_cases.agent_directory),
+            AgentServicer(use_cases.agents, use_cases.agent_directory, use_cases.agent_history, use_cases.task_queries),
         ),
     ]

@@ -180,6 +180,8 @@ class AgentRegistry:
                 after = Agent.new(**{**agent.values(), **changes})
                 changes.update(await lifecycle.switched(transaction, after, disabled=disabled))
                 changes["status_message"] = reason
+            elif disabled and reason:
+                changes["status_message"] = reason
             changed = await change(transaction, agent, **changes)
             transaction.emit("agent.updated", changed)
             if {"type", "capabilities"} & changes.keys():
