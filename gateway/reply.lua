@@ -293,7 +293,12 @@ function envoy_on_response(handle)
       handle:body(true):setBytes(body)
     end
   end
-  if noted then
+  if headers:get(":status") == "204" then
+    -- The transcoder says an empty object where there is to be nothing, and clients take that for the next answer.
+    handle:body(true):setBytes("")
+    headers:remove("content-length")
+    headers:remove("content-type")
+  elseif noted then
     headless(handle)
   end
 end

@@ -15,6 +15,8 @@ from grpc_reflection.v1alpha import reflection
 
 from server.apis import serving, wordings
 from server.compose import use_cases
+from server.core.agents.duties import forget_duties
+from server.core.agents.shifts import Shifts
 from server.core.identity.access_tokens import AccessTokens, signing_secret
 from server.core.identity.authentication import Authenticator
 from server.core.knowledge.ingestion import Ingestion
@@ -135,6 +137,7 @@ class Application:
             cases.sessions.expire,
             cases.coding_sessions.start_queued,
             cases.workers.find_lost,
+            Shifts(self.database).sweep,
             Rerouting(self.database).sweep,
             Reconciliation(self.database).sweep,
             cases.workflow_runs.cancel_orphans,
@@ -168,6 +171,7 @@ class Application:
         await self.use_cases.logins.forget(now)
         await self.use_cases.authorization_codes.forget(now)
         await forget_ended(self.database, now - DAY)
+        await forget_duties(self.database)
         await self.installer.remove_unused()
         await self.remains.sweep_blobs()
 

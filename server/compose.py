@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from server.core.agents.directory import AgentDirectory
 from server.core.agents.health import AgentHealthChecks
+from server.core.agents.history import AgentHistory
 from server.core.agents.performance import AgentPerformance
 from server.core.agents.registry import AgentRegistry
 from server.core.coding.assignments import Assignments
@@ -92,6 +94,8 @@ def use_cases(
     codes = AuthorizationCodes(database, logins)
     return UseCases(
         agents=agents,
+        agent_directory=AgentDirectory(database),
+        agent_history=AgentHistory(database),
         agent_health=AgentHealthChecks(database),
         agent_heartbeats=AgentHeartbeats(database, silent_seconds=settings.agent_silent_seconds),
         agent_performance=AgentPerformance(database),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from server.core.agents.directory import AgentDirectory
 from server.core.agents.health import AgentHealthChecks
+from server.core.agents.history import AgentHistory
 from server.core.agents.performance import AgentPerformance
 from server.core.agents.registry import AgentRegistry
 from server.core.coding.assignments import Assignments
@@ -58,6 +60,8 @@ class UseCases:
     """One of each."""
 
     agents: AgentRegistry
+    agent_directory: AgentDirectory
+    agent_history: AgentHistory
     agent_health: AgentHealthChecks
     agent_heartbeats: AgentHeartbeats
     agent_performance: AgentPerformance

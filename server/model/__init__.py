@@ -2,7 +2,7 @@
 
 from sqlalchemy.orm import configure_mappers
 
-from server.model.agents import Agent, AgentRuntime, AgentStatus, Skill, Worker, WorkerStatus
+from server.model.agents import Agent, AgentRuntime, AgentStatus, Duty, Skill, Worker, WorkerStatus
 from server.model.discussion import Comment, Rating, TaskFile
 from server.model.events import EVENT_TYPES, Event, Feed
 from server.model.idempotency import IdempotencyKey
@@ -87,6 +87,7 @@ __all__ = [
     "Document",
     "DocumentStatus",
     "DocumentTag",
+    "Duty",
     "Event",
     "FailedLogins",
     "Feed",

@@ -48,6 +48,12 @@ class Agent(Record, table=True):
             postgresql_where=text("deleted_at IS NOT NULL"),
             sqlite_where=text("deleted_at IS NOT NULL"),
         ),
+        Index(
+            "agents_by_shift",
+            "shift_at",
+            postgresql_where=text("shift_at IS NOT NULL"),
+            sqlite_where=text("shift_at IS NOT NULL"),
+        ),
     )
 
     unrecorded: ClassVar[frozenset[str]] = frozenset({"code"})
@@ -92,12 +98,32 @@ class Agent(Record, table=True):
     tasks_failed: int = 0
     # Milliseconds that its completed tasks took, together.
     busy_ms: float = Field(default=0.0, sa_type=Float)
+    # When it last finished a task.
+    last_active_at: int | None = Field(default=None, sa_type=BigInteger)
     # When it last became active.
     active_since: int | None = Field(default=None, sa_type=BigInteger)
     version: int = 1
     created_at: int = Field(sa_type=BigInteger)
     updated_at: int = Field(sa_type=BigInteger)
     deleted_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class Duty(Record, table=True):
+    """A span of time in which an agent was there and on duty; the last one may go on."""
+
+    __tablename__ = "duties"
+    __table_args__ = (
+        Index(
+            "duties_by_end",
+            "ended_at",
+            postgresql_where=text("ended_at IS NOT NULL"),
+            sqlite_where=text("ended_at IS NOT NULL"),
+        ),
+    )
+
+    agent_id: str = Field(primary_key=True, foreign_key="agents.id")
+    began_at: int = Field(primary_key=True, sa_type=BigInteger)
+    ended_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class Skill(Record, table=True):
@@ -164,4 +190,4 @@ class Worker(Record, table=True):
         return f"worker/{self.id}"
 
 
-finish(Agent, Skill, Worker)
+finish(Agent, Duty, Skill, Worker)

@@ -272,6 +272,7 @@ class Attempt(Record, table=True):
     """One attempt that has ended: always where it did not complete the task, and then the completing one too."""
 
     __tablename__ = "attempts"
+    __table_args__ = (Index("attempts_by_agent", "agent_id", "ended_at"),)
 
     task_id: str = Field(primary_key=True, foreign_key="tasks.id")
     number: int = Field(primary_key=True)

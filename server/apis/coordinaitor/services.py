@@ -2,6 +2,7 @@
 
 from google.protobuf.descriptor import ServiceDescriptor
 from orchestrator.coordinaitor.v1 import (
+    agent_service_pb2,
     auth_service_pb2,
     comment_service_pb2,
     file_service_pb2,
@@ -13,6 +14,7 @@ from orchestrator.coordinaitor.v1 import (
 
 from server.apikit.api import Services
 from server.apikit.declaration import Limits
+from server.apis.coordinaitor.agents import AgentServicer
 from server.apis.coordinaitor.auth import AuthServicer
 from server.apis.coordinaitor.declaration import DECLARATION
 from server.apis.coordinaitor.discussion import CommentServicer, RatingServicer
@@ -34,7 +36,9 @@ def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Service
     tasks = TaskServicer(
         cases.tasks, cases.task_editing, cases.task_moves, cases.task_search, cases.task_history, cases.task_waiting
     )
+    agents = AgentServicer(cases.agents, cases.agent_directory, cases.agent_history, cases.task_queries)
     return [
+        (_named(agent_service_pb2, "AgentService"), agents),
         (_named(auth_service_pb2, "AuthService"), AuthServicer(cases, limits.tiers or {}, scheme)),
         (_named(comment_service_pb2, "CommentService"), CommentServicer(cases.task_comments)),
         (_named(file_service_pb2, "FileService"), files),

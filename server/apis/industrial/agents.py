@@ -10,9 +10,9 @@ from orchestrator.wire.industrial.v1.task_pb2 import Task as TaskMessage
 
 from server import values
 from server.apis.industrial.ids import shown_id
-from server.apis.industrial.shape import LOADED, MISSED, agent_message, nullable
+from server.apis.industrial.shape import agent_message, nullable
 from server.apis.industrial.views import Views, page_of, paged, spread
-from server.core.agents.performance import AgentPerformance, Available
+from server.core.agents.performance import LOADED, MISSED, AgentPerformance, Available
 from server.core.agents.profile import AgentProfile
 from server.core.coding.assignments import Assignments
 from server.core.coding.tasks import achieved

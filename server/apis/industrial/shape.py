@@ -21,17 +21,15 @@ from server import values
 from server.apikit.projection import project, timestamp
 from server.apis.industrial.ids import shown_id
 from server.apis.industrial.words import SESSION_WORDS, task_status
-from server.core.agents.performance import AgentSnapshot, success_rate, tier
+from server.core.agents.performance import LOADED, MISSED, AgentSnapshot, success_rate, tier
 from server.core.coding.checkpoints import kept
 from server.core.coding.relations import Relations
 from server.model import AgentStatus, Checkpoint, Priority, Session, SessionCount, SessionKind, Task, TaskStatus
 
 # What checkpoints are made by: there is nobody but who calls.
 MANUAL = "MANUAL"
-# From which figures on an agent is what.
-OVERLOADED, LOADED = 95.0, 80.0
-# Two heartbeats that did not come, and the time that one may take.
-MISSED = 65_000_000
+# From which load on an agent is too busy.
+OVERLOADED = 95.0
 
 
 NO_RELATIONS = Relations([])
@@ -200,7 +198,7 @@ def task_message(task: Task, relations: Relations = NO_RELATIONS, *, longest: in
 def agent_status(standing: AgentSnapshot, now: int) -> str:
     """What this API calls the state of an agent, from its heartbeats and its load."""
     agent = standing.agent
-    if agent.status != AgentStatus.ACTIVE or agent.deleted_at is not None:
+    if agent.status != AgentStatus.ACTIVE or agent.off_duty or agent.deleted_at is not None:
         return "OFFLINE"
     load = current_load(standing)
     silent = standing.last_seen_at is not None and standing.last_seen_at < now - MISSED

@@ -54,7 +54,7 @@ class AgentServicer:
 
     async def UpdateAgent(self, request: pb.UpdateAgentRequest, call: Call) -> AgentMessage:
         call.require_version(request.version)
-        texts = {
+        texts: dict[str, Any] = {
             name: getattr(request, name) if request.HasField(name) else None
             for name in ("name", "description", "code", "entry_function")
         }

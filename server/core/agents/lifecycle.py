@@ -8,9 +8,11 @@ from typing import Any
 from sqlalchemy import bindparam, select
 
 from server import values
+from server.core.agents.duties import note_duty
 from server.core.agents.presence import LOCK_AGENT
 from server.core.queue.claims import INSTALLATION
 from server.core.queue.holds import fail_waiting, hold, unhold
+from server.core.queue.routing.hours import on_duty
 from server.core.shared.resource import change
 from server.model import Agent, AgentRuntime, AgentStatus, Task, TaskKind, Worker, new_id
 from server.store.statement import Statement
@@ -47,12 +49,18 @@ async def switched(transaction: Transaction, agent: Agent, *, disabled: bool) ->
     return {"disabled_at": None, "status": status.value, "active_since": since}
 
 
-async def follow(transaction: Transaction, agent: Agent) -> None:
-    """Does what an agent's new status asks for: its tasks are held back or let go, its requirements installed."""
-    if agent.status in (AgentStatus.INSTALLING, AgentStatus.INACTIVE):
+async def settle(transaction: Transaction, agent: Agent) -> None:
+    """Holds back an agent's tasks or lets them go, as its status and its working hours are now."""
+    if agent.status in (AgentStatus.INSTALLING, AgentStatus.INACTIVE) or not on_duty(agent):
         await hold(transaction, agent.id)
     else:
         await unhold(transaction, agent.id)
+    await note_duty(transaction, agent)
+
+
+async def follow(transaction: Transaction, agent: Agent) -> None:
+    """Does what an agent's new status asks for: its tasks are held back or let go, its requirements installed."""
+    await settle(transaction, agent)
     if agent.status == AgentStatus.INSTALLING:
         await plan_installation(transaction, agent)
     elif agent.status in (AgentStatus.ACTIVE, AgentStatus.INACTIVE):

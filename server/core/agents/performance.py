@@ -19,26 +19,29 @@ from server.store.statement import Statement
 
 # From how many ended tasks on a success rate says something, and which rate makes which tier.
 ENOUGH_TASKS, ELITE, PROBATION = 10, 0.95, 0.7
+# From which load on an agent is busy, and when it is not heard of: two heartbeats that did not come, and the time that
+# one may take.
+LOADED, MISSED = 80.0, 65_000_000
 
 _agents = Agent.table().c
 _tasks = Task.table().c
 _workers = Worker.table().c
 _skills = Skill.table().c
-_running = (
+agent_running = (
     select(func.count())
     .select_from(Task.table())
     .where(_tasks.agent_id == _agents.id, _tasks.status == "running", _tasks.kind == TaskKind.EXECUTION.value)
     .scalar_subquery()
 )
 # An agent that sends heartbeats is its own worker.
-_load = select(_workers.current_load).where(_workers.id == _agents.id, _workers.status.in_(LIVE)).scalar_subquery()
-_seen = select(func.max(_workers.last_seen_at)).where(_workers.agent_id == _agents.id).scalar_subquery()
+agent_load = select(_workers.current_load).where(_workers.id == _agents.id, _workers.status.in_(LIVE)).scalar_subquery()
+agent_seen = select(func.max(_workers.last_seen_at)).where(_workers.agent_id == _agents.id).scalar_subquery()
 # Nobody who looks how an agent stands has a use for these.
 _columns = [column for column in Agent.table().c if column.name not in ("code", "configuration", "entry")]
 _names = [column.name for column in _columns]
-_shown = select(_running, _load, _seen, *_columns)
+_shown = select(agent_running, agent_load, agent_seen, *_columns)
 _TEXTS = BoundedTexts(whole=["capabilities"])
-_listed = select(_running, _load, _seen, *map(_TEXTS.shown, _columns))
+_listed = select(agent_running, agent_load, agent_seen, *map(_TEXTS.shown, _columns))
 _ours = (_agents.organization_id == bindparam("organization"), _agents.deleted_at.is_(None))
 _GET = Statement[Any](_shown.where(*_ours, _agents.id == bindparam("id")))
 _able = (
@@ -47,12 +50,13 @@ _able = (
     _skills.capability,
 )
 _from = Agent.table().join(Skill.table(), _skills.agent_id == _agents.id)
-# It is there, says or has less than this to do, and has room.
+# It is there and on duty, says or has less than this to do, and has room.
 _available = (
     _agents.status == AgentStatus.ACTIVE.value,
-    func.coalesce(_seen, bindparam("heard_since")) >= bindparam("heard_since"),
-    func.coalesce(_load, 100.0 * _running / _agents.max_concurrent_tasks) < bindparam("load"),
-    _running < _agents.max_concurrent_tasks,
+    _agents.off_duty.is_(False),
+    func.coalesce(agent_seen, bindparam("heard_since")) >= bindparam("heard_since"),
+    func.coalesce(agent_load, 100.0 * agent_running / _agents.max_concurrent_tasks) < bindparam("load"),
+    agent_running < _agents.max_concurrent_tasks,
 )
 
 

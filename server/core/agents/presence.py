@@ -6,8 +6,10 @@ from typing import Any
 
 from sqlalchemy import bindparam, select
 
+from server.core.agents.duties import note_duty
 from server.core.monitoring import alerts
 from server.core.queue.holds import unbind, unhold
+from server.core.queue.routing.hours import on_duty
 from server.core.shared.resource import change
 from server.model import Agent, AgentStatus, Worker, WorkerStatus
 from server.store.statement import Statement
@@ -34,7 +36,9 @@ async def mark_present(transaction: Transaction, agent: Agent) -> None:
         transaction, agent, status=AgentStatus.ACTIVE.value, status_message="", active_since=transaction.now
     )
     transaction.emit("agent.active", active)
-    await unhold(transaction, agent.id)
+    if on_duty(active):
+        await unhold(transaction, agent.id)
+    await note_duty(transaction, active)
     await alerts.resolve(transaction, agent.organization_id, "agent_lost", subject=agent.id)
 
 
@@ -49,6 +53,7 @@ async def mark_absent(transaction: Transaction, agent_id: str, worker_id: str, *
     message = "its last worker has gone silent" if lost else "its last worker has left"
     gone = await change(transaction, agent, status=status.value, status_message=message, active_since=None)
     transaction.emit(f"agent.{'lost' if lost else 'inactive'}", gone)
+    await note_duty(transaction, gone)
     await unbind(transaction, agent_id)
     if lost:
         await alerts.warn(

@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from server.core.agents import lifecycle
 from server.core.agents.deployment import entry_text, requirements_text
-from server.core.agents.profile import UNCHANGED, AgentProfile
+from server.core.agents.duties import note_duty
+from server.core.agents.profile import UNCHANGED, AgentProfile, with_duty
 from server.core.identity.api_keys import revoke_agent_tokens
 from server.core.monitoring import alerts
 from server.core.queue.cancellation import cancel_open
@@ -77,7 +78,7 @@ class AgentRegistry:
                 organization_id=call.organization_id,
                 name=name,
                 description=description,
-                **columns,
+                **with_duty(columns, now),
                 code=code,
                 requirements=required,
                 entry=entry,
@@ -106,7 +107,7 @@ class AgentRegistry:
                 name=name,
                 description=description,
                 runtime=AgentRuntime.EXTERNAL.value,
-                **columns,
+                **with_duty(columns, transaction.now),
                 status=AgentStatus.INITIALIZING.value,
                 created_at=transaction.now,
                 updated_at=transaction.now,
@@ -153,8 +154,12 @@ class AgentRegistry:
         entry_function: str | None = None,
         profile: AgentProfile = UNCHANGED,
         disabled: bool | None = None,
+        reason: str = "",
     ) -> Agent:
-        """Changes what is not None. Raises NotFound, VersionMismatch, and what `create` raises."""
+        """Changes what is not None; `reason` says why it is disabled.
+
+        Raises NotFound, VersionMismatch, and what `create` raises.
+        """
         given: dict[str, Any] = {"name": name, "description": description, "code": code, **await profile.columns()}
         if requirements is not None:
             given["requirements"] = requirements_text(requirements)
@@ -165,7 +170,7 @@ class AgentRegistry:
             given["entry"] = await entry_text(given["code"], entry_function or "")
 
         async def act(transaction: Transaction, agent: Agent) -> Agent:
-            changes = {column: value for column, value in given.items() if value is not None}
+            changes = with_duty({name: value for name, value in given.items() if value is not None}, transaction.now)
             if agent.runtime != AgentRuntime.PYTHON and {"code", "requirements", "entry"} & changes.keys():
                 raise InvalidRequest("code", "this agent runs elsewhere, so it has no code here")
             if code is None and changes.get("code", agent.code) != agent.code:
@@ -174,12 +179,17 @@ class AgentRegistry:
             if disabled is not None and disabled != (agent.disabled_at is not None):
                 after = Agent.new(**{**agent.values(), **changes})
                 changes.update(await lifecycle.switched(transaction, after, disabled=disabled))
+                changes["status_message"] = reason
+            elif disabled and reason:
+                changes["status_message"] = reason
             changed = await change(transaction, agent, **changes)
             transaction.emit("agent.updated", changed)
             if {"type", "capabilities"} & changes.keys():
                 await index_skills(transaction, changed)
             if "status" in changes:
                 await lifecycle.follow(transaction, changed)
+            elif changed.off_duty != agent.off_duty:
+                await lifecycle.settle(transaction, changed)
             return changed
 
         return await AGENTS.once(self._database, call, identifier, act)
@@ -233,11 +243,13 @@ async def remove(transaction: Transaction, agent: Agent) -> Agent:
     await revoke_agent_tokens(transaction, agent.id, transaction.now)
     await alerts.resolve(transaction, agent.organization_id, "agent_lost", subject=agent.id)
     deleted = await change(transaction, agent, deleted_at=transaction.now)
+    await note_duty(transaction, deleted)
     transaction.emit("agent.deleted", deleted)
     return deleted
 
 
 async def _insert(transaction: Transaction, agent: Agent) -> None:
     await transaction.insert(agent)
+    await note_duty(transaction, agent)
     await index_skills(transaction, agent)
     transaction.emit("agent.created", agent)

@@ -13,6 +13,7 @@ from server.core.queue.claims import LATE
 from server.core.queue.completion import Result, conclude
 from server.core.queue.fencing import Finish, StaleLease, said_before, stale_lease
 from server.core.queue.routing.admission import admit
+from server.core.queue.routing.hours import on_duty
 from server.core.queue.routing.matching import choose
 from server.core.queue.rows import COUNT_RUNNING, TASKS
 from server.core.queue.subtasks import check_single
@@ -110,7 +111,7 @@ class Assignments:
                 routed=bool(task.route),
                 ready_at=task.ready_at if task.ready_at is not None else transaction.now,
                 rank=None,
-                held=False,
+                held=not on_duty(agent),
             )
             assigned = await admit(transaction, assigned)
             transaction.emit("task.assigned", assigned)
@@ -185,6 +186,8 @@ class Assignments:
         worker = await transaction.one(_OWN_WORKER, agent=task.agent_id, organization=task.organization_id)
         if agent is None or worker is None or agent.status != AgentStatus.ACTIVE:
             raise AgentUnavailable("the task's agent sends no heartbeats now", details={"agent_id": task.agent_id})
+        if not on_duty(agent):
+            raise AgentUnavailable("the task's agent is out of its working hours", details={"agent_id": agent.id})
         await _check_room(transaction, agent)
         deadline = now + LATE + int(task.timeout_seconds * 1_000_000)
         begun = await change(

@@ -27,6 +27,7 @@ _COUNT = Statement[Any](
         tasks_completed=_agents.tasks_completed + bindparam("completed"),
         tasks_failed=_agents.tasks_failed + bindparam("failed"),
         busy_ms=_agents.busy_ms + bindparam("busy_ms"),
+        last_active_at=bindparam("now"),
     )
 )
 
@@ -163,7 +164,8 @@ def _count(transaction: Transaction, task: Task, duration_ms: float, tokens: int
     if task.session_id is not None:
         count_in_session(transaction, task.session_id, completed=completed, failed=failed, tokens=tokens)
     if task.agent_id is not None and not cancelled:
-        transaction.tally(_COUNT, {"agent": task.agent_id}, completed=completed, failed=failed, busy_ms=busy)
+        key = {"agent": task.agent_id, "now": transaction.now}
+        transaction.tally(_COUNT, key, completed=completed, failed=failed, busy_ms=busy)
     minute = transaction.now - transaction.now % MINUTE
     key = {"organization_id": task.organization_id, "seconds": 60, "began_at": minute}
     transaction.tally(ROLL_UP, key, completed=completed, failed=failed, cancelled=cancelled, busy_ms=busy)

@@ -13,6 +13,7 @@ from server import values
 from server.core.queue import schedule
 from server.core.queue.retry_policy import RetryPolicy
 from server.core.queue.routing.admission import admission
+from server.core.queue.routing.hours import on_duty
 from server.core.queue.routing.matching import any_of_type, any_with_skill
 from server.core.queue.session_counters import count_in_session
 from server.core.shared.free_form import check_value
@@ -201,7 +202,7 @@ def check_agent(agent: Agent) -> bool:
             reason="AGENT_FAILED",
             details={"agent_status": agent.status},
         )
-    return agent.status == AgentStatus.INSTALLING
+    return agent.status == AgentStatus.INSTALLING or not on_duty(agent)
 
 
 async def _check_route(transaction: Transaction, task: Task) -> None:

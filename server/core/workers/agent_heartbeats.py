@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import BigInteger, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from server.core.agents.duties import note_duty
 from server.core.agents.presence import LIVE, LOCK_AGENT, mark_present
-from server.core.agents.profile import AgentProfile
+from server.core.agents.profile import AgentProfile, with_duty
 from server.core.agents.registry import AGENTS, remove
 from server.core.identity.api_keys import issue_agent_token
 from server.core.identity.organizations import LOCK_ORGANIZATION
@@ -109,13 +110,14 @@ class AgentHeartbeats:
                 organization_id=call.organization_id,
                 name=name,
                 runtime=AgentRuntime.EXTERNAL.value,
-                **columns,
+                **with_duty(columns, now),
                 status=AgentStatus.ACTIVE.value,
                 active_since=now,
                 created_at=now,
                 updated_at=now,
             )
             await transaction.insert(agent)
+            await note_duty(transaction, agent)
             await index_skills(transaction, agent)
             await transaction.insert(self._worker(agent, now))
             await idempotency.mark(transaction, call, agent.id)

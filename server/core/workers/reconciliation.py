@@ -13,7 +13,8 @@ from sqlalchemy import bindparam, select
 
 from server.core.agents.presence import LIVE, LOCK_AGENT, mark_present
 from server.core.queue.cancellation import cancel_open
-from server.core.queue.holds import unbind, unhold
+from server.core.queue.holds import hold, unbind, unhold
+from server.core.queue.routing.hours import ON_DUTY, on_duty
 from server.model import CLAIMABLE, HELD_BACK, Agent, Task, Worker
 from server.store.database import Database
 from server.store.statement import Statement
@@ -33,6 +34,7 @@ _HELD = Statement[Any](
     .where(
         HELD_BACK,
         _agents.status != "installing",
+        ON_DUTY,
         _agents.disabled_at.is_(None),
         _agents.deleted_at.is_(None),
     )
@@ -55,6 +57,13 @@ _ROUTED = Statement[Any](
         _tasks.routed,
         _agents.status != "active",
     )
+    .limit(BATCH)
+)
+# What may be claimed of agents that are out of their working hours: it must not stand before what others could do.
+_OFF_DUTY = Statement[Any](
+    select(_tasks.agent_id)
+    .join(Agent.table(), _agents.id == _tasks.agent_id)
+    .where(_tasks.runtime == bindparam("runtime"), CLAIMABLE, ~ON_DUTY)
     .limit(BATCH)
 )
 _PRESENT = Statement[Any](
@@ -88,9 +97,10 @@ class Reconciliation:
         database = self._database
         held = {row[0] for row in await database.scan(_HELD)}
         routed = {row[0] for kind in ("python", "external") for row in await database.scan(_ROUTED, runtime=kind)}
+        off = {row[0] for kind in ("python", "external") for row in await database.scan(_OFF_DUTY, runtime=kind)}
         present = {row[0] for row in await database.scan(_PRESENT)}
         deleted = await database.scan(_DELETED, since=database.clock() - RECENT)
-        if not (held or routed or present or deleted):
+        if not (held or routed or off or present or deleted):
             return
 
         async def body(transaction: Transaction) -> None:
@@ -102,6 +112,10 @@ class Reconciliation:
                 await unhold(transaction, agent_id)
             for agent_id in sorted(routed):
                 await unbind(transaction, agent_id)
+            for agent_id in sorted(off):
+                agent = await transaction.one(LOCK_AGENT, agent=agent_id)
+                if agent is not None and not on_duty(agent):
+                    await hold(transaction, agent_id)
             for agent_id, organization in deleted:
                 await unbind(transaction, agent_id)
                 await cancel_open(transaction, agent_id=agent_id, organization=organization)

@@ -377,6 +377,40 @@ def upgrade() -> None:
     op.add_column("agents", sa.Column("off_duty", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("agents", sa.Column("shift_at", sa.BigInteger(), nullable=True))
     op.create_index("api_keys_by_user", "api_keys", ["user_id", "id"], unique=False)
+    op.add_column("agents", sa.Column("last_active_at", sa.BigInteger(), nullable=True))
+    op.create_index(
+        "agents_by_shift",
+        "agents",
+        ["shift_at"],
+        unique=False,
+        postgresql_where=sa.text("shift_at IS NOT NULL"),
+        sqlite_where=sa.text("shift_at IS NOT NULL"),
+    )
+    op.create_table(
+        "duties",
+        sa.Column("agent_id", sa.String(), nullable=False),
+        sa.Column("began_at", sa.BigInteger(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["agent_id"],
+            ["agents.id"],
+        ),
+        sa.PrimaryKeyConstraint("agent_id", "began_at"),
+    )
+    op.create_index(
+        "duties_by_end",
+        "duties",
+        ["ended_at"],
+        unique=False,
+        postgresql_where=sa.text("ended_at IS NOT NULL"),
+        sqlite_where=sa.text("ended_at IS NOT NULL"),
+    )
+    # What is there when this begins to be kept.
+    op.execute(
+        "INSERT INTO duties (agent_id, began_at) SELECT id, active_since FROM agents "
+        "WHERE status = 'active' AND active_since IS NOT NULL AND deleted_at IS NULL"
+    )
+    op.create_index("attempts_by_agent", "attempts", ["agent_id", "ended_at"], unique=False)
     op.add_column("api_keys", sa.Column("minute_limit", sa.Integer(), nullable=True))
     op.add_column("api_keys", sa.Column("projects", sa.Text(), nullable=False, server_default="[]"))
     op.add_column("api_keys", sa.Column("personal", sa.Boolean(), nullable=False, server_default=sa.false()))
@@ -532,6 +566,21 @@ def downgrade() -> None:
     op.drop_column("api_keys", "personal")
     op.drop_column("api_keys", "projects")
     op.drop_column("api_keys", "minute_limit")
+    op.drop_index("attempts_by_agent", table_name="attempts")
+    op.drop_index(
+        "duties_by_end",
+        table_name="duties",
+        postgresql_where=sa.text("ended_at IS NOT NULL"),
+        sqlite_where=sa.text("ended_at IS NOT NULL"),
+    )
+    op.drop_table("duties")
+    op.drop_index(
+        "agents_by_shift",
+        table_name="agents",
+        postgresql_where=sa.text("shift_at IS NOT NULL"),
+        sqlite_where=sa.text("shift_at IS NOT NULL"),
+    )
+    op.drop_column("agents", "last_active_at")
     op.drop_column("agents", "shift_at")
     op.drop_column("agents", "off_duty")
     op.drop_column("agents", "working_hours")
