@@ -19,6 +19,7 @@ from server.core.knowledge.documents import Documents
 from server.core.knowledge.search import KnowledgeSearch
 from server.core.monitoring.health import HealthChecks
 from server.core.monitoring.task_metrics import TaskMetrics
+from server.core.notifications.inbox import Inbox
 from server.core.queue.claims import Claims
 from server.core.queue.lease_service import LeaseService
 from server.core.sessions.lifecycle import Sessions
@@ -84,6 +85,7 @@ def use_cases(
             queue_seconds=settings.queue_alert_seconds,
             no_sandbox=no_sandbox,
         ),
+        inbox=Inbox(database),
         knowledge_search=KnowledgeSearch(database),
         oauth_clients=OAuthClients(database, tokens),
         sessions=Sessions(database, counts, open_sessions=settings.open_sessions if quotas else None),

@@ -129,6 +129,16 @@ class Settings(BaseSettings):
     webhook_timeout_seconds: float = Field(15.0, gt=0, le=60)
     webhook_allow_private: bool = False
 
+    # Mail to people: the server that takes it, and as whom; none is sent where there is no server.
+    smtp_host: str = ""
+    smtp_port: int = Field(587, ge=1, le=65535)
+    smtp_username: str = ""
+    smtp_password: str = ""
+    smtp_from: str = "Orchestrator <orchestrator@localhost>"
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    # How long people's notifications are kept, read or not.
+    notification_days: float = Field(90.0, gt=0)
+
     # How long events, with what was delivered of them, and idempotency keys are kept.
     event_retention_hours: float = Field(168.0, gt=0)
     idempotency_hours: float = Field(24.0, gt=0)

@@ -18,6 +18,7 @@ from server.core.knowledge.documents import Documents
 from server.core.knowledge.search import KnowledgeSearch
 from server.core.monitoring.health import HealthChecks
 from server.core.monitoring.task_metrics import TaskMetrics
+from server.core.notifications.inbox import Inbox
 from server.core.sessions.lifecycle import Sessions
 from server.core.sessions.statistics import SessionStatistics
 from server.core.tasks.commands import TaskCommands
@@ -50,6 +51,7 @@ class UseCases:
     deliveries: Deliveries
     events: EventStreams
     health: HealthChecks
+    inbox: Inbox
     knowledge_search: KnowledgeSearch
     oauth_clients: OAuthClients
     sessions: Sessions

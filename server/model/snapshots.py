@@ -9,6 +9,7 @@ from server.model.discussion import Comment, TaskFile
 from server.model.events import Event
 from server.model.identity import User
 from server.model.knowledge import Document
+from server.model.notifications import Notification
 from server.model.projects import Project, ProjectMember
 from server.model.record import Record
 from server.model.sessions import Checkpoint, Session
@@ -25,6 +26,7 @@ RESOURCES: Mapping[str, type[Record]] = {
     "document": Document,
     "file": TaskFile,
     "log": TaskLog,
+    "notification": Notification,
     "project": Project,
     "project.member_added": ProjectMember,
     "project.member_removed": ProjectMember,

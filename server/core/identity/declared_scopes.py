@@ -3,10 +3,13 @@
 DECLARED_SCOPES = (
     "agents:read",
     "agents:write",
+    "audit:read",
     "events:read",
     "heartbeats:write",
     "knowledge:read",
     "knowledge:write",
+    "notifications:read",
+    "notifications:write",
     "sessions:read",
     "sessions:write",
     "system:read",

@@ -122,6 +122,9 @@ def upgrade() -> None:
         sa.Column("event_number", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("read_at", sa.BigInteger(), nullable=True),
+        sa.Column("mail_at", sa.BigInteger(), nullable=True),
+        sa.Column("mail_attempts", sa.Integer(), nullable=False),
+        sa.Column("mailed_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["organization_id"],
             ["organizations.id"],
@@ -134,6 +137,30 @@ def upgrade() -> None:
     )
     op.create_index("notifications_by_event", "notifications", ["user_id", "event_number", "type"], unique=True)
     op.create_index("notifications_by_user", "notifications", ["user_id", "id"], unique=False)
+    op.create_index(
+        "notifications_unread",
+        "notifications",
+        ["user_id", "id"],
+        postgresql_where=sa.text("read_at IS NULL"),
+        sqlite_where=sa.text("read_at IS NULL"),
+    )
+    op.create_index(
+        "notifications_to_mail",
+        "notifications",
+        ["mail_at"],
+        postgresql_where=sa.text("mail_at IS NOT NULL"),
+        sqlite_where=sa.text("mail_at IS NOT NULL"),
+    )
+    op.create_table(
+        "notification_cursors",
+        sa.Column("organization_id", sa.String(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["organizations.id"],
+        ),
+        sa.PrimaryKeyConstraint("organization_id"),
+    )
     op.create_table(
         "project_agents",
         sa.Column("project_id", sa.String(), nullable=False),
@@ -385,9 +412,17 @@ def upgrade() -> None:
     op.add_column("users", sa.Column("version", sa.Integer(), nullable=False, server_default="1"))
     op.add_column("users", sa.Column("updated_at", sa.BigInteger(), nullable=True))
     op.create_index("ix_users_avatar_token", "users", ["avatar_token"], unique=False)
+    op.create_index(
+        "users_with_password",
+        "users",
+        ["organization_id", "id"],
+        postgresql_where=sa.text("password <> ''"),
+        sqlite_where=sa.text("password <> ''"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("users_with_password", table_name="users")
     op.drop_index("ix_users_avatar_token", table_name="users")
     op.drop_column("users", "updated_at")
     op.drop_column("users", "version")
@@ -462,6 +497,9 @@ def downgrade() -> None:
     op.drop_table("project_members")
     op.drop_index("project_agents_by_agent", table_name="project_agents")
     op.drop_table("project_agents")
+    op.drop_table("notification_cursors")
+    op.drop_index("notifications_to_mail", table_name="notifications")
+    op.drop_index("notifications_unread", table_name="notifications")
     op.drop_index("notifications_by_user", table_name="notifications")
     op.drop_index("notifications_by_event", table_name="notifications")
     op.drop_table("notifications")
