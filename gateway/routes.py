@@ -83,7 +83,7 @@ class Routes:
         return {
             "match": {"prefix": "/", "headers": [upgrade, get]},
             "route": {"cluster": "sockets", "timeout": "0s", "idle_timeout": "0s"},
-            "request_headers_to_add": here + (TOLD_OF_SOCKETS if any(api.guests for api in host.apis) else []),
+            "request_headers_to_add": here + (TOLD_OF_SOCKETS if any(_takes_guests(api) for api in host.apis) else []),
         }
 
     def _streams(self, api: Declaration, host: Host) -> Iterator[JSON]:
@@ -183,6 +183,10 @@ class Routes:
                 "preserve_proto_field_names": not like.camel_case,
             },
         }
+
+
+def _takes_guests(api: Declaration) -> bool:
+    return api.guests or api.guest_sockets
 
 
 def _buffer(api: Declaration) -> JSON:

@@ -25,6 +25,7 @@ from server.core.queue.lease_service import LeaseService
 from server.core.sessions.lifecycle import Sessions
 from server.core.sessions.statistics import SessionStatistics
 from server.core.shared.count_cache import CountCache
+from server.core.shared.names import Names
 from server.core.tasks.commands import TaskCommands
 from server.core.tasks.queries import TaskQueries
 from server.core.use_cases import UseCases
@@ -87,6 +88,7 @@ def use_cases(
         ),
         inbox=Inbox(database),
         knowledge_search=KnowledgeSearch(database),
+        names=Names(database),
         oauth_clients=OAuthClients(database, tokens),
         sessions=Sessions(database, counts, open_sessions=settings.open_sessions if quotas else None),
         session_statistics=SessionStatistics(database),

@@ -59,6 +59,8 @@ class Declaration:
     limits: Limits = field(default_factory=Limits)
     # Whether callers without a credential may act for the development organization, where the server is in development.
     guests: bool = False
+    # Whether its sockets alone may have such callers, as long as they have not said who they are.
+    guest_sockets: bool = False
     # What core calls fields of requests by, and this API.
     field_words: Mapping[str, str] = field(default_factory=dict)
     # The group of its settings; its name where it is None.

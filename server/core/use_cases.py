@@ -21,6 +21,7 @@ from server.core.monitoring.task_metrics import TaskMetrics
 from server.core.notifications.inbox import Inbox
 from server.core.sessions.lifecycle import Sessions
 from server.core.sessions.statistics import SessionStatistics
+from server.core.shared.names import Names
 from server.core.tasks.commands import TaskCommands
 from server.core.tasks.queries import TaskQueries
 from server.core.webhooks.deliveries import Deliveries
@@ -53,6 +54,7 @@ class UseCases:
     health: HealthChecks
     inbox: Inbox
     knowledge_search: KnowledgeSearch
+    names: Names
     oauth_clients: OAuthClients
     sessions: Sessions
     session_statistics: SessionStatistics

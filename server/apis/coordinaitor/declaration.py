@@ -15,5 +15,7 @@ DECLARATION = Declaration(
     camel_case=True,
     max_upload_bytes=100 << 20,
     limits=Limits(),
+    # The document's socket says nowhere who it is.
+    guest_sockets=True,
     field_words={"due_at": "due_date", "configuration.max_concurrent_tasks": "max_concurrent_tasks"},
 )

@@ -34,6 +34,17 @@ _BY_KIND: Mapping[str, Statement[Any]] = {
 }
 
 
+class Names:
+    """Names for whoever has no database of his own."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    async def of(self, organization: str, references: Iterable[Reference]) -> NamesById:
+        """The names of these things, by id."""
+        return await names_of(self._reader, organization, references)
+
+
 async def names_of(reader: Reader, organization: str, references: Iterable[Reference]) -> NamesById:
     """The names of these things, by id, with a statement for each kind; what is not there has none."""
     by_kind: dict[str, set[str]] = {}
