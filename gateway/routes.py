@@ -82,7 +82,7 @@ class Routes:
             "route": {"cluster": "sockets", "timeout": "0s", "idle_timeout": "0s"},
             "request_headers_to_add": [
                 *here,
-                *([HOST] if any(api.guests for api in host.apis) else []),
+                *([HOST] if any(_takes_guests(api) for api in host.apis) else []),
                 ADDRESS,
                 PROGRAM,
             ],
@@ -190,6 +190,10 @@ class Routes:
                 "preserve_proto_field_names": not like.camel_case,
             },
         }
+
+
+def _takes_guests(api: Declaration) -> bool:
+    return api.guests or api.guest_sockets
 
 
 def _buffer(api: Declaration) -> JSON:

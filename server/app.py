@@ -22,6 +22,8 @@ from server.core.identity.authentication import Authenticator
 from server.core.knowledge.ingestion import Ingestion
 from server.core.knowledge.remains import Remains
 from server.core.monitoring.alert_rules import AlertRules, AlertThresholds
+from server.core.notifications.consumer import Notifier
+from server.core.notifications.mail import MailQueue
 from server.core.queue.claims import Claims
 from server.core.queue.dependencies import Dependencies
 from server.core.queue.due_tasks import DueTasks
@@ -57,6 +59,8 @@ from server.work.dispatch import Dispatcher
 from server.work.environments import Environments
 from server.work.ingestion import IngestionRunner
 from server.work.installer import Installer
+from server.work.mail import MailServer
+from server.work.notifications import NotificationLoops
 from server.work.python_runner import PythonRunner
 from server.work.sandbox import Limits, Sandboxes
 from server.work.webhooks import WebhookLoops
@@ -112,6 +116,10 @@ class Application:
         self.dispatcher = self._dispatcher()
         self.clock = QueueClock(self.database, DueTasks(self.database), Dependencies(self.database), self.feeds)
         self.webhooks = self._webhooks()
+        mail = MailServer.of(settings)
+        self.notifications = NotificationLoops(
+            Notifier(self.database, mails=mail is not None), MailQueue(self.database), mail, self.feeds
+        )
         self.health = Health()
         self.server = self._server()
         self._trimmed = time.monotonic()
@@ -166,6 +174,7 @@ class Application:
         retained = now - int(self.settings.event_retention_hours * HOUR)
         await self.use_cases.events.trim(retained)
         await self.use_cases.deliveries.forget(retained)
+        await self.use_cases.inbox.forget(now - int(self.settings.notification_days * DAY))
         await idempotency.forget(self.database, now - int(self.settings.idempotency_hours * HOUR))
         await self.use_cases.attempts.forget()
         await self.use_cases.logins.forget(now)
@@ -221,6 +230,7 @@ class Application:
         self.dispatcher.start()
         self.clock.start()
         self.webhooks.start()
+        self.notifications.start()
         for service in ("", *self.services):
             await self.health.set(service, health_pb2.HealthCheckResponse.SERVING)
         return ports
@@ -234,7 +244,7 @@ class Application:
         await self.health.stop(LINGER_SECONDS)
         self.feeds.close(max(0.0, seconds - 1))
         await asyncio.gather(self.under_way.finish(seconds), self.sockets.stop(seconds))
-        await asyncio.gather(self.clock.stop(), self.webhooks.stop(seconds / 2))
+        await asyncio.gather(self.clock.stop(), self.webhooks.stop(seconds / 2), self.notifications.stop())
         await self.receivers.close()
         await self.dispatcher.stop(seconds / 2)
         await self.sandboxes.close()

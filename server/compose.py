@@ -30,6 +30,7 @@ from server.core.knowledge.documents import Documents
 from server.core.knowledge.search import KnowledgeSearch
 from server.core.monitoring.health import HealthChecks
 from server.core.monitoring.task_metrics import TaskMetrics
+from server.core.notifications.inbox import Inbox
 from server.core.people.avatars import Avatars
 from server.core.people.invitations import Invitations
 from server.core.people.password_change import PasswordChange
@@ -42,6 +43,7 @@ from server.core.queue.lease_service import LeaseService
 from server.core.sessions.lifecycle import Sessions
 from server.core.sessions.statistics import SessionStatistics
 from server.core.shared.count_cache import CountCache
+from server.core.shared.names import Names
 from server.core.shared.sealing import Sealer
 from server.core.tasks.commands import TaskCommands
 from server.core.tasks.editing import TaskEditing
@@ -122,6 +124,8 @@ def use_cases(
         invitations=Invitations(database, counts),
         knowledge_search=KnowledgeSearch(database),
         logins=logins,
+        inbox=Inbox(database),
+        names=Names(database),
         oauth_clients=OAuthClients(database, tokens),
         password_change=PasswordChange(database, logins, passwords),
         personal_keys=PersonalKeys(database),

@@ -78,8 +78,8 @@ class Settings(BaseSettings):
     # `https://app.example.com`; the port may be `*`. `none` for none. Where it is empty, pages of this machine in
     # development, and none outside.
     cors_origins: str = ""
-    # Where browsers and OAuth clients reach port 3000, such as `https://api.example.com`; empty for the documented hosts
-    # and for this machine.
+    # Where browsers and OAuth clients reach port 3000, such as `https://api.example.com`; empty for the documented
+    # hosts, and for this machine.
     public_url: str = ""
     # Server processes on this machine.
     workers: int = Field(1, ge=1, le=64)
@@ -135,6 +135,16 @@ class Settings(BaseSettings):
     # Webhooks: how long an attempt may take in all, and whether receivers may have addresses that are not public.
     webhook_timeout_seconds: float = Field(15.0, gt=0, le=60)
     webhook_allow_private: bool = False
+
+    # Mail to people: the server that takes it, and as whom; none is sent where there is no server.
+    smtp_host: str = ""
+    smtp_port: int = Field(587, ge=1, le=65535)
+    smtp_username: str = ""
+    smtp_password: str = ""
+    smtp_from: str = "Orchestrator <orchestrator@localhost>"
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    # How long people's notifications are kept, read or not.
+    notification_days: float = Field(90.0, gt=0)
 
     # How long events, with what was delivered of them, and idempotency keys are kept.
     event_retention_hours: float = Field(168.0, gt=0)

@@ -70,6 +70,8 @@ class Declaration:
     projects: bool = False
     # Whether people log in here: it is told by which host they know it, and how their programs call themselves.
     programs: bool = False
+    # Whether its sockets alone may have such callers, as long as they have not said who they are.
+    guest_sockets: bool = False
     # What core calls fields of requests by, and this API.
     field_words: Mapping[str, str] = field(default_factory=dict)
     # The group of its settings; its name where it is None.

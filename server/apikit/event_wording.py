@@ -6,14 +6,16 @@ An API that has webhooks has a module `wording` with one of these, as `WORDING`;
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
 
+from server.core.shared.names import NamesById, Reference
 from server.model import EVENT_TYPES, Event, Record, resource_of
 
 Payload = Mapping[str, Any]
+NO_NAMES: NamesById = {}
 log = structlog.get_logger()
 
 
@@ -28,6 +30,20 @@ def _prefixed(identifier: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """What is shown of a resource together with the names of what it refers to."""
+
+    # The kind of what a column names, as `server.core.shared.names` has it.
+    columns: Mapping[str, str]
+    shape: Callable[[Any, NamesById], Payload]
+
+    def references(self, resource: Record) -> Collection[Reference]:
+        """Whose names are shown with it."""
+        columns = resource.values()
+        return [(kind, columns[name]) for name, kind in self.columns.items() if columns[name]]
+
+
+@dataclass(frozen=True, slots=True)
 class EventWording:
     """One API's; core asks it through `server.core.webhooks.wording.Wording`."""
 
@@ -37,6 +53,8 @@ class EventWording:
     by_type: Mapping[str, str]
     # What it shows of a resource, by its class.
     shapes: Mapping[type[Record], Callable[[Any], Payload]]
+    # The same of those that are shown with names.
+    named: Mapping[type[Record], Named] = field(default_factory=dict)
     # How it writes the id of an organization.
     organization: Callable[[str], str] = _prefixed
 
@@ -49,11 +67,24 @@ class EventWording:
         """What it calls an event; None where it does not show it."""
         return self.by_type.get(event.type)
 
-    def data(self, event: Event) -> Payload:
-        """What it shows of the resource of an event, as it was then."""
+    def references(self, event: Event) -> Collection[Reference]:
+        """Whose names it shows with an event."""
+        if not self.named:
+            return ()
         try:
             resource = resource_of(event)
-            return self.shapes[type(resource)](resource)
+        except Exception:
+            # `data` says so.
+            return ()
+        named = self.named.get(type(resource))
+        return named.references(resource) if named is not None else ()
+
+    def data(self, event: Event, names: NamesById = NO_NAMES, /) -> Payload:
+        """What it shows of the resource of an event, as it was then, with what others are called now."""
+        try:
+            resource = resource_of(event)
+            named = self.named.get(type(resource))
+            return named.shape(resource, names) if named is not None else self.shapes[type(resource)](resource)
         except Exception:
             # One event that cannot be shown must not hold up all that follow it.
             log.exception("bug", event_type=event.type, number=event.number)

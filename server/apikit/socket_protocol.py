@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from google.api.httpbody_pb2 import HttpBody
 
+from server.apikit.frames import said
 from server.core.events.stream import EventFilter, EventStreams
 from server.core.shared.call_context import Call
 from server.errors import ServiceError
@@ -84,6 +85,10 @@ class SocketProtocol(ABC, Generic[R]):
     @abstractmethod
     def topics(self, call: Call) -> Topics:
         """What a new socket wants: mostly nothing yet."""
+
+    def said(self, type: str, payload: dict[str, Any], reply_to: str = "") -> HttpBody:
+        """A frame that is no event."""
+        return said(type, payload, reply_to)
 
     async def admitted(self, socket: Subscriber[R], request: R | None) -> None:
         """The caller is known, by a header or by this request."""

@@ -8,7 +8,6 @@ from typing import Any, Generic
 
 from google.api.httpbody_pb2 import HttpBody
 
-from server.apikit.frames import said
 from server.apikit.socket_protocol import R, SocketDependencies, SocketProtocol
 from server.core.shared.call_context import Call
 from server.errors import Conflict, Forbidden, InvalidRequest, ServiceError, TooMany, Unauthorized
@@ -61,7 +60,7 @@ class Subscriber(Generic[R]):
 
     async def say(self, type: str, payload: dict[str, Any], reply_to: str = "") -> None:
         """Sends a frame that is no event."""
-        await self._out.put([said(type, payload, reply_to)])
+        await self._out.put([self._protocol.said(type, payload, reply_to)])
 
     def start(self, work: Callable[..., Awaitable[None]], *arguments: Any) -> None:
         """Does something beside the rest, until the socket is closed; what it raises, the socket is closed for."""
@@ -159,7 +158,9 @@ class Subscriber(Generic[R]):
             if request.type not in commands:
                 raise InvalidRequest("type", f"must be one of {', '.join(commands)}")
             if not self._admitted and request.type not in self._protocol.open_to_all:
-                raise Unauthorized(self._protocol.unknown)
+                if not await self.call.be_guest():
+                    raise Unauthorized(self._protocol.unknown)
+                await self._admit(None)
             await commands[request.type](self, request)
         except ServiceError as error:
             await self._complain(error, request.id)

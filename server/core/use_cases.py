@@ -28,6 +28,7 @@ from server.core.knowledge.documents import Documents
 from server.core.knowledge.search import KnowledgeSearch
 from server.core.monitoring.health import HealthChecks
 from server.core.monitoring.task_metrics import TaskMetrics
+from server.core.notifications.inbox import Inbox
 from server.core.people.avatars import Avatars
 from server.core.people.invitations import Invitations
 from server.core.people.password_change import PasswordChange
@@ -37,6 +38,7 @@ from server.core.people.users import Users
 from server.core.projects.registry import Projects
 from server.core.sessions.lifecycle import Sessions
 from server.core.sessions.statistics import SessionStatistics
+from server.core.shared.names import Names
 from server.core.tasks.commands import TaskCommands
 from server.core.tasks.editing import TaskEditing
 from server.core.tasks.history import TaskHistory
@@ -81,6 +83,8 @@ class UseCases:
     invitations: Invitations
     knowledge_search: KnowledgeSearch
     logins: Logins
+    inbox: Inbox
+    names: Names
     oauth_clients: OAuthClients
     password_change: PasswordChange
     personal_keys: PersonalKeys

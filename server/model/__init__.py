@@ -9,7 +9,7 @@ from server.model.idempotency import IdempotencyKey
 from server.model.identity import ApiKey, Avatar, OAuthClient, Organization, Role, Tier, User
 from server.model.knowledge import Chunk, Document, DocumentStatus, DocumentTag
 from server.model.logins import AuthorizationCode, FailedLogins, Invitation, Login, RefreshToken, SigningKey
-from server.model.notifications import AuditEntry, LogEntry, Notification
+from server.model.notifications import AuditEntry, LogEntry, Notification, NotificationCursor
 from server.model.projects import PROJECT_MOVES, Project, ProjectAgent, ProjectMember, ProjectStatus
 from server.model.record import Record, new_id
 from server.model.sessions import BY_HAND, MOVES, Checkpoint, Session, SessionCount, SessionKind, SessionStatus
@@ -96,6 +96,7 @@ __all__ = [
     "LogEntry",
     "Login",
     "Notification",
+    "NotificationCursor",
     "OAuthClient",
     "Organization",
     "PastChange",

@@ -19,6 +19,7 @@ EVENT_TYPES: Sequence[str] = tuple(
         "document": "created updated processing ready failed deleted",
         "file": "uploaded deleted",
         "log": "written",
+        "notification": "created",
         "project": "created updated completed deleted member_added member_updated member_removed",
         "rating": "given",
         "session": "created queued running paused updated completed failed cancelled expired retried deleted",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, Text
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, Text, text
 from sqlmodel import Field
 
 from server.model.record import Record, finish
@@ -46,7 +46,17 @@ class User(Record, table=True):
     """A person, or a program that acts as one."""
 
     __tablename__ = "users"
-    __table_args__ = (Index("users_by_organization", "organization_id", "id"),)
+    __table_args__ = (
+        Index("users_by_organization", "organization_id", "id"),
+        # Those who can log in.
+        Index(
+            "users_with_password",
+            "organization_id",
+            "id",
+            postgresql_where=text("password <> ''"),
+            sqlite_where=text("password <> ''"),
+        ),
+    )
 
     unrecorded: ClassVar[frozenset[str]] = frozenset({"password"})
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Text
+from typing import ClassVar
+
+from sqlalchemy import BigInteger, Column, Index, Text, text
 from sqlmodel import Field
 
 from server.model.record import Record, finish
@@ -16,7 +18,22 @@ class Notification(Record, table=True):
         Index("notifications_by_user", "user_id", "id"),
         # An event that is read twice tells nobody twice.
         Index("notifications_by_event", "user_id", "event_number", "type", unique=True),
+        Index(
+            "notifications_unread",
+            "user_id",
+            "id",
+            postgresql_where=text("read_at IS NULL"),
+            sqlite_where=text("read_at IS NULL"),
+        ),
+        Index(
+            "notifications_to_mail",
+            "mail_at",
+            postgresql_where=text("mail_at IS NOT NULL"),
+            sqlite_where=text("mail_at IS NOT NULL"),
+        ),
     )
+
+    unrecorded: ClassVar[frozenset[str]] = frozenset({"mail_at", "mail_attempts", "mailed_at"})
 
     id: str = Field(primary_key=True)
     organization_id: str = Field(foreign_key="organizations.id")
@@ -30,6 +47,19 @@ class Notification(Record, table=True):
     event_number: int = Field(sa_type=BigInteger)
     created_at: int = Field(sa_type=BigInteger)
     read_at: int | None = Field(default=None, sa_type=BigInteger)
+    # When it is mailed next; null where it is not, or not any more. How often that was tried, and when it was done.
+    mail_at: int | None = Field(default=None, sa_type=BigInteger)
+    mail_attempts: int = 0
+    mailed_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class NotificationCursor(Record, table=True):
+    """Up to which event the people of an organization have been told; there is none where nobody can log in."""
+
+    __tablename__ = "notification_cursors"
+
+    organization_id: str = Field(primary_key=True, foreign_key="organizations.id")
+    number: int = Field(sa_type=BigInteger)
 
 
 class AuditEntry(Record, table=True):
@@ -72,4 +102,4 @@ class LogEntry(Record, table=True):
     fields: str = Field(default="{}", sa_column=Column(Text, nullable=False))
 
 
-finish(Notification, AuditEntry, LogEntry)
+finish(Notification, NotificationCursor, AuditEntry, LogEntry)

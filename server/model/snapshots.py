@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from server.model.agents import Agent, Worker
-from server.model.events import Event
-from server.model.knowledge import Document
-from server.model.projects import Project, ProjectMember
-from server.model.identity import ApiKey, User
-from server.model.logins import Invitation
 from server.model.discussion import Comment, Rating, TaskFile
+from server.model.events import Event
+from server.model.identity import ApiKey, User
+from server.model.knowledge import Document
+from server.model.logins import Invitation
+from server.model.notifications import Notification
+from server.model.projects import Project, ProjectMember
 from server.model.record import Record
 from server.model.sessions import Checkpoint, Session
 from server.model.system import Alert
@@ -28,6 +29,7 @@ RESOURCES: Mapping[str, type[Record]] = {
     "file": TaskFile,
     "invitation": Invitation,
     "log": TaskLog,
+    "notification": Notification,
     "project": Project,
     "project.member_added": ProjectMember,
     "project.member_removed": ProjectMember,

@@ -42,6 +42,8 @@ class AccessControl:
         """
         if method.open:
             call.authenticate = lambda key: self._authenticate(call, method, stream, key)
+            if method.client_streams and method.streams:
+                call.be_guest = lambda: self._be_guest(call, method, stream)
         # What needs no scope is how callers get a credential: one that comes along may be the one that has ended.
         if not method.open or (method.scope and gives_credential(call.headers)):
             await self._let_in(call, method, stream)
@@ -66,6 +68,14 @@ class AccessControl:
             # Where the servicer lets somebody try again, it is nobody with this key that the call goes on for.
             call.caller, call.headers = before
             raise
+
+    async def _be_guest(self, call: Call, method: Method, stream: OpenStream | None) -> bool:
+        """Lets a socket in that has said nothing of who it is, where its API takes such guests. Raises Forbidden."""
+        key = self._guests.key_of(call, method.api, socket=True)
+        if key:
+            call.guest = client_of(call.headers)
+            await self._authenticate(call, method, stream, key)
+        return bool(key)
 
     async def _let_in(self, call: Call, method: Method, stream: OpenStream | None) -> None:
         api = method.api

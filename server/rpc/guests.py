@@ -32,11 +32,15 @@ class Guests:
         self._path = key_path
         self._key = ""
 
-    def key_of(self, call: Call, api: Api) -> str:
-        """The key that the call is made with, empty where it is no guest's. Raises Forbidden where a guest must not."""
+    def key_of(self, call: Call, api: Api, *, socket: bool = False) -> str:
+        """The key that the call is made with, empty where it is no guest's. Raises Forbidden where a guest must not.
+
+        `socket` where it is a socket's that has asked to be one.
+        """
+        declared = api.declaration.guests or (socket and api.declaration.guest_sockets)
         # Natively there are none: who can write a client can read the key. Nor are there where no gateway is believed.
         told = call.through_gateway and PEER in call.headers
-        if not api.declaration.guests or not told or not says_nothing(call.headers):
+        if not declared or not told or not says_nothing(call.headers):
             return ""
         if not self._key and self._path is not None and self._path.is_file():
             self._key = self._path.read_text().strip()

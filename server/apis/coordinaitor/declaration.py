@@ -15,6 +15,8 @@ DECLARATION = Declaration(
     camel_case=True,
     max_upload_bytes=100 << 20,
     limits=Limits(tiers={"free": (1_000, 50), "pro": (10_000, 200), "enterprise": (100_000, 1_000)}),
+    # The document's socket says nowhere who it is.
+    guest_sockets=True,
     projects=True,
     programs=True,
     field_words={"due_at": "due_date", "configuration.max_concurrent_tasks": "max_concurrent_tasks"},

@@ -32,7 +32,7 @@ def answer(message: type[M], call: Call, data: Any, name: str = "", **more: Any)
     return message(success=True, data=data, meta=meta(call), **more)
 
 
-def listed(message: type[M], call: Call, request: Paged, data: Sequence[Message], total: int, name: str = "") -> M:
+def listed(message: type[M], call: Call, request: Paged, data: Any, total: int, name: str = "") -> M:
     """A page of a list, as `page_of` has it, which older clients of the unversioned paths know as `name`."""
     page, limit, _ = page_of(request)
     pages = -(-total // limit)

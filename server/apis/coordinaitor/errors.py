@@ -50,7 +50,10 @@ def _by_field(error: InvalidRequest) -> dict[str, list[str]]:
     several: Any = error.details.get("violations") or [error.details]
     found: dict[str, list[str]] = {}
     for each in several:
-        found.setdefault(str(each["field"]), []).append(str(each["issue"]))
+        messages = found.setdefault(str(each["field"]), [])
+        messages.append(str(each["issue"]))
+        if "known" in each:
+            messages.append(f"must be among: {', '.join(each['known'])}")
     return found
 
 

@@ -5,19 +5,26 @@ from orchestrator.coordinaitor.v1 import (
     agent_service_pb2,
     auth_service_pb2,
     comment_service_pb2,
+    event_service_pb2,
     file_service_pb2,
+    notification_service_pb2,
     project_service_pb2,
     rating_service_pb2,
     task_service_pb2,
     user_service_pb2,
+    webhook_service_pb2,
 )
 
 from server.apikit.api import Services
 from server.apikit.declaration import Limits
+from server.apikit.socket_protocol import SocketDependencies
 from server.apis.coordinaitor.agents import AgentServicer
 from server.apis.coordinaitor.auth import AuthServicer
 from server.apis.coordinaitor.declaration import DECLARATION
 from server.apis.coordinaitor.discussion import CommentServicer, RatingServicer
+from server.apis.coordinaitor.events.notifications import NotificationServicer
+from server.apis.coordinaitor.events.socket import EventServicer
+from server.apis.coordinaitor.events.webhooks import WebhookServicer
 from server.apis.coordinaitor.files import FileServicer
 from server.apis.coordinaitor.projects import ProjectServicer
 from server.apis.coordinaitor.tasks import TaskServicer
@@ -37,15 +44,20 @@ def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Service
         cases.tasks, cases.task_editing, cases.task_moves, cases.task_search, cases.task_history, cases.task_waiting
     )
     agents = AgentServicer(cases.agents, cases.agent_directory, cases.agent_history, cases.task_queries)
+    sockets = SocketDependencies(cases.events, settings.slow_consumer_events)
+    find = {"agentId": cases.agents.get, "taskId": cases.task_queries.get}
     return [
         (_named(agent_service_pb2, "AgentService"), agents),
         (_named(auth_service_pb2, "AuthService"), AuthServicer(cases, limits.tiers or {}, scheme)),
         (_named(comment_service_pb2, "CommentService"), CommentServicer(cases.task_comments)),
+        (_named(event_service_pb2, "EventService"), EventServicer(sockets, cases.names, cases.inbox, find)),
         (_named(file_service_pb2, "FileService"), files),
+        (_named(notification_service_pb2, "NotificationService"), NotificationServicer(cases.inbox)),
         (_named(project_service_pb2, "ProjectService"), ProjectServicer(cases.projects, cases.task_queries)),
         (_named(rating_service_pb2, "RatingService"), RatingServicer(cases.ratings)),
         (_named(task_service_pb2, "TaskService"), tasks),
         (_named(user_service_pb2, "UserService"), UserServicer(cases.users, cases.avatars, cases.invitations, scheme)),
+        (_named(webhook_service_pb2, "WebhookService"), WebhookServicer(cases.webhooks, cases.deliveries)),
     ]
 
 

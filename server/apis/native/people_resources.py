@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.wire.v1.comment_pb2 import Comment as CommentMessage
+from orchestrator.wire.v1.notification_pb2 import Notification as NotificationMessage
 from orchestrator.wire.v1.project_pb2 import Project as ProjectMessage
 from orchestrator.wire.v1.project_pb2 import ProjectMember as ProjectMemberMessage
 from orchestrator.wire.v1.task_file_pb2 import TaskFile as TaskFileMessage
@@ -14,7 +15,7 @@ from orchestrator.wire.v1.user_pb2 import User as UserMessage
 
 from server import values
 from server.apikit.projection import timestamp
-from server.model import Comment, Project, ProjectMember, TaskFile, User
+from server.model import Comment, Notification, Project, ProjectMember, TaskFile, User
 
 _STATES: Mapping[str, Any] = {
     name.removeprefix("STATE_").lower().replace("_", "-"): number for name, number in ProjectMessage.State.items()
@@ -106,3 +107,21 @@ def file_message(file: TaskFile) -> TaskFileMessage:
         author=file.author,
         create_time=timestamp(file.created_at),
     )
+
+
+def notification_message(notification: Notification) -> NotificationMessage:
+    """What a person is told."""
+    kind = notification.type.partition(".")[0]
+    message = NotificationMessage(
+        id=f"notification_{notification.id}",
+        user_id=f"user_{notification.user_id}",
+        type=notification.type,
+        title=notification.title,
+        message=notification.message,
+        resource_id=f"{kind}_{notification.resource_id}",
+        event_number=notification.event_number,
+        create_time=timestamp(notification.created_at),
+    )
+    if notification.read_at is not None:
+        message.read_time.CopyFrom(timestamp(notification.read_at))
+    return message

@@ -31,6 +31,7 @@ from server.apis.native.people_resources import (
     comment_message,
     file_message,
     member_message,
+    notification_message,
     project_message,
     user_message,
 )
@@ -46,6 +47,7 @@ from server.model import (
     Delivery,
     Document,
     Event,
+    Notification,
     Project,
     ProjectMember,
     Record,
@@ -182,6 +184,7 @@ RESOURCE_FIELDS: Mapping[type[Record], tuple[str, Callable[[Any], Message]]] = {
     Comment: ("comment", comment_message),
     Delivery: ("webhook_delivery", delivery_message),
     Document: ("document", document_message),
+    Notification: ("notification", notification_message),
     Project: ("project", project_message),
     ProjectMember: ("project_member", member_message),
     Session: ("session", session_message),

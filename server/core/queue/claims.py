@@ -9,7 +9,6 @@ from sqlalchemy import BigInteger, Integer, bindparam, case, cast, func, select,
 
 from server.core.queue.capacity import rooms
 from server.core.queue.fencing import is_current
-from server.core.queue.routing.hours import on_duty
 from server.core.queue.routing.matching import LAST, pull
 from server.core.queue.routing.obstacles import absence, room
 from server.core.queue.rows import COUNT_RUNNING

@@ -58,6 +58,10 @@ async def _uncounted() -> None:
     return
 
 
+async def _no_guest() -> bool:
+    return False
+
+
 @dataclass(slots=True)
 class Call:
     """What use cases need to know of a call, whichever API it came through."""
@@ -83,6 +87,8 @@ class Call:
     # Makes the call that of the key's owner, where the method is open and the key comes in a message.
     # Raises Unauthorized, Forbidden, TooMany.
     authenticate: Callable[[str], Awaitable[None]] = _closed
+    # Makes the call that of a guest, and says whether it is one, where it is a socket's that may be. Raises Forbidden.
+    be_guest: Callable[[], Awaitable[bool]] = _no_guest
     # Counts the call against its caller's quotas, where its method is left out of them. Raises TooMany.
     meter: Callable[[], Awaitable[None]] = _uncounted
 

@@ -16,6 +16,7 @@ from typing import Any
 from cachetools import FIFOCache
 from sqlalchemy import ARRAY, Integer, String, bindparam, func, select, text, tuple_
 
+from server.core.shared.names import NamesById, names_of
 from server.core.webhooks import lanes
 from server.core.webhooks.disabling import LOCK
 from server.core.webhooks.javascript import stringify
@@ -185,6 +186,7 @@ class FanOut:
         self, webhook: Webhook, wording: Wording, wanted: Sequence[tuple[Event, str]]
     ) -> list[Delivery]:
         made: list[Delivery] = []
+        names = await self._names(webhook.organization_id, wording, wanted)
         for event, name in wanted:
             if len(made) % TOGETHER == TOGETHER - 1:
                 await asyncio.sleep(0)
@@ -197,18 +199,24 @@ class FanOut:
                     event=name,
                     subject=event.resource_id,
                     lane=lanes.lane_of(webhook.ordering, event.resource_id),
-                    body=await self._body(wording, event, name),
+                    body=await self._body(wording, event, name, names),
                     created_at=0,
                 )
             )
         return made
 
-    async def _body(self, wording: Wording, event: Event, name: str) -> str:
+    async def _names(self, organization: str, wording: Wording, wanted: Sequence[tuple[Event, str]]) -> NamesById:
+        """What the bodies that are made now call agents and projects by: looked up once for all of them."""
+        new = [event for event, _ in wanted if (wording.api, organization, event.number) not in self._bodies]
+        references = {each for event in new for each in wording.references(event)}
+        return await names_of(self._database, organization, references) if references else {}
+
+    async def _body(self, wording: Wording, event: Event, name: str, names: NamesById) -> str:
         key = (wording.api, event.organization_id, event.number)
         body = self._bodies.get(key)
         if body is None:
             row = await self._database.one(_NAME, organization=event.organization_id)
-            data = wording.data(event)
+            data = wording.data(event, names)
             body = body_of(wording, event.organization_id, row[0] if row else "", name, event.created_at, data)
             self._bodies[key] = body
         return body

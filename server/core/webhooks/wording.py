@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+from server.core.shared.names import NamesById, Reference
 from server.errors import InvalidRequest
 from server.model import Event
 
@@ -25,8 +26,11 @@ class Wording(Protocol):
     def name(self, event: Event) -> str | None:
         """What it calls an event; None where it does not show it."""
 
-    def data(self, event: Event) -> Mapping[str, Any]:
-        """What it shows of an event, as plain JSON."""
+    def references(self, event: Event) -> Collection[Reference]:
+        """Whose names it shows with an event."""
+
+    def data(self, event: Event, names: NamesById, /) -> Mapping[str, Any]:
+        """What it shows of an event, as plain JSON; `names` are those of what it refers to, as far as there are any."""
 
     def organization(self, identifier: str) -> str:
         """How it writes the id of an organization."""

@@ -6,10 +6,10 @@ import pytest
 
 from server.apis.native.resources import event_message
 from server.apis.native.wording import WORDING
-from server.model import EVENT_TYPES, Comment, Event, Project, ProjectMember, Record, TaskFile, User
+from server.model import EVENT_TYPES, Comment, Event, Notification, Project, ProjectMember, Record, TaskFile, User
 
 NOW = 1_700_000_000_000_000
-KINDS = ("comment", "file", "project", "user")
+KINDS = ("comment", "file", "notification", "project", "user")
 _OF = {"organization_id": "0" * 32, "created_at": NOW}
 ROWS: dict[str, Record] = {
     "comment": Comment.new(id="1" * 32, task_id="2" * 32, content="Done?", author="user_9", mentions='["3"]', **_OF),
@@ -24,6 +24,9 @@ ROWS: dict[str, Record] = {
         author="user_9",
         **_OF,
     ),
+    "notification": Notification.new(
+        id="1" * 32, user_id="3" * 32, type="task.completed", title="Done", resource_id="2" * 32, event_number=7, **_OF
+    ),
     "project": Project.new(id="1" * 32, name="Shop", tags='["web"]', status="on-hold", updated_at=NOW, **_OF),
     "project.member_added": ProjectMember.new(project_id="1" * 32, user_id="3" * 32, role="viewer", **_OF),
     "project.member_removed": ProjectMember.new(project_id="1" * 32, user_id="3" * 32, role="viewer", **_OF),
@@ -31,7 +34,7 @@ ROWS: dict[str, Record] = {
         id="3" * 32, email="a@b.example", name="Ada", password="$argon2", preferences='{"theme":"dark"}', **_OF
     ),
 }
-FIELDS = {"comment": "comment", "file": "task_file", "project": "project", "user": "user"}
+FIELDS = {"notification": "notification", "comment": "comment", "file": "task_file", "project": "project", "user": "user"}
 
 
 def event(type: str) -> Event:

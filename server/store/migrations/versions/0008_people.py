@@ -144,6 +144,9 @@ def upgrade() -> None:
         sa.Column("event_number", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("read_at", sa.BigInteger(), nullable=True),
+        sa.Column("mail_at", sa.BigInteger(), nullable=True),
+        sa.Column("mail_attempts", sa.Integer(), nullable=False),
+        sa.Column("mailed_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["organization_id"],
             ["organizations.id"],
@@ -156,6 +159,30 @@ def upgrade() -> None:
     )
     op.create_index("notifications_by_event", "notifications", ["user_id", "event_number", "type"], unique=True)
     op.create_index("notifications_by_user", "notifications", ["user_id", "id"], unique=False)
+    op.create_index(
+        "notifications_unread",
+        "notifications",
+        ["user_id", "id"],
+        postgresql_where=sa.text("read_at IS NULL"),
+        sqlite_where=sa.text("read_at IS NULL"),
+    )
+    op.create_index(
+        "notifications_to_mail",
+        "notifications",
+        ["mail_at"],
+        postgresql_where=sa.text("mail_at IS NOT NULL"),
+        sqlite_where=sa.text("mail_at IS NOT NULL"),
+    )
+    op.create_table(
+        "notification_cursors",
+        sa.Column("organization_id", sa.String(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["organizations.id"],
+        ),
+        sa.PrimaryKeyConstraint("organization_id"),
+    )
     op.create_table(
         "project_agents",
         sa.Column("project_id", sa.String(), nullable=False),
@@ -486,6 +513,13 @@ def upgrade() -> None:
     op.add_column("users", sa.Column("updated_at", sa.BigInteger(), nullable=True))
     op.drop_index("ix_users_organization_id", table_name="users")
     op.create_index("users_by_organization", "users", ["organization_id", "id"], unique=False)
+    op.create_index(
+        "users_with_password",
+        "users",
+        ["organization_id", "id"],
+        postgresql_where=sa.text("password <> ''"),
+        sqlite_where=sa.text("password <> ''"),
+    )
 
 
 # What tasks are found by, as chunks of documents are in 0006.
@@ -502,6 +536,7 @@ _TASK_INDEX = {
 
 
 def downgrade() -> None:
+    op.drop_index("users_with_password", table_name="users")
     op.drop_index("users_by_organization", table_name="users")
     op.create_index("ix_users_organization_id", "users", ["organization_id"], unique=False)
     op.drop_column("users", "updated_at")
@@ -609,6 +644,9 @@ def downgrade() -> None:
     op.drop_table("project_members")
     op.drop_index("project_agents_by_agent", table_name="project_agents")
     op.drop_table("project_agents")
+    op.drop_table("notification_cursors")
+    op.drop_index("notifications_to_mail", table_name="notifications")
+    op.drop_index("notifications_unread", table_name="notifications")
     op.drop_index("notifications_by_user", table_name="notifications")
     op.drop_index("notifications_by_event", table_name="notifications")
     op.drop_table("notifications")

@@ -1,0 +1,105 @@
+"""Mail to people: over real SMTP, to those who want it, again when it fails, and never for ever."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from server.core.notifications.consumer import Notifier
+from server.core.notifications.inbox import Inbox
+from server.core.notifications.mail import DELAYS, MailQueue
+from server.core.shared.call_context import Call, Caller
+from server.store.database import Database
+from server.work.mail import MailServer
+from tests.support.clock import Clock
+from tests.support.mailbox import Mailbox
+from tests.support.people import happen, make_task, person
+from tests.support.tenants import make_tenant
+
+
+class Post:
+    def __init__(self, database: Database, port: int) -> None:
+        self.database = database
+        self.queue = MailQueue(database)
+        self.server = MailServer("127.0.0.1", port, "Orchestrator <bot@example.org>", security="none", seconds=5)
+
+    async def start(self) -> None:
+        self.database.clock = Clock()
+        self.organization = (await make_tenant(self.database)).caller.organization_id
+
+    async def complete(self, *people, title: str = "Build it") -> None:
+        for each in people:
+            task = await make_task(self.database, self.organization, each, attempt=1)
+            await happen(self.database, "task.completed", type(task).new(**{**task.values(), "title": title}))
+        await Notifier(self.database, mails=True).advance([self.organization])
+
+    async def round(self) -> int:
+        mails = await self.queue.claim()
+        await self.queue.record(mails, await self.server.send(mails) if mails else [])
+        return len(mails)
+
+
+@pytest.fixture
+async def mailbox():
+    async with Mailbox() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def post(database: Database, mailbox: Mailbox) -> Post:
+    made = Post(database, mailbox.port)
+    await made.start()
+    return made
+
+
+async def test_a_notification_is_mailed_once_to_who_wants_mail(post: Post, mailbox: Mailbox) -> None:
+    no_mail = json.dumps({"notifications": {"email": False}})
+    ada = await person(post.database, post.organization, "Ada")
+    bob = await person(post.database, post.organization, "Bob", preferences=no_mail)
+    await post.complete(ada, bob, title="Build\r\nBcc: all@example.org")
+    assert await post.round() == 1 and await post.round() == 0
+    [mail] = mailbox.mails
+    assert mail["To"] == f"Ada <{ada.email}>" and mail["From"] == "Orchestrator <bot@example.org>"
+    assert mail["Subject"] == "“Build Bcc: all@example.org” is completed" and mail["Bcc"] is None
+    assert mail["Auto-Submitted"] == "auto-generated" and mail["Message-ID"].endswith("@example.org>")
+    assert "your preferences" in mail.get_content()
+    assert await post.queue.seconds() is None
+
+
+async def test_mail_that_is_not_taken_goes_again_later_and_some_time_not_any_more(post: Post, mailbox: Mailbox) -> None:
+    await post.complete(await person(post.database, post.organization))
+    mailbox.refuse = True
+    for delay in DELAYS:
+        assert await post.round() == 1 and await post.round() == 0
+        post.database.clock.wait(delay / 1_000_000)
+    mailbox.refuse = False
+    assert await post.round() == 1 and len(mailbox.mails) == 1
+    await post.complete(await person(post.database, post.organization, "Bob"))
+    mailbox.refuse = True
+    for delay in (*DELAYS, DELAYS[-1]):
+        assert await post.round() == 1
+        post.database.clock.wait(delay / 1_000_000)
+    assert await post.round() == 0 and await post.queue.seconds() is None
+
+
+async def test_a_process_that_dies_with_mail_in_its_hands_leaves_it_to_another(post: Post, mailbox: Mailbox) -> None:
+    await post.complete(await person(post.database, post.organization))
+    assert len(await post.queue.claim()) == 1
+    assert await post.round() == 0
+    post.database.clock.wait(121)
+    assert await post.round() == 1 and len(mailbox.mails) == 1
+
+
+async def test_what_was_read_meanwhile_is_not_mailed(post: Post, mailbox: Mailbox) -> None:
+    ada = await person(post.database, post.organization)
+    await post.complete(ada)
+    await Inbox(post.database).read_all(Call(Caller(ada.organization_id, ada.id, "k", frozenset()), "r"))
+    assert await post.round() == 0 and mailbox.mails == [] and await post.queue.seconds() is None
+
+
+async def test_a_mail_server_that_is_not_there_holds_nobody_up(post: Post) -> None:
+    await post.complete(await person(post.database, post.organization))
+    nowhere = MailServer("127.0.0.1", 9, "bot@example.org", security="none", seconds=1)
+    mails = await post.queue.claim()
+    assert await nowhere.send(mails) == set()
