@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Any, Protocol, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
@@ -38,7 +39,7 @@ def listed(message: type[M], call: Call, request: Paged, data: Any, total: int, 
     pages = -(-total // limit)
     more: dict[str, Any] = {}
     if name and is_unversioned(call):
-        more[name] = values.encode([shown_message(each, camel=True) for each in data])
+        more[name] = shown_value(data)
     return message(
         success=True,
         data=data,
@@ -49,6 +50,11 @@ def listed(message: type[M], call: Call, request: Paged, data: Any, total: int, 
         meta=meta(call),
         **more,
     )
+
+
+def shown_value(messages: Iterable[Message]) -> bytes:
+    """Messages as a value that is a list, for a field that is absent where nobody has asked for it."""
+    return values.encode([shown_message(each, camel=True) for each in messages])
 
 
 def page_of(request: Paged) -> tuple[int, int, int]:

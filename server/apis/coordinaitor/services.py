@@ -41,7 +41,14 @@ def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Service
     assert DECLARATION.max_upload_bytes is not None
     files = FileServicer(cases.task_files, cases.blobs, most_bytes=DECLARATION.max_upload_bytes)
     tasks = TaskServicer(
-        cases.tasks, cases.task_editing, cases.task_moves, cases.task_search, cases.task_history, cases.task_waiting
+        cases.tasks,
+        cases.task_editing,
+        cases.task_moves,
+        cases.task_search,
+        cases.task_history,
+        cases.task_waiting,
+        cases.task_comments,
+        cases.task_files,
     )
     agents = AgentServicer(cases.agents, cases.agent_directory, cases.agent_history, cases.task_queries)
     sockets = SocketDependencies(cases.events, settings.slow_consumer_events)

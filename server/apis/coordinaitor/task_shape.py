@@ -14,7 +14,7 @@ from orchestrator.wire.coordinaitor.v1.task_pb2 import (
 )
 
 from server import values
-from server.apikit.projection import shown_message, timestamp
+from server.apikit.projection import timestamp
 from server.apis.coordinaitor.shape import PRIORITY_WORDS, STATUS_WORDS, nullable_id, nullable_time, shown_id
 from server.core.tasks.history import Change, Figures
 from server.core.tasks.waiting import Explanation
@@ -44,11 +44,6 @@ def history_message(change: Change) -> HistoryEntry:
         via=change.via,
         timestamp=timestamp(change.created_at),
     )
-
-
-def history_value(changes: list[Change]) -> bytes:
-    """The same, many of them, as a value."""
-    return values.encode([shown_message(history_message(each), camel=True) for each in changes])
 
 
 def metrics_message(figures: Figures) -> TaskMetrics:

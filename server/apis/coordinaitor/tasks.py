@@ -8,9 +8,12 @@ from google.protobuf.message import Message
 from orchestrator.wire.coordinaitor.v1 import task_service_pb2 as pb
 
 from server.apis.coordinaitor import task_requests as said
-from server.apis.coordinaitor.envelope import answer, listed, page_of
+from server.apis.coordinaitor.discussion_shape import comment_message, file_message
+from server.apis.coordinaitor.envelope import answer, listed, page_of, shown_value
 from server.apis.coordinaitor.shape import seen_message
-from server.apis.coordinaitor.task_shape import history_message, history_value, metrics_message, waiting_message
+from server.apis.coordinaitor.task_shape import history_message, metrics_message, waiting_message
+from server.core.discussion.comments import TaskComments
+from server.core.discussion.files import TaskFiles
 from server.core.shared.call_context import Call
 from server.core.tasks.commands import TaskCommands
 from server.core.tasks.editing import TaskEditing
@@ -36,6 +39,8 @@ class TaskServicer:
         search: TaskSearch,
         history: TaskHistory,
         waiting: TaskWaiting,
+        comments: TaskComments,
+        files: TaskFiles,
     ) -> None:
         self._commands = commands
         self._editing = editing
@@ -43,6 +48,8 @@ class TaskServicer:
         self._search = search
         self._history = history
         self._waiting = waiting
+        self._comments = comments
+        self._files = files
 
     async def ListTasks(self, request: pb.ListTasksRequest, call: Call) -> pb.ListTasksResponse:
         _, limit, offset = page_of(request)
@@ -103,9 +110,15 @@ class TaskServicer:
     async def _included(self, seen: Seen, words: str) -> dict[str, Any]:
         wanted = said.included(words)
         more: dict[str, Any] = {}
+        if "comments" in wanted:
+            found = await self._comments.of_tasks([seen.task.id])
+            more["comments"] = shown_value(comment_message(each) for each in found.get(seen.task.id, ()))
+        if "files" in wanted:
+            kept = await self._files.of_tasks([seen.task.id])
+            more["files"] = shown_value(file_message(each) for each in kept.get(seen.task.id, ()))
         if "history" in wanted:
             changes, _ = await self._history.page(seen.task, limit=INCLUDED, offset=0)
-            more["history"] = history_value(list(changes))
+            more["history"] = shown_value(history_message(each) for each in changes)
         if "metrics" in wanted:
             more["metrics"] = metrics_message(await self._history.figures(seen.task))
         return more
