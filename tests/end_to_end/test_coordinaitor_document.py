@@ -423,7 +423,7 @@ EXAMPLES = [
             "email": "john.{name}@example.com",
             "password": "correct horse battery staple",
             "name": "John Doe",
-            "invitation": "{invitation}",
+            "invitationToken": "{invitation}",
         },
         keep={"john": "user.id"},
         by="nobody",
