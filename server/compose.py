@@ -17,6 +17,7 @@ from server.core.identity.access_tokens import AccessTokens
 from server.core.identity.oauth_clients import OAuthClients
 from server.core.knowledge.documents import Documents
 from server.core.knowledge.search import KnowledgeSearch
+from server.core.knowledge.vectors import Nearest
 from server.core.monitoring.health import HealthChecks
 from server.core.monitoring.task_metrics import TaskMetrics
 from server.core.queue.claims import Claims
@@ -55,9 +56,10 @@ def use_cases(
     sealer: Sealer,
     addresses: AddressGuard,
     wordings: Sequence[Wording],
+    nearest: Nearest | None,
     no_sandbox: Callable[[], str | None],
 ) -> UseCases:
-    """All of them; `no_sandbox` says why deployed code cannot run here, if it cannot."""
+    """All of them; `nearest` searches by vectors, if anybody does, and `no_sandbox` says why code cannot run, if so."""
     counts = CountCache(database)
     agents = AgentRegistry(database, counts, no_sandbox=no_sandbox)
     reports = WorkerReports(database, leases)
@@ -84,7 +86,7 @@ def use_cases(
             queue_seconds=settings.queue_alert_seconds,
             no_sandbox=no_sandbox,
         ),
-        knowledge_search=KnowledgeSearch(database),
+        knowledge_search=KnowledgeSearch(database, nearest),
         oauth_clients=OAuthClients(database, tokens),
         sessions=Sessions(database, counts, open_sessions=settings.open_sessions if quotas else None),
         session_statistics=SessionStatistics(database),

@@ -6,7 +6,7 @@ from server.model.agents import Agent, AgentRuntime, AgentStatus, Skill, Worker,
 from server.model.events import EVENT_TYPES, Event, Feed
 from server.model.idempotency import IdempotencyKey
 from server.model.identity import ApiKey, OAuthClient, Organization, User
-from server.model.knowledge import Chunk, Document, DocumentStatus, DocumentTag
+from server.model.knowledge import Chunk, ChunkVectors, Document, DocumentStatus, DocumentTag
 from server.model.record import Record, new_id
 from server.model.sessions import BY_HAND, MOVES, Checkpoint, Session, SessionCount, SessionKind, SessionStatus
 from server.model.snapshots import resource_of
@@ -66,6 +66,7 @@ __all__ = [
     "Attempt",
     "Checkpoint",
     "Chunk",
+    "ChunkVectors",
     "Delivery",
     "DeliveryAttempt",
     "DeliveryOrder",

@@ -34,6 +34,8 @@ class TaskKind(StrEnum):
     INSTALLATION = "installation"
     # Reading the text of a document.
     INGESTION = "ingestion"
+    # Making vectors of it.
+    EMBEDDING = "embedding"
 
 
 class Priority(IntEnum):
