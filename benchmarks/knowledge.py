@@ -6,10 +6,12 @@ import asyncio
 import html
 import math
 import random
+import sqlite3
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -22,6 +24,8 @@ from benchmarks.postgres import new_database
 from benchmarks.report import ms, percentile, table
 from benchmarks.scale import Scale
 from benchmarks.servers import HOST, Server, ask, orchestrator
+from server.settings import Settings
+from server.work.embedding.semantic import model
 
 TITLE = "Knowledge"
 HEADER = ["", "questions: nDCG@10", "p50", "p99", "two words: p50", "p99", "passages read a second"]
@@ -35,15 +39,31 @@ async def run(scale: Scale) -> str:
     """The table."""
     count, asked = scale.of((100_000, 500), (10_000, 300), (1000, 20))
     found = await asyncio.to_thread(passages, count)
-    chance = random.Random(SEED)  # noqa: S311
-    questions = chance.sample([passage for passage in found if passage.question], asked)
-    pairs = [" ".join(chance.sample(_plain(passage.question).split(), 2)) for passage in questions]
+    questions, pairs = _asked(found, asked)
     rows = [await _ours("SQLite", found, questions, pairs)]
+    unknown = ["–"] * (len(HEADER) - 1)
     async with new_database() as address:
-        unknown = ["PostgreSQL", *["–"] * (len(HEADER) - 1)]
-        rows.append(await _ours("PostgreSQL", found, questions, pairs, DATABASE_URL=address) if address else unknown)
+        given = {"DATABASE_URL": address or ""}
+        rows.append(
+            await _ours("PostgreSQL", found, questions, pairs, **given) if address else ["PostgreSQL", *unknown]
+        )
     rows.append(await asyncio.to_thread(_tantivy, found, questions, pairs))
+    # So many that a model has read them within a few minutes.
+    count, asked = scale.of((2000, 200), (1000, 100), (20, 2))
+    few, name = found[:count], f"SQLite, {count:,} passages"
+    questions, pairs = _asked(few, asked)
+    rows.append(await _ours(name, few, questions, pairs))
+    _, missing = model(Settings())
+    name += ", and vectors"
+    rows.append([name, *unknown] if missing else await _ours(name, few, questions, pairs, SEMANTIC_SEARCH="on"))
     return table(HEADER, rows)
+
+
+def _asked(found: Sequence[Passage], count: int) -> tuple[list[Passage], list[str]]:
+    """Passages whose questions are asked, and two words of each of those."""
+    chance = random.Random(SEED)  # noqa: S311
+    questions = chance.sample([passage for passage in found if passage.question], count)
+    return questions, [" ".join(chance.sample(_plain(passage.question).split(), 2)) for passage in questions]
 
 
 async def _ours(
@@ -51,7 +71,7 @@ async def _ours(
 ) -> list[str]:
     with tempfile.TemporaryDirectory() as temporary:
         async with orchestrator(Path(temporary) / "ours", **variables) as server:
-            rate = await _read(server, found)
+            rate = await _read(server, found, vectors="SEMANTIC_SEARCH" in variables)
             gains = [_gain(await _found(server, each.question), each) for each in questions]
             cells = [f"ours, {name}, through Envoy", f"{sum(gains) / len(gains):.3f}"]
             for asked in ([each.question for each in questions], pairs):
@@ -63,7 +83,7 @@ async def _ours(
     return [*cells, f"{rate:,.0f}"]
 
 
-async def _read(server: Server, found: Sequence[Passage]) -> float:
+async def _read(server: Server, found: Sequence[Passage], *, vectors: bool) -> float:
     """Uploads a document for each title, and says how many passages a second could be found in the end."""
     parts: dict[str, list[str]] = defaultdict(list)
     for each in found:
@@ -79,13 +99,21 @@ async def _read(server: Server, found: Sequence[Passage]) -> float:
                     raise Failed(f"a document was not taken: {await answer.text()}")
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
-            if not await _count(server, "processing"):
+            if not await _count(server, "processing") and not (vectors and await asyncio.to_thread(_unlike, server)):
                 break
             await asyncio.sleep(0.2)
     if await _count(server, "ready") != len(parts):
         _, listed = await ask(server, "GET", "/v1/knowledge/documents?status=failed&limit=1")
         raise Failed(f"not every document could be read: {listed}")
     return len(found) / (time.perf_counter() - began)
+
+
+def _unlike(server: Server) -> int:
+    """How many chunks have no vectors yet."""
+    with closing(sqlite3.connect(server.database)) as database:
+        (chunks,) = database.execute("SELECT coalesce(sum(chunks), 0) FROM documents").fetchone()
+        (vectors,) = database.execute("SELECT coalesce(sum(count), 0) FROM chunk_vectors").fetchone()
+    return int(chunks - vectors)
 
 
 async def _count(server: Server, status: str) -> int:

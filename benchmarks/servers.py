@@ -57,7 +57,8 @@ async def orchestrator(folder: Path, *flags: str, **variables: str) -> AsyncIter
     settings = {name.upper() for name in Settings.model_fields}
     environment = {name: value for name, value in os.environ.items() if name.upper() not in settings}
     # Sockets go beside the data, so that nothing is left behind.
-    environment |= {"TMPDIR": str(folder.parent), **variables}
+    # And nothing reads documents a second time, for their vectors, where that is not what is measured.
+    environment |= {"TMPDIR": str(folder.parent), "SEMANTIC_SEARCH": "off", **variables}
     async with _process(arguments, environment, folder.with_suffix(".log")) as process:
         assert process.stdout is not None
         async with asyncio.timeout(READY_SECONDS):

@@ -55,7 +55,8 @@ from server.store.opened import open_database
 from server.websocket import Bridge
 from server.work.clock import QueueClock
 from server.work.code_search import CodeSearch
-from server.work.dispatch import Dispatcher
+from server.work.dispatch import Dispatcher, Runner
+from server.work.embedding.semantic import Semantic
 from server.work.environments import Environments
 from server.work.ingestion import IngestionRunner
 from server.work.installer import Installer
@@ -100,6 +101,7 @@ class Application:
         self.sealer = Sealer(secret, settings.api_secret_key_previous)
         self.addresses = AddressGuard(allow_private=settings.webhook_allow_private)
         self.wordings = wordings()
+        self.semantic = Semantic.of(settings, self.database)
         self.use_cases = use_cases(
             settings,
             self.database,
@@ -111,6 +113,7 @@ class Application:
             sealer=self.sealer,
             addresses=self.addresses,
             wordings=self.wordings,
+            nearest=self.semantic.nearest if self.semantic is not None else None,
             no_sandbox=self.sandboxes.why_unavailable,
         )
         self.dispatcher = self._dispatcher()
@@ -132,13 +135,16 @@ class Application:
         cases = self.use_cases
         search = CodeSearch(cases.knowledge_search)
         runner = PythonRunner(agents, self.sandboxes, environments, search, limits, settings.sandbox_concurrency)
-        ingestion = IngestionRunner(Ingestion(self.database), cases.blobs)
+        ingestion = IngestionRunner(Ingestion(self.database, embeds=self.semantic is not None), cases.blobs)
+        runners: list[Runner] = [runner, self.installer, ingestion]
+        if self.semantic is not None:
+            runners.append(self.semantic.runner)
         self.remains = Remains(self.database, cases.blobs)
         dispatcher = Dispatcher(
             self.claims,
             self.leases,
             self.feeds,
-            [runner, self.installer, ingestion],
+            runners,
             lease_seconds=settings.lease_seconds,
         )
         dispatcher.sweeps = [
@@ -248,6 +254,8 @@ class Application:
         await self.receivers.close()
         await self.dispatcher.stop(seconds / 2)
         await self.sandboxes.close()
+        if self.semantic is not None:
+            await self.semantic.close()
         self._polling.cancel()
         await asyncio.gather(self._polling, return_exceptions=True)
         await self.use_cases.health.close()

@@ -28,6 +28,7 @@ from server.core.identity.passwords import Passwords
 from server.core.identity.signing_keys import SigningKeys
 from server.core.knowledge.documents import Documents
 from server.core.knowledge.search import KnowledgeSearch
+from server.core.knowledge.vectors import Nearest
 from server.core.monitoring.health import HealthChecks
 from server.core.monitoring.task_metrics import TaskMetrics
 from server.core.notifications.inbox import Inbox
@@ -81,9 +82,10 @@ def use_cases(
     sealer: Sealer,
     addresses: AddressGuard,
     wordings: Sequence[Wording],
+    nearest: Nearest | None,
     no_sandbox: Callable[[], str | None],
 ) -> UseCases:
-    """All of them; `no_sandbox` says why deployed code cannot run here, if it cannot."""
+    """All of them; `nearest` searches by vectors, if anybody does, and `no_sandbox` says why code cannot run, if so."""
     counts = CountCache(database)
     agents = AgentRegistry(database, counts, no_sandbox=no_sandbox)
     reports = WorkerReports(database, leases)
@@ -122,7 +124,7 @@ def use_cases(
             no_sandbox=no_sandbox,
         ),
         invitations=Invitations(database, counts),
-        knowledge_search=KnowledgeSearch(database),
+        knowledge_search=KnowledgeSearch(database, nearest),
         logins=logins,
         inbox=Inbox(database),
         names=Names(database),

@@ -67,6 +67,13 @@ class Settings(BaseSettings):
     # Where uploaded files are: `s3://bucket/prefix`, with the usual variables of AWS; in the data folder when empty.
     blob_url: str = ""
 
+    # Search by sentence vectors, too: where all that it needs is installed, or always, or never. The model is in a
+    # folder as sentence-transformers has them; that of the installed package when empty. How many megabytes of vectors
+    # each process keeps in memory.
+    semantic_search: Literal["auto", "on", "off"] = "auto"
+    semantic_model: str = ""
+    semantic_memory_mb: int = Field(512, ge=16)
+
     # Where servers listen. Anything but loopback is the operator's choice.
     host: str = "127.0.0.1"
     grpc_port: int = Field(50051, ge=0, le=65535)

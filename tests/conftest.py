@@ -20,6 +20,8 @@ from tests.support.stack import Stack
 from tests.support.tenants import Tenant, make_tenant
 
 log.configure("ERROR")
+# Nothing is compared with a model but what asks for it: it would read every document that any test uploads.
+os.environ.setdefault("SEMANTIC_SEARCH", "off")
 
 
 def pytest_xdist_auto_num_workers() -> int:

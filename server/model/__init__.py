@@ -7,7 +7,7 @@ from server.model.discussion import Comment, Rating, TaskFile
 from server.model.events import EVENT_TYPES, Event, Feed
 from server.model.idempotency import IdempotencyKey
 from server.model.identity import ApiKey, Avatar, OAuthClient, Organization, Role, Tier, User
-from server.model.knowledge import Chunk, Document, DocumentStatus, DocumentTag
+from server.model.knowledge import Chunk, ChunkVectors, Document, DocumentStatus, DocumentTag
 from server.model.logins import AuthorizationCode, FailedLogins, Invitation, Login, RefreshToken, SigningKey
 from server.model.notifications import AuditEntry, LogEntry, Notification, NotificationCursor
 from server.model.projects import PROJECT_MOVES, Project, ProjectAgent, ProjectMember, ProjectStatus
@@ -77,6 +77,7 @@ __all__ = [
     "Avatar",
     "Checkpoint",
     "Chunk",
+    "ChunkVectors",
     "Comment",
     "Delivery",
     "DeliveryAttempt",

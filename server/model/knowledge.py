@@ -1,11 +1,11 @@
-"""The knowledge base: documents, their tags, and the chunks that are found."""
+"""The knowledge base: documents, their tags, the chunks that are found, and vectors of those."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, Column, Float, Index, Integer, Text
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, Text
 from sqlmodel import Field
 
 from server.model.record import Record, finish
@@ -105,4 +105,26 @@ class Chunk(Record, table=True):
     digest: str
 
 
-finish(Document, DocumentTag, Chunk)
+class ChunkVectors(Record, table=True):
+    """The sentence vectors of consecutive chunks of a document; there are none where nobody could make them."""
+
+    __tablename__ = "chunk_vectors"
+    __table_args__ = (
+        # What has come to an organization since somebody looked.
+        Index("chunk_vectors_by_time", "organization_id", "created_at", "document_id", "first"),
+    )
+
+    document_id: str = Field(primary_key=True)
+    generation: int = Field(primary_key=True)
+    # The number of the first chunk, and how many there are.
+    first: int = Field(primary_key=True)
+    organization_id: str
+    count: int
+    # Whose they are: those of one model say nothing beside those of another.
+    model: str
+    # One after the other, in float16 as processors have it in memory, lowest byte first.
+    vectors: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    created_at: int = Field(sa_type=BigInteger)
+
+
+finish(Document, DocumentTag, Chunk, ChunkVectors)

@@ -36,6 +36,8 @@ class TaskKind(StrEnum):
     INGESTION = "ingestion"
     # An execution that somebody has deleted: it is there for nobody.
     DELETED = "deleted"
+    # Making vectors of it.
+    EMBEDDING = "embedding"
 
 
 class Priority(IntEnum):

@@ -13,7 +13,7 @@ from typing import Protocol
 import structlog
 from cachetools import FIFOCache
 
-from server.core.queue.claims import CLAIMABLE_AFTER, INGESTION, INSTALLATION, PYTHON, Claims
+from server.core.queue.claims import CLAIMABLE_AFTER, EMBEDDING, INGESTION, INSTALLATION, PYTHON, Claims
 from server.core.queue.completion import Result, failure
 from server.core.queue.fencing import StaleLease
 from server.core.queue.lease_service import LeaseService
@@ -142,6 +142,8 @@ class Dispatcher:
             if kind == "task.taken":
                 self._lose(event.resource_id)
                 self._wake[PYTHON].set()
+            if kind == "document.ready" and EMBEDDING in self._wake:
+                self._wake[EMBEDDING].set()
             if kind == "task.cancel_requested" and isinstance(record, Task):
                 self._cancel(record.id)
                 self._asked[record.id, record.attempt] = None

@@ -21,7 +21,7 @@ LINES = {
     "unread": 2,
     "webhooks": 5,
     "upload": 3,
-    "knowledge": 3,
+    "knowledge": 5,
 }
 
 

@@ -134,6 +134,7 @@ class KnowledgeServiceServicer:
 
     def SearchKnowledge(self, request, context):
         """Finds chunks, best first: those that have every word of the query, and then those that have some of them.
+        Where the server has a sentence model, what is like the query in meaning stands among them, and the order is another one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -15,6 +15,7 @@ from sqlalchemy import bindparam, func, insert, select
 
 from server import values
 from server.core.knowledge.terms import terms
+from server.core.knowledge.vectors import begin_embedding
 from server.core.shared.resource import change
 from server.model import Chunk, Document, DocumentStatus, Task, TaskKind, new_id
 from server.store.database import Database
@@ -92,8 +93,10 @@ class About:
 class Ingestion:
     """What a reader does to the store."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, embeds: bool = False) -> None:
         self._database = database
+        # Whether vectors are made of what has been read. It is found without them, so nobody waits for that.
+        self._embeds = embeds
 
     async def begin(self, task: Task) -> Document:
         """The document to read, with the number of a new generation. Raises Superseded."""
@@ -164,6 +167,8 @@ class Ingestion:
                 task_id=None,
                 title=about.title_of(current),
             )
+            if self._embeds:
+                await begin_embedding(transaction, ready)
             transaction.emit("document.ready", ready)
 
         await self._database.write(body)

@@ -41,6 +41,13 @@ def parse_query(text: str, languages: Sequence[str]) -> Query:
     return Query(tuple(wanted[:MAX_CLAUSES]), tuple(_once(unwanted)[:MAX_CLAUSES]))
 
 
+def is_plain(text: str) -> bool:
+    """Whether it has words alone: what is only like it need not have what is quoted, nor lack what is unwanted."""
+    return not any(
+        minus or bare_minus or not bare or bare.endswith("*") for minus, _, bare_minus, bare in _PART.findall(text)
+    )
+
+
 def _words(text: str, languages: Sequence[str]) -> Iterable[Clause]:
     found = pieces(text)
     for piece in found:

@@ -1,4 +1,4 @@
-"""What is left behind: chunks that no document shows, and files that no row names, removed a few at a time."""
+"""What is left behind: chunks and vectors that no document shows, and files that no row names, removed a few at a time."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import TextClause, bindparam, select, text
+from sqlalchemy import TextClause, bindparam, delete, select, text
 
-from server.model import Chunk, Document
+from server.model import Chunk, ChunkVectors, Document
 from server.store.blobs import Blobs
 from server.store.database import Database
 from server.store.full_text import chunk_index
@@ -20,6 +20,7 @@ BLOB_SECONDS = 3600.0
 # A generation that no document has got to.
 LAST = (1 << 31) - 1
 _chunks = Chunk.table().c
+_vectors = ChunkVectors.table().c
 _documents = Document.table().c
 # The next document that has chunks, and the generations of those, by two steps along the index.
 _NEXT_DOCUMENT = Statement[Any](
@@ -53,6 +54,21 @@ def _naming(those: str) -> TextClause:
     )
 
 
+_UNSEEN_VECTORS = Statement[Any](
+    select(_vectors.generation, _vectors.first)
+    .where(
+        _vectors.document_id == bindparam("id"),
+        _vectors.generation != bindparam("generation"),
+        _vectors.generation != bindparam("writing"),
+        _vectors.generation <= bindparam("last"),
+    .limit(AT_A_TIME)
+)
+_REMOVE_VECTORS = Statement[Any](
+    delete(ChunkVectors.table()).where(
+        _vectors.document_id == bindparam("id"),
+        _vectors.generation == bindparam("generation"),
+        _vectors.first == bindparam("first"),
+)
 _NAMED = Statement[Any](
     _naming("= ANY(CAST(:names AS text[]))"), on_sqlite=_naming("IN (SELECT value FROM json_each(:names))")
 )
@@ -68,7 +84,7 @@ class Remains:
         self._swept = -BLOB_SECONDS
 
     async def sweep(self, documents: int = 20) -> int:
-        """Removes chunks that nobody can find; returns how many."""
+        """Removes chunks that nobody can find, and their vectors; returns about how many."""
         removed = 0
         for _ in range(documents):
             found = await self._database.one(_NEXT_DOCUMENT, after=self._after)
@@ -86,8 +102,15 @@ class Remains:
             shown = await transaction.one(_SHOWN, id=document)
             generation, last, reader = shown or (-1, LAST, None)
             writing = generation if reader is None else last
-            unseen = await transaction.all(_UNSEEN, id=document, generation=generation, writing=writing, last=last)
-            chunks = [row[0] for row in unseen]
+            shows = {"id": document, "generation": generation, "writing": writing, "last": last}
+            # First, because a document is looked at for as long as it has chunks.
+            vectors = await transaction.all(_UNSEEN_VECTORS, **shows)
+            if vectors:
+                removed = [{"id": document, "generation": row[0], "first": row[1]} for row in vectors]
+                await transaction.many(_REMOVE_VECTORS, removed)
+            if len(vectors) == AT_A_TIME:
+                return AT_A_TIME
+            chunks = [row[0] for row in await transaction.all(_UNSEEN, **shows)]
             if chunks:
                 await transaction.run(chunk_index.CLEAR, chunks=chunks)
                 await transaction.run(_REMOVE, chunks=chunks)

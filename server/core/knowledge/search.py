@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import bindparam, select
 
 from server.core.knowledge.documents import DOCUMENTS
+from server.core.knowledge.fusion import DEPTH, fused
 from server.core.knowledge.languages import DEFAULT
-from server.core.knowledge.query import parse_query
+from server.core.knowledge.nearness import Nearness
+from server.core.knowledge.query import is_plain, parse_query
 from server.core.knowledge.rarity import Rarity, rarest
 from server.core.knowledge.snippets import Wanted, snippet
+from server.core.knowledge.vectors import Nearest
 from server.core.shared.call_context import Call
 from server.model import Document
 from server.pace import Pace
@@ -49,15 +54,16 @@ class Hit:
 # that is read again has its chunks twice.
 LOOKED_AT = 2000
 SPARE = 20
-_DOCUMENT = 7
+_DOCUMENT, _SCORE = 7, 11
 
 
 class KnowledgeSearch:
     """Finds chunks; each call sees those of its organization."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, nearest: Nearest | None = None) -> None:
         self._database = database
         self._rarity = Rarity(database)
+        self._nearness = Nearness(database, nearest) if nearest is not None else None
 
     async def search(
         self,
@@ -71,38 +77,55 @@ class KnowledgeSearch:
     ) -> tuple[list[Hit], bool]:
         """Chunks with every word of the question, best first, then those with any; and whether there are more.
 
-        Raises InvalidRequest where there is nothing to look for, NotFound where the document is not there.
+        Where there are vectors, a question of plain words finds what is like it, too, and what is first by either is
+        first. Raises InvalidRequest where there is nothing to look for, NotFound where the document is not there.
         """
         organization = call.organization_id
-        scope = chunk_index.of_organization(organization)
-        if document_id:
-            scope = chunk_index.of_document((await DOCUMENTS.get(self._database, call, document_id)).id)
-        elif self._database.dialect == "sqlite" and await self._rarity.is_most(scope):
+        document = (await DOCUMENTS.get(self._database, call, document_id)).id if document_id else ""
+        query = parse_query(question, await self._languages(organization))
+        tags = list(dict.fromkeys(tags))
+        wanted = offset + limit + 1
+        if self._nearness is None or not is_plain(question):
+            rows = await self._by_words(query, organization, document, tags, wanted)
+            order = {row[0]: row[_SCORE] for row in rows.values()}
+        else:
+            looking = asyncio.create_task(self._nearness.rows(organization, question, document=document, tags=tags))
+            try:
+                rows = await self._by_words(query, organization, document, tags, max(wanted, DEPTH))
+                near = {row[0]: row for row in await looking}
+            finally:
+                looking.cancel()
+            order = fused(list(rows), list(near))
+            rows = near | rows
+        hits, wanted_terms, pace = [], Wanted.of(query), Pace()
+        for chunk, score in islice(order.items(), offset, offset + limit):
+            hits.append(_hit(rows[chunk], score, wanted_terms))
+            await pace.turn()
+        return hits, len(order) > offset + limit
+
+    async def _by_words(
+        self, query: Query, organization: str, document: str, tags: Sequence[str], wanted: int
+    ) -> dict[int, Any]:
+        """The rows of at least so many chunks, if there are, by the chunks' ids, best first."""
+        scope = chunk_index.of_document(document) if document else chunk_index.of_organization(organization)
+        if not document and self._database.dialect == "sqlite" and await self._rarity.is_most(scope):
             # There every phrase is counted for every question, which takes longer than what this one would keep out.
             scope = ""
-        query = parse_query(question, await self._languages(organization))
         asked = await self._asked(query, scope, organization, tags)
-        wanted = offset + limit + 1
         rows: dict[int, Any] = {}
         for way in asked.ways():
             for row in await self._rows(asked, way, wanted + len(rows)):
                 rows.setdefault(row[0], row)
             if len(rows) >= wanted:
                 break
-        shown = list(rows.values())[offset : offset + limit]
-        hits, wanted_terms, pace = [], Wanted.of(query), Pace()
-        for row in shown:
-            hits.append(_hit(row, wanted_terms))
-            await pace.turn()
-        return hits, len(rows) > offset + limit
+        return rows
 
     async def _asked(self, query: Query, scope: str, organization: str, tags: Sequence[str]) -> _Asked:
         dialect = self._database.dialect
         counts = await self._rarity.counts(query.wanted)
         terms: dict[str, Any] = {"organization": organization}
         if tags:
-            terms["tags"] = list(dict.fromkeys(tags))
-            terms["tag_count"] = len(terms["tags"])
+            terms |= {"tags": list(tags), "tag_count": len(tags)}
         if dialect != "sqlite":
             for n, weight in enumerate(await self._rarity.weights(counts)):
                 terms |= {f"weight_{n}": weight, f"clause_{n}": ts_clause(query.wanted[n])}
@@ -143,8 +166,8 @@ class _Asked:
             yield self.query.fts(self.dialect, self.scope)
 
 
-def _hit(row: Any, wanted: Wanted) -> Hit:
-    _, number, text, heading, page, digest, revision, document, title, tags, language, score = row
+def _hit(row: Any, score: float, wanted: Wanted) -> Hit:
+    _, number, text, heading, page, digest, revision, document, title, tags, language, _ = row
     return Hit(
         chunk=number,
         text=text,

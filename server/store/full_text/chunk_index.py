@@ -53,6 +53,33 @@ _TAGGED = (
     " AND (SELECT count(*) FROM document_tags AS tagged WHERE tagged.organization_id = documents.organization_id "
     "AND tagged.document_id = documents.id AND tagged.tag {among}) = :tag_count"
 )
+_AMONG = "= ANY(CAST(:tags AS text[]))", "IN (SELECT value FROM json_each(:tags))"
+_AT = (
+    "(chunks.document_id, chunks.generation, chunks.number) = (asked.document, asked.generation, asked.number) "
+    f"JOIN documents ON {_SHOWN}"
+)
+
+
+def _at_places(*, tagged: bool) -> Statement[Any]:
+    among, among_on_sqlite = _AMONG
+    return Statement(
+        text(
+            f"SELECT {_FOUND}, 0.0 FROM unnest(CAST(:documents AS text[]), CAST(:generations AS integer[]), "  # noqa: S608
+            "CAST(:numbers AS integer[])) WITH ORDINALITY AS asked(document, generation, number, place) "
+            f"JOIN chunks ON {_AT}{_TAGGED.format(among=among) if tagged else ''} ORDER BY asked.place"
+        ),
+        on_sqlite=text(
+            f"SELECT {_FOUND}, 0.0 FROM (SELECT d.key AS place, d.value AS document, g.value AS generation, "  # noqa: S608
+            "n.value AS number FROM json_each(:documents) AS d JOIN json_each(:generations) AS g ON g.key = d.key "
+            "JOIN json_each(:numbers) AS n ON n.key = d.key) AS asked "
+            f"CROSS JOIN chunks ON {_AT}{_TAGGED.format(among=among_on_sqlite) if tagged else ''} ORDER BY asked.place"
+        ),
+    )
+
+
+# The chunks at these places, in this order, as far as the caller may see them, and of documents with all of some tags.
+AT_PLACES = _at_places(tagged=False)
+AT_PLACES_TAGGED = _at_places(tagged=True)
 _BM25 = f"-bm25(chunk_index, 0.0, {TITLE}, {BODY}, {FORM})"
 _WEIGHTS = f"{{0, {FORM / TITLE}, {BODY / TITLE}, 1}}"
 
@@ -85,7 +112,7 @@ def search(clauses: int) -> Statement[Any]:
 def search_all(clauses: int, *, tagged: bool) -> Statement[Any]:
     """As `search`, but only what the caller may see, and of documents with all of some tags, takes a place."""
     order = "ORDER BY score DESC, chunks.id LIMIT"
-    among, among_on_sqlite = "= ANY(CAST(:tags AS text[]))", "IN (SELECT value FROM json_each(:tags))"
+    among, among_on_sqlite = _AMONG
     return Statement(
         text(
             f"SELECT {_FOUND}, {_score(clauses)} AS score FROM {_asked(clauses)} "  # noqa: S608

@@ -149,6 +149,7 @@ class KnowledgeServiceServicer:
 
     def SearchKnowledge(self, request, context):
         """Finds chunks of documents, best first: those that have every word of `q`, and then those that have some of them.
+        Where the server has a sentence model, what is like `q` in meaning stands among them, and the order is another one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
