@@ -1,4 +1,4 @@
-"""What is left behind: chunks and vectors that no document shows, and files that no row names, removed a few at a time."""
+"""What is left behind: chunks and vectors that no document shows, and files that no row names, removed bit by bit."""
 
 from __future__ import annotations
 
@@ -61,6 +61,7 @@ _UNSEEN_VECTORS = Statement[Any](
         _vectors.generation != bindparam("generation"),
         _vectors.generation != bindparam("writing"),
         _vectors.generation <= bindparam("last"),
+    )
     .limit(AT_A_TIME)
 )
 _REMOVE_VECTORS = Statement[Any](
@@ -68,6 +69,7 @@ _REMOVE_VECTORS = Statement[Any](
         _vectors.document_id == bindparam("id"),
         _vectors.generation == bindparam("generation"),
         _vectors.first == bindparam("first"),
+    )
 )
 _NAMED = Statement[Any](
     _naming("= ANY(CAST(:names AS text[]))"), on_sqlite=_naming("IN (SELECT value FROM json_each(:names))")
