@@ -101,7 +101,7 @@ def use_cases(
             queue_seconds=settings.queue_alert_seconds,
             no_sandbox=no_sandbox,
         ),
-        invitations=Invitations(database, counts),
+        invitations=Invitations(database, counts, secret),
         knowledge_search=KnowledgeSearch(database),
         logins=logins,
         oauth_clients=OAuthClients(database, tokens),

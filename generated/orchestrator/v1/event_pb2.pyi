@@ -5,6 +5,7 @@ from orchestrator.v1 import agent_pb2 as _agent_pb2
 from orchestrator.v1 import document_pb2 as _document_pb2
 from orchestrator.v1 import session_pb2 as _session_pb2
 from orchestrator.v1 import task_pb2 as _task_pb2
+from orchestrator.v1 import user_pb2 as _user_pb2
 from orchestrator.v1 import webhook_pb2 as _webhook_pb2
 from orchestrator.v1 import workflow_pb2 as _workflow_pb2
 from google.protobuf import descriptor as _descriptor
@@ -15,7 +16,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Event(_message.Message):
-    __slots__ = ("number", "type", "created_at", "session", "agent", "task", "workflow", "workflow_run", "webhook", "webhook_delivery", "document")
+    __slots__ = ("number", "type", "created_at", "session", "agent", "task", "workflow", "workflow_run", "webhook", "webhook_delivery", "document", "user", "invitation", "api_key")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
@@ -27,6 +28,9 @@ class Event(_message.Message):
     WEBHOOK_FIELD_NUMBER: _ClassVar[int]
     WEBHOOK_DELIVERY_FIELD_NUMBER: _ClassVar[int]
     DOCUMENT_FIELD_NUMBER: _ClassVar[int]
+    USER_FIELD_NUMBER: _ClassVar[int]
+    INVITATION_FIELD_NUMBER: _ClassVar[int]
+    API_KEY_FIELD_NUMBER: _ClassVar[int]
     number: int
     type: str
     created_at: _timestamp_pb2.Timestamp
@@ -38,4 +42,7 @@ class Event(_message.Message):
     webhook: _webhook_pb2.Webhook
     webhook_delivery: _webhook_pb2.WebhookDelivery
     document: _document_pb2.Document
-    def __init__(self, number: _Optional[int] = ..., type: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., session: _Optional[_Union[_session_pb2.Session, _Mapping]] = ..., agent: _Optional[_Union[_agent_pb2.Agent, _Mapping]] = ..., task: _Optional[_Union[_task_pb2.Task, _Mapping]] = ..., workflow: _Optional[_Union[_workflow_pb2.Workflow, _Mapping]] = ..., workflow_run: _Optional[_Union[_workflow_pb2.WorkflowRun, _Mapping]] = ..., webhook: _Optional[_Union[_webhook_pb2.Webhook, _Mapping]] = ..., webhook_delivery: _Optional[_Union[_webhook_pb2.WebhookDelivery, _Mapping]] = ..., document: _Optional[_Union[_document_pb2.Document, _Mapping]] = ...) -> None: ...
+    user: _user_pb2.User
+    invitation: _user_pb2.Invitation
+    api_key: _user_pb2.ApiKey
+    def __init__(self, number: _Optional[int] = ..., type: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., session: _Optional[_Union[_session_pb2.Session, _Mapping]] = ..., agent: _Optional[_Union[_agent_pb2.Agent, _Mapping]] = ..., task: _Optional[_Union[_task_pb2.Task, _Mapping]] = ..., workflow: _Optional[_Union[_workflow_pb2.Workflow, _Mapping]] = ..., workflow_run: _Optional[_Union[_workflow_pb2.WorkflowRun, _Mapping]] = ..., webhook: _Optional[_Union[_webhook_pb2.Webhook, _Mapping]] = ..., webhook_delivery: _Optional[_Union[_webhook_pb2.WebhookDelivery, _Mapping]] = ..., document: _Optional[_Union[_document_pb2.Document, _Mapping]] = ..., user: _Optional[_Union[_user_pb2.User, _Mapping]] = ..., invitation: _Optional[_Union[_user_pb2.Invitation, _Mapping]] = ..., api_key: _Optional[_Union[_user_pb2.ApiKey, _Mapping]] = ...) -> None: ...

@@ -27,20 +27,24 @@ from orchestrator.wire.v1.task_pb2 import Task as TaskMessage
 from server import values
 from server.apikit.projection import project, remembered, timestamp
 from server.apis.native.document_resources import document_message
+from server.apis.native.people.resources import invitation_message, key_message, user_message
 from server.apis.native.webhook_resources import delivery_message, webhook_message
 from server.apis.native.workflow_resources import run_message, workflow_message
 from server.core.agents.entry_point import Entry, signature
 from server.core.queue.schedule import next_runs
 from server.model import (
     Agent,
+    ApiKey,
     Attempt,
     Delivery,
     Document,
     Event,
+    Invitation,
     Record,
     Session,
     Task,
     TaskLog,
+    User,
     Webhook,
     Workflow,
     WorkflowRun,
@@ -166,12 +170,28 @@ def _schedule(task: Task) -> Schedule:
 # The field of an event that holds a resource, and what fills it; and the kinds of events that have one.
 RESOURCE_FIELDS: Mapping[type[Record], tuple[str, Callable[[Any], Message]]] = {
     Agent: ("agent", agent_message),
+    ApiKey: ("api_key", key_message),
     Delivery: ("webhook_delivery", delivery_message),
     Document: ("document", document_message),
+    Invitation: ("invitation", invitation_message),
     Session: ("session", session_message),
     Task: ("task", task_message),
+    User: ("user", user_message),
     Webhook: ("webhook", webhook_message),
     Workflow: ("workflow", workflow_message),
     WorkflowRun: ("workflow_run", run_message),
 }
-_KINDS = frozenset({"agent", "document", "session", "task", "webhook", "workflow", "workflow_run"})
+_KINDS = frozenset(
+    {
+        "agent",
+        "api_key",
+        "document",
+        "invitation",
+        "session",
+        "task",
+        "user",
+        "webhook",
+        "workflow",
+        "workflow_run",
+    }
+)

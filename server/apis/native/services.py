@@ -6,6 +6,7 @@ from orchestrator.v1 import (
     knowledge_service_pb2,
     session_service_pb2,
     task_service_pb2,
+    user_service_pb2,
     webhook_service_pb2,
     worker_service_pb2,
     workflow_service_pb2,
@@ -16,6 +17,7 @@ from server.apikit.declaration import Limits
 from server.apis.native.agents import AgentServicer
 from server.apis.native.events import EventServicer
 from server.apis.native.knowledge import KnowledgeServicer
+from server.apis.native.people.users import UserServicer
 from server.apis.native.sessions import SessionServicer
 from server.apis.native.tasks import TaskServicer
 from server.apis.native.webhooks import WebhookServicer
@@ -40,6 +42,10 @@ def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Service
             KnowledgeServicer(use_cases.documents, use_cases.knowledge_search, use_cases.blobs),
         ),
         (event_service_pb2.DESCRIPTOR.services_by_name["EventService"], EventServicer(use_cases.events)),
+        (
+            user_service_pb2.DESCRIPTOR.services_by_name["UserService"],
+            UserServicer(use_cases.users, use_cases.logins, use_cases.invitations),
+        ),
         (
             webhook_service_pb2.DESCRIPTOR.services_by_name["WebhookService"],
             WebhookServicer(use_cases.webhooks, use_cases.deliveries),
