@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from server.model.agents import Agent, Worker
+from server.model.discussion import Comment, TaskFile
 from server.model.events import Event
 from server.model.identity import ApiKey, User
 from server.model.knowledge import Document
 from server.model.logins import Invitation
+from server.model.projects import Project, ProjectMember
 from server.model.record import Record
 from server.model.sessions import Checkpoint, Session
 from server.model.system import Alert
@@ -21,9 +23,14 @@ RESOURCES: Mapping[str, type[Record]] = {
     "agent": Agent,
     "api_key": ApiKey,
     "checkpoint": Checkpoint,
+    "comment": Comment,
     "document": Document,
     "invitation": Invitation,
+    "file": TaskFile,
     "log": TaskLog,
+    "project": Project,
+    "project.member_added": ProjectMember,
+    "project.member_removed": ProjectMember,
     "session": Session,
     "system": Alert,
     "task": Task,

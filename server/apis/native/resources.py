@@ -27,22 +27,34 @@ from orchestrator.wire.v1.task_pb2 import Task as TaskMessage
 from server import values
 from server.apikit.projection import project, remembered, timestamp
 from server.apis.native.document_resources import document_message
-from server.apis.native.people.resources import invitation_message, key_message, user_message
+from server.apis.native.people.resources import invitation_message, key_message
+from server.apis.native.people_resources import (
+    comment_message,
+    file_message,
+    member_message,
+    project_message,
+    user_message,
+)
 from server.apis.native.webhook_resources import delivery_message, webhook_message
 from server.apis.native.workflow_resources import run_message, workflow_message
 from server.core.agents.entry_point import Entry, signature
 from server.core.queue.schedule import next_runs
 from server.model import (
+    EVENT_TYPES,
     Agent,
     ApiKey,
     Attempt,
+    Comment,
     Delivery,
     Document,
     Event,
     Invitation,
+    Project,
+    ProjectMember,
     Record,
     Session,
     Task,
+    TaskFile,
     TaskLog,
     User,
     Webhook,
@@ -171,27 +183,18 @@ def _schedule(task: Task) -> Schedule:
 RESOURCE_FIELDS: Mapping[type[Record], tuple[str, Callable[[Any], Message]]] = {
     Agent: ("agent", agent_message),
     ApiKey: ("api_key", key_message),
+    Comment: ("comment", comment_message),
     Delivery: ("webhook_delivery", delivery_message),
     Document: ("document", document_message),
     Invitation: ("invitation", invitation_message),
+    Project: ("project", project_message),
+    ProjectMember: ("project_member", member_message),
     Session: ("session", session_message),
     Task: ("task", task_message),
+    TaskFile: ("task_file", file_message),
     User: ("user", user_message),
     Webhook: ("webhook", webhook_message),
     Workflow: ("workflow", workflow_message),
     WorkflowRun: ("workflow_run", run_message),
 }
-_KINDS = frozenset(
-    {
-        "agent",
-        "api_key",
-        "document",
-        "invitation",
-        "session",
-        "task",
-        "user",
-        "webhook",
-        "workflow",
-        "workflow_run",
-    }
-)
+_KINDS = frozenset(type.partition(".")[0] for type in EVENT_TYPES) - {"log"}

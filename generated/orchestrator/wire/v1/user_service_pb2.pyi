@@ -103,8 +103,8 @@ class ListUsersRequest(_message.Message):
     ROLE_FIELD_NUMBER: _ClassVar[int]
     page_size: int
     page_token: str
-    role: _user_pb2.User.Role
-    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., role: _Optional[_Union[_user_pb2.User.Role, str]] = ...) -> None: ...
+    role: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., role: _Optional[str] = ...) -> None: ...
 
 class ListUsersResponse(_message.Message):
     __slots__ = ("users", "next_page_token")

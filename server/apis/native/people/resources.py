@@ -1,42 +1,16 @@
-"""The native API's people: users, logins, invitations and keys."""
+"""The native API's people: logins, invitations and keys."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.wire.v1.user_pb2 import ApiKey as ApiKeyMessage
 from orchestrator.wire.v1.user_pb2 import Invitation as InvitationMessage
-from orchestrator.wire.v1.user_pb2 import User as UserMessage
 from orchestrator.wire.v1.user_pb2 import UserLogin
 
 from server.apikit.projection import timestamp
 from server.core.shared.call_context import Call
-from server.model import ApiKey, Invitation, Login, Role, User
-
-# Numbers of the enum, by the words of the store.
-ROLES: Mapping[str, Any] = {
-    Role.ADMIN: UserMessage.ROLE_ADMIN,
-    Role.PROJECT_MANAGER: UserMessage.ROLE_PROJECT_MANAGER,
-    Role.DEVELOPER: UserMessage.ROLE_DEVELOPER,
-    Role.VIEWER: UserMessage.ROLE_VIEWER,
-}
-ROLE_WORDS: Mapping[int, str] = {number: str(word) for word, number in ROLES.items()}
-
-
-def user_message(user: User) -> UserMessage:
-    """A user, without what only he needs to know."""
-    return UserMessage(
-        id=f"user_{user.id}",
-        etag=str(user.version),
-        email=user.email,
-        name=user.name,
-        role=ROLES[user.role],
-        disabled=user.disabled_at is not None,
-        last_login_time=_time(user.last_login_at),
-        create_time=timestamp(user.created_at),
-        update_time=_time(user.updated_at or user.created_at),
-    )
+from server.model import ApiKey, Invitation, Login
 
 
 def login_message(login: Login, call: Call) -> UserLogin:
@@ -58,7 +32,7 @@ def invitation_message(invitation: Invitation) -> InvitationMessage:
     return InvitationMessage(
         id=f"invitation_{invitation.id}",
         email=invitation.email,
-        role=ROLES[invitation.role],
+        role=invitation.role,
         inviter_id=f"user_{invitation.invited_by}",
         create_time=timestamp(invitation.created_at),
         expire_time=timestamp(invitation.expires_at),

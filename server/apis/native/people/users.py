@@ -7,13 +7,13 @@ from typing import Any
 from google.protobuf.duration_pb2 import Duration
 from orchestrator.wire.v1 import user_service_pb2 as pb
 
-from server.apis.native.people.resources import ROLE_WORDS, invitation_message, login_message, user_message
+from server.apis.native.people.resources import invitation_message, login_message
+from server.apis.native.people_resources import user_message
 from server.apis.native.requests import changed_fields, once, require_etag
 from server.core.identity.logins import Granted, Logins
 from server.core.people.invitations import Invitations
 from server.core.people.users import Users
 from server.core.shared.call_context import Call
-from server.errors import InvalidRequest
 from server.model import Role, User
 
 PAGE_SIZE, LARGEST_PAGE = 20, 100
@@ -49,9 +49,7 @@ class UserServicer:
         return pb.GetUserResponse(user=_shown(await self._users.get(call, request.id), call))
 
     async def ListUsers(self, request: pb.ListUsersRequest, call: Call) -> pb.ListUsersResponse:
-        page = await self._users.page(
-            call, size=_size(request), token=request.page_token, role=ROLE_WORDS.get(request.role, "")
-        )
+        page = await self._users.page(call, size=_size(request), token=request.page_token, role=request.role)
         return pb.ListUsersResponse(users=[user_message(each) for each in page.rows], next_page_token=page.next_token)
 
     async def UpdateUser(self, request: pb.UpdateUserRequest, call: Call) -> pb.UpdateUserResponse:
@@ -61,16 +59,12 @@ class UserServicer:
             name: getattr(request.user, name)
             for name in changed_fields(request.user, request.update_mask.paths, CHANGEABLE)
         }
-        if "role" in changes:
-            if not request.user.role:
-                raise InvalidRequest("user.role", "must be one of the roles")
-            changes["role"] = ROLE_WORDS[request.user.role]
         return pb.UpdateUserResponse(user=_shown(await self._users.update(call, request.user.id, **changes), call))
 
     async def CreateInvitation(self, request: pb.CreateInvitationRequest, call: Call) -> pb.CreateInvitationResponse:
         once(request, call)
         given = request.invitation
-        role = ROLE_WORDS.get(given.role, Role.DEVELOPER.value)
+        role = given.role or Role.DEVELOPER.value
         invitation, token = await self._invitations.create(call, email=given.email, role=role)
         return pb.CreateInvitationResponse(invitation=invitation_message(invitation), token=token)
 
