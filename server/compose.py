@@ -77,7 +77,9 @@ def use_cases(
     passwords = Passwords()
     signing_keys = SigningKeys(database, sealer)
     attempts = Attempts(database, settings.logins_per_minute if quotas else None)
-    logins = Logins(database, secret, signing_keys, passwords, attempts)
+    logins = Logins(
+        database, secret, signing_keys, passwords, attempts, development=settings.environment == "development"
+    )
     return UseCases(
         agents=agents,
         agent_health=AgentHealthChecks(database),

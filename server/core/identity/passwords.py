@@ -19,6 +19,8 @@ LEAST_CHARACTERS = 8
 LEAST_SCORE = 3
 # It looks at no more; the rest makes a password no easier to guess.
 SCORED_CHARACTERS = 72
+# Whom a server in development lets in, as the document has it.
+DEVELOPMENT_ADMIN = ("admin@orchestrator.com", "admin123")
 # What OWASP asks of argon2id at least.
 MEMORY_KIB, PASSES, LANES = 19 * 1024, 2, 1
 # How many may wait for a thread: each has to wait for those before it.

@@ -37,7 +37,7 @@ class House:
         self.keys = SigningKeys(database, Sealer(SECRET))
         self.passwords = Passwords()
         self.attempts = Attempts(database, None, self._sleep)
-        self.logins = Logins(database, SECRET, self.keys, self.passwords, self.attempts)
+        self.logins = Logins(database, SECRET, self.keys, self.passwords, self.attempts, development=True)
         counts = CountCache(database)
         self.users = Users(database, counts, self.logins)
         self.avatars = Avatars(database)

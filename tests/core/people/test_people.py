@@ -169,6 +169,9 @@ async def test_the_development_administrator_is_made_once(house: House) -> None:
     made = [await ensure_admin(house.database, house.passwords, "Development") for _ in range(2)]
     assert made == [True, False]
     assert (await house.log_in(ADMIN_EMAIL, ADMIN_PASSWORD)).organization.name == "Development"
+    house.logins._development = False
+    with pytest.raises(Unauthorized):
+        await house.log_in(ADMIN_EMAIL, ADMIN_PASSWORD)
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
