@@ -6,7 +6,7 @@ import base64
 import hmac
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import bindparam, delete, select, update
@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from server.core.identity.access_tokens import digest_of
 from server.core.identity.attempts import Attempt, Attempts
-from server.core.identity.organizations import ORGANIZATION
+from server.core.identity.organizations import BY_EMAIL, ORGANIZATION, USER
 from server.core.identity.passwords import DEVELOPMENT_ADMIN, Passwords
 from server.core.identity.signing_keys import TOKEN_SECONDS, SigningKeys
 from server.core.shared.call_context import Call
@@ -38,12 +38,6 @@ WRONG = "the e-mail address or the password is wrong"
 _EXPIRED = "this refresh token is not valid, or its login has ended"
 _PURPOSE = b"orchestrator refresh tokens, version 1"
 
-_users = User.table().c
-USER = Statement[User](select(User.table()).where(_users.id == bindparam("id")), User)
-LOCK_USER = Statement[User](
-    select(User.table()).where(_users.id == bindparam("id")).with_for_update(key_share=True), User
-)
-BY_EMAIL = Statement[User](select(User.table()).where(_users.email == bindparam("email")), User)
 _logins = Login.table().c
 _LOCK = Statement[Login](
     select(Login.table()).where(_logins.id == bindparam("id")).with_for_update(key_share=True), Login
@@ -160,7 +154,7 @@ class Logins:
         token = f"rt_{secrets.token_urlsafe(32)}"
         await self._keep(transaction, login, token)
         user = await transaction.update(user, last_login_at=now)
-        transaction.actor = replace(transaction.actor, credential=login.id)
+        transaction.actor = transaction.actor.as_user(user.organization_id, user.id, login.id)
         transaction.emit("user.logged_in", user)
         return login, user, token
 

@@ -8,8 +8,8 @@ import hmac
 from sqlalchemy import bindparam, func, select
 
 from server.core.identity.access_tokens import digest_of
-from server.core.identity.logins import BY_EMAIL, normal_email
-from server.core.identity.organizations import LOCK_ORGANIZATION
+from server.core.identity.logins import normal_email
+from server.core.identity.organizations import BY_EMAIL, LOCK_ORGANIZATION
 from server.core.people.users import check_role
 from server.core.shared.call_context import Call
 from server.core.shared.count_cache import CountCache

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from server.core.identity.attempts import Attempts
-from server.core.identity.logins import BY_EMAIL, Granted, Logins
-from server.core.identity.organizations import ORGANIZATION, first_user, new_organization
+from server.core.identity.logins import Granted, Logins
+from server.core.identity.organizations import BY_EMAIL, ORGANIZATION, first_user, new_organization
 from server.core.identity.passwords import Passwords
 from server.core.people.invitations import accepted, check_email
 from server.core.people.users import check_name
