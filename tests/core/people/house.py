@@ -35,7 +35,8 @@ class House:
         self.clock = database.clock = Clock()
         self.slept: list[float] = []
         self.keys = SigningKeys(database, Sealer(SECRET))
-        self.passwords = Passwords()
+        # Those of many tests are no secrets, and are to be looked at quickly.
+        self.passwords = Passwords(64)
         self.attempts = Attempts(database, None, self._sleep)
         self.logins = Logins(database, SECRET, self.keys, self.passwords, self.attempts, development=True)
         counts = CountCache(database)

@@ -11,6 +11,7 @@ from server.core.identity import organizations
 from server.core.identity.access_tokens import looks_like_token
 from server.core.identity.attempts import OF_ACCOUNT, OF_ADDRESS, OF_BOTH, WINDOW
 from server.core.identity.logins import LONGEST, REFRESH
+from server.core.identity.passwords import MEMORY_KIB
 from server.core.identity.signing_keys import KNOWN_SECONDS, READ_SECONDS, SigningKeys
 from server.core.shared.sealing import Sealer
 from server.errors import InvalidRequest, TooMany, Unauthorized, Unavailable
@@ -166,6 +167,7 @@ async def test_an_address_that_guesses_at_many_is_refused_for_all(house: House) 
 
 
 async def test_who_is_nobody_hears_the_same_after_the_same_time(house: House) -> None:
+    house.passwords._memory_kib = MEMORY_KIB
     email = (await house.register()).user.email
     words, times = set(), {email: [], "nobody@example.com": []}
     for address in range(5):
@@ -192,6 +194,7 @@ async def test_a_disabled_organization_ends_what_all_its_people_came_with(house:
 
 
 async def test_passwords_are_compared_as_they_are_meant_and_a_few_at_a_time(house: House) -> None:
+    house.passwords._memory_kib = MEMORY_KIB
     kept = await house.passwords.hash("Ünïcode-lamp-3")
     assert kept.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert await house.passwords.matches(kept, "U\u0308ni\u0308code-lamp-3")
