@@ -94,7 +94,9 @@ def use_cases(
     passwords = Passwords()
     signing_keys = SigningKeys(database, sealer)
     attempts = Attempts(database, settings.logins_per_minute if quotas else None)
-    logins = Logins(database, secret, signing_keys, passwords, attempts)
+    logins = Logins(
+        database, secret, signing_keys, passwords, attempts, development=settings.environment == "development"
+    )
     codes = AuthorizationCodes(database, logins)
     return UseCases(
         agents=agents,
@@ -123,7 +125,7 @@ def use_cases(
             queue_seconds=settings.queue_alert_seconds,
             no_sandbox=no_sandbox,
         ),
-        invitations=Invitations(database, counts),
+        invitations=Invitations(database, counts, secret),
         knowledge_search=KnowledgeSearch(database, nearest),
         logins=logins,
         inbox=Inbox(database),

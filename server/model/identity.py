@@ -98,12 +98,15 @@ class ApiKey(Record, table=True):
 
     __tablename__ = "api_keys"
 
-    __table_args__ = (Index("api_keys_by_user", "user_id", "id"),)
+    __table_args__ = (
+        Index("api_keys_by_user", "user_id", "id"),
+        Index("api_keys_by_organization", "organization_id", "id"),
+    )
 
     unrecorded: ClassVar[frozenset[str]] = frozenset({"digest"})
 
     id: str = Field(primary_key=True)
-    organization_id: str = Field(foreign_key="organizations.id", index=True)
+    organization_id: str = Field(foreign_key="organizations.id")
     user_id: str = Field(foreign_key="users.id")
     name: str
     # The first characters, by which people recognise it.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,10 @@ class Actor:
     via: str = ""
     # The address that he came from, as far as that is known.
     address: str = ""
+
+    def as_user(self, organization_id: str, user_id: str, credential: str) -> Actor:
+        """The same, once it is known that it is this user."""
+        return replace(self, organization_id=organization_id, name=f"user_{user_id}", credential=credential)
 
 
 NOBODY = Actor()

@@ -13,6 +13,10 @@ import httpx2 as httpx
 import jwt
 import pytest
 from PIL import Image
+from sqlalchemy import select
+
+from server.model import Event
+from server.store.statement import Statement
 
 from tests.support.stack import Stack
 
@@ -332,3 +336,20 @@ def test_another_signing_key_leaves_who_is_logged_in_alone(stack: Stack, anybody
     assert key_id in said and key_id != jwt.get_unverified_header(login["accessToken"])["kid"]
     for token in (login["accessToken"], later["accessToken"]):
         assert anybody.get("/api/v1/auth/me", headers=bearer(token)).status_code == 200
+
+
+def test_events_know_the_address_that_a_call_of_any_api_came_from(stack: Stack, anybody: httpx.Client) -> None:
+    login = register(anybody)
+    me = bearer(login["accessToken"])
+    lies = {**me, "x-requested-from": "6.6.6.6", "x-forwarded-for": "6.6.6.6"}
+    session = {"name": "s", "description": "d"}
+    for url in (f"{stack.url}/v1/sessions", f"{stack.url}/api/v1/sessions"):
+        httpx.post(url, json=session, headers=lies)
+    made = anybody.post("/v1/agents", json={"name": "Ada", "type": "analysis", "capabilities": ["sums"]}, headers=lies)
+    assert made.status_code == 201
+    owner = login["user"]["organizationId"].removeprefix("org-")
+    found = Statement(select(Event.table()).where(Event.table().c.organization_id == owner), Event)
+    events = stack._with_database(lambda database: database.all(found))
+    assert {each.via for each in events} > {"coordinaitor", "agent_operations"}
+    assert {each.address for each in events} == {"127.0.0.1"}
+    assert {each.actor for each in events} == {"user_" + login["user"]["id"].removeprefix("user-")}

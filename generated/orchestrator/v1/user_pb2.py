@@ -22,12 +22,13 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aorchestrator/v1/user.proto\x12\x0forchestrator.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xec\x02\n\x04User\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x13\n\x05\x65mail\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04name\x18\x04 \x01(\tB\x04\xe2\x41\x01\x02\x12\x0c\n\x04role\x18\x05 \x01(\t\x12,\n\x0bpreferences\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x39\n\x0flast_login_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x36\n\x0c\x64isable_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aorchestrator/v1/user.proto\x12\x0forchestrator.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8f\x03\n\x04User\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x13\n\x05\x65mail\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1a\n\x04name\x18\x04 \x01(\tB\x0c\xe2\x41\x01\x02\xbaH\x05r\x03\x18\xc8\x01\x12\x15\n\x04role\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x32\x12,\n\x0bpreferences\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x39\n\x0flast_login_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x36\n\x0c\x64isable_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x10\n\x08\x64isabled\x18\x0b \x01(\x08\"\xa5\x02\n\tUserLogin\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x18\n\nuser_agent\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x61\x64\x64ress\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x17\n\tclient_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x63urrent\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x37\n\rlast_use_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"\xdf\x01\n\nInvitation\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x1c\n\x05\x65mail\x18\x02 \x01(\tB\r\xe2\x41\x02\x02\x05\xbaH\x05r\x03\x18\xfe\x01\x12\x19\n\x04role\x18\x03 \x01(\tB\x0b\xe2\x41\x01\x05\xbaH\x04r\x02\x18\x32\x12\x18\n\ninviter_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"\xe7\x01\n\x06\x41piKey\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x12\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06prefix\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07user_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1c\n\x06scopes\x18\x05 \x03(\tB\x0c\xe2\x41\x01\x03\xbaH\x05\x92\x01\x02\x10\x64\x12\x35\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x65xpire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,7 +40,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USER'].fields_by_name['email']._loaded_options = None
   _globals['_USER'].fields_by_name['email']._serialized_options = b'\342A\001\002'
   _globals['_USER'].fields_by_name['name']._loaded_options = None
-  _globals['_USER'].fields_by_name['name']._serialized_options = b'\342A\001\002'
+  _globals['_USER'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H\005r\003\030\310\001'
+  _globals['_USER'].fields_by_name['role']._loaded_options = None
+  _globals['_USER'].fields_by_name['role']._serialized_options = b'\272H\004r\002\0302'
   _globals['_USER'].fields_by_name['last_login_time']._loaded_options = None
   _globals['_USER'].fields_by_name['last_login_time']._serialized_options = b'\342A\001\003'
   _globals['_USER'].fields_by_name['disable_time']._loaded_options = None
@@ -48,6 +51,54 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USER'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
   _globals['_USER'].fields_by_name['update_time']._loaded_options = None
   _globals['_USER'].fields_by_name['update_time']._serialized_options = b'\342A\001\003'
-  _globals['_USER']._serialized_start=144
-  _globals['_USER']._serialized_end=508
+  _globals['_USERLOGIN'].fields_by_name['id']._loaded_options = None
+  _globals['_USERLOGIN'].fields_by_name['id']._serialized_options = b'\342A\001\010'
+  _globals['_USERLOGIN'].fields_by_name['user_agent']._loaded_options = None
+  _globals['_USERLOGIN'].fields_by_name['user_agent']._serialized_options = b'\342A\001\003'
+  _globals['_USERLOGIN'].fields_by_name['address']._loaded_options = None
+  _globals['_USERLOGIN'].fields_by_name['address']._serialized_options = b'\342A\001\003'
+  _globals['_USERLOGIN'].fields_by_name['client_id']._loaded_options = None
+  _globals['_USERLOGIN'].fields_by_name['client_id']._serialized_options = b'\342A\001\003'
+  _globals['_USERLOGIN'].fields_by_name['current']._loaded_options = None
+  _globals['_USERLOGIN'].fields_by_name['current']._serialized_options = b'\342A\001\003'
+  _globals['_USERLOGIN'].fields_by_name['create_time']._loaded_options = None
+  _globals['_USERLOGIN'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
+  _globals['_USERLOGIN'].fields_by_name['last_use_time']._loaded_options = None
+  _globals['_USERLOGIN'].fields_by_name['last_use_time']._serialized_options = b'\342A\001\003'
+  _globals['_USERLOGIN'].fields_by_name['expire_time']._loaded_options = None
+  _globals['_USERLOGIN'].fields_by_name['expire_time']._serialized_options = b'\342A\001\003'
+  _globals['_INVITATION'].fields_by_name['id']._loaded_options = None
+  _globals['_INVITATION'].fields_by_name['id']._serialized_options = b'\342A\001\010'
+  _globals['_INVITATION'].fields_by_name['email']._loaded_options = None
+  _globals['_INVITATION'].fields_by_name['email']._serialized_options = b'\342A\002\002\005\272H\005r\003\030\376\001'
+  _globals['_INVITATION'].fields_by_name['role']._loaded_options = None
+  _globals['_INVITATION'].fields_by_name['role']._serialized_options = b'\342A\001\005\272H\004r\002\0302'
+  _globals['_INVITATION'].fields_by_name['inviter_id']._loaded_options = None
+  _globals['_INVITATION'].fields_by_name['inviter_id']._serialized_options = b'\342A\001\003'
+  _globals['_INVITATION'].fields_by_name['create_time']._loaded_options = None
+  _globals['_INVITATION'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
+  _globals['_INVITATION'].fields_by_name['expire_time']._loaded_options = None
+  _globals['_INVITATION'].fields_by_name['expire_time']._serialized_options = b'\342A\001\003'
+  _globals['_APIKEY'].fields_by_name['id']._loaded_options = None
+  _globals['_APIKEY'].fields_by_name['id']._serialized_options = b'\342A\001\010'
+  _globals['_APIKEY'].fields_by_name['name']._loaded_options = None
+  _globals['_APIKEY'].fields_by_name['name']._serialized_options = b'\342A\001\003'
+  _globals['_APIKEY'].fields_by_name['prefix']._loaded_options = None
+  _globals['_APIKEY'].fields_by_name['prefix']._serialized_options = b'\342A\001\003'
+  _globals['_APIKEY'].fields_by_name['user_id']._loaded_options = None
+  _globals['_APIKEY'].fields_by_name['user_id']._serialized_options = b'\342A\001\003'
+  _globals['_APIKEY'].fields_by_name['scopes']._loaded_options = None
+  _globals['_APIKEY'].fields_by_name['scopes']._serialized_options = b'\342A\001\003\272H\005\222\001\002\020d'
+  _globals['_APIKEY'].fields_by_name['create_time']._loaded_options = None
+  _globals['_APIKEY'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
+  _globals['_APIKEY'].fields_by_name['expire_time']._loaded_options = None
+  _globals['_APIKEY'].fields_by_name['expire_time']._serialized_options = b'\342A\001\003'
+  _globals['_USER']._serialized_start=173
+  _globals['_USER']._serialized_end=572
+  _globals['_USERLOGIN']._serialized_start=575
+  _globals['_USERLOGIN']._serialized_end=868
+  _globals['_INVITATION']._serialized_start=871
+  _globals['_INVITATION']._serialized_end=1094
+  _globals['_APIKEY']._serialized_start=1097
+  _globals['_APIKEY']._serialized_end=1328
 # @@protoc_insertion_point(module_scope)

@@ -68,6 +68,7 @@ def user_message(user: User) -> UserMessage:
         etag=str(user.version),
         email=user.email,
         name=user.name,
+        disabled=user.disabled_at is not None,
         role=user.role,
         preferences=values.struct_of(values.encode(json.loads(user.preferences))),
         create_time=timestamp(user.created_at),

@@ -27,6 +27,7 @@ from orchestrator.wire.v1.task_pb2 import Task as TaskMessage
 from server import values
 from server.apikit.projection import project, remembered, timestamp
 from server.apis.native.document_resources import document_message
+from server.apis.native.people.resources import invitation_message, key_message
 from server.apis.native.people_resources import (
     comment_message,
     file_message,
@@ -42,12 +43,14 @@ from server.core.queue.schedule import next_runs
 from server.model import (
     EVENT_TYPES,
     Agent,
+    ApiKey,
     Attempt,
     Comment,
     Delivery,
     Document,
     Event,
     Notification,
+    Invitation,
     Project,
     ProjectMember,
     Record,
@@ -181,10 +184,12 @@ def _schedule(task: Task) -> Schedule:
 # The field of an event that holds a resource, and what fills it; and the kinds of events that have one.
 RESOURCE_FIELDS: Mapping[type[Record], tuple[str, Callable[[Any], Message]]] = {
     Agent: ("agent", agent_message),
+    ApiKey: ("api_key", key_message),
     Comment: ("comment", comment_message),
     Delivery: ("webhook_delivery", delivery_message),
     Document: ("document", document_message),
     Notification: ("notification", notification_message),
+    Invitation: ("invitation", invitation_message),
     Project: ("project", project_message),
     ProjectMember: ("project_member", member_message),
     Session: ("session", session_message),

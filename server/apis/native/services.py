@@ -7,6 +7,7 @@ from orchestrator.v1 import (
     notification_service_pb2,
     session_service_pb2,
     task_service_pb2,
+    user_service_pb2,
     webhook_service_pb2,
     worker_service_pb2,
     workflow_service_pb2,
@@ -18,6 +19,7 @@ from server.apis.native.agents import AgentServicer
 from server.apis.native.events import EventServicer
 from server.apis.native.knowledge import KnowledgeServicer
 from server.apis.native.notifications import NotificationServicer
+from server.apis.native.people.users import UserServicer
 from server.apis.native.sessions import SessionServicer
 from server.apis.native.tasks import TaskServicer
 from server.apis.native.webhooks import WebhookServicer
@@ -45,6 +47,10 @@ def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Service
         (
             notification_service_pb2.DESCRIPTOR.services_by_name["NotificationService"],
             NotificationServicer(use_cases.inbox, use_cases.events),
+        ),
+        (
+            user_service_pb2.DESCRIPTOR.services_by_name["UserService"],
+            UserServicer(use_cases.users, use_cases.logins, use_cases.invitations),
         ),
         (
             webhook_service_pb2.DESCRIPTOR.services_by_name["WebhookService"],

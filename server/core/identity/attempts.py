@@ -13,6 +13,7 @@ import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakValueDictionary
 
 from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage
@@ -30,6 +31,8 @@ from server.store.transaction import Transaction
 WINDOW = 300 * 1_000_000
 # How many may fail meanwhile: for an account from one address, for it from anywhere new, and from one address.
 OF_BOTH, OF_ACCOUNT, OF_ADDRESS = 10, 20, 50
+# How many of these are looked at together, of an account from one address.
+AT_ONCE = 3
 # From which failure on the answer waits, twice as long each time, and at most how long.
 FIRST_SLOW, SLOWEST_SECONDS = 5, 2.0
 # Addresses that are counted in memory, so that strangers do not fill it.
@@ -85,6 +88,7 @@ class Attempts:
         self._storage = MemoryStorage()
         self._limiter = FixedWindowRateLimiter(self._storage)
         self._sleep = sleep
+        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def count(self, address: str) -> None:
         """Counts what costs a password's hash. Raises TooMany where the address has asked for too many this minute."""
@@ -95,6 +99,14 @@ class Attempts:
         if not await self._limiter.hit(self._minute, address):
             reset, _ = await self._limiter.get_window_stats(self._minute, address)
             raise _too_many(max(1, math.ceil(reset - self._database.clock() / 1_000_000)))
+
+    def in_turn(self, address: str, email: str) -> asyncio.Semaphore:
+        """Lets a few at a time be looked at: each counts as failed until it is known to be none."""
+        subject = _subject("both", address, email)
+        turns = self._turns.get(subject)
+        if turns is None:
+            turns = self._turns[subject] = asyncio.Semaphore(AT_ONCE)
+        return turns
 
     async def begin(self, address: str, email: str, user_id: str) -> Attempt:
         """Counts an attempt before it is looked at, so that many at once are no more than many in turn.

@@ -6,7 +6,7 @@ import base64
 import hmac
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import bindparam, delete, select, update
@@ -14,14 +14,14 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from server.core.identity.access_tokens import digest_of
 from server.core.identity.attempts import Attempt, Attempts
-from server.core.identity.organizations import ORGANIZATION
-from server.core.identity.passwords import Passwords
+from server.core.identity.organizations import BY_EMAIL, ORGANIZATION, USER
+from server.core.identity.passwords import DEVELOPMENT_ADMIN, Passwords
 from server.core.identity.signing_keys import TOKEN_SECONDS, SigningKeys
 from server.core.shared.call_context import Call
 from server.core.shared.ids import parse_id
 from server.errors import NotFound, Unauthorized
 from server.model import Login, Organization, RefreshToken, User, new_id
-from server.store.acting import Actor, acting
+from server.store.acting import acting
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
@@ -38,12 +38,6 @@ WRONG = "the e-mail address or the password is wrong"
 _EXPIRED = "this refresh token is not valid, or its login has ended"
 _PURPOSE = b"orchestrator refresh tokens, version 1"
 
-_users = User.table().c
-USER = Statement[User](select(User.table()).where(_users.id == bindparam("id")), User)
-LOCK_USER = Statement[User](
-    select(User.table()).where(_users.id == bindparam("id")).with_for_update(key_share=True), User
-)
-BY_EMAIL = Statement[User](select(User.table()).where(_users.email == bindparam("email")), User)
 _logins = Login.table().c
 LOCK_LOGIN = Statement[Login](
     select(Login.table()).where(_logins.id == bindparam("id")).with_for_update(key_share=True), Login
@@ -91,14 +85,22 @@ class Logins:
     """Begins logins, goes on with them and ends them."""
 
     def __init__(
-        self, database: Database, secret: str, keys: SigningKeys, passwords: Passwords, attempts: Attempts
+        self,
+        database: Database,
+        secret: str,
+        keys: SigningKeys,
+        passwords: Passwords,
+        attempts: Attempts,
+        *,
+        development: bool,
     ) -> None:
         self._database = database
         self._keys = keys
         self._passwords = passwords
         self._attempts = attempts
+        self._development = development
         self._key = hmac.digest(secret.encode(), _PURPOSE, "sha256")
-        # What this process has just ended, for `Authenticator`: it need not wait until it asks the store again.
+        # Told whose credentials have just ended here, so that nobody waits until the store is asked again.
         self.ended: list[Callable[[str], None]] = []
 
     async def log_in(self, call: Call, email: str, password: str) -> Granted:
@@ -112,18 +114,22 @@ class Logins:
             await self._attempts.forgive(transaction, attempt)
             return await self.begin(transaction, call, user)
 
-        act_as(user, "")
+        acting.set(acting.get().as_user(user.organization_id, user.id, ""))
         return await self.granted(*await self._database.write(body))
 
     async def prove(self, call: Call, email: str, password: str) -> tuple[User, Attempt]:
         """The user with this password, and the attempt, which is to be forgiven. Raises Unauthorized, TooMany."""
         email = normal_email(email)
         user = await self._database.one(BY_EMAIL, email=email)
-        attempt = await self._attempts.begin(call.address, email, user.id if user is not None else "")
-        if not await self._passwords.matches(user.password if user is not None else "", password):
-            await self._attempts.failed(attempt)
-            raise Unauthorized(WRONG)
+        async with self._attempts.in_turn(call.address, email):
+            attempt = await self._attempts.begin(call.address, email, user.id if user is not None else "")
+            if not await self._passwords.matches(user.password if user is not None else "", password):
+                await self._attempts.failed(attempt)
+                raise Unauthorized(WRONG)
         assert user is not None
+        if not self._development and (email, password) == DEVELOPMENT_ADMIN:
+            # It came with a database that was made in development, and everybody knows it.
+            raise Unauthorized(WRONG)
         await self._check_open(user)
         return user, attempt
 
@@ -148,7 +154,7 @@ class Logins:
         token = f"rt_{secrets.token_urlsafe(32)}"
         await self._keep(transaction, login, token)
         user = await transaction.update(user, last_login_at=now)
-        transaction.actor = replace(transaction.actor, credential=login.id)
+        transaction.actor = transaction.actor.as_user(user.organization_id, user.id, login.id)
         transaction.emit("user.logged_in", user)
         return login, user, token
 
@@ -255,7 +261,7 @@ class Logins:
         if user is not None:
             if not transaction.actor.organization_id:
                 # Who has a refresh token alone is that user as well.
-                transaction.actor = actor_for(transaction.actor, user, login.id)
+                transaction.actor = transaction.actor.as_user(user.organization_id, user.id, login.id)
             transaction.emit("user.logged_out", user)
 
     async def _keep(self, transaction: Transaction, login: Login, token: str) -> None:
@@ -288,14 +294,3 @@ class Logins:
 def normal_email(email: str) -> str:
     """An e-mail address as it is kept."""
     return email.strip().lower()
-
-
-def act_as(user: User, credential: str) -> None:
-    """What is done from here on in this call is this user's doing, who has come without a credential."""
-    acting.set(actor_for(acting.get(), user, credential))
-
-
-def actor_for(actor: Actor, user: User, credential: str) -> Actor:
-    """The same actor, once it is known that it is this user."""
-    name = f"user_{user.id}"
-    return replace(actor, organization_id=user.organization_id, name=name, credential=credential)

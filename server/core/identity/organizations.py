@@ -27,7 +27,12 @@ LOCK_ORGANIZATION = Statement[Any](
     select(_organizations.id).where(_organizations.id == bindparam("organization")).with_for_update(key_share=True)
 )
 _users = User.table().c
-_USER = Statement[User](
+USER = Statement[User](select(User.table()).where(_users.id == bindparam("id")), User)
+LOCK_USER = Statement[User](
+    select(User.table()).where(_users.id == bindparam("id")).with_for_update(key_share=True), User
+)
+BY_EMAIL = Statement[User](select(User.table()).where(_users.email == bindparam("email")), User)
+_FIRST_USER = Statement[User](
     select(User.table()).where(_users.organization_id == bindparam("organization")).order_by(_users.id).limit(1), User
 )
 
@@ -35,7 +40,7 @@ _USER = Statement[User](
 async def first_user(transaction: Transaction, organization: str) -> User:
     """The first user of an organization, in whose name programs act; both are created where they are new."""
     owner = await _organization(transaction, organization)
-    user = await transaction.one(_USER, organization=owner)
+    user = await transaction.one(_FIRST_USER, organization=owner)
     assert user is not None
     return user
 

@@ -19,6 +19,8 @@ LEAST_CHARACTERS = 8
 LEAST_SCORE = 3
 # It looks at no more; the rest makes a password no easier to guess.
 SCORED_CHARACTERS = 72
+# Whom a server in development lets in, as the document has it.
+DEVELOPMENT_ADMIN = ("admin@orchestrator.com", "admin123")
 # What OWASP asks of argon2id at least.
 MEMORY_KIB, PASSES, LANES = 19 * 1024, 2, 1
 # How many may wait for a thread: each has to wait for those before it.
@@ -30,9 +32,10 @@ _NOBODYS = "$argon2id$v=19$m=19456,t=2,p=1$xbMSrC6JkLnO5turjcsjCA$8BNrDRO2HLd7yX
 
 
 class Passwords:
-    """Hashes, compares and judges passwords in threads of its own."""
+    """Hashes, compares and judges passwords in threads of its own; a hash takes `memory_kib`."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory_kib: int = MEMORY_KIB) -> None:
+        self._memory_kib = memory_kib
         self._threads = ThreadPoolExecutor(
             max(1, (os.cpu_count() or 1) // 2), thread_name_prefix="passwords", initializer=_step_back
         )
@@ -40,7 +43,7 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         """What is kept of a password."""
-        return await self._run(lambda: _hasher().hash(_normal(password)))
+        return await self._run(lambda: _hasher(self._memory_kib).hash(_normal(password)))
 
     async def matches(self, kept: str, password: str) -> bool:
         """Whether it is the one that `kept` was made of; nothing matches an empty one, which takes as long."""
@@ -77,11 +80,11 @@ def _step_back() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
-def _hasher() -> Any:
+def _hasher(memory_kib: int = MEMORY_KIB) -> Any:
     # Servers that nobody logs in to need none of it.
     from argon2 import PasswordHasher  # noqa: PLC0415
 
-    return PasswordHasher(time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES)
+    return PasswordHasher(time_cost=PASSES, memory_cost=memory_kib, parallelism=LANES)
 
 
 def _matches(kept: str, password: str) -> bool:

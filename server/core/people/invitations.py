@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
+import base64
+import hmac
 
 from sqlalchemy import bindparam, func, select
 
 from server.core.identity.access_tokens import digest_of
-from server.core.identity.logins import BY_EMAIL, normal_email
-from server.core.identity.organizations import LOCK_ORGANIZATION
+from server.core.identity.logins import normal_email
+from server.core.identity.organizations import BY_EMAIL, LOCK_ORGANIZATION
 from server.core.people.users import check_role
 from server.core.shared.call_context import Call
 from server.core.shared.count_cache import CountCache
@@ -24,6 +25,7 @@ from server.store.transaction import Transaction
 GOOD = 7 * 24 * 3600 * 1_000_000
 # How many of an organization may wait to be accepted.
 MOST = 1000
+_PURPOSE = b"orchestrator invitations, version 1"
 _table = Invitation.table()
 _invitations = _table.c
 _OPEN = (_invitations.accepted_at.is_(None), _invitations.revoked_at.is_(None))
@@ -40,32 +42,32 @@ _BY_DIGEST = Statement[Invitation](
 class Invitations:
     """Makes, lists and takes back invitations."""
 
-    def __init__(self, database: Database, counts: CountCache) -> None:
+    def __init__(self, database: Database, counts: CountCache, secret: str) -> None:
         self._database = database
         self._counts = counts
+        self._key = hmac.digest(secret.encode(), _PURPOSE, "sha256")
 
     async def create(self, call: Call, *, email: str, role: str) -> tuple[Invitation, str]:
         """An invitation and its token, which is shown once. Raises InvalidRequest, Conflict, TooMany."""
         address = check_email(email)
         check_role("role", role)
-        token = f"inv_{secrets.token_urlsafe(32)}"
 
-        async def body(transaction: Transaction) -> Invitation:
+        async def make(transaction: Transaction) -> Invitation:
             await transaction.one(LOCK_ORGANIZATION, organization=call.organization_id)
             found = await transaction.one(BY_EMAIL, email=address)
             if found is not None and found.organization_id == call.organization_id:
                 raise Conflict("there is a user with this e-mail address already", reason="EMAIL_TAKEN")
             row = await transaction.one(_COUNT, organization=call.organization_id)
             if row is not None and row[0] >= MOST:
-                raise TooMany(
-                    f"{MOST} invitations wait to be accepted, which is as many as may", details={"limit": MOST}
-                )
+                words = f"{MOST} invitations wait to be accepted, which is as many as may"
+                raise TooMany(words, details={"limit": MOST})
+            identifier = new_id()
             invitation = Invitation.new(
-                id=new_id(),
+                id=identifier,
                 organization_id=call.organization_id,
                 email=address,
                 role=role,
-                digest=digest_of(token),
+                digest=digest_of(self._token(identifier)),
                 invited_by=call.caller.user_id,
                 created_at=transaction.now,
                 expires_at=transaction.now + GOOD,
@@ -74,7 +76,10 @@ class Invitations:
             transaction.emit("invitation.created", invitation)
             return invitation
 
-        return await self._database.write(body), token
+        # The token must not lie about with answers: a repeated request shows it again, because it is made of the id.
+        call.keep_answer = False
+        invitation = await INVITATIONS.create(self._database, call, make)
+        return invitation, self._token(invitation.id)
 
     async def slice(self, call: Call, *, limit: int, offset: int) -> Page[Invitation]:
         """Those that nobody has accepted or taken back, newest first, from an offset, with their number."""
@@ -100,6 +105,10 @@ class Invitations:
             await act(transaction, await INVITATIONS.lock(transaction, call, identifier))
 
         await self._database.write(body)
+
+    def _token(self, identifier: str) -> str:
+        made = hmac.digest(self._key, identifier.encode(), "sha256")
+        return f"inv_{base64.urlsafe_b64encode(made).decode().rstrip('=')}"
 
 
 async def accepted(transaction: Transaction, token: str, email: str) -> Invitation:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from server.core.identity.attempts import Attempts
-from server.core.identity.logins import LOCK_USER, USER, WRONG, Granted, Logins
+from server.core.identity.logins import WRONG, Granted, Logins
+from server.core.identity.organizations import LOCK_USER, USER
 from server.core.identity.passwords import Passwords
 from server.core.shared.call_context import Call
 from server.errors import Forbidden, Unauthorized

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from sqlalchemy import bindparam, func, select
 
 from server.core.identity.access_tokens import digest_of
-from server.core.identity.logins import LOCK_USER
+from server.core.identity.organizations import LOCK_USER
 from server.core.identity.roles import covers
 from server.core.identity.scopes import SCOPES
 from server.core.shared.call_context import Call

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from server.core.identity.attempts import Attempts
-from server.core.identity.logins import BY_EMAIL, Granted, Logins, act_as, actor_for
-from server.core.identity.organizations import ORGANIZATION, first_user, new_organization
+from server.core.identity.logins import Granted, Logins
+from server.core.identity.organizations import BY_EMAIL, ORGANIZATION, first_user, new_organization
 from server.core.identity.passwords import Passwords
 from server.core.people.invitations import accepted, check_email
 from server.core.people.users import check_name
@@ -58,15 +58,13 @@ class Registration:
                 owner = await new_organization(transaction, organization.strip() or f"{name.strip()}'s organization")
             user = _user(transaction, owner, address, name.strip(), role, kept)
             await transaction.insert(user)
-            transaction.actor = actor_for(transaction.actor, user, "")
+            transaction.actor = transaction.actor.as_user(owner, user.id, "")
             if offer is not None:
                 transaction.emit("invitation.accepted", offer)
             transaction.emit("user.registered", user)
             return await self._logins.begin(transaction, call, user)
 
-        begun = await self._database.write(body)
-        act_as(begun[1], begun[0].id)
-        return await self._logins.granted(*begun)
+        return await self._logins.granted(*await self._database.write(body))
 
 
 async def ensure_admin(database: Database, passwords: Passwords, organization: str) -> bool:

@@ -22,12 +22,13 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from orchestrator.wire import struct_pb2 as orchestrator_dot_wire_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1forchestrator/wire/v1/user.proto\x12\x14orchestrator.wire.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1eorchestrator/wire/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc6\x03\n\x04User\x12\x14\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x02id\x12\x12\n\x04\x65tag\x18\x02 \x01(\tR\x04\x65tag\x12\x1a\n\x05\x65mail\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02R\x05\x65mail\x12\x18\n\x04name\x18\x04 \x01(\tB\x04\xe2\x41\x01\x02R\x04name\x12\x12\n\x04role\x18\x05 \x01(\tR\x04role\x12%\n\x0bpreferences\x18\x06 \x01(\x0cH\x00R\x0bpreferences\x88\x01\x01\x12H\n\x0flast_login_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\rlastLoginTime\x12\x43\n\x0c\x64isable_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\x0b\x64isableTime\x12\x41\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTime\x12\x41\n\x0bupdate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\nupdateTimeB\x0e\n\x0c_preferencesb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1forchestrator/wire/v1/user.proto\x12\x14orchestrator.wire.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1eorchestrator/wire/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf3\x03\n\x04User\x12\x14\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x02id\x12\x12\n\x04\x65tag\x18\x02 \x01(\tR\x04\x65tag\x12\x1a\n\x05\x65mail\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02R\x05\x65mail\x12 \n\x04name\x18\x04 \x01(\tB\x0c\xe2\x41\x01\x02\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12\x1b\n\x04role\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x32R\x04role\x12%\n\x0bpreferences\x18\x06 \x01(\x0cH\x00R\x0bpreferences\x88\x01\x01\x12H\n\x0flast_login_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\rlastLoginTime\x12\x43\n\x0c\x64isable_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\x0b\x64isableTime\x12\x41\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTime\x12\x41\n\x0bupdate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\nupdateTime\x12\x1a\n\x08\x64isabled\x18\x0b \x01(\x08R\x08\x64isabledB\x0e\n\x0c_preferences\"\xf5\x02\n\tUserLogin\x12\x14\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x02id\x12#\n\nuser_agent\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03R\tuserAgent\x12\x1e\n\x07\x61\x64\x64ress\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03R\x07\x61\x64\x64ress\x12!\n\tclient_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03R\x08\x63lientId\x12\x1e\n\x07\x63urrent\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x03R\x07\x63urrent\x12\x41\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTime\x12\x44\n\rlast_use_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\x0blastUseTime\x12\x41\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\nexpireTime\"\x93\x02\n\nInvitation\x12\x14\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x02id\x12#\n\x05\x65mail\x18\x02 \x01(\tB\r\xe2\x41\x02\x02\x05\xbaH\x05r\x03\x18\xfe\x01R\x05\x65mail\x12\x1f\n\x04role\x18\x03 \x01(\tB\x0b\xe2\x41\x01\x05\xbaH\x04r\x02\x18\x32R\x04role\x12#\n\ninviter_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03R\tinviterId\x12\x41\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTime\x12\x41\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\nexpireTime\"\xa1\x02\n\x06\x41piKey\x12\x14\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x02id\x12\x18\n\x04name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03R\x04name\x12\x1c\n\x06prefix\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03R\x06prefix\x12\x1d\n\x07user_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03R\x06userId\x12$\n\x06scopes\x18\x05 \x03(\tB\x0c\xe2\x41\x01\x03\xbaH\x05\x92\x01\x02\x10\x64R\x06scopes\x12\x41\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTime\x12\x41\n\x0b\x65xpire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\nexpireTimeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,7 +40,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USER'].fields_by_name['email']._loaded_options = None
   _globals['_USER'].fields_by_name['email']._serialized_options = b'\342A\001\002'
   _globals['_USER'].fields_by_name['name']._loaded_options = None
-  _globals['_USER'].fields_by_name['name']._serialized_options = b'\342A\001\002'
+  _globals['_USER'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H\005r\003\030\310\001'
+  _globals['_USER'].fields_by_name['role']._loaded_options = None
+  _globals['_USER'].fields_by_name['role']._serialized_options = b'\272H\004r\002\0302'
   _globals['_USER'].fields_by_name['last_login_time']._loaded_options = None
   _globals['_USER'].fields_by_name['last_login_time']._serialized_options = b'\342A\001\003'
   _globals['_USER'].fields_by_name['disable_time']._loaded_options = None
@@ -48,6 +51,54 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USER'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
   _globals['_USER'].fields_by_name['update_time']._loaded_options = None
   _globals['_USER'].fields_by_name['update_time']._serialized_options = b'\342A\001\003'
-  _globals['_USER']._serialized_start=156
-  _globals['_USER']._serialized_end=610
+  _globals['_USERLOGIN'].fields_by_name['id']._loaded_options = None
+  _globals['_USERLOGIN'].fields_by_name['id']._serialized_options = b'\342A\001\010'
+  _globals['_USERLOGIN'].fields_by_name['user_agent']._loaded_options = None
+  _globals['_USERLOGIN'].fields_by_name['user_agent']._serialized_options = b'\342A\001\003'
+  _globals['_USERLOGIN'].fields_by_name['address']._loaded_options = None
+  _globals['_USERLOGIN'].fields_by_name['address']._serialized_options = b'\342A\001\003'
+  _globals['_USERLOGIN'].fields_by_name['client_id']._loaded_options = None
+  _globals['_USERLOGIN'].fields_by_name['client_id']._serialized_options = b'\342A\001\003'
+  _globals['_USERLOGIN'].fields_by_name['current']._loaded_options = None
+  _globals['_USERLOGIN'].fields_by_name['current']._serialized_options = b'\342A\001\003'
+  _globals['_USERLOGIN'].fields_by_name['create_time']._loaded_options = None
+  _globals['_USERLOGIN'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
+  _globals['_USERLOGIN'].fields_by_name['last_use_time']._loaded_options = None
+  _globals['_USERLOGIN'].fields_by_name['last_use_time']._serialized_options = b'\342A\001\003'
+  _globals['_USERLOGIN'].fields_by_name['expire_time']._loaded_options = None
+  _globals['_USERLOGIN'].fields_by_name['expire_time']._serialized_options = b'\342A\001\003'
+  _globals['_INVITATION'].fields_by_name['id']._loaded_options = None
+  _globals['_INVITATION'].fields_by_name['id']._serialized_options = b'\342A\001\010'
+  _globals['_INVITATION'].fields_by_name['email']._loaded_options = None
+  _globals['_INVITATION'].fields_by_name['email']._serialized_options = b'\342A\002\002\005\272H\005r\003\030\376\001'
+  _globals['_INVITATION'].fields_by_name['role']._loaded_options = None
+  _globals['_INVITATION'].fields_by_name['role']._serialized_options = b'\342A\001\005\272H\004r\002\0302'
+  _globals['_INVITATION'].fields_by_name['inviter_id']._loaded_options = None
+  _globals['_INVITATION'].fields_by_name['inviter_id']._serialized_options = b'\342A\001\003'
+  _globals['_INVITATION'].fields_by_name['create_time']._loaded_options = None
+  _globals['_INVITATION'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
+  _globals['_INVITATION'].fields_by_name['expire_time']._loaded_options = None
+  _globals['_INVITATION'].fields_by_name['expire_time']._serialized_options = b'\342A\001\003'
+  _globals['_APIKEY'].fields_by_name['id']._loaded_options = None
+  _globals['_APIKEY'].fields_by_name['id']._serialized_options = b'\342A\001\010'
+  _globals['_APIKEY'].fields_by_name['name']._loaded_options = None
+  _globals['_APIKEY'].fields_by_name['name']._serialized_options = b'\342A\001\003'
+  _globals['_APIKEY'].fields_by_name['prefix']._loaded_options = None
+  _globals['_APIKEY'].fields_by_name['prefix']._serialized_options = b'\342A\001\003'
+  _globals['_APIKEY'].fields_by_name['user_id']._loaded_options = None
+  _globals['_APIKEY'].fields_by_name['user_id']._serialized_options = b'\342A\001\003'
+  _globals['_APIKEY'].fields_by_name['scopes']._loaded_options = None
+  _globals['_APIKEY'].fields_by_name['scopes']._serialized_options = b'\342A\001\003\272H\005\222\001\002\020d'
+  _globals['_APIKEY'].fields_by_name['create_time']._loaded_options = None
+  _globals['_APIKEY'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
+  _globals['_APIKEY'].fields_by_name['expire_time']._loaded_options = None
+  _globals['_APIKEY'].fields_by_name['expire_time']._serialized_options = b'\342A\001\003'
+  _globals['_USER']._serialized_start=185
+  _globals['_USER']._serialized_end=684
+  _globals['_USERLOGIN']._serialized_start=687
+  _globals['_USERLOGIN']._serialized_end=1060
+  _globals['_INVITATION']._serialized_start=1063
+  _globals['_INVITATION']._serialized_end=1338
+  _globals['_APIKEY']._serialized_start=1341
+  _globals['_APIKEY']._serialized_end=1630
 # @@protoc_insertion_point(module_scope)

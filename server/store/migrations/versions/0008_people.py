@@ -403,6 +403,8 @@ def upgrade() -> None:
     op.add_column("agents", sa.Column("working_hours", sa.Text(), nullable=True))
     op.add_column("agents", sa.Column("off_duty", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("agents", sa.Column("shift_at", sa.BigInteger(), nullable=True))
+    op.drop_index("ix_api_keys_organization_id", table_name="api_keys")
+    op.create_index("api_keys_by_organization", "api_keys", ["organization_id", "id"], unique=False)
     op.create_index("api_keys_by_user", "api_keys", ["user_id", "id"], unique=False)
     op.add_column("agents", sa.Column("last_active_at", sa.BigInteger(), nullable=True))
     op.create_index(
@@ -598,6 +600,8 @@ def downgrade() -> None:
     op.drop_column("events", "credential")
     op.drop_column("events", "actor")
     op.drop_index("api_keys_by_user", table_name="api_keys")
+    op.drop_index("api_keys_by_organization", table_name="api_keys")
+    op.create_index("ix_api_keys_organization_id", "api_keys", ["organization_id"], unique=False)
     op.drop_column("api_keys", "personal")
     op.drop_column("api_keys", "projects")
     op.drop_column("api_keys", "minute_limit")
