@@ -63,8 +63,9 @@ def _listing(light: Sequence[str], texts: BoundedTexts = UNBOUNDED) -> Listing[T
 # what matters.
 RESULTS = BoundedTexts(whole=["output"])
 TASK_TEXTS = BoundedTexts(whole=["output", "capabilities"], cut=["description", "error"])
-_LISTS = {texts: _listing(["input", "stdout", "stderr"], texts) for texts in (RESULTS, TASK_TEXTS)}
-_LIST = _LISTS[UNBOUNDED] = _listing(["input", "output", "stdout", "stderr"])
+_LONG = ("input", "stdout", "stderr", "requirements", "acceptance_criteria")
+_LISTS = {texts: _listing(_LONG, texts) for texts in (RESULTS, TASK_TEXTS)}
+_LIST = _LISTS[UNBOUNDED] = _listing(["output", *_LONG])
 _LOGS = Statement[TaskLog](
     select(TaskLog.table())
     .where(TaskLog.table().c.task_id == bindparam("task"))
