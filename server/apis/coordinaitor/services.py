@@ -21,6 +21,8 @@ def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Service
                 use_cases.task_search,
                 use_cases.task_history,
                 use_cases.task_waiting,
+                # `comments` and `files` come here: functions of a call and a task that give a value.
+                included={},
             ),
         )
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -46,7 +47,7 @@ def history_message(change: Change) -> HistoryEntry:
     )
 
 
-def history_value(changes: list[Change]) -> bytes:
+def history_value(changes: Sequence[Change]) -> bytes:
     """The same, many of them, as a value."""
     return values.encode([shown_message(history_message(each), camel=True) for each in changes])
 

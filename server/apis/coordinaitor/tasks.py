@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 from orchestrator.wire.coordinaitor.v1 import task_service_pb2 as pb
+from orchestrator.wire.coordinaitor.v1.task_pb2 import TaskMetrics
 
 from server.apis.coordinaitor import task_requests as said
 from server.apis.coordinaitor.envelope import answer, listed, page_of
@@ -16,11 +18,13 @@ from server.core.tasks.commands import TaskCommands
 from server.core.tasks.editing import TaskEditing
 from server.core.tasks.history import TaskHistory
 from server.core.tasks.moves import TaskMoves
-from server.core.tasks.search import Seen, TaskSearch
+from server.core.tasks.search import TaskSearch
 from server.core.tasks.waiting import TaskWaiting
 from server.model import Task
 
 M = TypeVar("M", bound=Message)
+# Reads something that is shown beside a task which the caller may see.
+Included = Callable[[Call, Task], Awaitable[Any]]
 # How much of its history is shown with a task.
 INCLUDED = 20
 
@@ -36,6 +40,7 @@ class TaskServicer:
         search: TaskSearch,
         history: TaskHistory,
         waiting: TaskWaiting,
+        included: Mapping[str, Included],
     ) -> None:
         self._commands = commands
         self._editing = editing
@@ -43,6 +48,8 @@ class TaskServicer:
         self._search = search
         self._history = history
         self._waiting = waiting
+        # What may be shown beside a task, by the field of the message that holds it.
+        self._included = {"history": self._some_history, "metrics": self._metrics, **included}
 
     async def ListTasks(self, request: pb.ListTasksRequest, call: Call) -> pb.ListTasksResponse:
         _, limit, offset = page_of(request)
@@ -56,7 +63,8 @@ class TaskServicer:
     async def GetTask(self, request: pb.GetTaskRequest, call: Call) -> pb.GetTaskResponse:
         seen = await self._search.get(call, request.task_id)
         call.etag = seen.task.version
-        more = await self._included(seen, request.include) if request.include else {}
+        wanted = said.included(request.include) if request.include else ()
+        more = {name: await self._included[name](call, seen.task) for name in wanted if name in self._included}
         return answer(pb.GetTaskResponse, call, seen_message(seen, **more), "task")
 
     async def UpdateTask(self, request: pb.UpdateTaskRequest, call: Call) -> pb.UpdateTaskResponse:
@@ -100,12 +108,9 @@ class TaskServicer:
         call.etag = task.version
         return answer(message, call, seen_message(await self._search.beside(task)), "task")
 
-    async def _included(self, seen: Seen, words: str) -> dict[str, Any]:
-        wanted = said.included(words)
-        more: dict[str, Any] = {}
-        if "history" in wanted:
-            changes, _ = await self._history.page(seen.task, limit=INCLUDED, offset=0)
-            more["history"] = history_value(list(changes))
-        if "metrics" in wanted:
-            more["metrics"] = metrics_message(await self._history.figures(seen.task))
-        return more
+    async def _some_history(self, _call: Call, task: Task) -> bytes:
+        changes, _ = await self._history.page(task, limit=INCLUDED, offset=0)
+        return history_value(changes)
+
+    async def _metrics(self, _call: Call, task: Task) -> TaskMetrics:
+        return metrics_message(await self._history.figures(task))

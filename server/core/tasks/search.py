@@ -6,7 +6,6 @@ by another one, and is remembered as long as nothing changes.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -166,7 +165,7 @@ class TaskSearch:
         given: dict[str, Any] = {**ids, **{name: value for name, value in said.items() if value is not None}}
         projects = projects_of(call)
         if projects is not None:
-            given["projects"] = json.dumps(sorted(projects))
+            given["projects"] = ",".join(sorted(projects))
         given.update({f"tag_{n}": tag for n, tag in enumerate(wanted.tags)})
         if wanted.search:
             dialect = self._database.dialect
@@ -210,14 +209,19 @@ def _built(dialect: str, names: Sequence[str], tags: int, sort: str, *, ascendin
         if dialect == "sqlite":
             # The index has them in this order already.
             by = INDEX.c.rowid
-    page = (
-        select(*_BESIDE, *map(_shown, Task.table().c))
-        .select_from(_with_names(tables))
-        .where(*where)
-        .order_by(*_order(sort, by, ascending=ascending))
-        .limit(bindparam("limit"))
-        .offset(bindparam("offset"))
-    )
+    order = _order(sort, by, ascending=ascending)
+    chosen = select(_tasks.id).where(*where).order_by(*order).limit(bindparam("limit")).offset(bindparam("offset"))
+    if sort == "created_at":
+        # In an order that an index has: rows are read until there are enough.
+        page = select(*_BESIDE, *map(_shown, Task.table().c)).select_from(_with_names(tables)).where(*where)
+        page = page.order_by(*order).limit(bindparam("limit")).offset(bindparam("offset"))
+    else:
+        # All that match are sorted, so it is only their ids that are.
+        few = chosen.select_from(tables).subquery("chosen")
+        page = select(*_BESIDE, *map(_shown, Task.table().c)).select_from(
+            _with_names(few.join(Task.table(), _tasks.id == few.c.id))
+        )
+        page = page.order_by(*order)
     return page, select(func.count()).select_from(tables).where(*where)
 
 

@@ -106,15 +106,17 @@ async def test_tasks_of_other_organizations_are_not_found(board: Board, world) -
 
 async def test_whoever_is_let_into_some_projects_sees_no_other_tasks(board: Board, monkeypatch) -> None:
     from server.core.queue import rows
-    from server.core.tasks import details, search
+    from server.core.tasks import details, queries, search
 
     shop, other = await project(board), await project(board, "Other")
     inside = await board.task("Inside", project_id=shop)
     outside = await board.task("Outside", project_id=other)
     nowhere = await board.task("Nowhere")
     # The place that says it; what a credential is limited to is not there yet.
-    for module in (rows, details, search):
+    for module in (rows, details, queries, search):
         monkeypatch.setattr(module, "projects_of", lambda _: frozenset({shop}))
+    listed = await board.world.queries.slice(board.call(), limit=9, offset=0)
+    assert [each.title for each in listed.rows] == ["Inside"]
     assert await found(board) == ["Inside"] and await found(board, search="inside") == ["Inside"]
     assert (await board.search.get(board.call(), inside.id)).task.id == inside.id
     for task in (outside, nowhere):

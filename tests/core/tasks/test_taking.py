@@ -152,6 +152,10 @@ async def test_an_agents_credential_takes_nothing_and_writes_only_under_its_leas
     mine = await board.moves.take(board.call(), task.id)
     with pytest.raises(StaleLease):
         require_lease(own, mine)
+    with pytest.raises(StaleLease):
+        await board.editing.update(own, task.id, Edit(columns={"title": "x"}))
+    with pytest.raises(StaleLease):
+        await board.moves.delete(own, task.id)
 
 
 async def test_a_deleted_task_is_there_for_nobody_and_its_worker_has_lost_it(board: Board) -> None:
