@@ -15,13 +15,17 @@ EVENT_TYPES: Sequence[str] = tuple(
     f"{kind}.{what}"
     for kind, happenings in {
         "agent": "created updated installing active inactive lost failed deleted",
+        "comment": "created deleted",
         "document": "created updated processing ready failed deleted",
+        "file": "uploaded deleted",
         "log": "written",
+        "project": "created updated completed deleted member_added member_removed",
         "session": "created queued running paused updated completed failed cancelled expired retried deleted",
         "task": (
             "created unblocked assigned routed ready started progress decomposed released retrying cancel_requested "
             "cancel_acknowledged completed failed cancelled updated deleted taken reopened"
         ),
+        "user": "registered updated disabled",
         "webhook": "created updated enabled disabled deleted secret_rotated recovered delivery_exhausted",
         "workflow": "created updated deleted",
         "workflow_run": "started completed failed cancelled retrying",

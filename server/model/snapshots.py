@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from server.model.agents import Agent, Worker
+from server.model.discussion import Comment, TaskFile
 from server.model.events import Event
+from server.model.identity import User
 from server.model.knowledge import Document
+from server.model.projects import Project, ProjectMember
 from server.model.record import Record
 from server.model.sessions import Checkpoint, Session
 from server.model.system import Alert
@@ -18,11 +21,17 @@ from server.model.workflows import Workflow, WorkflowRun
 RESOURCES: Mapping[str, type[Record]] = {
     "agent": Agent,
     "checkpoint": Checkpoint,
+    "comment": Comment,
     "document": Document,
+    "file": TaskFile,
     "log": TaskLog,
+    "project": Project,
+    "project.member_added": ProjectMember,
+    "project.member_removed": ProjectMember,
     "session": Session,
     "system": Alert,
     "task": Task,
+    "user": User,
     "worker": Worker,
     "webhook": Webhook,
     "webhook.delivery_exhausted": Delivery,

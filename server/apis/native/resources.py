@@ -27,20 +27,33 @@ from orchestrator.wire.v1.task_pb2 import Task as TaskMessage
 from server import values
 from server.apikit.projection import project, remembered, timestamp
 from server.apis.native.document_resources import document_message
+from server.apis.native.people_resources import (
+    comment_message,
+    file_message,
+    member_message,
+    project_message,
+    user_message,
+)
 from server.apis.native.webhook_resources import delivery_message, webhook_message
 from server.apis.native.workflow_resources import run_message, workflow_message
 from server.core.agents.entry_point import Entry, signature
 from server.core.queue.schedule import next_runs
 from server.model import (
+    EVENT_TYPES,
     Agent,
     Attempt,
+    Comment,
     Delivery,
     Document,
     Event,
+    Project,
+    ProjectMember,
     Record,
     Session,
     Task,
+    TaskFile,
     TaskLog,
+    User,
     Webhook,
     Workflow,
     WorkflowRun,
@@ -178,12 +191,17 @@ def _schedule(task: Task) -> Schedule:
 # The field of an event that holds a resource, and what fills it; and the kinds of events that have one.
 RESOURCE_FIELDS: Mapping[type[Record], tuple[str, Callable[[Any], Message]]] = {
     Agent: ("agent", agent_message),
+    Comment: ("comment", comment_message),
     Delivery: ("webhook_delivery", delivery_message),
     Document: ("document", document_message),
+    Project: ("project", project_message),
+    ProjectMember: ("project_member", member_message),
     Session: ("session", session_message),
     Task: ("task", task_message),
+    TaskFile: ("task_file", file_message),
+    User: ("user", user_message),
     Webhook: ("webhook", webhook_message),
     Workflow: ("workflow", workflow_message),
     WorkflowRun: ("workflow_run", run_message),
 }
-_KINDS = frozenset({"agent", "document", "session", "task", "webhook", "workflow", "workflow_run"})
+_KINDS = frozenset(type.partition(".")[0] for type in EVENT_TYPES) - {"log"}
