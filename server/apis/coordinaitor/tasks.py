@@ -11,7 +11,7 @@ from orchestrator.wire.coordinaitor.v1.task_pb2 import TaskMetrics
 
 from server.apis.coordinaitor import task_requests as said
 from server.apis.coordinaitor.envelope import answer, listed, page_of
-from server.apis.coordinaitor.shape import seen_message
+from server.apis.coordinaitor.shape import listed_task, seen_message
 from server.apis.coordinaitor.task_shape import history_message, history_value, metrics_message, waiting_message
 from server.core.shared.call_context import Call
 from server.core.tasks.commands import TaskCommands
@@ -21,6 +21,7 @@ from server.core.tasks.moves import TaskMoves
 from server.core.tasks.search import TaskSearch
 from server.core.tasks.waiting import TaskWaiting
 from server.model import Task
+from server.pace import all_of
 
 M = TypeVar("M", bound=Message)
 # Reads something that is shown beside a task which the caller may see.
@@ -54,7 +55,7 @@ class TaskServicer:
     async def ListTasks(self, request: pb.ListTasksRequest, call: Call) -> pb.ListTasksResponse:
         _, limit, offset = page_of(request)
         page = await self._search.page(call, said.wanted(request), limit=limit, offset=offset)
-        data = [seen_message(each, page.longest) for each in page.rows]
+        data = await all_of(listed_task(each, page.longest) for each in page.rows)
         return listed(pb.ListTasksResponse, call, request, data, page.total, "tasks")
 
     async def CreateTask(self, request: pb.CreateTaskRequest, call: Call) -> pb.CreateTaskResponse:
