@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from cachetools import FIFOCache
 from sqlalchemy import ColumnElement, and_, bindparam, func, literal, null, or_, select
 
 from server.core.queue.rows import TASKS, projects_of
@@ -27,6 +28,8 @@ from server.store.statement import Statement
 from server.store.transaction import Reader
 
 MAX_TAGS = 20
+# How many statements are remembered: there are as many as there are sets of filters.
+STATEMENTS = 500
 # What lists show of long texts.
 TEXTS = BoundedTexts(whole=["requirements", "acceptance_criteria"], cut=["description"])
 _LIGHT = frozenset({"input", "output", "stdout", "stderr", "error", "progress_message", "schedule", "retry"})
@@ -107,7 +110,7 @@ class TaskSearch:
     def __init__(self, database: Database, counts: CountCache) -> None:
         self._database = database
         self._counts = counts
-        self._statements: dict[tuple[Any, ...], tuple[Statement[Any], Statement[Any]]] = {}
+        self._statements: FIFOCache[tuple[Any, ...], tuple[Statement[Any], Statement[Any]]] = FIFOCache(STATEMENTS)
 
     async def get(self, call: Call, identifier: str) -> Seen:
         """One task, by one statement. Raises NotFound."""

@@ -12,8 +12,9 @@ import pytest
 from server.core.queue.creation import NewTask
 from server.core.tasks.editing import Edit
 from server.core.tasks.search import _CONDITIONS, SORTS, Wanted, _built
+from server.core.tasks.text_index import TextBackfill, unindex_task
 from server.errors import InvalidRequest, NotFound
-from server.model import Priority, Project, TaskStatus, new_id
+from server.model import Priority, Project, TaskStatus, UnindexedTask, new_id
 from server.store.statement import Statement
 from tests.core.tasks.conftest import Board
 
@@ -212,3 +213,23 @@ def test_no_list_reads_all_tasks_to_find_a_few(sort: str, tmp_path) -> None:
     page, _ = _built("sqlite", ("query",), 0, "created_at", ascending=False)
     assert not [step for step in plans.steps(Statement(page)) if "TEMP B-TREE" in step]
     assert sort in SORTS
+
+
+async def test_tasks_from_before_there_was_a_search_are_found(board: Board) -> None:
+    kept, changed, gone = [await board.task(f"Old {name}") for name in ("kept", "changed", "gone")]
+
+    async def before(transaction) -> None:
+        # As the migration leaves them.
+        for task in (kept, changed, gone):
+            await unindex_task(transaction, task)
+            await transaction.insert(UnindexedTask.new(task_id=task.id))
+
+    await board.world.database.write(before)
+    assert await found(board, search="old") == []
+    await board.editing.update(board.call(), changed.id, Edit(columns={"title": "Old and changed"}))
+    await board.moves.delete(board.call(), gone.id)
+    backfill = TextBackfill(board.world.database)
+    await backfill.sweep()
+    await backfill.sweep()
+    assert await found(board, search="old") == ["Old and changed", "Old kept"]
+    assert await found(board, search="changed") == ["Old and changed"] and await found(board, search="gone") == []
