@@ -31,6 +31,7 @@ from server.core.queue.lease_service import LeaseService
 from server.core.queue.routing.rerouting import Rerouting
 from server.core.shared import idempotency
 from server.core.shared.sealing import Sealer
+from server.core.tasks.text_index import TextBackfill
 from server.core.webhooks.addresses import AddressGuard
 from server.core.webhooks.fan_out import FanOut
 from server.core.webhooks.queue import DeliveryQueue
@@ -157,6 +158,7 @@ class Application:
             cases.workflow_runs.cancel_orphans,
             self.remains.sweep,
             self._forget_old,
+            TextBackfill(self.database).sweep,
             cases.task_metrics.compact,
             AlertRules(self.database, cases.health.disk_percent, AlertThresholds.of(settings)).sweep,
         ]

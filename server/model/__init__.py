@@ -33,6 +33,7 @@ from server.model.tasks import (
     TaskLog,
     TaskStatus,
     TaskTag,
+    UnindexedTask,
 )
 from server.model.webhooks import (
     LISTENING,
@@ -126,6 +127,7 @@ __all__ = [
     "TaskStatus",
     "TaskTag",
     "Tier",
+    "UnindexedTask",
     "User",
     "Webhook",
     "Worker",

@@ -252,6 +252,14 @@ class TaskLanguage(Record, table=True):
     language: str = Field(primary_key=True)
 
 
+class UnindexedTask(Record, table=True):
+    """A task from before tasks were found by their texts, until it is."""
+
+    __tablename__ = "unindexed_tasks"
+
+    task_id: str = Field(primary_key=True)
+
+
 class PastChange(Record, table=True):
     """What is kept of an event of a task with a title once the event itself is not kept any more."""
 
@@ -299,7 +307,7 @@ class TaskLog(Record, table=True):
     created_at: int = Field(sa_type=BigInteger)
 
 
-finish(Task, TaskTag, TaskLanguage, PastChange, Dependency, Attempt, TaskLog)
+finish(Task, TaskTag, TaskLanguage, UnindexedTask, PastChange, Dependency, Attempt, TaskLog)
 
 
 # Conditions of statements over tasks: what may be claimed now; what may be claimed when its time comes; what makes a

@@ -10,7 +10,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 
 class among(FunctionElement[bool]):  # noqa: N801
-    """Whether a column is one of the texts of a parameter, which is a JSON array: unlike a list, that can be a key."""
+    """Whether a column is one of the ids in a parameter, divided by commas: unlike a list, that can be a key."""
 
     type = Boolean()
     inherit_cache = True
@@ -21,11 +21,12 @@ class among(FunctionElement[bool]):  # noqa: N801
 
 @compiles(among, "sqlite")
 def _on_sqlite(element: Any, compiler: Any, **given: Any) -> str:
-    column, parameter = (compiler.process(each, **given) for each in element.clauses)
-    return f"{column} IN (SELECT value FROM json_each({parameter}))"  # noqa: S608
+    column, ids = (compiler.process(each, **given) for each in element.clauses)
+    array = f"""'["' || replace({ids}, ',', '","') || '"]'"""
+    return f"{column} IN (SELECT value FROM json_each({array}))"  # noqa: S608
 
 
 @compiles(among, "postgresql")
 def _on_postgres(element: Any, compiler: Any, **given: Any) -> str:
-    column, parameter = (compiler.process(each, **given) for each in element.clauses)
-    return f"{column} IN (SELECT json_array_elements_text(CAST({parameter} AS json)))"
+    column, ids = (compiler.process(each, **given) for each in element.clauses)
+    return f"{column} = ANY(string_to_array({ids}, ','))"

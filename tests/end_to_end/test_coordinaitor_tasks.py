@@ -157,7 +157,7 @@ def test_what_an_agent_does_is_taken_from_it(people: httpx.Client) -> None:
     assert lease["task"]["payload"]["title"] == "Build user dashboard"
     held = people.patch(path, json={"status": "completed"})
     assert held.status_code == 409 and "/take" in held.json()["error"]["message"]
-    taken = people.post(f"{path}/take", json={}).json()["data"]
+    taken = people.post(f"{path}/take").json()["data"]
     assert taken["status"] == "active" and taken["agentId"] is None and taken["takenBy"]
     late = people.post(
         f"/v1/workers/{bot['worker']}/tasks/{lease['task']['id']}/complete",

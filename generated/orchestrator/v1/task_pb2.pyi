@@ -114,7 +114,7 @@ class TaskError(_message.Message):
     def __init__(self, type: _Optional[str] = ..., message: _Optional[str] = ..., traceback: _Optional[str] = ...) -> None: ...
 
 class Task(_message.Message):
-    __slots__ = ("id", "agent_id", "session_id", "status", "input", "output", "stdout", "stderr", "error", "timeout_seconds", "attempt", "cancel_requested", "created_at", "started_at", "completed_at", "duration_ms", "version", "type", "priority", "agent_type", "capabilities", "schedule", "retry", "failures", "lost", "waiting_for", "progress", "progress_message", "ready_at", "parent_id", "workflow_run_id", "step_id", "cancel_acknowledged", "lease_holder", "title", "description", "complexity", "subtasks", "paused", "tokens_used")
+    __slots__ = ("id", "agent_id", "session_id", "status", "input", "output", "stdout", "stderr", "error", "timeout_seconds", "attempt", "cancel_requested", "created_at", "started_at", "completed_at", "duration_ms", "version", "type", "priority", "agent_type", "capabilities", "schedule", "retry", "failures", "lost", "waiting_for", "progress", "progress_message", "ready_at", "parent_id", "workflow_run_id", "step_id", "cancel_acknowledged", "lease_holder", "title", "description", "complexity", "subtasks", "paused", "tokens_used", "project_id", "tags", "requirements", "acceptance_criteria", "estimated_hours", "actual_hours", "due_time", "created_by", "taken_by", "reopened")
     ID_FIELD_NUMBER: _ClassVar[int]
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -155,6 +155,16 @@ class Task(_message.Message):
     SUBTASKS_FIELD_NUMBER: _ClassVar[int]
     PAUSED_FIELD_NUMBER: _ClassVar[int]
     TOKENS_USED_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_ID_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
+    REQUIREMENTS_FIELD_NUMBER: _ClassVar[int]
+    ACCEPTANCE_CRITERIA_FIELD_NUMBER: _ClassVar[int]
+    ESTIMATED_HOURS_FIELD_NUMBER: _ClassVar[int]
+    ACTUAL_HOURS_FIELD_NUMBER: _ClassVar[int]
+    DUE_TIME_FIELD_NUMBER: _ClassVar[int]
+    CREATED_BY_FIELD_NUMBER: _ClassVar[int]
+    TAKEN_BY_FIELD_NUMBER: _ClassVar[int]
+    REOPENED_FIELD_NUMBER: _ClassVar[int]
     id: str
     agent_id: str
     session_id: str
@@ -195,4 +205,14 @@ class Task(_message.Message):
     subtasks: int
     paused: bool
     tokens_used: int
-    def __init__(self, id: _Optional[str] = ..., agent_id: _Optional[str] = ..., session_id: _Optional[str] = ..., status: _Optional[_Union[TaskStatus, str]] = ..., input: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., output: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., stdout: _Optional[str] = ..., stderr: _Optional[str] = ..., error: _Optional[_Union[TaskError, _Mapping]] = ..., timeout_seconds: _Optional[float] = ..., attempt: _Optional[int] = ..., cancel_requested: _Optional[bool] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., completed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duration_ms: _Optional[float] = ..., version: _Optional[int] = ..., type: _Optional[str] = ..., priority: _Optional[_Union[TaskPriority, str]] = ..., agent_type: _Optional[str] = ..., capabilities: _Optional[_Iterable[str]] = ..., schedule: _Optional[_Union[Schedule, _Mapping]] = ..., retry: _Optional[_Union[RetryPolicy, _Mapping]] = ..., failures: _Optional[int] = ..., lost: _Optional[int] = ..., waiting_for: _Optional[int] = ..., progress: _Optional[float] = ..., progress_message: _Optional[str] = ..., ready_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., parent_id: _Optional[str] = ..., workflow_run_id: _Optional[str] = ..., step_id: _Optional[str] = ..., cancel_acknowledged: _Optional[bool] = ..., lease_holder: _Optional[str] = ..., title: _Optional[str] = ..., description: _Optional[str] = ..., complexity: _Optional[str] = ..., subtasks: _Optional[int] = ..., paused: _Optional[bool] = ..., tokens_used: _Optional[int] = ...) -> None: ...
+    project_id: str
+    tags: _containers.RepeatedScalarFieldContainer[str]
+    requirements: _containers.RepeatedScalarFieldContainer[str]
+    acceptance_criteria: _containers.RepeatedScalarFieldContainer[str]
+    estimated_hours: float
+    actual_hours: float
+    due_time: _timestamp_pb2.Timestamp
+    created_by: str
+    taken_by: str
+    reopened: int
+    def __init__(self, id: _Optional[str] = ..., agent_id: _Optional[str] = ..., session_id: _Optional[str] = ..., status: _Optional[_Union[TaskStatus, str]] = ..., input: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., output: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., stdout: _Optional[str] = ..., stderr: _Optional[str] = ..., error: _Optional[_Union[TaskError, _Mapping]] = ..., timeout_seconds: _Optional[float] = ..., attempt: _Optional[int] = ..., cancel_requested: _Optional[bool] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., completed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duration_ms: _Optional[float] = ..., version: _Optional[int] = ..., type: _Optional[str] = ..., priority: _Optional[_Union[TaskPriority, str]] = ..., agent_type: _Optional[str] = ..., capabilities: _Optional[_Iterable[str]] = ..., schedule: _Optional[_Union[Schedule, _Mapping]] = ..., retry: _Optional[_Union[RetryPolicy, _Mapping]] = ..., failures: _Optional[int] = ..., lost: _Optional[int] = ..., waiting_for: _Optional[int] = ..., progress: _Optional[float] = ..., progress_message: _Optional[str] = ..., ready_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., parent_id: _Optional[str] = ..., workflow_run_id: _Optional[str] = ..., step_id: _Optional[str] = ..., cancel_acknowledged: _Optional[bool] = ..., lease_holder: _Optional[str] = ..., title: _Optional[str] = ..., description: _Optional[str] = ..., complexity: _Optional[str] = ..., subtasks: _Optional[int] = ..., paused: _Optional[bool] = ..., tokens_used: _Optional[int] = ..., project_id: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., requirements: _Optional[_Iterable[str]] = ..., acceptance_criteria: _Optional[_Iterable[str]] = ..., estimated_hours: _Optional[float] = ..., actual_hours: _Optional[float] = ..., due_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., created_by: _Optional[str] = ..., taken_by: _Optional[str] = ..., reopened: _Optional[int] = ...) -> None: ...

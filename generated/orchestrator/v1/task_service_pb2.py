@@ -24,11 +24,12 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from orchestrator.options.v1 import options_pb2 as orchestrator_dot_options_dot_v1_dot_options__pb2
 from orchestrator.v1 import task_pb2 as orchestrator_dot_v1_dot_task__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"orchestrator/v1/task_service.proto\x12\x0forchestrator.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a%orchestrator/options/v1/options.proto\x1a\x1aorchestrator/v1/task.proto\"\xe2\x03\n\x11\x43reateTaskRequest\x12\x19\n\x08\x61gent_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x1b\n\nsession_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12%\n\x05input\x18\x03 \x01(\x0b\x32\x16.google.protobuf.Value\x12\x35\n\x0ftimeout_seconds\x18\x04 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x18\xf5@!\x00\x00\x00\x00\x00\x00\x00\x00H\x00\x88\x01\x01\x12\x16\n\x04type\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x39\n\x08priority\x18\x06 \x01(\x0e\x32\x1d.orchestrator.v1.TaskPriorityB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1c\n\nagent_type\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12$\n\x0c\x63\x61pabilities\x18\x08 \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10 \"\x04r\x02\x18\x64\x12+\n\x08schedule\x18\t \x01(\x0b\x32\x19.orchestrator.v1.Schedule\x12+\n\x05retry\x18\n \x01(\x0b\x32\x1c.orchestrator.v1.RetryPolicy\x12\x1c\n\ndepends_on\x18\x0b \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10\x64\x12\x14\n\x03key\x18\x0c \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x42\x12\n\x10_timeout_seconds\"Y\n\x17\x42\x61tchCreateTasksRequest\x12>\n\x05tasks\x18\x01 \x03(\x0b\x32\".orchestrator.v1.CreateTaskRequestB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xf4\x03\"@\n\x18\x42\x61tchCreateTasksResponse\x12$\n\x05tasks\x18\x01 \x03(\x0b\x32\x15.orchestrator.v1.Task\"&\n\x10RetryTaskRequest\x12\x12\n\x02id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01\"D\n\x13ListTaskLogsRequest\x12\x12\n\x02id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01\x12\x19\n\x05limit\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\"C\n\x14ListTaskLogsResponse\x12+\n\x05lines\x18\x01 \x03(\x0b\x32\x1c.orchestrator.v1.TaskLogLine\"-\n\x17ListTaskAttemptsRequest\x12\x12\n\x02id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01\"J\n\x18ListTaskAttemptsResponse\x12.\n\x08\x61ttempts\x18\x01 \x03(\x0b\x32\x1c.orchestrator.v1.TaskAttempt\"$\n\x0eGetTaskRequest\x12\x12\n\x02id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01\"\xb2\x02\n\x10ListTasksRequest\x12\x1c\n\tpage_size\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x35\n\x06status\x18\x03 \x01(\x0e\x32\x1b.orchestrator.v1.TaskStatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x19\n\x08\x61gent_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x1b\n\nsession_id\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x39\n\x08priority\x18\x06 \x01(\x0e\x32\x1d.orchestrator.v1.TaskPriorityB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x16\n\x04type\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12 \n\x0fworkflow_run_id\x18\x08 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"R\n\x11ListTasksResponse\x12$\n\x05tasks\x18\x01 \x03(\x0b\x32\x15.orchestrator.v1.Task\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\'\n\x11\x43\x61ncelTaskRequest\x12\x12\n\x02id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01\"&\n\x10WatchTaskRequest\x12\x12\n\x02id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01\x32\xa7\x07\n\x0bTaskService\x12\\\n\nCreateTask\x12\".orchestrator.v1.CreateTaskRequest\x1a\x15.orchestrator.v1.Task\"\x13\xea\xe0\x18\x0f\n\x0btasks:write\x18\x01\x12|\n\x10\x42\x61tchCreateTasks\x12(.orchestrator.v1.BatchCreateTasksRequest\x1a).orchestrator.v1.BatchCreateTasksResponse\"\x13\xea\xe0\x18\x0f\n\x0btasks:write\x18\x01\x12S\n\x07GetTask\x12\x1f.orchestrator.v1.GetTaskRequest\x1a\x15.orchestrator.v1.Task\"\x10\xea\xe0\x18\x0c\n\ntasks:read\x12\x64\n\tListTasks\x12!.orchestrator.v1.ListTasksRequest\x1a\".orchestrator.v1.ListTasksResponse\"\x10\xea\xe0\x18\x0c\n\ntasks:read\x12^\n\nCancelTask\x12\".orchestrator.v1.CancelTaskRequest\x1a\x15.orchestrator.v1.Task\"\x15\xea\xe0\x18\x11\n\x0btasks:write\x18\x01\x30\x01\x12\\\n\tRetryTask\x12!.orchestrator.v1.RetryTaskRequest\x1a\x15.orchestrator.v1.Task\"\x15\xea\xe0\x18\x11\n\x0btasks:write\x18\x01\x30\x01\x12m\n\x0cListTaskLogs\x12$.orchestrator.v1.ListTaskLogsRequest\x1a%.orchestrator.v1.ListTaskLogsResponse\"\x10\xea\xe0\x18\x0c\n\ntasks:read\x12y\n\x10ListTaskAttempts\x12(.orchestrator.v1.ListTaskAttemptsRequest\x1a).orchestrator.v1.ListTaskAttemptsResponse\"\x10\xea\xe0\x18\x0c\n\ntasks:read\x12Y\n\tWatchTask\x12!.orchestrator.v1.WatchTaskRequest\x1a\x15.orchestrator.v1.Task\"\x10\xea\xe0\x18\x0c\n\ntasks:read0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"orchestrator/v1/task_service.proto\x12\x0forchestrator.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%orchestrator/options/v1/options.proto\x1a\x1aorchestrator/v1/task.proto\"\xa1\x06\n\x11\x43reateTaskRequest\x12\x19\n\x08\x61gent_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x1b\n\nsession_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12%\n\x05input\x18\x03 \x01(\x0b\x32\x16.google.protobuf.Value\x12\x35\n\x0ftimeout_seconds\x18\x04 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x18\xf5@!\x00\x00\x00\x00\x00\x00\x00\x00H\x00\x88\x01\x01\x12\x16\n\x04type\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x39\n\x08priority\x18\x06 \x01(\x0e\x32\x1d.orchestrator.v1.TaskPriorityB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1c\n\nagent_type\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12$\n\x0c\x63\x61pabilities\x18\x08 \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10 \"\x04r\x02\x18\x64\x12+\n\x08schedule\x18\t \x01(\x0b\x32\x19.orchestrator.v1.Schedule\x12+\n\x05retry\x18\n \x01(\x0b\x32\x1c.orchestrator.v1.RetryPolicy\x12\x1c\n\ndepends_on\x18\x0b \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10\x64\x12\x14\n\x03key\x18\x0c \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x17\n\x05title\x18\r \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\x12\x1e\n\x0b\x64\x65scription\x18\x0e \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x8d\x06\x12\x1b\n\nproject_id\x18\x0f \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x16\n\x04tags\x18\x10 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10\x32\x12\x1e\n\x0crequirements\x18\x11 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10\x64\x12%\n\x13\x61\x63\x63\x65ptance_criteria\x18\x12 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10\x64\x12\x35\n\x0f\x65stimated_hours\x18\x13 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00j\xf8@)\x00\x00\x00\x00\x00\x00\x00\x00H\x01\x88\x01\x01\x12,\n\x08\x64ue_time\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x62y_hand\x18\x15 \x01(\x08\x42\x12\n\x10_timeout_secondsB\x12\n\x10_estimated_hours\"Y\n\x17\x42\x61tchCreateTasksRequest\x12>\n\x05tasks\x18\x01 \x03(\x0b\x32\".orchestrator.v1.CreateTaskRequestB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xf4\x03\"@\n\x18\x42\x61tchCreateTasksResponse\x12$\n\x05tasks\x18\x01 \x03(\x0b\x32\x15.orchestrator.v1.Task\"&\n\x10RetryTaskRequest\x12\x12\n\x02id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01\"D\n\x13ListTaskLogsRequest\x12\x12\n\x02id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01\x12\x19\n\x05limit\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\"C\n\x14ListTaskLogsResponse\x12+\n\x05lines\x18\x01 \x03(\x0b\x32\x1c.orchestrator.v1.TaskLogLine\"-\n\x17ListTaskAttemptsRequest\x12\x12\n\x02id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01\"J\n\x18ListTaskAttemptsResponse\x12.\n\x08\x61ttempts\x18\x01 \x03(\x0b\x32\x1c.orchestrator.v1.TaskAttempt\"$\n\x0eGetTaskRequest\x12\x12\n\x02id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01\"\xb2\x02\n\x10ListTasksRequest\x12\x1c\n\tpage_size\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x35\n\x06status\x18\x03 \x01(\x0e\x32\x1b.orchestrator.v1.TaskStatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x19\n\x08\x61gent_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x1b\n\nsession_id\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x39\n\x08priority\x18\x06 \x01(\x0e\x32\x1d.orchestrator.v1.TaskPriorityB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x16\n\x04type\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12 \n\x0fworkflow_run_id\x18\x08 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"R\n\x11ListTasksResponse\x12$\n\x05tasks\x18\x01 \x03(\x0b\x32\x15.orchestrator.v1.Task\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\'\n\x11\x43\x61ncelTaskRequest\x12\x12\n\x02id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01\"&\n\x10WatchTaskRequest\x12\x12\n\x02id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01\x32\xa7\x07\n\x0bTaskService\x12\\\n\nCreateTask\x12\".orchestrator.v1.CreateTaskRequest\x1a\x15.orchestrator.v1.Task\"\x13\xea\xe0\x18\x0f\n\x0btasks:write\x18\x01\x12|\n\x10\x42\x61tchCreateTasks\x12(.orchestrator.v1.BatchCreateTasksRequest\x1a).orchestrator.v1.BatchCreateTasksResponse\"\x13\xea\xe0\x18\x0f\n\x0btasks:write\x18\x01\x12S\n\x07GetTask\x12\x1f.orchestrator.v1.GetTaskRequest\x1a\x15.orchestrator.v1.Task\"\x10\xea\xe0\x18\x0c\n\ntasks:read\x12\x64\n\tListTasks\x12!.orchestrator.v1.ListTasksRequest\x1a\".orchestrator.v1.ListTasksResponse\"\x10\xea\xe0\x18\x0c\n\ntasks:read\x12^\n\nCancelTask\x12\".orchestrator.v1.CancelTaskRequest\x1a\x15.orchestrator.v1.Task\"\x15\xea\xe0\x18\x11\n\x0btasks:write\x18\x01\x30\x01\x12\\\n\tRetryTask\x12!.orchestrator.v1.RetryTaskRequest\x1a\x15.orchestrator.v1.Task\"\x15\xea\xe0\x18\x11\n\x0btasks:write\x18\x01\x30\x01\x12m\n\x0cListTaskLogs\x12$.orchestrator.v1.ListTaskLogsRequest\x1a%.orchestrator.v1.ListTaskLogsResponse\"\x10\xea\xe0\x18\x0c\n\ntasks:read\x12y\n\x10ListTaskAttempts\x12(.orchestrator.v1.ListTaskAttemptsRequest\x1a).orchestrator.v1.ListTaskAttemptsResponse\"\x10\xea\xe0\x18\x0c\n\ntasks:read\x12Y\n\tWatchTask\x12!.orchestrator.v1.WatchTaskRequest\x1a\x15.orchestrator.v1.Task\"\x10\xea\xe0\x18\x0c\n\ntasks:read0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -53,6 +54,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATETASKREQUEST'].fields_by_name['depends_on']._serialized_options = b'\272H\005\222\001\002\020d'
   _globals['_CREATETASKREQUEST'].fields_by_name['key']._loaded_options = None
   _globals['_CREATETASKREQUEST'].fields_by_name['key']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_CREATETASKREQUEST'].fields_by_name['title']._loaded_options = None
+  _globals['_CREATETASKREQUEST'].fields_by_name['title']._serialized_options = b'\272H\005r\003\030\364\003'
+  _globals['_CREATETASKREQUEST'].fields_by_name['description']._loaded_options = None
+  _globals['_CREATETASKREQUEST'].fields_by_name['description']._serialized_options = b'\272H\006r\004\030\240\215\006'
+  _globals['_CREATETASKREQUEST'].fields_by_name['project_id']._loaded_options = None
+  _globals['_CREATETASKREQUEST'].fields_by_name['project_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_CREATETASKREQUEST'].fields_by_name['tags']._loaded_options = None
+  _globals['_CREATETASKREQUEST'].fields_by_name['tags']._serialized_options = b'\272H\005\222\001\002\0202'
+  _globals['_CREATETASKREQUEST'].fields_by_name['requirements']._loaded_options = None
+  _globals['_CREATETASKREQUEST'].fields_by_name['requirements']._serialized_options = b'\272H\005\222\001\002\020d'
+  _globals['_CREATETASKREQUEST'].fields_by_name['acceptance_criteria']._loaded_options = None
+  _globals['_CREATETASKREQUEST'].fields_by_name['acceptance_criteria']._serialized_options = b'\272H\005\222\001\002\020d'
+  _globals['_CREATETASKREQUEST'].fields_by_name['estimated_hours']._loaded_options = None
+  _globals['_CREATETASKREQUEST'].fields_by_name['estimated_hours']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\000j\370@)\000\000\000\000\000\000\000\000'
   _globals['_BATCHCREATETASKSREQUEST'].fields_by_name['tasks']._loaded_options = None
   _globals['_BATCHCREATETASKSREQUEST'].fields_by_name['tasks']._serialized_options = b'\272H\010\222\001\005\010\001\020\364\003'
   _globals['_RETRYTASKREQUEST'].fields_by_name['id']._loaded_options = None
@@ -103,32 +118,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TASKSERVICE'].methods_by_name['ListTaskAttempts']._serialized_options = b'\352\340\030\014\n\ntasks:read'
   _globals['_TASKSERVICE'].methods_by_name['WatchTask']._loaded_options = None
   _globals['_TASKSERVICE'].methods_by_name['WatchTask']._serialized_options = b'\352\340\030\014\n\ntasks:read'
-  _globals['_CREATETASKREQUEST']._serialized_start=182
-  _globals['_CREATETASKREQUEST']._serialized_end=664
-  _globals['_BATCHCREATETASKSREQUEST']._serialized_start=666
-  _globals['_BATCHCREATETASKSREQUEST']._serialized_end=755
-  _globals['_BATCHCREATETASKSRESPONSE']._serialized_start=757
-  _globals['_BATCHCREATETASKSRESPONSE']._serialized_end=821
-  _globals['_RETRYTASKREQUEST']._serialized_start=823
-  _globals['_RETRYTASKREQUEST']._serialized_end=861
-  _globals['_LISTTASKLOGSREQUEST']._serialized_start=863
-  _globals['_LISTTASKLOGSREQUEST']._serialized_end=931
-  _globals['_LISTTASKLOGSRESPONSE']._serialized_start=933
-  _globals['_LISTTASKLOGSRESPONSE']._serialized_end=1000
-  _globals['_LISTTASKATTEMPTSREQUEST']._serialized_start=1002
-  _globals['_LISTTASKATTEMPTSREQUEST']._serialized_end=1047
-  _globals['_LISTTASKATTEMPTSRESPONSE']._serialized_start=1049
-  _globals['_LISTTASKATTEMPTSRESPONSE']._serialized_end=1123
-  _globals['_GETTASKREQUEST']._serialized_start=1125
-  _globals['_GETTASKREQUEST']._serialized_end=1161
-  _globals['_LISTTASKSREQUEST']._serialized_start=1164
-  _globals['_LISTTASKSREQUEST']._serialized_end=1470
-  _globals['_LISTTASKSRESPONSE']._serialized_start=1472
-  _globals['_LISTTASKSRESPONSE']._serialized_end=1554
-  _globals['_CANCELTASKREQUEST']._serialized_start=1556
-  _globals['_CANCELTASKREQUEST']._serialized_end=1595
-  _globals['_WATCHTASKREQUEST']._serialized_start=1597
-  _globals['_WATCHTASKREQUEST']._serialized_end=1635
-  _globals['_TASKSERVICE']._serialized_start=1638
-  _globals['_TASKSERVICE']._serialized_end=2573
+  _globals['_CREATETASKREQUEST']._serialized_start=215
+  _globals['_CREATETASKREQUEST']._serialized_end=1016
+  _globals['_BATCHCREATETASKSREQUEST']._serialized_start=1018
+  _globals['_BATCHCREATETASKSREQUEST']._serialized_end=1107
+  _globals['_BATCHCREATETASKSRESPONSE']._serialized_start=1109
+  _globals['_BATCHCREATETASKSRESPONSE']._serialized_end=1173
+  _globals['_RETRYTASKREQUEST']._serialized_start=1175
+  _globals['_RETRYTASKREQUEST']._serialized_end=1213
+  _globals['_LISTTASKLOGSREQUEST']._serialized_start=1215
+  _globals['_LISTTASKLOGSREQUEST']._serialized_end=1283
+  _globals['_LISTTASKLOGSRESPONSE']._serialized_start=1285
+  _globals['_LISTTASKLOGSRESPONSE']._serialized_end=1352
+  _globals['_LISTTASKATTEMPTSREQUEST']._serialized_start=1354
+  _globals['_LISTTASKATTEMPTSREQUEST']._serialized_end=1399
+  _globals['_LISTTASKATTEMPTSRESPONSE']._serialized_start=1401
+  _globals['_LISTTASKATTEMPTSRESPONSE']._serialized_end=1475
+  _globals['_GETTASKREQUEST']._serialized_start=1477
+  _globals['_GETTASKREQUEST']._serialized_end=1513
+  _globals['_LISTTASKSREQUEST']._serialized_start=1516
+  _globals['_LISTTASKSREQUEST']._serialized_end=1822
+  _globals['_LISTTASKSRESPONSE']._serialized_start=1824
+  _globals['_LISTTASKSRESPONSE']._serialized_end=1906
+  _globals['_CANCELTASKREQUEST']._serialized_start=1908
+  _globals['_CANCELTASKREQUEST']._serialized_end=1947
+  _globals['_WATCHTASKREQUEST']._serialized_start=1949
+  _globals['_WATCHTASKREQUEST']._serialized_end=1987
+  _globals['_TASKSERVICE']._serialized_start=1990
+  _globals['_TASKSERVICE']._serialized_end=2925
 # @@protoc_insertion_point(module_scope)

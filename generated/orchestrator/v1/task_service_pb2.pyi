@@ -1,5 +1,8 @@
+import datetime
+
 from buf.validate import validate_pb2 as _validate_pb2
 from google.protobuf import struct_pb2 as _struct_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from orchestrator.options.v1 import options_pb2 as _options_pb2
 from orchestrator.v1 import task_pb2 as _task_pb2
 from google.protobuf.internal import containers as _containers
@@ -11,7 +14,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CreateTaskRequest(_message.Message):
-    __slots__ = ("agent_id", "session_id", "input", "timeout_seconds", "type", "priority", "agent_type", "capabilities", "schedule", "retry", "depends_on", "key")
+    __slots__ = ("agent_id", "session_id", "input", "timeout_seconds", "type", "priority", "agent_type", "capabilities", "schedule", "retry", "depends_on", "key", "title", "description", "project_id", "tags", "requirements", "acceptance_criteria", "estimated_hours", "due_time", "by_hand")
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
@@ -24,6 +27,15 @@ class CreateTaskRequest(_message.Message):
     RETRY_FIELD_NUMBER: _ClassVar[int]
     DEPENDS_ON_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_ID_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
+    REQUIREMENTS_FIELD_NUMBER: _ClassVar[int]
+    ACCEPTANCE_CRITERIA_FIELD_NUMBER: _ClassVar[int]
+    ESTIMATED_HOURS_FIELD_NUMBER: _ClassVar[int]
+    DUE_TIME_FIELD_NUMBER: _ClassVar[int]
+    BY_HAND_FIELD_NUMBER: _ClassVar[int]
     agent_id: str
     session_id: str
     input: _struct_pb2.Value
@@ -36,7 +48,16 @@ class CreateTaskRequest(_message.Message):
     retry: _task_pb2.RetryPolicy
     depends_on: _containers.RepeatedScalarFieldContainer[str]
     key: str
-    def __init__(self, agent_id: _Optional[str] = ..., session_id: _Optional[str] = ..., input: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., timeout_seconds: _Optional[float] = ..., type: _Optional[str] = ..., priority: _Optional[_Union[_task_pb2.TaskPriority, str]] = ..., agent_type: _Optional[str] = ..., capabilities: _Optional[_Iterable[str]] = ..., schedule: _Optional[_Union[_task_pb2.Schedule, _Mapping]] = ..., retry: _Optional[_Union[_task_pb2.RetryPolicy, _Mapping]] = ..., depends_on: _Optional[_Iterable[str]] = ..., key: _Optional[str] = ...) -> None: ...
+    title: str
+    description: str
+    project_id: str
+    tags: _containers.RepeatedScalarFieldContainer[str]
+    requirements: _containers.RepeatedScalarFieldContainer[str]
+    acceptance_criteria: _containers.RepeatedScalarFieldContainer[str]
+    estimated_hours: float
+    due_time: _timestamp_pb2.Timestamp
+    by_hand: bool
+    def __init__(self, agent_id: _Optional[str] = ..., session_id: _Optional[str] = ..., input: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., timeout_seconds: _Optional[float] = ..., type: _Optional[str] = ..., priority: _Optional[_Union[_task_pb2.TaskPriority, str]] = ..., agent_type: _Optional[str] = ..., capabilities: _Optional[_Iterable[str]] = ..., schedule: _Optional[_Union[_task_pb2.Schedule, _Mapping]] = ..., retry: _Optional[_Union[_task_pb2.RetryPolicy, _Mapping]] = ..., depends_on: _Optional[_Iterable[str]] = ..., key: _Optional[str] = ..., title: _Optional[str] = ..., description: _Optional[str] = ..., project_id: _Optional[str] = ..., tags: _Optional[_Iterable[str]] = ..., requirements: _Optional[_Iterable[str]] = ..., acceptance_criteria: _Optional[_Iterable[str]] = ..., estimated_hours: _Optional[float] = ..., due_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., by_hand: _Optional[bool] = ...) -> None: ...
 
 class BatchCreateTasksRequest(_message.Message):
     __slots__ = ("tasks",)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
+
 from orchestrator.wire.coordinaitor.v1 import comment_service_pb2 as pb
 from orchestrator.wire.coordinaitor.v1 import rating_service_pb2 as rating_pb
 
-from server.apis.coordinaitor.discussion_shape import comment_message, rating_message
-from server.apis.coordinaitor.envelope import answer, listed, page_of
+from server.apis.coordinaitor.discussion_shape import comment_message, file_message, rating_message
+from server.apis.coordinaitor.envelope import answer, listed, page_of, shown_value
 from server.core.discussion.comments import TaskComments
+from server.core.discussion.files import TaskFiles
 from server.core.discussion.ratings import Ratings
 from server.core.shared.call_context import Call
+from server.model import Task
 
 
 class CommentServicer:
@@ -59,3 +63,15 @@ class RatingServicer:
     async def ListRatings(self, request: rating_pb.ListRatingsRequest, call: Call) -> rating_pb.ListRatingsResponse:
         found = await self._ratings.of_task(call, request.task_id)
         return answer(rating_pb.ListRatingsResponse, call, list(map(rating_message, found)))
+
+
+def included(comments: TaskComments, files: TaskFiles) -> Mapping[str, Callable[[Call, Task], Awaitable[bytes]]]:
+    """What a task is shown with where somebody asks for it, by the field that has it."""
+
+    async def its_comments(_call: Call, task: Task) -> bytes:
+        return shown_value(map(comment_message, (await comments.of_tasks([task.id])).get(task.id, ())))
+
+    async def its_files(_call: Call, task: Task) -> bytes:
+        return shown_value(map(file_message, (await files.of_tasks([task.id])).get(task.id, ())))
+
+    return {"comments": its_comments, "files": its_files}

@@ -21,7 +21,7 @@ from server.apikit.socket_protocol import SocketDependencies
 from server.apis.coordinaitor.agents import AgentServicer
 from server.apis.coordinaitor.auth import AuthServicer
 from server.apis.coordinaitor.declaration import DECLARATION
-from server.apis.coordinaitor.discussion import CommentServicer, RatingServicer
+from server.apis.coordinaitor.discussion import CommentServicer, RatingServicer, included
 from server.apis.coordinaitor.events.notifications import NotificationServicer
 from server.apis.coordinaitor.events.socket import EventServicer
 from server.apis.coordinaitor.events.webhooks import WebhookServicer
@@ -47,8 +47,7 @@ def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Service
         cases.task_search,
         cases.task_history,
         cases.task_waiting,
-        cases.task_comments,
-        cases.task_files,
+        included(cases.task_comments, cases.task_files),
     )
     agents = AgentServicer(cases.agents, cases.agent_directory, cases.agent_history, cases.task_queries)
     sockets = SocketDependencies(cases.events, settings.slow_consumer_events)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from cachetools import FIFOCache
 from orchestrator.wire.coordinaitor.v1.task_pb2 import AssignedAgent, ProjectName
 from orchestrator.wire.coordinaitor.v1.task_pb2 import Task as TaskMessage
 
@@ -80,12 +81,26 @@ def task_message(task: Task, beside: Seen | None = None, **included: Any) -> Tas
     )
 
 
-def seen_message(seen: Seen, longest: int = 0, **included: Any) -> TaskMessage:
-    """A task with what is shown beside it; in lists its description is cut where it is `longest`."""
-    task = seen.task
-    if longest and len(task.description) > longest:
-        task = Task.new(**{**task.values(), "description": task.description[:longest] + "…"})
-    return task_message(task, seen, **included)
+def seen_message(seen: Seen, **included: Any) -> TaskMessage:
+    """A task with what is shown beside it."""
+    return task_message(seen.task, seen, **included)
+
+
+def listed_task(seen: Seen, longest: int) -> TaskMessage:
+    """A task of a list, its description cut at `longest`. Remembered: lists show the same rows again and again."""
+    # By every value, so a row that has changed in any way is encoded anew. Nobody may change the message.
+    key = (longest, *seen[1:], *seen.task.values().values())
+    message = _listed.get(key)
+    if message is None:
+        task = seen.task
+        if len(task.description) > longest:
+            task = Task.new(**{**task.values(), "description": task.description[:longest] + "…"})
+        message = _listed[key] = task_message(task, seen)
+    return message
+
+
+# They may have some long texts.
+_listed: FIFOCache[tuple[Any, ...], TaskMessage] = FIFOCache(2048)
 
 
 def _agent(task: Task, beside: Seen | None) -> AssignedAgent | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -15,6 +16,7 @@ from orchestrator.wire.coordinaitor.v1.task_pb2 import (
 
 from server import values
 from server.apikit.projection import timestamp
+from server.apis.coordinaitor.envelope import shown_value
 from server.apis.coordinaitor.shape import PRIORITY_WORDS, STATUS_WORDS, nullable_id, nullable_time, shown_id
 from server.core.tasks.history import Change, Figures
 from server.core.tasks.waiting import Explanation
@@ -44,6 +46,11 @@ def history_message(change: Change) -> HistoryEntry:
         via=change.via,
         timestamp=timestamp(change.created_at),
     )
+
+
+def history_value(changes: Sequence[Change]) -> bytes:
+    """The same, many of them, as a value."""
+    return shown_value(map(history_message, changes))
 
 
 def metrics_message(figures: Figures) -> TaskMetrics:

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 from orchestrator.wire.coordinaitor.v1 import task_service_pb2 as pb
+from orchestrator.wire.coordinaitor.v1.task_pb2 import TaskMetrics
 
 from server.apis.coordinaitor import task_requests as said
-from server.apis.coordinaitor.discussion_shape import comment_message, file_message
-from server.apis.coordinaitor.envelope import answer, listed, page_of, shown_value
-from server.apis.coordinaitor.shape import seen_message
-from server.apis.coordinaitor.task_shape import history_message, metrics_message, waiting_message
-from server.core.discussion.comments import TaskComments
-from server.core.discussion.files import TaskFiles
+from server.apis.coordinaitor.envelope import answer, listed, page_of
+from server.apis.coordinaitor.shape import listed_task, seen_message
+from server.apis.coordinaitor.task_shape import history_message, history_value, metrics_message, waiting_message
 from server.core.shared.call_context import Call
 from server.core.tasks.commands import TaskCommands
 from server.core.tasks.editing import TaskEditing
 from server.core.tasks.history import TaskHistory
 from server.core.tasks.moves import TaskMoves
-from server.core.tasks.search import Seen, TaskSearch
+from server.core.tasks.search import TaskSearch
 from server.core.tasks.waiting import TaskWaiting
 from server.model import Task
+from server.pace import all_of
 
 M = TypeVar("M", bound=Message)
+# Reads something that is shown beside a task which the caller may see.
+Included = Callable[[Call, Task], Awaitable[Any]]
 # How much of its history is shown with a task.
 INCLUDED = 20
 
@@ -39,8 +41,7 @@ class TaskServicer:
         search: TaskSearch,
         history: TaskHistory,
         waiting: TaskWaiting,
-        comments: TaskComments,
-        files: TaskFiles,
+        included: Mapping[str, Included],
     ) -> None:
         self._commands = commands
         self._editing = editing
@@ -48,13 +49,13 @@ class TaskServicer:
         self._search = search
         self._history = history
         self._waiting = waiting
-        self._comments = comments
-        self._files = files
+        # What may be shown beside a task, by the field of the message that holds it.
+        self._included = {"history": self._some_history, "metrics": self._metrics, **included}
 
     async def ListTasks(self, request: pb.ListTasksRequest, call: Call) -> pb.ListTasksResponse:
         _, limit, offset = page_of(request)
         page = await self._search.page(call, said.wanted(request), limit=limit, offset=offset)
-        data = [seen_message(each, page.longest) for each in page.rows]
+        data = await all_of(listed_task(each, page.longest) for each in page.rows)
         return listed(pb.ListTasksResponse, call, request, data, page.total, "tasks")
 
     async def CreateTask(self, request: pb.CreateTaskRequest, call: Call) -> pb.CreateTaskResponse:
@@ -63,7 +64,8 @@ class TaskServicer:
     async def GetTask(self, request: pb.GetTaskRequest, call: Call) -> pb.GetTaskResponse:
         seen = await self._search.get(call, request.task_id)
         call.etag = seen.task.version
-        more = await self._included(seen, request.include) if request.include else {}
+        wanted = said.included(request.include) if request.include else ()
+        more = {name: await self._included[name](call, seen.task) for name in wanted if name in self._included}
         return answer(pb.GetTaskResponse, call, seen_message(seen, **more), "task")
 
     async def UpdateTask(self, request: pb.UpdateTaskRequest, call: Call) -> pb.UpdateTaskResponse:
@@ -107,18 +109,9 @@ class TaskServicer:
         call.etag = task.version
         return answer(message, call, seen_message(await self._search.beside(task)), "task")
 
-    async def _included(self, seen: Seen, words: str) -> dict[str, Any]:
-        wanted = said.included(words)
-        more: dict[str, Any] = {}
-        if "comments" in wanted:
-            found = await self._comments.of_tasks([seen.task.id])
-            more["comments"] = shown_value(comment_message(each) for each in found.get(seen.task.id, ()))
-        if "files" in wanted:
-            kept = await self._files.of_tasks([seen.task.id])
-            more["files"] = shown_value(file_message(each) for each in kept.get(seen.task.id, ()))
-        if "history" in wanted:
-            changes, _ = await self._history.page(seen.task, limit=INCLUDED, offset=0)
-            more["history"] = shown_value(history_message(each) for each in changes)
-        if "metrics" in wanted:
-            more["metrics"] = metrics_message(await self._history.figures(seen.task))
-        return more
+    async def _some_history(self, _call: Call, task: Task) -> bytes:
+        changes, _ = await self._history.page(task, limit=INCLUDED, offset=0)
+        return history_value(changes)
+
+    async def _metrics(self, _call: Call, task: Task) -> TaskMetrics:
+        return metrics_message(await self._history.figures(task))

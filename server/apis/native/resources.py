@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from google.protobuf.message import Message
@@ -49,8 +49,8 @@ from server.model import (
     Delivery,
     Document,
     Event,
-    Notification,
     Invitation,
+    Notification,
     Project,
     ProjectMember,
     Record,
@@ -128,8 +128,20 @@ def task_message(task: Task) -> TaskMessage:
         retry=RetryPolicy(**json.loads(task.retry)) if task.retry is not None else None,
         cancel_requested=task.cancel_requested_at is not None and task.completed_at is None,
         cancel_acknowledged=task.cancel_acknowledged_at is not None,
+        project_id=f"proj_{task.project_id}" if task.project_id else "",
+        tags=json.loads(task.tags) if task.tags != "[]" else (),
+        requirements=_texts(task.requirements),
+        acceptance_criteria=_texts(task.acceptance_criteria),
+        due_time=timestamp(task.due_at) if task.due_at is not None else None,
+        created_by=f"user_{task.created_by}" if task.created_by else "",
+        taken_by=f"user_{task.taken_by}" if task.taken_by else "",
         lease_holder=task.lease_holder or "",
     )
+
+
+def _texts(array: str) -> Sequence[str]:
+    """The texts of a JSON array; none where a list has left it out."""
+    return json.loads(array) if array not in ("", "[]") else ()
 
 
 def attempt_message(attempt: Attempt) -> TaskAttempt:

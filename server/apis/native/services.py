@@ -6,6 +6,7 @@ from orchestrator.v1 import (
     knowledge_service_pb2,
     notification_service_pb2,
     session_service_pb2,
+    task_board_service_pb2,
     task_service_pb2,
     user_service_pb2,
     webhook_service_pb2,
@@ -21,6 +22,7 @@ from server.apis.native.knowledge import KnowledgeServicer
 from server.apis.native.notifications import NotificationServicer
 from server.apis.native.people.users import UserServicer
 from server.apis.native.sessions import SessionServicer
+from server.apis.native.task_board import TaskBoardServicer
 from server.apis.native.tasks import TaskServicer
 from server.apis.native.webhooks import WebhookServicer
 from server.apis.native.workers import WorkerServicer
@@ -38,6 +40,16 @@ def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Service
         (
             task_service_pb2.DESCRIPTOR.services_by_name["TaskService"],
             TaskServicer(use_cases.tasks, use_cases.task_queries, heartbeat_seconds=heartbeat),
+        ),
+        (
+            task_board_service_pb2.DESCRIPTOR.services_by_name["TaskBoardService"],
+            TaskBoardServicer(
+                use_cases.task_editing,
+                use_cases.task_moves,
+                use_cases.task_search,
+                use_cases.task_history,
+                use_cases.task_waiting,
+            ),
         ),
         (
             knowledge_service_pb2.DESCRIPTOR.services_by_name["KnowledgeService"],

@@ -14,6 +14,7 @@ from server.apis.native.resources import TASK_WORDS, attempt_message, log_messag
 from server.core.queue.creation import NewTask
 from server.core.queue.retry_policy import RetryPolicy
 from server.core.shared.call_context import Call
+from server.core.tasks import details
 from server.core.tasks.commands import TaskCommands
 from server.core.tasks.queries import TaskQueries
 from server.model import Priority, Task
@@ -95,6 +96,15 @@ def new_task(request: task_service_pb2.CreateTaskRequest) -> NewTask:
         session_id=request.session_id,
         depends_on=request.depends_on,
         key=request.key,
+        title=request.title.strip(),
+        description=request.description,
+        project_id=request.project_id,
+        tags=details.checked_tags(request.tags) if request.tags else (),
+        requirements=details.checked_points("requirements", request.requirements),
+        acceptance_criteria=details.checked_points("acceptance_criteria", request.acceptance_criteria),
+        estimated_hours=request.estimated_hours if request.HasField("estimated_hours") else None,
+        due_at=request.due_time.ToMicroseconds() if request.HasField("due_time") else None,
+        by_hand=request.by_hand and not (request.agent_id or request.agent_type or request.type),
     )
 
 

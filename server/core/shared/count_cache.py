@@ -24,7 +24,8 @@ class CountCache:
         """The value of a `SELECT count(*)` over rows of `organization`."""
         feed = await self._database.one(HEAD, organization=organization)
         head = feed.head if feed is not None else 0
-        key = (organization, id(statement), *parameters.values())
+        # The statement itself, which so lives as long as what is known of it.
+        key = (organization, statement, *parameters.values())
         known = self._known.get(key)
         if known is None or known[0] != head:
             rows = await self._database.scan(statement, organization=organization, **parameters)

@@ -9,6 +9,7 @@ from typing import Any
 
 from server.core.agents.registry import AGENTS
 from server.core.queue.creation import check_agent
+from server.core.queue.fencing import require_lease
 from server.core.queue.routing.admission import admit
 from server.core.queue.rows import TASKS
 from server.core.queue.subtasks import check_single
@@ -75,6 +76,7 @@ class TaskEditing:
 
 
 async def _edit(transaction: Transaction, call: Call, task: Task, edit: Edit) -> Task:
+    require_lease(call, task)
     changes: dict[str, Any] = {name: value for name, value in edit.columns.items() if value != task.values()[name]}
     if edit.tags is not None and edit.tags != json.loads(task.tags):
         changes["tags"] = await write_tags(transaction, task, edit.tags)

@@ -7,6 +7,7 @@ from typing import Any
 from server import values
 from server.core.queue.cancellation import each_open, request_cancel
 from server.core.queue.completion import Result, end, failure
+from server.core.queue.fencing import require_lease
 from server.core.queue.rows import TASKS
 from server.core.queue.subtasks import check_single
 from server.core.queue.taking import Taken, check_not_held, give_back, is_taken, take
@@ -65,6 +66,7 @@ class TaskMoves:
             if (await idempotency.done(transaction, call)) is not None:
                 return
             task = await TASKS.lock(transaction, call, identifier)
+            require_lease(call, task)
             check_version(call, task)
             await idempotency.mark(transaction, call, task.id)
             await _delete(transaction, task, reason[:MAX_REASON])

@@ -8,13 +8,14 @@ from typing import Any
 
 from sqlalchemy import and_, bindparam, not_, or_, select
 
-from server.core.queue.rows import TASKS
+from server.core.queue.rows import TASKS, projects_of
 from server.core.shared.call_context import Call
 from server.core.shared.count_cache import CountCache
 from server.core.shared.ids import parse_filter, parse_id
 from server.core.shared.pagination import UNBOUNDED, BoundedTexts, Listing, Page, first_within
 from server.errors import Unavailable
 from server.model import ENDED, Attempt, Task, TaskKind, TaskLog
+from server.store.among import among
 from server.store.database import Database
 from server.store.feed import Feeds
 from server.store.forever import set_within
@@ -64,6 +65,8 @@ def _listing(light: Sequence[str], texts: BoundedTexts = UNBOUNDED) -> Listing[T
             # Those that are no part of another one.
             "whole": and_(_tasks.parent_id.is_(None), _tasks.recurring_id.is_(None)),
             "in_session": _tasks.session_id.is_not(None),
+            # Those of the projects that a caller is let into.
+            "projects": among(_tasks.project_id, "projects"),
         },
         leading=["agent_id", "session_id", "workflow_run_id", "parent_id", "recurring_id", "project_id"],
     )
@@ -73,8 +76,9 @@ def _listing(light: Sequence[str], texts: BoundedTexts = UNBOUNDED) -> Listing[T
 # what matters.
 RESULTS = BoundedTexts(whole=["output"])
 TASK_TEXTS = BoundedTexts(whole=["output", "capabilities"], cut=["description", "error"])
-_LISTS = {texts: _listing(["input", "stdout", "stderr"], texts) for texts in (RESULTS, TASK_TEXTS)}
-_LIST = _LISTS[UNBOUNDED] = _listing(["input", "output", "stdout", "stderr"])
+_LONG = ("input", "stdout", "stderr", "requirements", "acceptance_criteria")
+_LISTS = {texts: _listing(_LONG, texts) for texts in (RESULTS, TASK_TEXTS)}
+_LIST = _LISTS[UNBOUNDED] = _listing(["output", *_LONG])
 _LOGS = Statement[TaskLog](
     select(TaskLog.table())
     .where(TaskLog.table().c.task_id == bindparam("task"))
@@ -137,6 +141,8 @@ class TaskQueries:
     async def _given(self, call: Call, filters: dict[str, Any]) -> dict[str, Any]:
         """The filters that are given, with ids as digits. Raises InvalidRequest."""
         given = {name: value for name, value in filters.items() if value is not None and value != ""}
+        if (projects := projects_of(call)) is not None:
+            given["projects"] = ",".join(sorted(projects))
         for name, resource in _IDS.items():
             if name in given:
                 given[name] = parse_filter(name, resource, given[name])

@@ -6,11 +6,11 @@ by another one, and is remembered as long as nothing changes.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from cachetools import FIFOCache
 from sqlalchemy import ColumnElement, and_, bindparam, func, literal, null, or_, select
 
 from server.core.queue.rows import TASKS, projects_of
@@ -28,6 +28,8 @@ from server.store.statement import Statement
 from server.store.transaction import Reader
 
 MAX_TAGS = 20
+# How many statements are remembered: there are as many as there are sets of filters.
+STATEMENTS = 500
 # What lists show of long texts.
 TEXTS = BoundedTexts(whole=["requirements", "acceptance_criteria"], cut=["description"])
 _LIGHT = frozenset({"input", "output", "stdout", "stderr", "error", "progress_message", "schedule", "retry"})
@@ -108,7 +110,7 @@ class TaskSearch:
     def __init__(self, database: Database, counts: CountCache) -> None:
         self._database = database
         self._counts = counts
-        self._statements: dict[tuple[Any, ...], tuple[Statement[Any], Statement[Any]]] = {}
+        self._statements: FIFOCache[tuple[Any, ...], tuple[Statement[Any], Statement[Any]]] = FIFOCache(STATEMENTS)
 
     async def get(self, call: Call, identifier: str) -> Seen:
         """One task, by one statement. Raises NotFound."""
@@ -166,7 +168,7 @@ class TaskSearch:
         given: dict[str, Any] = {**ids, **{name: value for name, value in said.items() if value is not None}}
         projects = projects_of(call)
         if projects is not None:
-            given["projects"] = json.dumps(sorted(projects))
+            given["projects"] = ",".join(sorted(projects))
         given.update({f"tag_{n}": tag for n, tag in enumerate(wanted.tags)})
         if wanted.search:
             dialect = self._database.dialect
@@ -210,14 +212,19 @@ def _built(dialect: str, names: Sequence[str], tags: int, sort: str, *, ascendin
         if dialect == "sqlite":
             # The index has them in this order already.
             by = INDEX.c.rowid
-    page = (
-        select(*_BESIDE, *map(_shown, Task.table().c))
-        .select_from(_with_names(tables))
-        .where(*where)
-        .order_by(*_order(sort, by, ascending=ascending))
-        .limit(bindparam("limit"))
-        .offset(bindparam("offset"))
-    )
+    order = _order(sort, by, ascending=ascending)
+    chosen = select(_tasks.id).where(*where).order_by(*order).limit(bindparam("limit")).offset(bindparam("offset"))
+    if sort == "created_at":
+        # In an order that an index has: rows are read until there are enough.
+        page = select(*_BESIDE, *map(_shown, Task.table().c)).select_from(_with_names(tables)).where(*where)
+        page = page.order_by(*order).limit(bindparam("limit")).offset(bindparam("offset"))
+    else:
+        # All that match are sorted, so it is only their ids that are.
+        few = chosen.select_from(tables).subquery("chosen")
+        page = select(*_BESIDE, *map(_shown, Task.table().c)).select_from(
+            _with_names(few.join(Task.table(), _tasks.id == few.c.id))
+        )
+        page = page.order_by(*order)
     return page, select(func.count()).select_from(tables).where(*where)
 
 

@@ -4,27 +4,41 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from server.core.knowledge.languages import DEFAULT, language_of
 from server.core.knowledge.query import parse_query
 from server.core.knowledge.terms import beginning, terms
+from server.core.queue.rows import LOCK_ALL
 from server.errors import InvalidRequest
-from server.model import Task, TaskLanguage
+from server.model import Task, TaskKind, TaskLanguage, UnindexedTask
+from server.store.database import Database
 from server.store.full_text import task_index
 from server.store.statement import Statement
 from server.store.transaction import Reader, Transaction
 
 # How many words of a description a task is found by.
 MAX_WORDS = 2000
-# Languages are told apart by fewer of them.
+# How many tasks from before are looked at together.
+AT_ONCE = 100
+# By how many of its characters a language is told.
 _SAMPLE = 4000
 
 _languages = TaskLanguage.table().c
 _LANGUAGES = Statement[Any](
     select(_languages.language).where(_languages.organization_id == bindparam("organization")).limit(20)
 )
+_unindexed = UnindexedTask.table().c
+_ANY_UNINDEXED = Statement[Any](select(_unindexed.task_id).where(_unindexed.task_id > "").limit(1))
+_UNINDEXED = Statement[Any](
+    select(_unindexed.task_id)
+    .where(_unindexed.task_id > "")
+    .order_by(_unindexed.task_id)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+)
+_INDEXED = Statement[Any](delete(UnindexedTask.table()).where(_unindexed.task_id == bindparam("task")))
 _SPEAKS = Statement[Any](
     insert(TaskLanguage.table())
     .values(organization_id=bindparam("organization"), language=bindparam("language"))
@@ -60,6 +74,31 @@ async def unindex_task(transaction: Transaction, task: Task) -> None:
     """Makes a task findable by its texts no more."""
     if task.title or task.description:
         await transaction.run(task_index.CLEAR, **task_index.key(transaction.dialect, task.id))
+
+
+class TextBackfill:
+    """Makes tasks findable that were there before tasks were found by their texts."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def sweep(self) -> None:
+        """Some of them, from whichever organization; nothing where there is none."""
+        if await self._database.one(_ANY_UNINDEXED) is None:
+            return
+
+        async def body(transaction: Transaction) -> None:
+            named = [row[0] for row in await transaction.all(_UNINDEXED, limit=AT_ONCE)]
+            tasks = {task.id: task for task in await transaction.all(LOCK_ALL, ids=named)}
+            for task_id in named:
+                task = tasks.get(task_id)
+                if task is not None and task.kind == TaskKind.EXECUTION:
+                    # It may have been changed, and so be found already.
+                    await unindex_task(transaction, task)
+                    await index_task(transaction, task)
+                await transaction.run(_INDEXED, task=task_id)
+
+        await self._database.write(body)
 
 
 async def find_by(reader: Reader, dialect: str, organization: str, question: str) -> str:

@@ -24,11 +24,12 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from orchestrator.wire import struct_pb2 as orchestrator_dot_wire_dot_struct__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from orchestrator.options.v1 import options_pb2 as orchestrator_dot_options_dot_v1_dot_options__pb2
 from orchestrator.wire.v1 import task_pb2 as orchestrator_dot_wire_dot_v1_dot_task__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'orchestrator/wire/v1/task_service.proto\x12\x14orchestrator.wire.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1eorchestrator/wire/struct.proto\x1a%orchestrator/options/v1/options.proto\x1a\x1forchestrator/wire/v1/task.proto\"\xdd\x04\n\x11\x43reateTaskRequest\x12\"\n\x08\x61gent_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x07\x61gentId\x12&\n\nsession_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\tsessionId\x12\x19\n\x05input\x18\x03 \x01(\x0cH\x01R\x05input\x88\x01\x01\x12\x45\n\x0ftimeout_seconds\x18\x04 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x18\xf5@!\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\x0etimeoutSeconds\x88\x01\x01\x12\x1c\n\x04type\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\x04type\x12H\n\x08priority\x18\x06 \x01(\x0e\x32\".orchestrator.wire.v1.TaskPriorityB\x08\xbaH\x05\x82\x01\x02\x10\x01R\x08priority\x12\'\n\nagent_type\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\tagentType\x12\x32\n\x0c\x63\x61pabilities\x18\x08 \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10 \"\x04r\x02\x18\x64R\x0c\x63\x61pabilities\x12:\n\x08schedule\x18\t \x01(\x0b\x32\x1e.orchestrator.wire.v1.ScheduleR\x08schedule\x12\x37\n\x05retry\x18\n \x01(\x0b\x32!.orchestrator.wire.v1.RetryPolicyR\x05retry\x12\'\n\ndepends_on\x18\x0b \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10\x64R\tdependsOn\x12\x19\n\x03key\x18\x0c \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x03keyB\x12\n\x10_timeout_secondsB\x08\n\x06_input\"e\n\x17\x42\x61tchCreateTasksRequest\x12J\n\x05tasks\x18\x01 \x03(\x0b\x32\'.orchestrator.wire.v1.CreateTaskRequestB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xf4\x03R\x05tasks\"L\n\x18\x42\x61tchCreateTasksResponse\x12\x30\n\x05tasks\x18\x01 \x03(\x0b\x32\x1a.orchestrator.wire.v1.TaskR\x05tasks\"*\n\x10RetryTaskRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x02id\"O\n\x13ListTaskLogsRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x02id\x12 \n\x05limit\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00R\x05limit\"O\n\x14ListTaskLogsResponse\x12\x37\n\x05lines\x18\x01 \x03(\x0b\x32!.orchestrator.wire.v1.TaskLogLineR\x05lines\"1\n\x17ListTaskAttemptsRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x02id\"Y\n\x18ListTaskAttemptsResponse\x12=\n\x08\x61ttempts\x18\x01 \x03(\x0b\x32!.orchestrator.wire.v1.TaskAttemptR\x08\x61ttempts\"(\n\x0eGetTaskRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x02id\"\x8c\x03\n\x10ListTasksRequest\x12&\n\tpage_size\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00R\x08pageSize\x12\'\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\tpageToken\x12\x42\n\x06status\x18\x03 \x01(\x0e\x32 .orchestrator.wire.v1.TaskStatusB\x08\xbaH\x05\x82\x01\x02\x10\x01R\x06status\x12\"\n\x08\x61gent_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x07\x61gentId\x12&\n\nsession_id\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\tsessionId\x12H\n\x08priority\x18\x06 \x01(\x0e\x32\".orchestrator.wire.v1.TaskPriorityB\x08\xbaH\x05\x82\x01\x02\x10\x01R\x08priority\x12\x1c\n\x04type\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\x04type\x12/\n\x0fworkflow_run_id\x18\x08 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\rworkflowRunId\"m\n\x11ListTasksResponse\x12\x30\n\x05tasks\x18\x01 \x03(\x0b\x32\x1a.orchestrator.wire.v1.TaskR\x05tasks\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"+\n\x11\x43\x61ncelTaskRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x02id\"*\n\x10WatchTaskRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x02idb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'orchestrator/wire/v1/task_service.proto\x12\x14orchestrator.wire.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1eorchestrator/wire/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%orchestrator/options/v1/options.proto\x1a\x1forchestrator/wire/v1/task.proto\"\x84\x08\n\x11\x43reateTaskRequest\x12\"\n\x08\x61gent_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x07\x61gentId\x12&\n\nsession_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\tsessionId\x12\x19\n\x05input\x18\x03 \x01(\x0cH\x02R\x05input\x88\x01\x01\x12\x45\n\x0ftimeout_seconds\x18\x04 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x18\xf5@!\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\x0etimeoutSeconds\x88\x01\x01\x12\x1c\n\x04type\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\x04type\x12H\n\x08priority\x18\x06 \x01(\x0e\x32\".orchestrator.wire.v1.TaskPriorityB\x08\xbaH\x05\x82\x01\x02\x10\x01R\x08priority\x12\'\n\nagent_type\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\tagentType\x12\x32\n\x0c\x63\x61pabilities\x18\x08 \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10 \"\x04r\x02\x18\x64R\x0c\x63\x61pabilities\x12:\n\x08schedule\x18\t \x01(\x0b\x32\x1e.orchestrator.wire.v1.ScheduleR\x08schedule\x12\x37\n\x05retry\x18\n \x01(\x0b\x32!.orchestrator.wire.v1.RetryPolicyR\x05retry\x12\'\n\ndepends_on\x18\x0b \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10\x64R\tdependsOn\x12\x19\n\x03key\x18\x0c \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x03key\x12\x1e\n\x05title\x18\r \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03R\x05title\x12+\n\x0b\x64\x65scription\x18\x0e \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x8d\x06R\x0b\x64\x65scription\x12&\n\nproject_id\x18\x0f \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\tprojectId\x12\x1c\n\x04tags\x18\x10 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10\x32R\x04tags\x12,\n\x0crequirements\x18\x11 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10\x64R\x0crequirements\x12\x39\n\x13\x61\x63\x63\x65ptance_criteria\x18\x12 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10\x64R\x12\x61\x63\x63\x65ptanceCriteria\x12\x45\n\x0f\x65stimated_hours\x18\x13 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00j\xf8@)\x00\x00\x00\x00\x00\x00\x00\x00H\x01R\x0e\x65stimatedHours\x88\x01\x01\x12\x35\n\x08\x64ue_time\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x07\x64ueTime\x12\x17\n\x07\x62y_hand\x18\x15 \x01(\x08R\x06\x62yHandB\x12\n\x10_timeout_secondsB\x12\n\x10_estimated_hoursB\x08\n\x06_input\"e\n\x17\x42\x61tchCreateTasksRequest\x12J\n\x05tasks\x18\x01 \x03(\x0b\x32\'.orchestrator.wire.v1.CreateTaskRequestB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xf4\x03R\x05tasks\"L\n\x18\x42\x61tchCreateTasksResponse\x12\x30\n\x05tasks\x18\x01 \x03(\x0b\x32\x1a.orchestrator.wire.v1.TaskR\x05tasks\"*\n\x10RetryTaskRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x02id\"O\n\x13ListTaskLogsRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x02id\x12 \n\x05limit\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00R\x05limit\"O\n\x14ListTaskLogsResponse\x12\x37\n\x05lines\x18\x01 \x03(\x0b\x32!.orchestrator.wire.v1.TaskLogLineR\x05lines\"1\n\x17ListTaskAttemptsRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x02id\"Y\n\x18ListTaskAttemptsResponse\x12=\n\x08\x61ttempts\x18\x01 \x03(\x0b\x32!.orchestrator.wire.v1.TaskAttemptR\x08\x61ttempts\"(\n\x0eGetTaskRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x02id\"\x8c\x03\n\x10ListTasksRequest\x12&\n\tpage_size\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00R\x08pageSize\x12\'\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\tpageToken\x12\x42\n\x06status\x18\x03 \x01(\x0e\x32 .orchestrator.wire.v1.TaskStatusB\x08\xbaH\x05\x82\x01\x02\x10\x01R\x06status\x12\"\n\x08\x61gent_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x07\x61gentId\x12&\n\nsession_id\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\tsessionId\x12H\n\x08priority\x18\x06 \x01(\x0e\x32\".orchestrator.wire.v1.TaskPriorityB\x08\xbaH\x05\x82\x01\x02\x10\x01R\x08priority\x12\x1c\n\x04type\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\x04type\x12/\n\x0fworkflow_run_id\x18\x08 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\rworkflowRunId\"m\n\x11ListTasksResponse\x12\x30\n\x05tasks\x18\x01 \x03(\x0b\x32\x1a.orchestrator.wire.v1.TaskR\x05tasks\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"+\n\x11\x43\x61ncelTaskRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x02id\"*\n\x10WatchTaskRequest\x12\x16\n\x02id\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x02idb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -53,6 +54,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATETASKREQUEST'].fields_by_name['depends_on']._serialized_options = b'\272H\005\222\001\002\020d'
   _globals['_CREATETASKREQUEST'].fields_by_name['key']._loaded_options = None
   _globals['_CREATETASKREQUEST'].fields_by_name['key']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_CREATETASKREQUEST'].fields_by_name['title']._loaded_options = None
+  _globals['_CREATETASKREQUEST'].fields_by_name['title']._serialized_options = b'\272H\005r\003\030\364\003'
+  _globals['_CREATETASKREQUEST'].fields_by_name['description']._loaded_options = None
+  _globals['_CREATETASKREQUEST'].fields_by_name['description']._serialized_options = b'\272H\006r\004\030\240\215\006'
+  _globals['_CREATETASKREQUEST'].fields_by_name['project_id']._loaded_options = None
+  _globals['_CREATETASKREQUEST'].fields_by_name['project_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_CREATETASKREQUEST'].fields_by_name['tags']._loaded_options = None
+  _globals['_CREATETASKREQUEST'].fields_by_name['tags']._serialized_options = b'\272H\005\222\001\002\0202'
+  _globals['_CREATETASKREQUEST'].fields_by_name['requirements']._loaded_options = None
+  _globals['_CREATETASKREQUEST'].fields_by_name['requirements']._serialized_options = b'\272H\005\222\001\002\020d'
+  _globals['_CREATETASKREQUEST'].fields_by_name['acceptance_criteria']._loaded_options = None
+  _globals['_CREATETASKREQUEST'].fields_by_name['acceptance_criteria']._serialized_options = b'\272H\005\222\001\002\020d'
+  _globals['_CREATETASKREQUEST'].fields_by_name['estimated_hours']._loaded_options = None
+  _globals['_CREATETASKREQUEST'].fields_by_name['estimated_hours']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\000j\370@)\000\000\000\000\000\000\000\000'
   _globals['_BATCHCREATETASKSREQUEST'].fields_by_name['tasks']._loaded_options = None
   _globals['_BATCHCREATETASKSREQUEST'].fields_by_name['tasks']._serialized_options = b'\272H\010\222\001\005\010\001\020\364\003'
   _globals['_RETRYTASKREQUEST'].fields_by_name['id']._loaded_options = None
@@ -85,30 +100,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CANCELTASKREQUEST'].fields_by_name['id']._serialized_options = b'\272H\003\310\001\001'
   _globals['_WATCHTASKREQUEST'].fields_by_name['id']._loaded_options = None
   _globals['_WATCHTASKREQUEST'].fields_by_name['id']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_CREATETASKREQUEST']._serialized_start=199
-  _globals['_CREATETASKREQUEST']._serialized_end=804
-  _globals['_BATCHCREATETASKSREQUEST']._serialized_start=806
-  _globals['_BATCHCREATETASKSREQUEST']._serialized_end=907
-  _globals['_BATCHCREATETASKSRESPONSE']._serialized_start=909
-  _globals['_BATCHCREATETASKSRESPONSE']._serialized_end=985
-  _globals['_RETRYTASKREQUEST']._serialized_start=987
-  _globals['_RETRYTASKREQUEST']._serialized_end=1029
-  _globals['_LISTTASKLOGSREQUEST']._serialized_start=1031
-  _globals['_LISTTASKLOGSREQUEST']._serialized_end=1110
-  _globals['_LISTTASKLOGSRESPONSE']._serialized_start=1112
-  _globals['_LISTTASKLOGSRESPONSE']._serialized_end=1191
-  _globals['_LISTTASKATTEMPTSREQUEST']._serialized_start=1193
-  _globals['_LISTTASKATTEMPTSREQUEST']._serialized_end=1242
-  _globals['_LISTTASKATTEMPTSRESPONSE']._serialized_start=1244
-  _globals['_LISTTASKATTEMPTSRESPONSE']._serialized_end=1333
-  _globals['_GETTASKREQUEST']._serialized_start=1335
-  _globals['_GETTASKREQUEST']._serialized_end=1375
-  _globals['_LISTTASKSREQUEST']._serialized_start=1378
-  _globals['_LISTTASKSREQUEST']._serialized_end=1774
-  _globals['_LISTTASKSRESPONSE']._serialized_start=1776
-  _globals['_LISTTASKSRESPONSE']._serialized_end=1885
-  _globals['_CANCELTASKREQUEST']._serialized_start=1887
-  _globals['_CANCELTASKREQUEST']._serialized_end=1930
-  _globals['_WATCHTASKREQUEST']._serialized_start=1932
-  _globals['_WATCHTASKREQUEST']._serialized_end=1974
+  _globals['_CREATETASKREQUEST']._serialized_start=232
+  _globals['_CREATETASKREQUEST']._serialized_end=1260
+  _globals['_BATCHCREATETASKSREQUEST']._serialized_start=1262
+  _globals['_BATCHCREATETASKSREQUEST']._serialized_end=1363
+  _globals['_BATCHCREATETASKSRESPONSE']._serialized_start=1365
+  _globals['_BATCHCREATETASKSRESPONSE']._serialized_end=1441
+  _globals['_RETRYTASKREQUEST']._serialized_start=1443
+  _globals['_RETRYTASKREQUEST']._serialized_end=1485
+  _globals['_LISTTASKLOGSREQUEST']._serialized_start=1487
+  _globals['_LISTTASKLOGSREQUEST']._serialized_end=1566
+  _globals['_LISTTASKLOGSRESPONSE']._serialized_start=1568
+  _globals['_LISTTASKLOGSRESPONSE']._serialized_end=1647
+  _globals['_LISTTASKATTEMPTSREQUEST']._serialized_start=1649
+  _globals['_LISTTASKATTEMPTSREQUEST']._serialized_end=1698
+  _globals['_LISTTASKATTEMPTSRESPONSE']._serialized_start=1700
+  _globals['_LISTTASKATTEMPTSRESPONSE']._serialized_end=1789
+  _globals['_GETTASKREQUEST']._serialized_start=1791
+  _globals['_GETTASKREQUEST']._serialized_end=1831
+  _globals['_LISTTASKSREQUEST']._serialized_start=1834
+  _globals['_LISTTASKSREQUEST']._serialized_end=2230
+  _globals['_LISTTASKSRESPONSE']._serialized_start=2232
+  _globals['_LISTTASKSRESPONSE']._serialized_end=2341
+  _globals['_CANCELTASKREQUEST']._serialized_start=2343
+  _globals['_CANCELTASKREQUEST']._serialized_end=2386
+  _globals['_WATCHTASKREQUEST']._serialized_start=2388
+  _globals['_WATCHTASKREQUEST']._serialized_end=2430
 # @@protoc_insertion_point(module_scope)

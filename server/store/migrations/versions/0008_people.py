@@ -57,6 +57,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("organization_id", "number"),
     )
     op.create_index("past_changes_by_task", "past_changes", ["task_id", "number"], unique=False)
+    op.create_table(
+        "unindexed_tasks", sa.Column("task_id", sa.String(), nullable=False), sa.PrimaryKeyConstraint("task_id")
+    )
+    # A server finds the words of those that there are, a few at a time.
+    op.execute(
+        "INSERT INTO unindexed_tasks (task_id) "
+        "SELECT id FROM tasks WHERE kind = 'execution' AND (title <> '' OR description <> '')"
+    )
     for statement in _TASK_INDEX[op.get_bind().dialect.name]:
         op.execute(statement)
     op.create_table(
@@ -662,6 +670,7 @@ def downgrade() -> None:
     op.drop_index("audit_entries_by_organization", table_name="audit_entries")
     op.drop_table("audit_entries")
     op.execute("DROP TABLE task_index")
+    op.drop_table("unindexed_tasks")
     op.drop_index("past_changes_by_task", table_name="past_changes")
     op.drop_table("past_changes")
     op.drop_table("task_languages")
