@@ -24,20 +24,24 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from orchestrator.v1 import agent_pb2 as orchestrator_dot_v1_dot_agent__pb2
+from orchestrator.v1 import comment_pb2 as orchestrator_dot_v1_dot_comment__pb2
 from orchestrator.v1 import document_pb2 as orchestrator_dot_v1_dot_document__pb2
+from orchestrator.v1 import project_pb2 as orchestrator_dot_v1_dot_project__pb2
+from orchestrator.v1 import rating_pb2 as orchestrator_dot_v1_dot_rating__pb2
 from orchestrator.v1 import session_pb2 as orchestrator_dot_v1_dot_session__pb2
 from orchestrator.v1 import task_pb2 as orchestrator_dot_v1_dot_task__pb2
+from orchestrator.v1 import task_file_pb2 as orchestrator_dot_v1_dot_task__file__pb2
 from orchestrator.v1 import webhook_pb2 as orchestrator_dot_v1_dot_webhook__pb2
 from orchestrator.v1 import workflow_pb2 as orchestrator_dot_v1_dot_workflow__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1borchestrator/v1/event.proto\x12\x0forchestrator.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1borchestrator/v1/agent.proto\x1a\x1eorchestrator/v1/document.proto\x1a\x1dorchestrator/v1/session.proto\x1a\x1aorchestrator/v1/task.proto\x1a\x1dorchestrator/v1/webhook.proto\x1a\x1eorchestrator/v1/workflow.proto\"\xdd\x03\n\x05\x45vent\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12\x0c\n\x04type\x18\x02 \x01(\t\x12.\n\ncreated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07session\x18\x04 \x01(\x0b\x32\x18.orchestrator.v1.SessionH\x00\x12\'\n\x05\x61gent\x18\x05 \x01(\x0b\x32\x16.orchestrator.v1.AgentH\x00\x12%\n\x04task\x18\x06 \x01(\x0b\x32\x15.orchestrator.v1.TaskH\x00\x12-\n\x08workflow\x18\x07 \x01(\x0b\x32\x19.orchestrator.v1.WorkflowH\x00\x12\x34\n\x0cworkflow_run\x18\x08 \x01(\x0b\x32\x1c.orchestrator.v1.WorkflowRunH\x00\x12+\n\x07webhook\x18\t \x01(\x0b\x32\x18.orchestrator.v1.WebhookH\x00\x12<\n\x10webhook_delivery\x18\n \x01(\x0b\x32 .orchestrator.v1.WebhookDeliveryH\x00\x12-\n\x08\x64ocument\x18\x0b \x01(\x0b\x32\x19.orchestrator.v1.DocumentH\x00\x42\n\n\x08resourceb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1borchestrator/v1/event.proto\x12\x0forchestrator.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1borchestrator/v1/agent.proto\x1a\x1dorchestrator/v1/comment.proto\x1a\x1eorchestrator/v1/document.proto\x1a\x1dorchestrator/v1/project.proto\x1a\x1corchestrator/v1/rating.proto\x1a\x1dorchestrator/v1/session.proto\x1a\x1aorchestrator/v1/task.proto\x1a\x1forchestrator/v1/task_file.proto\x1a\x1dorchestrator/v1/webhook.proto\x1a\x1eorchestrator/v1/workflow.proto\"\xcc\x05\n\x05\x45vent\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12\x0c\n\x04type\x18\x02 \x01(\t\x12.\n\ncreated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x07session\x18\x04 \x01(\x0b\x32\x18.orchestrator.v1.SessionH\x00\x12\'\n\x05\x61gent\x18\x05 \x01(\x0b\x32\x16.orchestrator.v1.AgentH\x00\x12%\n\x04task\x18\x06 \x01(\x0b\x32\x15.orchestrator.v1.TaskH\x00\x12-\n\x08workflow\x18\x07 \x01(\x0b\x32\x19.orchestrator.v1.WorkflowH\x00\x12\x34\n\x0cworkflow_run\x18\x08 \x01(\x0b\x32\x1c.orchestrator.v1.WorkflowRunH\x00\x12+\n\x07webhook\x18\t \x01(\x0b\x32\x18.orchestrator.v1.WebhookH\x00\x12<\n\x10webhook_delivery\x18\n \x01(\x0b\x32 .orchestrator.v1.WebhookDeliveryH\x00\x12-\n\x08\x64ocument\x18\x0b \x01(\x0b\x32\x19.orchestrator.v1.DocumentH\x00\x12+\n\x07project\x18\x10 \x01(\x0b\x32\x18.orchestrator.v1.ProjectH\x00\x12\x38\n\x0eproject_member\x18\x11 \x01(\x0b\x32\x1e.orchestrator.v1.ProjectMemberH\x00\x12+\n\x07\x63omment\x18\x12 \x01(\x0b\x32\x18.orchestrator.v1.CommentH\x00\x12.\n\ttask_file\x18\x13 \x01(\x0b\x32\x19.orchestrator.v1.TaskFileH\x00\x12)\n\x06rating\x18\x14 \x01(\x0b\x32\x17.orchestrator.v1.RatingH\x00\x42\n\n\x08resourceb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'orchestrator.v1.event_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EVENT']._serialized_start=265
-  _globals['_EVENT']._serialized_end=742
+  _globals['_EVENT']._serialized_start=390
+  _globals['_EVENT']._serialized_end=1106
 # @@protoc_insertion_point(module_scope)

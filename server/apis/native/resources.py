@@ -26,6 +26,13 @@ from orchestrator.wire.v1.task_pb2 import Task as TaskMessage
 
 from server import values
 from server.apikit.projection import project, remembered, timestamp
+from server.apis.native.collaboration.resources import (
+    comment_message,
+    file_message,
+    member_message,
+    project_message,
+    rating_message,
+)
 from server.apis.native.document_resources import document_message
 from server.apis.native.webhook_resources import delivery_message, webhook_message
 from server.apis.native.workflow_resources import run_message, workflow_message
@@ -34,12 +41,17 @@ from server.core.queue.schedule import next_runs
 from server.model import (
     Agent,
     Attempt,
+    Comment,
     Delivery,
     Document,
     Event,
+    Project,
+    ProjectMember,
+    Rating,
     Record,
     Session,
     Task,
+    TaskFile,
     TaskLog,
     Webhook,
     Workflow,
@@ -166,12 +178,31 @@ def _schedule(task: Task) -> Schedule:
 # The field of an event that holds a resource, and what fills it; and the kinds of events that have one.
 RESOURCE_FIELDS: Mapping[type[Record], tuple[str, Callable[[Any], Message]]] = {
     Agent: ("agent", agent_message),
+    Comment: ("comment", comment_message),
     Delivery: ("webhook_delivery", delivery_message),
     Document: ("document", document_message),
+    Project: ("project", project_message),
+    ProjectMember: ("project_member", member_message),
+    Rating: ("rating", rating_message),
     Session: ("session", session_message),
     Task: ("task", task_message),
+    TaskFile: ("task_file", file_message),
     Webhook: ("webhook", webhook_message),
     Workflow: ("workflow", workflow_message),
     WorkflowRun: ("workflow_run", run_message),
 }
-_KINDS = frozenset({"agent", "document", "session", "task", "webhook", "workflow", "workflow_run"})
+_KINDS = frozenset(
+    {
+        "agent",
+        "comment",
+        "document",
+        "file",
+        "project",
+        "rating",
+        "session",
+        "task",
+        "webhook",
+        "workflow",
+        "workflow_run",
+    }
+)

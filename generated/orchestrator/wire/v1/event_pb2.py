@@ -24,20 +24,24 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from orchestrator.wire.v1 import agent_pb2 as orchestrator_dot_wire_dot_v1_dot_agent__pb2
+from orchestrator.wire.v1 import comment_pb2 as orchestrator_dot_wire_dot_v1_dot_comment__pb2
 from orchestrator.wire.v1 import document_pb2 as orchestrator_dot_wire_dot_v1_dot_document__pb2
+from orchestrator.wire.v1 import project_pb2 as orchestrator_dot_wire_dot_v1_dot_project__pb2
+from orchestrator.wire.v1 import rating_pb2 as orchestrator_dot_wire_dot_v1_dot_rating__pb2
 from orchestrator.wire.v1 import session_pb2 as orchestrator_dot_wire_dot_v1_dot_session__pb2
 from orchestrator.wire.v1 import task_pb2 as orchestrator_dot_wire_dot_v1_dot_task__pb2
+from orchestrator.wire.v1 import task_file_pb2 as orchestrator_dot_wire_dot_v1_dot_task__file__pb2
 from orchestrator.wire.v1 import webhook_pb2 as orchestrator_dot_wire_dot_v1_dot_webhook__pb2
 from orchestrator.wire.v1 import workflow_pb2 as orchestrator_dot_wire_dot_v1_dot_workflow__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n orchestrator/wire/v1/event.proto\x12\x14orchestrator.wire.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a orchestrator/wire/v1/agent.proto\x1a#orchestrator/wire/v1/document.proto\x1a\"orchestrator/wire/v1/session.proto\x1a\x1forchestrator/wire/v1/task.proto\x1a\"orchestrator/wire/v1/webhook.proto\x1a#orchestrator/wire/v1/workflow.proto\"\xef\x04\n\x05\x45vent\x12\x16\n\x06number\x18\x01 \x01(\x03R\x06number\x12\x12\n\x04type\x18\x02 \x01(\tR\x04type\x12\x39\n\ncreated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tcreatedAt\x12\x39\n\x07session\x18\x04 \x01(\x0b\x32\x1d.orchestrator.wire.v1.SessionH\x00R\x07session\x12\x33\n\x05\x61gent\x18\x05 \x01(\x0b\x32\x1b.orchestrator.wire.v1.AgentH\x00R\x05\x61gent\x12\x30\n\x04task\x18\x06 \x01(\x0b\x32\x1a.orchestrator.wire.v1.TaskH\x00R\x04task\x12<\n\x08workflow\x18\x07 \x01(\x0b\x32\x1e.orchestrator.wire.v1.WorkflowH\x00R\x08workflow\x12\x46\n\x0cworkflow_run\x18\x08 \x01(\x0b\x32!.orchestrator.wire.v1.WorkflowRunH\x00R\x0bworkflowRun\x12\x39\n\x07webhook\x18\t \x01(\x0b\x32\x1d.orchestrator.wire.v1.WebhookH\x00R\x07webhook\x12R\n\x10webhook_delivery\x18\n \x01(\x0b\x32%.orchestrator.wire.v1.WebhookDeliveryH\x00R\x0fwebhookDelivery\x12<\n\x08\x64ocument\x18\x0b \x01(\x0b\x32\x1e.orchestrator.wire.v1.DocumentH\x00R\x08\x64ocumentB\n\n\x08resourceb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n orchestrator/wire/v1/event.proto\x12\x14orchestrator.wire.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a orchestrator/wire/v1/agent.proto\x1a\"orchestrator/wire/v1/comment.proto\x1a#orchestrator/wire/v1/document.proto\x1a\"orchestrator/wire/v1/project.proto\x1a!orchestrator/wire/v1/rating.proto\x1a\"orchestrator/wire/v1/session.proto\x1a\x1forchestrator/wire/v1/task.proto\x1a$orchestrator/wire/v1/task_file.proto\x1a\"orchestrator/wire/v1/webhook.proto\x1a#orchestrator/wire/v1/workflow.proto\"\xaa\x07\n\x05\x45vent\x12\x16\n\x06number\x18\x01 \x01(\x03R\x06number\x12\x12\n\x04type\x18\x02 \x01(\tR\x04type\x12\x39\n\ncreated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tcreatedAt\x12\x39\n\x07session\x18\x04 \x01(\x0b\x32\x1d.orchestrator.wire.v1.SessionH\x00R\x07session\x12\x33\n\x05\x61gent\x18\x05 \x01(\x0b\x32\x1b.orchestrator.wire.v1.AgentH\x00R\x05\x61gent\x12\x30\n\x04task\x18\x06 \x01(\x0b\x32\x1a.orchestrator.wire.v1.TaskH\x00R\x04task\x12<\n\x08workflow\x18\x07 \x01(\x0b\x32\x1e.orchestrator.wire.v1.WorkflowH\x00R\x08workflow\x12\x46\n\x0cworkflow_run\x18\x08 \x01(\x0b\x32!.orchestrator.wire.v1.WorkflowRunH\x00R\x0bworkflowRun\x12\x39\n\x07webhook\x18\t \x01(\x0b\x32\x1d.orchestrator.wire.v1.WebhookH\x00R\x07webhook\x12R\n\x10webhook_delivery\x18\n \x01(\x0b\x32%.orchestrator.wire.v1.WebhookDeliveryH\x00R\x0fwebhookDelivery\x12<\n\x08\x64ocument\x18\x0b \x01(\x0b\x32\x1e.orchestrator.wire.v1.DocumentH\x00R\x08\x64ocument\x12\x39\n\x07project\x18\x10 \x01(\x0b\x32\x1d.orchestrator.wire.v1.ProjectH\x00R\x07project\x12L\n\x0eproject_member\x18\x11 \x01(\x0b\x32#.orchestrator.wire.v1.ProjectMemberH\x00R\rprojectMember\x12\x39\n\x07\x63omment\x18\x12 \x01(\x0b\x32\x1d.orchestrator.wire.v1.CommentH\x00R\x07\x63omment\x12=\n\ttask_file\x18\x13 \x01(\x0b\x32\x1e.orchestrator.wire.v1.TaskFileH\x00R\x08taskFile\x12\x36\n\x06rating\x18\x14 \x01(\x0b\x32\x1c.orchestrator.wire.v1.RatingH\x00R\x06ratingB\n\n\x08resourceb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'orchestrator.wire.v1.event_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EVENT']._serialized_start=305
-  _globals['_EVENT']._serialized_end=928
+  _globals['_EVENT']._serialized_start=450
+  _globals['_EVENT']._serialized_end=1388
 # @@protoc_insertion_point(module_scope)

@@ -2,9 +2,13 @@ import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from orchestrator.wire.v1 import agent_pb2 as _agent_pb2
+from orchestrator.wire.v1 import comment_pb2 as _comment_pb2
 from orchestrator.wire.v1 import document_pb2 as _document_pb2
+from orchestrator.wire.v1 import project_pb2 as _project_pb2
+from orchestrator.wire.v1 import rating_pb2 as _rating_pb2
 from orchestrator.wire.v1 import session_pb2 as _session_pb2
 from orchestrator.wire.v1 import task_pb2 as _task_pb2
+from orchestrator.wire.v1 import task_file_pb2 as _task_file_pb2
 from orchestrator.wire.v1 import webhook_pb2 as _webhook_pb2
 from orchestrator.wire.v1 import workflow_pb2 as _workflow_pb2
 from google.protobuf import descriptor as _descriptor
@@ -15,7 +19,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Event(_message.Message):
-    __slots__ = ("number", "type", "created_at", "session", "agent", "task", "workflow", "workflow_run", "webhook", "webhook_delivery", "document")
+    __slots__ = ("number", "type", "created_at", "session", "agent", "task", "workflow", "workflow_run", "webhook", "webhook_delivery", "document", "project", "project_member", "comment", "task_file", "rating")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
@@ -27,6 +31,11 @@ class Event(_message.Message):
     WEBHOOK_FIELD_NUMBER: _ClassVar[int]
     WEBHOOK_DELIVERY_FIELD_NUMBER: _ClassVar[int]
     DOCUMENT_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_MEMBER_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
+    TASK_FILE_FIELD_NUMBER: _ClassVar[int]
+    RATING_FIELD_NUMBER: _ClassVar[int]
     number: int
     type: str
     created_at: _timestamp_pb2.Timestamp
@@ -38,4 +47,9 @@ class Event(_message.Message):
     webhook: _webhook_pb2.Webhook
     webhook_delivery: _webhook_pb2.WebhookDelivery
     document: _document_pb2.Document
-    def __init__(self, number: _Optional[int] = ..., type: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., session: _Optional[_Union[_session_pb2.Session, _Mapping]] = ..., agent: _Optional[_Union[_agent_pb2.Agent, _Mapping]] = ..., task: _Optional[_Union[_task_pb2.Task, _Mapping]] = ..., workflow: _Optional[_Union[_workflow_pb2.Workflow, _Mapping]] = ..., workflow_run: _Optional[_Union[_workflow_pb2.WorkflowRun, _Mapping]] = ..., webhook: _Optional[_Union[_webhook_pb2.Webhook, _Mapping]] = ..., webhook_delivery: _Optional[_Union[_webhook_pb2.WebhookDelivery, _Mapping]] = ..., document: _Optional[_Union[_document_pb2.Document, _Mapping]] = ...) -> None: ...
+    project: _project_pb2.Project
+    project_member: _project_pb2.ProjectMember
+    comment: _comment_pb2.Comment
+    task_file: _task_file_pb2.TaskFile
+    rating: _rating_pb2.Rating
+    def __init__(self, number: _Optional[int] = ..., type: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., session: _Optional[_Union[_session_pb2.Session, _Mapping]] = ..., agent: _Optional[_Union[_agent_pb2.Agent, _Mapping]] = ..., task: _Optional[_Union[_task_pb2.Task, _Mapping]] = ..., workflow: _Optional[_Union[_workflow_pb2.Workflow, _Mapping]] = ..., workflow_run: _Optional[_Union[_workflow_pb2.WorkflowRun, _Mapping]] = ..., webhook: _Optional[_Union[_webhook_pb2.Webhook, _Mapping]] = ..., webhook_delivery: _Optional[_Union[_webhook_pb2.WebhookDelivery, _Mapping]] = ..., document: _Optional[_Union[_document_pb2.Document, _Mapping]] = ..., project: _Optional[_Union[_project_pb2.Project, _Mapping]] = ..., project_member: _Optional[_Union[_project_pb2.ProjectMember, _Mapping]] = ..., comment: _Optional[_Union[_comment_pb2.Comment, _Mapping]] = ..., task_file: _Optional[_Union[_task_file_pb2.TaskFile, _Mapping]] = ..., rating: _Optional[_Union[_rating_pb2.Rating, _Mapping]] = ...) -> None: ...
