@@ -6,6 +6,7 @@ import grpc
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
+from orchestrator.options.v1.options_pb2 import rule
 from orchestrator.v1 import (
     agent_service_pb2,
     agent_service_pb2_grpc,
@@ -27,6 +28,7 @@ from orchestrator.v1.rating_pb2 import Rating
 from orchestrator.v1.task_pb2 import TASK_PRIORITY_HIGH, TASK_PRIORITY_MEDIUM
 
 from server.app import Application
+from server.core.identity.api_keys import create_key
 from tests.support.refusals import reason, refused
 from tests.support.tenants import Tenant
 
@@ -206,3 +208,49 @@ async def test_project_events_carry_projects_and_members(api: Api) -> None:
     ]
     assert events[0].project.name == "P" and events[1].project_member.role == ProjectMember.ROLE_PROJECT_MANAGER
     assert events[3].project.status == Project.STATUS_COMPLETED
+
+
+async def test_every_method_that_asks_itself_refuses_a_key_that_lacks_the_scope(api: Api, channel, application) -> None:
+    organization = "one of two keys"
+    boss, weak = [
+        Tenant(None, (await create_key(application.database, organization=organization, name="n", scopes=scopes))[1])
+        for scopes in ("*", "events:read")
+    ]
+    boss, weak = Api(channel, boss), Api(channel, weak)
+    project, task = (await boss.CreateProject(project=Project(name="P"))).project.id, await boss.task()
+    file = (await boss.upload(task, b"x")).file.id
+    comment = (await boss.CreateComment(task_id=task, content="x")).comment.id
+    member = ProjectMember(user_id="user_1")
+    given = {
+        "UpdateProject": {"project": Project(id=project, name="x")},
+        "DeleteProject": {"id": project},
+        "AddProjectMember": {"project_id": project, "member": member},
+        "UpdateProjectMember": {"project_id": project, "member": member},
+        "RemoveProjectMember": {"project_id": project, "user_id": "user_1"},
+        "AddProjectAgent": {"project_id": project, "agent_id": "agent_1"},
+        "RemoveProjectAgent": {"project_id": project, "agent_id": "agent_1"},
+        "CreateComment": {"task_id": task, "content": "x"},
+        "ListComments": {"task_id": task},
+        "DeleteComment": {"task_id": task, "id": comment},
+        "GetTaskFile": {"task_id": task, "id": file},
+        "ListTaskFiles": {"task_id": task},
+        "DownloadTaskFile": {"task_id": task, "id": file},
+        "DeleteTaskFile": {"task_id": task, "id": file},
+        "RateTask": {"rating": Rating(task_id=task, quality=1)},
+        "ListRatings": {"task_id": task},
+    }
+    asking = {
+        method.name
+        for _, messages, _ in weak._methods.values()
+        for service in messages.DESCRIPTOR.services_by_name.values()
+        for method in service.methods
+        if method.GetOptions().Extensions[rule].asks_itself
+    }
+    assert asking == {*given, "UploadTaskFile"}
+    calls = {name: getattr(weak, name)(**request) for name, request in given.items() if name != "DownloadTaskFile"}
+    calls["DownloadTaskFile"] = weak.DownloadTaskFile(**given["DownloadTaskFile"]).read()
+    calls["UploadTaskFile"] = weak.upload(task, b"x")
+    for name, call in calls.items():
+        error = await refused(call)
+        assert error.code() == grpc.StatusCode.PERMISSION_DENIED, (name, error.details())
+    assert (await boss.GetProject(id=project)).project.etag == "1"
