@@ -15,5 +15,9 @@ DECLARATION = Declaration(
     camel_case=True,
     max_upload_bytes=100 << 20,
     limits=Limits(),
-    field_words={"due_at": "due_date", "configuration.max_concurrent_tasks": "max_concurrent_tasks"},
+    field_words={
+        "due_at": "due_date",
+        "end_at": "end_date",
+        "configuration.max_concurrent_tasks": "max_concurrent_tasks",
+    },
 )

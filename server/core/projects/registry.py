@@ -361,7 +361,7 @@ def _moved(project: Project, status: str | None, now: int) -> dict[str, Any]:
 def check_dates(start_at: int | None, end_at: int | None) -> None:
     """Raises InvalidRequest where a project would end before it starts."""
     if start_at is not None and end_at is not None and end_at < start_at:
-        raise InvalidRequest("end_date", "must not be before startDate")
+        raise InvalidRequest("end_at", "must not be before the start")
 
 
 def checked_tags(tags: Sequence[str]) -> list[str]:

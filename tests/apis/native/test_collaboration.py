@@ -101,6 +101,9 @@ async def test_a_project_is_created_changed_and_deleted(api: Api) -> None:
     assert (wrong.code(), reason(wrong).reason) == (grpc.StatusCode.FAILED_PRECONDITION, "INVALID_TRANSITION")
     unknown = await refused(api.UpdateProject(project=Project(id=made.id), update_mask=FieldMask(paths=["etag"])))
     assert unknown.code() == grpc.StatusCode.INVALID_ARGUMENT and "update_mask" in unknown.details()
+    turned = Project(id=made.id, start_time=Timestamp(seconds=9), end_time=Timestamp(seconds=8))
+    early = await refused(api.UpdateProject(project=turned))
+    assert early.code() == grpc.StatusCode.INVALID_ARGUMENT and early.details().startswith("end_time: ")
     await api.DeleteProject(id=made.id, etag=cleared.etag)
     assert (await refused(api.GetProject(id=made.id))).code() == grpc.StatusCode.NOT_FOUND
 
