@@ -237,3 +237,40 @@ def test_a_task_that_has_ended_is_rated_once_a_person(people: httpx.Client, task
     ):
         refused = people.post(f"{task}/rating", json=wrong)
         assert refused.status_code == 422 and field in refused.json()["error"]["details"], refused.text
+
+
+def test_an_agent_with_its_own_token_writes_while_the_task_is_its_own(
+    stack: Stack, people: httpx.Client, key: str, task: str
+) -> None:
+    with httpx.Client(base_url=f"{stack.url}/api/v1", headers={"authorization": f"Bearer {key}"}, timeout=30) as api:
+        registered = {"protocol_version": "1.0", "name": "outside", "version": "1", "agent_type": "implementer"}
+        more = {"capabilities": ["HAIKU"], "endpoint_url": "http://localhost:9/hook"}
+        agent = api.post("/agents/external/register", json={**registered, **more}).json()
+        session = api.post("/sessions", json={"title": "outside"}).json()["id"]
+        api.post(f"/sessions/{session}/start")
+        wanted = {"session_id": session, "title": "t", "required_capabilities": ["HAIKU"]}
+        mine = api.post("/tasks", json=wanted).json()["id"]
+        own, path = f"{stack.url}/api/v1/agents/external/{agent['agent_id']}", f"/api/v1/tasks/{mine}"
+        assert api.patch(f"/tasks/{mine}/status", json={"status": "IN_PROGRESS"}).status_code == 200
+    with httpx.Client(base_url=people.base_url, headers={"x-agent-token": agent["auth_token"]}, timeout=30) as outside:
+        outside.post(f"{own}/heartbeat", json={"status": "healthy"})
+        said = outside.post(f"{path}/comments", json={"content": "Started working on the login component"})
+        assert said.status_code == 201, said.text
+        shown = said.json()["data"]["author"]
+        assert shown.startswith("agent-") and shown == people.get(path).json()["data"]["agentId"]
+        file = upload(outside, path, b"export {}", "auth-component.tsx").json()["data"]
+        assert file["uploadedBy"] == shown and outside.get(f"{path}/files/{file['id']}/content").content == b"export {}"
+        # The lease lets it write about this task, and do nothing else.
+        assert outside.get(path).status_code == outside.get("/api/v1/projects").status_code == 403
+        assert outside.post("/api/v1/projects", json={"name": "x"}).status_code == 403
+        assert outside.get(f"{task}/comments").status_code == 403
+        assert outside.post(f"{task}/comments", json={"content": "x"}).status_code == 409
+        done = outside.post(f"{own}/tasks/{mine}/result", json={"status": "completed", "result": "5-7-5"})
+        assert done.status_code == 200
+        late = outside.post(f"{path}/comments", json={"content": "late"})
+        assert late.status_code == 409 and late.json()["error"]["details"]["reason"] == "STALE_LEASE"
+        assert upload(outside, path, b"late").status_code == 409
+    assert [each["content"] for each in people.get(f"{path}/comments").json()["data"]] == [
+        "Started working on the login component"
+    ]
+    assert people.post(f"{path}/rating", json={"quality": 0.85}).json()["data"]["agentId"] == shown

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import uuid
+from pathlib import Path
+
 import httpx2 as httpx
 import pytest
 
@@ -159,3 +164,41 @@ def test_projects_of_others_and_what_is_none_are_not_found(stack: Stack, people:
     assert unknown.status_code == 400
     assert people.get("/api/v1/projects?limit=101").status_code == 422
     assert "status" in people.get("/api/v1/projects?status=new").json()["error"]["details"]
+
+
+def test_a_viewers_key_reads_and_what_it_lacks_is_named(stack: Stack) -> None:
+    base, organization = f"http://127.0.0.1:{stack.operations_port}", uuid.uuid4().hex
+    keys = [stack.new_key(organization)[1], stack.new_key(organization, scopes="projects:read tasks:read")[1]]
+    boss, viewer = [httpx.Client(base_url=base, headers={"authorization": f"Bearer {key}"}) for key in keys]
+    path, who = f"/api/v1/projects/{created(boss)['id']}", agent(boss)
+    task = boss.post("/v1/tasks", json={"agent_id": who, "type": "analysis", "input": {}}).json()["data"]["id"]
+    assert viewer.get(path).status_code == viewer.get(f"{path}/members").status_code == 200
+    for method, place, scope, more in (
+        ("POST", "/api/v1/projects", "projects:write", {"json": {"name": "x"}}),
+        ("PUT", path, "projects:write", {"json": {"name": "x"}}),
+        ("DELETE", path, "projects:write", {}),
+        ("POST", f"{path}/members", "projects:write", {"json": {"userId": "user-1"}}),
+        ("PUT", f"{path}/members/user-1", "projects:write", {"json": {}}),
+        ("DELETE", f"{path}/members/user-1", "projects:write", {}),
+        ("POST", f"{path}/agents", "projects:write", {"json": {"agentId": who}}),
+        ("DELETE", f"{path}/agents/{who}", "projects:write", {}),
+        ("POST", f"/api/v1/tasks/{task}/comments", "tasks:write", {"json": {"content": "x"}}),
+        ("POST", f"/api/v1/tasks/{task}/files", "tasks:write", {"files": {"file": ("x", b"x")}}),
+        ("POST", f"/api/v1/tasks/{task}/rating", "tasks:write", {"json": {"quality": 1}}),
+    ):
+        refused = viewer.request(method, place, **more)
+        assert refused.status_code == 403, (method, place, refused.text)
+        error = refused.json()["error"]
+        assert error["code"] == "AUTHORIZATION_ERROR" and error["details"]["scope"] == scope and scope in error["message"]
+    assert boss.get(path).headers["etag"] == '"1"'
+
+
+def test_what_the_documentation_of_projects_shows_works_as_pasted(stack: Stack, key: str, tmp_path: Path) -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "projects.md").read_text()
+    (script,) = re.findall(r"```sh\n(.*?)```", text, re.S)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "dev-api-key").write_text(key + "\n")
+    script = script.replace("localhost:3000", f"localhost:{stack.operations_port}")
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert '"total":1' in done.stdout and '"status":"completed"' in done.stdout, (done.stdout, done.stderr)
+    assert done.stdout.endswith("204\n")

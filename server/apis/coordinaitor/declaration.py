@@ -19,5 +19,9 @@ DECLARATION = Declaration(
     guest_sockets=True,
     projects=True,
     programs=True,
-    field_words={"due_at": "due_date", "configuration.max_concurrent_tasks": "max_concurrent_tasks"},
+    field_words={
+        "due_at": "due_date",
+        "end_at": "end_date",
+        "configuration.max_concurrent_tasks": "max_concurrent_tasks",
+    },
 )

@@ -26,16 +26,16 @@ from orchestrator.wire.v1.task_pb2 import Task as TaskMessage
 
 from server import values
 from server.apikit.projection import project, remembered, timestamp
-from server.apis.native.document_resources import document_message
-from server.apis.native.people.resources import invitation_message, key_message
-from server.apis.native.people_resources import (
+from server.apis.native.collaboration.resources import (
     comment_message,
     file_message,
     member_message,
-    notification_message,
     project_message,
-    user_message,
+    rating_message,
 )
+from server.apis.native.document_resources import document_message
+from server.apis.native.people.resources import invitation_message, key_message
+from server.apis.native.people_resources import notification_message, user_message
 from server.apis.native.webhook_resources import delivery_message, webhook_message
 from server.apis.native.workflow_resources import run_message, workflow_message
 from server.core.agents.entry_point import Entry, signature
@@ -53,6 +53,7 @@ from server.model import (
     Notification,
     Project,
     ProjectMember,
+    Rating,
     Record,
     Session,
     Task,
@@ -204,6 +205,7 @@ RESOURCE_FIELDS: Mapping[type[Record], tuple[str, Callable[[Any], Message]]] = {
     Invitation: ("invitation", invitation_message),
     Project: ("project", project_message),
     ProjectMember: ("project_member", member_message),
+    Rating: ("rating", rating_message),
     Session: ("session", session_message),
     Task: ("task", task_message),
     TaskFile: ("task_file", file_message),

@@ -2,11 +2,15 @@
 
 from orchestrator.v1 import (
     agent_service_pb2,
+    comment_service_pb2,
     event_service_pb2,
     knowledge_service_pb2,
     notification_service_pb2,
+    project_service_pb2,
+    rating_service_pb2,
     session_service_pb2,
     task_board_service_pb2,
+    task_file_service_pb2,
     task_service_pb2,
     user_service_pb2,
     webhook_service_pb2,
@@ -17,6 +21,9 @@ from orchestrator.v1 import (
 from server.apikit.api import Services
 from server.apikit.declaration import Limits
 from server.apis.native.agents import AgentServicer
+from server.apis.native.collaboration.comments import CommentServicer, RatingServicer
+from server.apis.native.collaboration.projects import ProjectServicer
+from server.apis.native.collaboration.task_files import TaskFileServicer
 from server.apis.native.events import EventServicer
 from server.apis.native.knowledge import KnowledgeServicer
 from server.apis.native.notifications import NotificationServicer
@@ -76,4 +83,11 @@ def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Service
             workflow_service_pb2.DESCRIPTOR.services_by_name["WorkflowService"],
             WorkflowServicer(use_cases.workflows, use_cases.workflow_runs, heartbeat_seconds=heartbeat),
         ),
+        (project_service_pb2.DESCRIPTOR.services_by_name["ProjectService"], ProjectServicer(use_cases.projects)),
+        (comment_service_pb2.DESCRIPTOR.services_by_name["CommentService"], CommentServicer(use_cases.task_comments)),
+        (
+            task_file_service_pb2.DESCRIPTOR.services_by_name["TaskFileService"],
+            TaskFileServicer(use_cases.task_files, use_cases.blobs),
+        ),
+        (rating_service_pb2.DESCRIPTOR.services_by_name["RatingService"], RatingServicer(use_cases.ratings)),
     ]

@@ -29,7 +29,7 @@ SHOWN = 50
 _comments = Comment.table().c
 _users = User.table().c
 COMMENTS = Resource(Comment, "comment")
-_LIST = Listing(Comment, [], ["task_id"], leading=["task_id"], measured=["content"])
+_LIST = Listing(Comment, [], [], of="task_id", measured=["content"])
 _ranked = select(
     *_comments,
     func.row_number().over(partition_by=_comments.task_id, order_by=_comments.id.desc()).label("place"),

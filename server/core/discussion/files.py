@@ -33,7 +33,7 @@ MOST, SHOWN = 1000, 50
 
 _files = TaskFile.table().c
 FILES = Resource(TaskFile, "file")
-_LIST = Listing(TaskFile, [], ["task_id"], leading=["task_id"], measured=["description"])
+_LIST = Listing(TaskFile, [], [], of="task_id", measured=["description"])
 _COUNT = Statement[Any](select(func.count()).where(_files.task_id == bindparam("task")))
 _ranked = select(*_files, func.row_number().over(partition_by=_files.task_id, order_by=_files.id.desc()).label("place"))
 _any_task = _files.task_id == func.any(bindparam("tasks", type_=ARRAY(String)))

@@ -9,8 +9,9 @@ from sqlalchemy import bindparam, delete, select
 
 from server.core.identity.access_tokens import digest_of
 from server.core.identity.client_tokens import end_login
-from server.core.identity.logins import LOCK_USER, Granted, Logins
+from server.core.identity.logins import Granted, Logins
 from server.core.identity.oauth_clients import LOCK_CLIENT
+from server.core.identity.organizations import LOCK_USER
 from server.core.shared.call_context import Call
 from server.errors import Unauthorized
 from server.model import AuthorizationCode, Login, OAuthClient, User

@@ -318,6 +318,17 @@ class Projects:
         await Permissions(transaction).require(call, WRITE, project.id)
 
 
+async def for_task(transaction: Transaction, call: Call, identifier: str) -> Project:
+    """The project that a task is to be in, where the caller may write: it is there until the transaction ends.
+
+    Raises NotFound, Forbidden.
+    """
+    project = await PROJECTS.lock(transaction, call, identifier, shared=True)
+    require_sight(call, project.id, "project", identifier)
+    await Permissions(transaction).require(call, "tasks:write", project.id)
+    return project
+
+
 async def _touched(transaction: Transaction, project: Project) -> Project:
     changed = await change(transaction, project)
     transaction.emit("project.updated", changed)
@@ -350,7 +361,7 @@ def _moved(project: Project, status: str | None, now: int) -> dict[str, Any]:
 def check_dates(start_at: int | None, end_at: int | None) -> None:
     """Raises InvalidRequest where a project would end before it starts."""
     if start_at is not None and end_at is not None and end_at < start_at:
-        raise InvalidRequest("end_date", "must not be before startDate")
+        raise InvalidRequest("end_at", "must not be before the start")
 
 
 def checked_tags(tags: Sequence[str]) -> list[str]:

@@ -91,7 +91,8 @@ class Listing(Generic[R]):
     """Lists of one table's rows, without long texts: `light` columns read as null.
 
     Lists by offset bound others as `texts` says. A page by token has them, and ends where its `measured` columns come
-    to much. Rows that may have a mebibyte are `large`.
+    to much. Rows that may have a mebibyte are `large`. Where rows are listed of one owner alone, `of` is the column
+    that says whose they are; its index begins with it, and every list is asked with its value.
     """
 
     def __init__(
@@ -105,10 +106,13 @@ class Listing(Generic[R]):
         leading: Sequence[str] = (),
         texts: BoundedTexts = UNBOUNDED,
         *,
+        of: str = "",
         measured: Sequence[str] = (),
         large: bool = False,
     ) -> None:
         self._table = table
+        self._of = of
+        owner = (of,) if of else ()
         # Conditions that filters stand for which do not compare a column of their own name.
         self._spans = spans or {}
         self._where = where
@@ -118,13 +122,14 @@ class Listing(Generic[R]):
         self._measured = measured
         self._large = large
         # Filters with an index of their own. Others may pass over many rows, which is no work for the event loop.
-        self._indexed = frozenset((*indexed, *leading))
+        self._indexed = frozenset((*indexed, *leading, *owner))
         # Those whose index begins with them, and not with the organization.
-        self._leading = frozenset(leading)
+        self._leading = frozenset((*leading, *owner))
         self._statements: dict[tuple[str, ...], tuple[Statement[R], Statement[R], Statement[Any]]] = {}
 
-    def _statement(self, given: tuple[str, ...]) -> tuple[Statement[R], Statement[R], Statement[Any]]:
+    def _statement(self, filters: Iterable[str]) -> tuple[Statement[R], Statement[R], Statement[Any]]:
         """For these filters: a list before an id, a list from an offset, and the count. Built when first asked for."""
+        given = tuple(sorted(name for name in filters if name != self._of))
         known = self._statements.get(given)
         if known is None:
             unknown = [name for name in given if name not in self._filters and name not in self._spans]
@@ -135,6 +140,8 @@ class Listing(Generic[R]):
 
     def _build(self, given: tuple[str, ...]) -> tuple[Statement[R], Statement[R], Statement[Any]]:
         table = self._table.table()
+        if self._of:
+            given = (*given, self._of)
         conditions = (self._spans[name] if name in self._spans else table.c[name] == bindparam(name) for name in given)
         where = [self._ours(given), *self._where, *conditions]
 
@@ -172,7 +179,7 @@ class Listing(Generic[R]):
             before = parse_id("page", token) if token else "g"
         except NotFound:
             raise InvalidRequest("page_token", "is not a token of this list") from None
-        statement = self._statement(tuple(sorted(given)))[0]
+        statement = self._statement(given)[0]
         read = self._reader(database, given)
         rows: list[R] = []
         wanted, left = size + 1, MAX_PAGE_BYTES
@@ -203,7 +210,7 @@ class Listing(Generic[R]):
     ) -> Page[R]:
         """Rows from `offset`, and how many there are in all; without `totals` where changes make no events."""
         given = {name: value for name, value in filters.items() if value is not None}
-        _, statement, count = self._statement(tuple(sorted(given)))
+        _, statement, count = self._statement(given)
         if totals is not None:
             total = await totals.count(organization, count, **given)
         else:

@@ -6,6 +6,7 @@ import pytest
 
 from server.core.projects.members import Member
 from server.core.projects.permissions import Permissions
+from server.core.projects.registry import for_task
 from server.core.shared.call_context import Call
 from server.errors import Forbidden, InvalidRequest, NotFound
 from tests.support.company import Company
@@ -108,3 +109,18 @@ async def test_who_is_no_user_here_takes_part_in_nothing(company: Company) -> No
     for nobody in ("user-1", "0" * 32):
         with pytest.raises(NotFound):
             await company.projects.add_member(company.boss, project.id, Member(nobody))
+
+
+async def test_who_may_write_in_a_project_may_put_tasks_into_it(company: Company) -> None:
+    call, project = await member(company, "viewer", "developer")
+    other = (await company.project()).id
+
+    async def put(identifier: str) -> str:
+        return (await company.database.write(lambda transaction: for_task(transaction, call, identifier))).id
+
+    assert await put(f"proj-{project}") == project
+    with pytest.raises(Forbidden, match="tasks:write"):
+        await put(other)
+    await company.projects.delete(company.boss, project)
+    with pytest.raises(NotFound):
+        await put(project)

@@ -113,9 +113,9 @@ async def test_a_project_moves_along_its_statuses_and_says_when_it_is_completed(
 
 async def test_a_project_does_not_end_before_it_starts_whichever_is_said_later(company: Company) -> None:
     project = await company.project(start_at=10, end_at=10)
-    with pytest.raises(InvalidRequest, match="end_date"):
+    with pytest.raises(InvalidRequest, match="end_at"):
         await company.projects.update(company.boss, project.id, start_at=11)
-    with pytest.raises(InvalidRequest, match="end_date"):
+    with pytest.raises(InvalidRequest, match="end_at"):
         await company.project(start_at=10, end_at=9)
     changed = await company.projects.update(company.boss, project.id, end_at=None, start_at=11)
     assert (changed.start_at, changed.end_at) == (11, None)
