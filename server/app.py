@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from server.core.identity.authentication import Authenticator
 from server.core.knowledge.ingestion import Ingestion
 from server.core.knowledge.remains import Remains
 from server.core.monitoring.alert_rules import AlertRules, AlertThresholds
+from server.core.monitoring.traffic import Traffic
 from server.core.queue.claims import Claims
 from server.core.queue.dependencies import Dependencies
 from server.core.queue.due_tasks import DueTasks
@@ -37,11 +39,12 @@ from server.core.webhooks.sending import Sending
 from server.core.workers.bounds import forget_ended
 from server.core.workers.reconciliation import Reconciliation
 from server.core.workflows import progression
+from server.errors import ServiceError
 from server.rpc import transport
 from server.rpc.guests import Guests
 from server.rpc.handlers import Handlers
 from server.rpc.health import Health
-from server.rpc.log import CallLog
+from server.rpc.log import LINES, CallLog
 from server.rpc.pipeline import Pipeline
 from server.rpc.quotas import Quotas
 from server.settings import Settings
@@ -96,6 +99,7 @@ class Application:
         self.sealer = Sealer(secret, settings.api_secret_key_previous)
         self.addresses = AddressGuard(allow_private=settings.webhook_allow_private)
         self.wordings = wordings()
+        self.traffic = Traffic()
         self.use_cases = use_cases(
             settings,
             self.database,
@@ -107,6 +111,8 @@ class Application:
             addresses=self.addresses,
             wordings=self.wordings,
             no_sandbox=self.sandboxes.why_unavailable,
+            traffic=self.traffic,
+            lines=LINES,
         )
         self.dispatcher = self._dispatcher()
         self.clock = QueueClock(self.database, DueTasks(self.database), Dependencies(self.database), self.feeds)
@@ -143,6 +149,7 @@ class Application:
             self.remains.sweep,
             self._forget_old,
             cases.task_metrics.compact,
+            cases.system_logs.sweep,
             AlertRules(self.database, cases.health.disk_percent, AlertThresholds.of(settings)).sweep,
         ]
         return dispatcher
@@ -176,7 +183,7 @@ class Application:
         apis = serving(self.use_cases, settings)
         server = grpc.aio.server(options=transport.options(apis, shared_port=settings.workers > 1))
         quotas = Quotas(redis_url=settings.redis_url, requests_per_hour=settings.requests_per_hour)
-        self.calls = CallLog(settings.log_level)
+        self.calls = CallLog(settings.log_level, self.traffic)
         guests = Guests(settings.guest_key_path)
         identity = Authenticator(self.database, self.tokens)
         self.pipeline = Pipeline(
@@ -187,6 +194,7 @@ class Application:
             guests,
             open_streams=settings.open_streams,
         )
+        self.traffic.open_streams = lambda: len(self.pipeline.streams)
         self.under_way = self.pipeline.under_way
         self.services = [service.full_name for api in apis for service, _ in api.services]
         handlers = Handlers(apis, self.pipeline)
@@ -236,6 +244,8 @@ class Application:
         self._polling.cancel()
         await asyncio.gather(self._polling, return_exceptions=True)
         await self.use_cases.health.close()
+        with contextlib.suppress(ServiceError):
+            await self.use_cases.system_logs.flush()
         await self.bus.close()
         await self.database.close()
         self.calls.flush()

@@ -20,7 +20,11 @@ from server.core.identity.oauth_clients import OAuthClients
 from server.core.knowledge.documents import Documents
 from server.core.knowledge.search import KnowledgeSearch
 from server.core.monitoring.health import HealthChecks
+from server.core.monitoring.recent_lines import RecentLines
+from server.core.monitoring.system_logs import SystemLogs
+from server.core.monitoring.system_status import SystemStatuses
 from server.core.monitoring.task_metrics import TaskMetrics
+from server.core.monitoring.traffic import Traffic
 from server.core.queue.claims import Claims
 from server.core.queue.lease_service import LeaseService
 from server.core.sessions.lifecycle import Sessions
@@ -58,6 +62,8 @@ def use_cases(
     addresses: AddressGuard,
     wordings: Sequence[Wording],
     no_sandbox: Callable[[], str | None],
+    traffic: Traffic | None = None,
+    lines: RecentLines | None = None,
 ) -> UseCases:
     """All of them; `no_sandbox` says why deployed code cannot run here, if it cannot."""
     counts = CountCache(database)
@@ -93,6 +99,8 @@ def use_cases(
         sessions=Sessions(database, counts, open_sessions=settings.open_sessions if quotas else None),
         session_statistics=SessionStatistics(database),
         tasks=TaskCommands(database, agents),
+        system_logs=SystemLogs(database, lines if lines is not None else RecentLines()),
+        system_statuses=SystemStatuses(database, traffic or Traffic(), environment=settings.environment),
         task_metrics=TaskMetrics(database),
         task_queries=TaskQueries(database, counts, feeds),
         task_relations=TaskRelations(database),

@@ -19,6 +19,8 @@ from server.core.identity.oauth_clients import OAuthClients
 from server.core.knowledge.documents import Documents
 from server.core.knowledge.search import KnowledgeSearch
 from server.core.monitoring.health import HealthChecks
+from server.core.monitoring.system_logs import SystemLogs
+from server.core.monitoring.system_status import SystemStatuses
 from server.core.monitoring.task_metrics import TaskMetrics
 from server.core.sessions.lifecycle import Sessions
 from server.core.sessions.statistics import SessionStatistics
@@ -59,6 +61,8 @@ class UseCases:
     sessions: Sessions
     session_statistics: SessionStatistics
     tasks: TaskCommands
+    system_logs: SystemLogs
+    system_statuses: SystemStatuses
     task_metrics: TaskMetrics
     task_queries: TaskQueries
     task_relations: TaskRelations

@@ -7,6 +7,7 @@ DECLARED_SCOPES = (
     "heartbeats:write",
     "knowledge:read",
     "knowledge:write",
+    "logs:read",
     "sessions:read",
     "sessions:write",
     "system:read",
