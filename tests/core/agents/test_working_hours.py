@@ -10,7 +10,7 @@ import pytest
 from server import values
 from server.core.agents.duties import forget_duties
 from server.core.agents.shifts import Shifts
-from server.core.agents.working_hours import hours_of, read_hours
+from server.core.queue.routing.hours import hours_of, read_hours
 from server.core.agents.profile import AgentProfile
 from server.core.queue.completion import failure
 from server.errors import InvalidRequest
