@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 
 import pytest
+import redis
 import structlog
 
+from server.core.monitoring.health import HealthChecks
 from server.core.monitoring.recent_lines import HIDDEN, RecentLines, service_of
 from server.core.monitoring import system_logs
 from server.core.monitoring.system_logs import SystemLogs
 from server.core.monitoring.traffic import SECONDS, SPANS, Traffic
 from server.errors import Unavailable
 from server.rpc import log
+from tests.support.services import missing
 from tests.support.tenants import make_tenant
 from tests.support.world import World
 
@@ -132,3 +136,19 @@ def test_traffic_is_that_of_the_last_minutes() -> None:
     assert (recent.calls, recent.mean_ms, recent.error_rate, recent.per_minute) == (4, 20.0, 0.25, 4.0)
     now[0] += SPANS * SECONDS
     assert traffic.recent().calls == 0
+
+
+async def test_redis_says_how_much_memory_it_uses_where_there_is_one(world: World) -> None:
+    address = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/15")
+    assert await HealthChecks(world.database).cache_bytes() is None
+    gone = HealthChecks(world.database, redis_url="redis://127.0.0.1:1")
+    assert await gone.cache_bytes() is None and (await gone.services())[1].status == "unhealthy"
+    await gone.close()
+    try:
+        redis.Redis.from_url(address, socket_connect_timeout=1).ping()
+    except redis.RedisError as error:
+        missing(f"Redis does not answer at {address} ({error}); set TEST_REDIS_URL")
+    there = HealthChecks(world.database, redis_url=address)
+    used = await there.cache_bytes()
+    assert used is not None and used > 1000 and (await there.services())[1].status == "healthy"
+    await there.close()

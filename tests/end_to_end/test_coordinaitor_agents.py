@@ -58,6 +58,8 @@ def test_the_documented_agent_is_made_read_and_found(people: httpx.Client) -> No
     assert listed.json()["links"]["prev"] is None
     none = people.get("/api/v1/agents?capabilities=react,cobol").json()
     assert none["data"] == [] and none["pagination"]["total"] == 0
+    elsewhere = people.get(f"/v1/agents/{agent['id']}").json()["data"]
+    assert elsewhere["name"] == DOCUMENTED["name"] and elsewhere["status"] == "initializing"
     older = people.get(f"/api/agents/{agent['id']}").json()
     assert older["agent"] == older["data"] == agent
     listed = people.get("/api/agents?limit=1").json()

@@ -123,6 +123,8 @@ class HealthChecks:
         self._began = time.monotonic()
         self._migrated = False
         self._probed = SharedLook(lambda: _checked(database.probe), database)
+        self._cache = SharedLook(self._cache_answers, database)
+        self._memory = SharedLook(self._cache_bytes, database)
         self._condition = SharedLook(self._look, database)
         self._readiness = SharedLook(self._check, database)
 
@@ -174,6 +176,9 @@ class HealthChecks:
 
     async def cache_bytes(self) -> int | None:
         """How much memory Redis uses; None where there is none, or it does not say."""
+        return await self._memory.get()
+
+    async def _cache_bytes(self) -> int | None:
         try:
             said = await _promptly(self._redis.info("memory")) if self._redis is not None else {}
         except Exception:
@@ -210,7 +215,7 @@ class HealthChecks:
 
     async def services(self) -> tuple[Service, Service]:
         """How the database and Redis are."""
-        return await self._probed.get(), await self._cache_answers()
+        return await self._probed.get(), await self._cache.get()
 
     def now(self) -> int:
         """The time of the database's clock."""
