@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from server.core.identity.authentication import Authenticator
 from server.core.knowledge.ingestion import Ingestion
 from server.core.knowledge.remains import Remains
 from server.core.monitoring.alert_rules import AlertRules, AlertThresholds
+from server.core.monitoring.traffic import Traffic
 from server.core.notifications.consumer import Notifier
 from server.core.notifications.mail import MailQueue
 from server.core.queue.claims import Claims
@@ -40,11 +42,12 @@ from server.core.webhooks.sending import Sending
 from server.core.workers.bounds import forget_ended
 from server.core.workers.reconciliation import Reconciliation
 from server.core.workflows import progression
+from server.errors import ServiceError
 from server.rpc import transport
 from server.rpc.guests import Guests
 from server.rpc.handlers import Handlers
 from server.rpc.health import Health
-from server.rpc.log import CallLog
+from server.rpc.log import LINES, CallLog
 from server.rpc.pipeline import Pipeline
 from server.rpc.quotas import Quotas
 from server.settings import Settings
@@ -103,6 +106,7 @@ class Application:
         self.addresses = AddressGuard(allow_private=settings.webhook_allow_private)
         self.wordings = wordings()
         self.semantic = Semantic.of(settings, self.database)
+        self.traffic = Traffic()
         self.use_cases = use_cases(
             settings,
             self.database,
@@ -116,6 +120,8 @@ class Application:
             wordings=self.wordings,
             nearest=self.semantic.nearest if self.semantic is not None else None,
             no_sandbox=self.sandboxes.why_unavailable,
+            traffic=self.traffic,
+            lines=LINES,
         )
         self.dispatcher = self._dispatcher()
         self.clock = QueueClock(self.database, DueTasks(self.database), Dependencies(self.database), self.feeds)
@@ -160,6 +166,7 @@ class Application:
             self._forget_old,
             TextBackfill(self.database).sweep,
             cases.task_metrics.compact,
+            cases.system_logs.sweep,
             AlertRules(self.database, cases.health.disk_percent, AlertThresholds.of(settings)).sweep,
         ]
         return dispatcher
@@ -197,7 +204,7 @@ class Application:
         apis = serving(self.use_cases, settings)
         server = grpc.aio.server(options=transport.options(apis, shared_port=settings.workers > 1))
         quotas = Quotas(redis_url=settings.redis_url, requests_per_hour=settings.requests_per_hour)
-        self.calls = CallLog(settings.log_level)
+        self.calls = CallLog(settings.log_level, self.traffic)
         guests = Guests(settings.guest_key_path)
         identity = Authenticator(self.database, self.tokens, self.use_cases.signing_keys)
         self.use_cases.logins.ended.append(identity.forget)
@@ -209,6 +216,7 @@ class Application:
             guests,
             open_streams=settings.open_streams,
         )
+        self.traffic.open_streams = lambda: len(self.pipeline.streams)
         self.under_way = self.pipeline.under_way
         self.services = [service.full_name for api in apis for service, _ in api.services]
         handlers = Handlers(apis, self.pipeline)
@@ -261,6 +269,8 @@ class Application:
         self._polling.cancel()
         await asyncio.gather(self._polling, return_exceptions=True)
         await self.use_cases.health.close()
+        with contextlib.suppress(ServiceError):
+            await self.use_cases.system_logs.flush()
         await self.bus.close()
         await self.database.close()
         self.calls.flush()

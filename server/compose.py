@@ -30,7 +30,11 @@ from server.core.knowledge.documents import Documents
 from server.core.knowledge.search import KnowledgeSearch
 from server.core.knowledge.vectors import Nearest
 from server.core.monitoring.health import HealthChecks
+from server.core.monitoring.recent_lines import RecentLines
+from server.core.monitoring.system_logs import SystemLogs
+from server.core.monitoring.system_status import SystemStatuses
 from server.core.monitoring.task_metrics import TaskMetrics
+from server.core.monitoring.traffic import Traffic
 from server.core.notifications.inbox import Inbox
 from server.core.people.avatars import Avatars
 from server.core.people.invitations import Invitations
@@ -84,6 +88,8 @@ def use_cases(
     wordings: Sequence[Wording],
     nearest: Nearest | None,
     no_sandbox: Callable[[], str | None],
+    traffic: Traffic | None = None,
+    lines: RecentLines | None = None,
 ) -> UseCases:
     """All of them; `nearest` searches by vectors, if anybody does, and `no_sandbox` says why code cannot run, if so."""
     counts = CountCache(database)
@@ -144,6 +150,8 @@ def use_cases(
         task_files=TaskFiles(database, counts, blobs),
         task_editing=TaskEditing(database),
         task_history=TaskHistory(database),
+        system_logs=SystemLogs(database, lines if lines is not None else RecentLines()),
+        system_statuses=SystemStatuses(database, traffic or Traffic(), environment=settings.environment),
         task_metrics=TaskMetrics(database),
         task_moves=TaskMoves(database),
         task_queries=TaskQueries(database, counts, feeds),

@@ -27,6 +27,8 @@ from server.core.identity.signing_keys import SigningKeys
 from server.core.knowledge.documents import Documents
 from server.core.knowledge.search import KnowledgeSearch
 from server.core.monitoring.health import HealthChecks
+from server.core.monitoring.system_logs import SystemLogs
+from server.core.monitoring.system_status import SystemStatuses
 from server.core.monitoring.task_metrics import TaskMetrics
 from server.core.notifications.inbox import Inbox
 from server.core.people.avatars import Avatars
@@ -99,6 +101,8 @@ class UseCases:
     task_files: TaskFiles
     task_editing: TaskEditing
     task_history: TaskHistory
+    system_logs: SystemLogs
+    system_statuses: SystemStatuses
     task_metrics: TaskMetrics
     task_moves: TaskMoves
     task_queries: TaskQueries

@@ -87,7 +87,7 @@ class AuditEntry(Record, table=True):
 
 
 class LogEntry(Record, table=True):
-    """A line of the server's own log that people may ask for."""
+    """A line of the server's own log that people may ask for; one about a call only those of its organization."""
 
     __tablename__ = "log_entries"
     __table_args__ = (Index("log_entries_by_time", "created_at", "id"),)
@@ -97,6 +97,8 @@ class LogEntry(Record, table=True):
     # error, warn, info or debug; and the part of the server that says it.
     level: str
     service: str
+    # Whose call it was said in; empty where in nobody's.
+    organization_id: str = ""
     message: str = Field(sa_column=Column(Text, nullable=False))
     # A JSON object.
     fields: str = Field(default="{}", sa_column=Column(Text, nullable=False))

@@ -205,7 +205,7 @@ class Pipeline:
                 self.under_way.leave(task)
                 stream.close()
                 if code:
-                    self._note(call, code, began)
+                    self._note(call, code, began, streams=True)
                 # What it does beside waiting for the reader must not outlive it.
                 await answers.aclose()
 
@@ -247,7 +247,7 @@ class Pipeline:
         wait = known.retry_after if isinstance(known, TooMany) else 1 if known.kind == "unavailable" else None
         if wait is not None:
             headers.append(("retry-after", str(wait)))
-        self._note(call, code.name, began, reason=known.reason)
+        self._note(call, code.name, began, reason=known.reason, streams=method.streams)
         if isinstance(context, InProcessContext):
             raise known from None
         trailing: list[tuple[str, str | bytes]] = [*headers]
@@ -257,9 +257,9 @@ class Pipeline:
             trailing.append(status_details(known, code))
         await context.abort(code, known.message[:MAX_MESSAGE], tuple(trailing))
 
-    def _note(self, call: Call, code: str, began: float, reason: str = "") -> None:
+    def _note(self, call: Call, code: str, began: float, reason: str = "", *, streams: bool = False) -> None:
         seconds = time.perf_counter() - began
-        self._calls.note(call.method, code, seconds, call.request_id, call.caller.key_id, reason)
+        self._calls.note(call.method, code, seconds, call.request_id, call.caller.key_id, reason, streams=streams)
 
 
 def _call(method: Method, context: Any) -> Call:

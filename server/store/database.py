@@ -56,5 +56,8 @@ class Database(Reader, Protocol):
         So it does for `FULL_SECONDS` after somebody's change found no room: what fits is not the same for each.
         """
 
+    def connections(self) -> int:
+        """How many connections this process has to it."""
+
     async def close(self) -> None:
         """Finishes what has begun and disconnects."""

@@ -290,6 +290,9 @@ class Postgres:
                 await pace.turn()
         return result
 
+    def connections(self) -> int:
+        return self._connections.number()
+
     async def close(self) -> None:
         await self._connections.close()
 

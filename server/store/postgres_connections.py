@@ -87,6 +87,11 @@ class Connections:
         )
         self._watching = asyncio.create_task(forever("half-said statements", self._end_half_said))
 
+    def number(self) -> int:
+        """How many are open."""
+        size: int = self._pool.get_size()
+        return size
+
     def lent(self) -> _Lent:
         """A connection for a while: `async with connections.lent() as connection`."""
         return _Lent(self._pool, self, self._seconds + GRACE_SECONDS, self._loop)

@@ -58,6 +58,8 @@ def test_the_documented_agent_is_made_read_and_found(people: httpx.Client) -> No
     assert listed.json()["links"]["prev"] is None
     none = people.get("/api/v1/agents?capabilities=react,cobol").json()
     assert none["data"] == [] and none["pagination"]["total"] == 0
+    elsewhere = people.get(f"/v1/agents/{agent['id']}").json()["data"]
+    assert elsewhere["name"] == DOCUMENTED["name"] and elsewhere["status"] == "initializing"
     older = people.get(f"/api/agents/{agent['id']}").json()
     assert older["agent"] == older["data"] == agent
     listed = people.get("/api/agents?limit=1").json()
@@ -154,3 +156,30 @@ def test_what_an_agent_did_is_shown_with_it(stack: Stack, people: httpx.Client) 
     assert people.get(f"/api/agents/{agent_id}/tasks").json()["tasks"][0]["id"] == tasks["data"][0]["id"]
     seen = people.get("/v1/agents?type=qa").json()["data"]
     assert made(people)["id"].removeprefix("agent-") not in {each["id"] for each in seen}
+
+
+def test_an_agent_made_here_takes_tasks_over_rest_within_its_hours_alone(people: httpx.Client) -> None:
+    agent = made(people, maxConcurrentTasks=1)
+    path, number = f"/api/v1/agents/{agent['id']}", agent["id"].removeprefix("agent-")
+    worker = people.post("/v1/workers", json={"agent_id": number, "capacity": 5}).json()["data"]
+    assert people.get(path).json()["data"]["status"] == "available"
+    task = people.post("/v1/tasks", json={"agent_id": number, "type": "sum", "payload": {}}).json()["data"]
+    leases = people.post(f"/v1/workers/{worker['id']}/leases", json={"limit": 5}).json()["data"]
+    assert len(leases) == 1, leases
+    log = {"attempt": 1, "level": "info", "message": "adding"}
+    said = people.post(f"/v1/workers/{worker['id']}/tasks/{task['id']}/logs", json=log)
+    assert said.status_code == 200, said.text
+    busy = people.get(f"{path}?include=logs").json()["data"]
+    assert busy["status"] == "busy" and busy["currentTasks"] == 1
+    assert [line["message"] for line in busy["logs"]] == ["adding"]
+    # Hours that do not begin within the next three.
+    hour = int(people.get("/api/v1/system/health").json()["data"]["timestamp"][11:13])
+    hours = {"start": f"{(hour + 4) % 24:02}:00", "end": f"{(hour + 6) % 24:02}:00"}
+    assert people.patch(path, json={"workingHours": hours}).json()["data"]["status"] == "offline"
+    done = people.post(f"/v1/workers/{worker['id']}/tasks/{task['id']}/complete", json={"attempt": 1, "result": 3})
+    assert done.status_code == 200, done.text
+    waits = people.post("/v1/tasks", json={"agent_id": number, "type": "sum", "payload": {}}).json()["data"]
+    assert people.post(f"/v1/workers/{worker['id']}/leases", json={"limit": 5}).json()["data"] == []
+    people.patch(path, json={"workingHours": None})
+    (lease,) = people.post(f"/v1/workers/{worker['id']}/leases", json={"limit": 5}).json()["data"]
+    assert waits["id"] in str(lease)

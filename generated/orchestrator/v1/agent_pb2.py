@@ -22,21 +22,41 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1borchestrator/v1/agent.proto\x12\x0forchestrator.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9b\x05\n\x05\x41gent\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12.\n\x07runtime\x18\x04 \x01(\x0e\x32\x1d.orchestrator.v1.AgentRuntime\x12,\n\x06status\x18\x05 \x01(\x0e\x32\x1c.orchestrator.v1.AgentStatus\x12\x16\n\x0estatus_message\x18\x06 \x01(\t\x12\x0c\n\x04\x63ode\x18\x07 \x01(\t\x12\x14\n\x0crequirements\x18\x08 \x03(\t\x12\x16\n\x0e\x65ntry_function\x18\t \x01(\t\x12\x15\n\rinput_binding\x18\n \x01(\t\x12\x17\n\x0ftasks_completed\x18\x0b \x01(\x05\x12\x14\n\x0ctasks_failed\x18\x0c \x01(\x05\x12.\n\ncreated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07version\x18\x0f \x01(\x05\x12\x0c\n\x04type\x18\x10 \x01(\t\x12\x14\n\x0c\x63\x61pabilities\x18\x11 \x03(\t\x12\x13\n\x0b\x65nvironment\x18\x12 \x01(\t\x12.\n\rconfiguration\x18\x13 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x1c\n\x14max_concurrent_tasks\x18\x14 \x01(\x05\x12\x17\n\x0ftimeout_seconds\x18\x15 \x01(\x01\x12\x16\n\x0eretry_attempts\x18\x16 \x01(\x05\x12\x10\n\x08\x64isabled\x18\x17 \x01(\x08\x12\x30\n\x0c\x61\x63tive_since\x18\x18 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*c\n\x0c\x41gentRuntime\x12\x1d\n\x19\x41GENT_RUNTIME_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41GENT_RUNTIME_PYTHON\x10\x01\x12\x1a\n\x16\x41GENT_RUNTIME_EXTERNAL\x10\x02*\xb3\x01\n\x0b\x41gentStatus\x12\x1c\n\x18\x41GENT_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x41GENT_STATUS_INSTALLING\x10\x01\x12\x17\n\x13\x41GENT_STATUS_ACTIVE\x10\x02\x12\x16\n\x12\x41GENT_STATUS_ERROR\x10\x03\x12\x1d\n\x19\x41GENT_STATUS_INITIALIZING\x10\x04\x12\x19\n\x15\x41GENT_STATUS_INACTIVE\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1borchestrator/v1/agent.proto\x12\x0forchestrator.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9a\x07\n\x05\x41gent\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12.\n\x07runtime\x18\x04 \x01(\x0e\x32\x1d.orchestrator.v1.AgentRuntime\x12,\n\x06status\x18\x05 \x01(\x0e\x32\x1c.orchestrator.v1.AgentStatus\x12\x16\n\x0estatus_message\x18\x06 \x01(\t\x12\x0c\n\x04\x63ode\x18\x07 \x01(\t\x12\x14\n\x0crequirements\x18\x08 \x03(\t\x12\x16\n\x0e\x65ntry_function\x18\t \x01(\t\x12\x15\n\rinput_binding\x18\n \x01(\t\x12\x17\n\x0ftasks_completed\x18\x0b \x01(\x05\x12\x14\n\x0ctasks_failed\x18\x0c \x01(\x05\x12.\n\ncreated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07version\x18\x0f \x01(\x05\x12\x0c\n\x04type\x18\x10 \x01(\t\x12\x14\n\x0c\x63\x61pabilities\x18\x11 \x03(\t\x12\x13\n\x0b\x65nvironment\x18\x12 \x01(\t\x12.\n\rconfiguration\x18\x13 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x1c\n\x14max_concurrent_tasks\x18\x14 \x01(\x05\x12\x17\n\x0ftimeout_seconds\x18\x15 \x01(\x01\x12\x16\n\x0eretry_attempts\x18\x16 \x01(\x05\x12\x10\n\x08\x64isabled\x18\x17 \x01(\x08\x12\x30\n\x0c\x61\x63tive_since\x18\x18 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05model\x18\x19 \x01(\t\x12\x10\n\x08provider\x18\x1a \x01(\t\x12\x17\n\x0fspecializations\x18\x1b \x03(\t\x12\x34\n\rworking_hours\x18\x1c \x01(\x0b\x32\x1d.orchestrator.v1.WorkingHours\x12\x16\n\x08off_duty\x18\x1d \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x39\n\x0fnext_shift_time\x18\x1e \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12:\n\x10last_active_time\x18\x1f \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"\xdb\x01\n\x0cWorkingHours\x12\x1a\n\ttime_zone\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x39\n\x05start\x18\x02 \x01(\tB*\xe2\x41\x01\x02\xbaH#r!2\x1f^([01][0-9]|2[0-3]):[0-5][0-9]$\x12\x37\n\x03\x65nd\x18\x03 \x01(\tB*\xe2\x41\x01\x02\xbaH#r!2\x1f^([01][0-9]|2[0-3]):[0-5][0-9]$\x12;\n\x04\x64\x61ys\x18\x04 \x03(\x0e\x32\x1a.orchestrator.v1.DayOfWeekB\x11\xbaH\x0e\x92\x01\x0b\x10\x07\"\x07\x82\x01\x04\x10\x01 \x00*c\n\x0c\x41gentRuntime\x12\x1d\n\x19\x41GENT_RUNTIME_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41GENT_RUNTIME_PYTHON\x10\x01\x12\x1a\n\x16\x41GENT_RUNTIME_EXTERNAL\x10\x02*\xb3\x01\n\x0b\x41gentStatus\x12\x1c\n\x18\x41GENT_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x41GENT_STATUS_INSTALLING\x10\x01\x12\x17\n\x13\x41GENT_STATUS_ACTIVE\x10\x02\x12\x16\n\x12\x41GENT_STATUS_ERROR\x10\x03\x12\x1d\n\x19\x41GENT_STATUS_INITIALIZING\x10\x04\x12\x19\n\x15\x41GENT_STATUS_INACTIVE\x10\x05*\xd8\x01\n\tDayOfWeek\x12\x1b\n\x17\x44\x41Y_OF_WEEK_UNSPECIFIED\x10\x00\x12\x16\n\x12\x44\x41Y_OF_WEEK_MONDAY\x10\x01\x12\x17\n\x13\x44\x41Y_OF_WEEK_TUESDAY\x10\x02\x12\x19\n\x15\x44\x41Y_OF_WEEK_WEDNESDAY\x10\x03\x12\x18\n\x14\x44\x41Y_OF_WEEK_THURSDAY\x10\x04\x12\x16\n\x12\x44\x41Y_OF_WEEK_FRIDAY\x10\x05\x12\x18\n\x14\x44\x41Y_OF_WEEK_SATURDAY\x10\x06\x12\x16\n\x12\x44\x41Y_OF_WEEK_SUNDAY\x10\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'orchestrator.v1.agent_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_AGENTRUNTIME']._serialized_start=781
-  _globals['_AGENTRUNTIME']._serialized_end=880
-  _globals['_AGENTSTATUS']._serialized_start=883
-  _globals['_AGENTSTATUS']._serialized_end=1062
-  _globals['_AGENT']._serialized_start=112
-  _globals['_AGENT']._serialized_end=779
+  _globals['_AGENT'].fields_by_name['off_duty']._loaded_options = None
+  _globals['_AGENT'].fields_by_name['off_duty']._serialized_options = b'\342A\001\003'
+  _globals['_AGENT'].fields_by_name['next_shift_time']._loaded_options = None
+  _globals['_AGENT'].fields_by_name['next_shift_time']._serialized_options = b'\342A\001\003'
+  _globals['_AGENT'].fields_by_name['last_active_time']._loaded_options = None
+  _globals['_AGENT'].fields_by_name['last_active_time']._serialized_options = b'\342A\001\003'
+  _globals['_WORKINGHOURS'].fields_by_name['time_zone']._loaded_options = None
+  _globals['_WORKINGHOURS'].fields_by_name['time_zone']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_WORKINGHOURS'].fields_by_name['start']._loaded_options = None
+  _globals['_WORKINGHOURS'].fields_by_name['start']._serialized_options = b'\342A\001\002\272H#r!2\037^([01][0-9]|2[0-3]):[0-5][0-9]$'
+  _globals['_WORKINGHOURS'].fields_by_name['end']._loaded_options = None
+  _globals['_WORKINGHOURS'].fields_by_name['end']._serialized_options = b'\342A\001\002\272H#r!2\037^([01][0-9]|2[0-3]):[0-5][0-9]$'
+  _globals['_WORKINGHOURS'].fields_by_name['days']._loaded_options = None
+  _globals['_WORKINGHOURS'].fields_by_name['days']._serialized_options = b'\272H\016\222\001\013\020\007\"\007\202\001\004\020\001 \000'
+  _globals['_AGENTRUNTIME']._serialized_start=1320
+  _globals['_AGENTRUNTIME']._serialized_end=1419
+  _globals['_AGENTSTATUS']._serialized_start=1422
+  _globals['_AGENTSTATUS']._serialized_end=1601
+  _globals['_DAYOFWEEK']._serialized_start=1604
+  _globals['_DAYOFWEEK']._serialized_end=1820
+  _globals['_AGENT']._serialized_start=174
+  _globals['_AGENT']._serialized_end=1096
+  _globals['_WORKINGHOURS']._serialized_start=1099
+  _globals['_WORKINGHOURS']._serialized_end=1318
 # @@protoc_insertion_point(module_scope)

@@ -11,7 +11,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CreateAgentRequest(_message.Message):
-    __slots__ = ("name", "description", "code", "requirements", "entry_function", "type", "capabilities", "environment", "configuration", "max_concurrent_tasks", "timeout_seconds", "retry_attempts")
+    __slots__ = ("name", "description", "code", "requirements", "entry_function", "type", "capabilities", "environment", "configuration", "max_concurrent_tasks", "timeout_seconds", "retry_attempts", "model", "provider", "specializations", "working_hours")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]
@@ -24,6 +24,10 @@ class CreateAgentRequest(_message.Message):
     MAX_CONCURRENT_TASKS_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_SECONDS_FIELD_NUMBER: _ClassVar[int]
     RETRY_ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_FIELD_NUMBER: _ClassVar[int]
+    SPECIALIZATIONS_FIELD_NUMBER: _ClassVar[int]
+    WORKING_HOURS_FIELD_NUMBER: _ClassVar[int]
     name: str
     description: str
     code: str
@@ -36,7 +40,11 @@ class CreateAgentRequest(_message.Message):
     max_concurrent_tasks: int
     timeout_seconds: float
     retry_attempts: int
-    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., code: _Optional[str] = ..., requirements: _Optional[_Iterable[str]] = ..., entry_function: _Optional[str] = ..., type: _Optional[str] = ..., capabilities: _Optional[_Union[Capabilities, _Mapping]] = ..., environment: _Optional[str] = ..., configuration: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., max_concurrent_tasks: _Optional[int] = ..., timeout_seconds: _Optional[float] = ..., retry_attempts: _Optional[int] = ...) -> None: ...
+    model: str
+    provider: str
+    specializations: Capabilities
+    working_hours: _agent_pb2.WorkingHours
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., code: _Optional[str] = ..., requirements: _Optional[_Iterable[str]] = ..., entry_function: _Optional[str] = ..., type: _Optional[str] = ..., capabilities: _Optional[_Union[Capabilities, _Mapping]] = ..., environment: _Optional[str] = ..., configuration: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., max_concurrent_tasks: _Optional[int] = ..., timeout_seconds: _Optional[float] = ..., retry_attempts: _Optional[int] = ..., model: _Optional[str] = ..., provider: _Optional[str] = ..., specializations: _Optional[_Union[Capabilities, _Mapping]] = ..., working_hours: _Optional[_Union[_agent_pb2.WorkingHours, _Mapping]] = ...) -> None: ...
 
 class Capabilities(_message.Message):
     __slots__ = ("words",)
@@ -45,7 +53,7 @@ class Capabilities(_message.Message):
     def __init__(self, words: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class RegisterAgentRequest(_message.Message):
-    __slots__ = ("name", "description", "type", "capabilities", "environment", "configuration", "max_concurrent_tasks", "timeout_seconds", "retry_attempts")
+    __slots__ = ("name", "description", "type", "capabilities", "environment", "configuration", "max_concurrent_tasks", "timeout_seconds", "retry_attempts", "model", "provider", "specializations", "working_hours")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -55,6 +63,10 @@ class RegisterAgentRequest(_message.Message):
     MAX_CONCURRENT_TASKS_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_SECONDS_FIELD_NUMBER: _ClassVar[int]
     RETRY_ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_FIELD_NUMBER: _ClassVar[int]
+    SPECIALIZATIONS_FIELD_NUMBER: _ClassVar[int]
+    WORKING_HOURS_FIELD_NUMBER: _ClassVar[int]
     name: str
     description: str
     type: str
@@ -64,7 +76,11 @@ class RegisterAgentRequest(_message.Message):
     max_concurrent_tasks: int
     timeout_seconds: float
     retry_attempts: int
-    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., type: _Optional[str] = ..., capabilities: _Optional[_Union[Capabilities, _Mapping]] = ..., environment: _Optional[str] = ..., configuration: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., max_concurrent_tasks: _Optional[int] = ..., timeout_seconds: _Optional[float] = ..., retry_attempts: _Optional[int] = ...) -> None: ...
+    model: str
+    provider: str
+    specializations: Capabilities
+    working_hours: _agent_pb2.WorkingHours
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., type: _Optional[str] = ..., capabilities: _Optional[_Union[Capabilities, _Mapping]] = ..., environment: _Optional[str] = ..., configuration: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., max_concurrent_tasks: _Optional[int] = ..., timeout_seconds: _Optional[float] = ..., retry_attempts: _Optional[int] = ..., model: _Optional[str] = ..., provider: _Optional[str] = ..., specializations: _Optional[_Union[Capabilities, _Mapping]] = ..., working_hours: _Optional[_Union[_agent_pb2.WorkingHours, _Mapping]] = ...) -> None: ...
 
 class GetAgentRequest(_message.Message):
     __slots__ = ("id",)
@@ -99,7 +115,7 @@ class Requirements(_message.Message):
     def __init__(self, lines: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class UpdateAgentRequest(_message.Message):
-    __slots__ = ("id", "name", "description", "code", "requirements", "entry_function", "version", "type", "capabilities", "environment", "configuration", "max_concurrent_tasks", "timeout_seconds", "retry_attempts", "disabled")
+    __slots__ = ("id", "name", "description", "code", "requirements", "entry_function", "version", "type", "capabilities", "environment", "configuration", "max_concurrent_tasks", "timeout_seconds", "retry_attempts", "disabled", "model", "provider", "specializations", "working_hours", "clear_working_hours", "disabled_reason")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
@@ -115,6 +131,12 @@ class UpdateAgentRequest(_message.Message):
     TIMEOUT_SECONDS_FIELD_NUMBER: _ClassVar[int]
     RETRY_ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
     DISABLED_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_FIELD_NUMBER: _ClassVar[int]
+    SPECIALIZATIONS_FIELD_NUMBER: _ClassVar[int]
+    WORKING_HOURS_FIELD_NUMBER: _ClassVar[int]
+    CLEAR_WORKING_HOURS_FIELD_NUMBER: _ClassVar[int]
+    DISABLED_REASON_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     description: str
@@ -130,7 +152,13 @@ class UpdateAgentRequest(_message.Message):
     timeout_seconds: float
     retry_attempts: int
     disabled: bool
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., description: _Optional[str] = ..., code: _Optional[str] = ..., requirements: _Optional[_Union[Requirements, _Mapping]] = ..., entry_function: _Optional[str] = ..., version: _Optional[int] = ..., type: _Optional[str] = ..., capabilities: _Optional[_Union[Capabilities, _Mapping]] = ..., environment: _Optional[str] = ..., configuration: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., max_concurrent_tasks: _Optional[int] = ..., timeout_seconds: _Optional[float] = ..., retry_attempts: _Optional[int] = ..., disabled: _Optional[bool] = ...) -> None: ...
+    model: str
+    provider: str
+    specializations: Capabilities
+    working_hours: _agent_pb2.WorkingHours
+    clear_working_hours: bool
+    disabled_reason: str
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., description: _Optional[str] = ..., code: _Optional[str] = ..., requirements: _Optional[_Union[Requirements, _Mapping]] = ..., entry_function: _Optional[str] = ..., version: _Optional[int] = ..., type: _Optional[str] = ..., capabilities: _Optional[_Union[Capabilities, _Mapping]] = ..., environment: _Optional[str] = ..., configuration: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., max_concurrent_tasks: _Optional[int] = ..., timeout_seconds: _Optional[float] = ..., retry_attempts: _Optional[int] = ..., disabled: _Optional[bool] = ..., model: _Optional[str] = ..., provider: _Optional[str] = ..., specializations: _Optional[_Union[Capabilities, _Mapping]] = ..., working_hours: _Optional[_Union[_agent_pb2.WorkingHours, _Mapping]] = ..., clear_working_hours: _Optional[bool] = ..., disabled_reason: _Optional[str] = ...) -> None: ...
 
 class DeleteAgentRequest(_message.Message):
     __slots__ = ("id", "version")

@@ -10,6 +10,7 @@ from orchestrator.coordinaitor.v1 import (
     notification_service_pb2,
     project_service_pb2,
     rating_service_pb2,
+    system_service_pb2,
     task_service_pb2,
     user_service_pb2,
     webhook_service_pb2,
@@ -27,6 +28,7 @@ from server.apis.coordinaitor.events.socket import EventServicer
 from server.apis.coordinaitor.events.webhooks import WebhookServicer
 from server.apis.coordinaitor.files import FileServicer
 from server.apis.coordinaitor.projects import ProjectServicer
+from server.apis.coordinaitor.system import SystemServicer
 from server.apis.coordinaitor.tasks import TaskServicer
 from server.apis.coordinaitor.users import UserServicer
 from server.core.use_cases import UseCases
@@ -52,6 +54,9 @@ def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Service
     agents = AgentServicer(cases.agents, cases.agent_directory, cases.agent_history, cases.task_queries)
     sockets = SocketDependencies(cases.events, settings.slow_consumer_events)
     find = {"agentId": cases.agents.get, "taskId": cases.task_queries.get}
+    system = SystemServicer(
+        cases.health, cases.system_statuses, cases.system_logs, cases.task_metrics, cases.agent_directory
+    )
     return [
         (_named(agent_service_pb2, "AgentService"), agents),
         (_named(auth_service_pb2, "AuthService"), AuthServicer(cases, limits.tiers or {}, scheme)),
@@ -61,6 +66,7 @@ def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Service
         (_named(notification_service_pb2, "NotificationService"), NotificationServicer(cases.inbox)),
         (_named(project_service_pb2, "ProjectService"), ProjectServicer(cases.projects, cases.task_queries)),
         (_named(rating_service_pb2, "RatingService"), RatingServicer(cases.ratings)),
+        (_named(system_service_pb2, "SystemService"), system),
         (_named(task_service_pb2, "TaskService"), tasks),
         (_named(user_service_pb2, "UserService"), UserServicer(cases.users, cases.avatars, cases.invitations, scheme)),
         (_named(webhook_service_pb2, "WebhookService"), WebhookServicer(cases.webhooks, cases.deliveries)),

@@ -8,10 +8,11 @@ from orchestrator.wire.v1 import agent_service_pb2 as pb
 from orchestrator.wire.v1.agent_pb2 import Agent as AgentMessage
 
 from server import values
-from server.apis.native.resources import AGENT_WORDS, agent_message
+from server.apis.native.resources import AGENT_WORDS, agent_message, hours_value
 from server.core.agents.profile import AgentProfile
 from server.core.agents.registry import AgentRegistry
 from server.core.shared.call_context import Call
+from server.errors import InvalidRequest
 from server.pace import all_of
 
 PAGE_SIZE = 20
@@ -54,6 +55,8 @@ class AgentServicer:
 
     async def UpdateAgent(self, request: pb.UpdateAgentRequest, call: Call) -> AgentMessage:
         call.require_version(request.version)
+        if request.clear_working_hours and request.HasField("working_hours"):
+            raise InvalidRequest("working_hours", "does not go with clear_working_hours")
         texts: dict[str, Any] = {
             name: getattr(request, name) if request.HasField(name) else None
             for name in ("name", "description", "code", "entry_function")
@@ -66,6 +69,7 @@ class AgentServicer:
             requirements=requirements,
             profile=_profile(request),
             disabled=request.disabled if request.HasField("disabled") else None,
+            reason=request.disabled_reason,
         )
         return agent_message(agent)
 
@@ -76,10 +80,16 @@ class AgentServicer:
 
 
 def _profile(request: pb.CreateAgentRequest | pb.RegisterAgentRequest | pb.UpdateAgentRequest) -> AgentProfile:
-    names = ("type", "environment", "max_concurrent_tasks", "timeout_seconds", "retry_attempts")
+    names = ("type", "environment", "model", "provider", "max_concurrent_tasks", "timeout_seconds", "retry_attempts")
     given: dict[str, Any] = {name: getattr(request, name) for name in names if request.HasField(name)}
     if request.HasField("capabilities"):
         given["capabilities"] = list(request.capabilities.words)
+    if request.HasField("specializations"):
+        given["specializations"] = list(request.specializations.words)
+    if request.HasField("working_hours"):
+        given["working_hours"] = hours_value(request.working_hours)
+    elif isinstance(request, pb.UpdateAgentRequest) and request.clear_working_hours:
+        given["working_hours"] = values.NULL
     if request.HasField("configuration"):
         given["configuration"] = values.of_struct(request.configuration)
     return AgentProfile(**given)

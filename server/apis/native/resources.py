@@ -8,7 +8,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 from orchestrator.wire.v1.agent_pb2 import Agent as AgentMessage
-from orchestrator.wire.v1.agent_pb2 import AgentRuntime, AgentStatus
+from orchestrator.wire.v1.agent_pb2 import AgentRuntime, AgentStatus, DayOfWeek, WorkingHours
 from orchestrator.wire.v1.event_pb2 import Event as EventMessage
 from orchestrator.wire.v1.session_pb2 import Session as SessionMessage
 from orchestrator.wire.v1.session_pb2 import SessionStatus
@@ -72,6 +72,8 @@ AGENT_RUNTIME = {name.removeprefix("AGENT_RUNTIME_").lower(): number for name, n
 TASK_STATUS = {name.removeprefix("TASK_STATUS_").lower(): number for name, number in TaskStatus.items()}
 SESSION_WORDS = {number: word for word, number in SESSION_STATUS.items()}
 AGENT_WORDS = {number: word for word, number in AGENT_STATUS.items()}
+_DAYS: Mapping[str, int] = {name.removeprefix("DAY_OF_WEEK_").lower(): number for name, number in DayOfWeek.items()}
+_DAY_WORDS = {number: word for word, number in _DAYS.items()}
 TASK_WORDS = {number: word for word, number in TASK_STATUS.items()}
 
 
@@ -104,7 +106,26 @@ def agent_message(agent: Agent) -> AgentMessage:
         capabilities=json.loads(agent.capabilities),
         configuration=_configuration(agent.configuration),
         disabled=agent.disabled_at is not None,
+        specializations=json.loads(agent.specializations),
+        working_hours=hours_message(agent.working_hours) if agent.working_hours else None,
+        next_shift_time=timestamp(agent.shift_at) if agent.shift_at is not None else None,
+        last_active_time=timestamp(agent.last_active_at) if agent.last_active_at is not None else None,
     )
+
+
+def hours_message(kept: str) -> WorkingHours:
+    """Working hours as an agent keeps them."""
+    hours = json.loads(kept)
+    days: Any = [_DAYS[day] for day in hours.get("days", ())]
+    return WorkingHours(time_zone=hours["timezone"], start=hours["start"], end=hours["end"], days=days)
+
+
+def hours_value(message: WorkingHours) -> bytes:
+    """Working hours as core takes them."""
+    hours: dict[str, Any] = {"timezone": message.time_zone or "UTC", "start": message.start, "end": message.end}
+    if message.days:
+        hours["days"] = [_DAY_WORDS[day] for day in message.days]
+    return values.encode(hours)
 
 
 def task_message(task: Task) -> TaskMessage:

@@ -59,6 +59,7 @@ _ours = (_agents.organization_id == bindparam("organization"), _agents.deleted_a
 _GET = Statement[Any](
     select(_standing, agent_running, agent_seen, *_columns).where(*_ours, _agents.id == bindparam("id"))
 )
+_STANDINGS = Statement[Any](select(_standing.label("standing"), func.count()).where(*_ours).group_by("standing"))
 _able = (
     select(_skills.agent_id)
     .where(_skills.organization_id == bindparam("organization"), _skills.capability)
@@ -131,6 +132,14 @@ class AgentDirectory:
         if row is None:
             raise NotFound("agent", identifier)
         return _entry(row, _names)
+
+    async def count(self, call: Call) -> dict[str, int]:
+        """How many agents stand how."""
+        counts = dict.fromkeys((each.value for each in Standing), 0)
+        given = {"organization": call.organization_id, "heard_since": self._database.clock() - MISSED}
+        for standing, number in await self._database.scan(_STANDINGS, **given):
+            counts[standing] = number
+        return counts
 
     async def list(
         self,

@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Float, bindparam, case, cast, func, or_, sele
 
 from server.core.agents.duties import KEPT
 from server.core.agents.registry import AGENTS
-from server.core.agents.working_hours import hours_of
+from server.core.queue.routing.hours import hours_of
 from server.core.shared.call_context import Call
 from server.core.shared.pagination import first_within
 from server.errors import InvalidRequest

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from server import values
-from server.core.agents.working_hours import FIELD, MAX_BYTES, duty, read_hours
+from server.core.queue.routing.hours import FIELD, MAX_BYTES, duty, read_hours
 from server.core.shared.free_form import check_object, check_value
 from server.errors import InvalidRequest
 

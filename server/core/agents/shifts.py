@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, select, text
 
 from server.core.agents.lifecycle import settle
 from server.core.agents.presence import LOCK_AGENT
-from server.core.agents.working_hours import duty
+from server.core.queue.routing.hours import duty
 from server.core.shared.resource import change
 from server.model import Agent
 from server.store.database import Database

@@ -14,6 +14,7 @@ DECLARED_SCOPES = (
     "keys:write",
     "knowledge:read",
     "knowledge:write",
+    "logs:read",
     "notifications:read",
     "notifications:write",
     "projects:read",

@@ -123,6 +123,8 @@ class HealthChecks:
         self._began = time.monotonic()
         self._migrated = False
         self._probed = SharedLook(lambda: _checked(database.probe), database)
+        self._cache = SharedLook(self._cache_answers, database)
+        self._memory = SharedLook(self._cache_bytes, database)
         self._condition = SharedLook(self._look, database)
         self._readiness = SharedLook(self._check, database)
 
@@ -172,6 +174,18 @@ class HealthChecks:
             return "unhealthy"
         return "degraded" if waiting > self._queue_length else "healthy"
 
+    async def cache_bytes(self) -> int | None:
+        """How much memory Redis uses; None where there is none, or it does not say."""
+        return await self._memory.get()
+
+    async def _cache_bytes(self) -> int | None:
+        try:
+            said = await _promptly(self._redis.info("memory")) if self._redis is not None else {}
+        except Exception:
+            # Whatever is wrong with it, that is the finding.
+            return None
+        return said.get("used_memory")
+
     async def _cache_answers(self) -> Service:
         return await _checked(self._redis.ping) if self._redis is not None else Service("not_configured")
 
@@ -194,6 +208,18 @@ class HealthChecks:
         elif redis.status == "unhealthy" or queue != "healthy":
             status = "degraded"
         return Health(status, self._database.clock(), database, redis, queue, work, machine)
+
+    async def backlog(self, call: Call) -> Backlog | None:
+        """What the caller's organization has to do; None where that could not be counted."""
+        return await self._counted(call.organization_id)
+
+    async def services(self) -> tuple[Service, Service]:
+        """How the database and Redis are."""
+        return await self._probed.get(), await self._cache.get()
+
+    def now(self) -> int:
+        """The time of the database's clock."""
+        return self._database.clock()
 
     async def machine(self) -> Machine:
         """How busy this machine is."""

@@ -88,3 +88,22 @@ async def test_an_agent_was_last_active_when_it_finished_something_or_was_heard_
     ended = await world.end(claimed)
     entry = await AgentDirectory(world.database).get(world.tenant.call(), agent.id)
     assert entry.last_active_at == ended.completed_at and ended.id == task.id
+
+
+async def test_a_page_takes_two_statements_however_many_agents_it_has(world: World, monkeypatch) -> None:
+    for _ in range(20):
+        await world.agent(worker=False, capabilities=["react"])
+    asked = []
+    scan = world.database.scan
+
+    async def counted(statement, **given):
+        asked.append(statement)
+        return await scan(statement, **given)
+
+    for name in ("one", "all"):
+        monkeypatch.setattr(world.database, name, None)
+    monkeypatch.setattr(world.database, "scan", counted)
+    found, total = await AgentDirectory(world.database).list(
+        world.tenant.call(), limit=20, offset=0, capabilities=["react"], available=False
+    )
+    assert len(found) == total == 20 and len(asked) == 2

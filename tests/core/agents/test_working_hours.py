@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from server import values
+from server.app import Application
 from server.core.agents.duties import forget_duties
 from server.core.agents.shifts import Shifts
-from server.core.agents.working_hours import hours_of, read_hours
+from server.core.queue.routing.hours import hours_of, read_hours
 from server.core.agents.profile import AgentProfile
 from server.core.queue.completion import failure
 from server.errors import InvalidRequest
 from server.model import Agent, Duty
 from server.store.statement import Statement
 from sqlalchemy import select
+from tests.support.clock import pass_time_in
+from tests.support.tenants import make_tenant
 from tests.support.world import UPPER, World
 
 SECOND = 1_000_000
@@ -219,3 +222,17 @@ async def test_the_spans_in_which_an_agent_is_there_and_on_duty_are_kept(world: 
     assert await forget_duties(world.database) == 0
     world.wait(401 * 86_400)
     assert await forget_duties(world.database) == 1
+
+
+async def test_a_server_turns_agents_by_itself(application: Application) -> None:
+    tenant = await make_tenant(application.database)
+    cases, call = application.use_cases, tenant.call()
+    now = datetime.fromtimestamp(application.database.clock() / SECOND, ZoneInfo("UTC"))
+    start, end = now + timedelta(hours=2), now + timedelta(hours=4)
+    hours = values.encode({"start": start.strftime("%H:%M"), "end": end.strftime("%H:%M")})
+    agent = await cases.agents.register(call, name="a", profile=AgentProfile(type="t", working_hours=hours))
+    assert agent.off_duty
+    await pass_time_in(application, 2.5 * 3600)
+    assert not (await cases.agents.get(call, agent.id)).off_duty
+    await pass_time_in(application, 2 * 3600)
+    assert (await cases.agents.get(call, agent.id)).off_duty

@@ -16,6 +16,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("level", sa.String(), nullable=False),
         sa.Column("service", sa.String(), nullable=False),
+        sa.Column("organization_id", sa.String(), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column("fields", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
