@@ -12,6 +12,7 @@ from server.core.coding.checkpoints import Checkpoints
 from server.core.coding.relations import TaskRelations
 from server.core.coding.sessions import CodingSessions
 from server.core.coding.tasks import CodingTasks
+from server.core.events.audit_log import AuditLog
 from server.core.events.stream import EventStreams
 from server.core.identity.access_tokens import AccessTokens
 from server.core.identity.oauth_clients import OAuthClients
@@ -24,6 +25,7 @@ from server.core.queue.claims import Claims
 from server.core.queue.lease_service import LeaseService
 from server.core.sessions.lifecycle import Sessions
 from server.core.sessions.statistics import SessionStatistics
+from server.core.shared.audit import Audit
 from server.core.shared.count_cache import CountCache
 from server.core.shared.names import Names
 from server.core.tasks.commands import TaskCommands
@@ -71,6 +73,8 @@ def use_cases(
         agent_heartbeats=AgentHeartbeats(database, silent_seconds=settings.agent_silent_seconds),
         agent_performance=AgentPerformance(database),
         assignments=Assignments(database, lease_seconds=settings.agent_silent_seconds),
+        audit=Audit(database),
+        audit_log=AuditLog(database),
         blobs=blobs,
         checkpoints=Checkpoints(database),
         coding_sessions=CodingSessions(database, running=settings.running_sessions if quotas else None),

@@ -12,6 +12,7 @@ from server.core.coding.checkpoints import Checkpoints
 from server.core.coding.relations import TaskRelations
 from server.core.coding.sessions import CodingSessions
 from server.core.coding.tasks import CodingTasks
+from server.core.events.audit_log import AuditLog
 from server.core.events.stream import EventStreams
 from server.core.identity.oauth_clients import OAuthClients
 from server.core.knowledge.documents import Documents
@@ -21,6 +22,7 @@ from server.core.monitoring.task_metrics import TaskMetrics
 from server.core.notifications.inbox import Inbox
 from server.core.sessions.lifecycle import Sessions
 from server.core.sessions.statistics import SessionStatistics
+from server.core.shared.audit import Audit
 from server.core.shared.names import Names
 from server.core.tasks.commands import TaskCommands
 from server.core.tasks.queries import TaskQueries
@@ -44,6 +46,8 @@ class UseCases:
     agent_heartbeats: AgentHeartbeats
     agent_performance: AgentPerformance
     assignments: Assignments
+    audit: Audit
+    audit_log: AuditLog
     checkpoints: Checkpoints
     coding_sessions: CodingSessions
     coding_tasks: CodingTasks

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import structlog
@@ -76,6 +76,8 @@ class Pipeline:
         self._database = database
         self._access = AccessControl(identity, quotas, guests)
         self.under_way = UnderWay()
+        # Called for each call that is refused.
+        self.refused: Callable[[Method, Call, Any, ServiceError], None] = lambda *_: None
 
     def unary(
         self, method: Method, behaviour: Callable[[Any, Call], Awaitable[Message]]
@@ -162,7 +164,7 @@ class Pipeline:
             began = time.perf_counter()
             call, stream, task = _call(method, context), OpenStream(self.streams, method), None
             code, begun = "CANCELLED", False
-            answers: Any = _nothing()
+            answers: Any = None
             said: Any = None
             try:
                 task = self.under_way.enter()
@@ -206,7 +208,8 @@ class Pipeline:
                 if code:
                     self._note(call, code, began)
                 # What it does beside waiting for the reader must not outlive it.
-                await answers.aclose()
+                if answers is not None:
+                    await answers.aclose()
 
         return handle
 
@@ -248,6 +251,7 @@ class Pipeline:
             headers.append(("retry-after", "1"))
         headers.extend(call.response_headers)
         self._note(call, code.name, began, reason=known.reason)
+        self.refused(method, call, context, known)
         if isinstance(context, InProcessContext):
             raise known from None
         trailing: list[tuple[str, str | bytes]] = [*headers]
@@ -275,12 +279,6 @@ def _call(method: Method, context: Any) -> Call:
     call = Call(NOBODY, request_id, method.name, headers.get("x-envoy-original-path", ""), headers)
     call.http_status = method.http_status
     return call
-
-
-async def _nothing() -> AsyncGenerator[Any]:
-    """What is sent where a call has not begun."""
-    return
-    yield
 
 
 def _known(error: BaseException) -> ServiceError | None:

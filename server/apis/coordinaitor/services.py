@@ -1,6 +1,7 @@
 """The CoordinAItor API: its services."""
 
 from orchestrator.coordinaitor.v1 import (
+    audit_service_pb2,
     event_service_pb2,
     notification_service_pb2,
     task_service_pb2,
@@ -10,6 +11,7 @@ from orchestrator.coordinaitor.v1 import (
 from server.apikit.api import Services
 from server.apikit.declaration import Limits
 from server.apikit.socket_protocol import SocketDependencies
+from server.apis.coordinaitor.events.audit import AuditServicer
 from server.apis.coordinaitor.events.notifications import NotificationServicer
 from server.apis.coordinaitor.events.socket import EventServicer
 from server.apis.coordinaitor.events.webhooks import WebhookServicer
@@ -23,6 +25,7 @@ def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Service
     sockets = SocketDependencies(use_cases.events, settings.slow_consumer_events)
     find = {"agentId": use_cases.agents.get, "taskId": use_cases.task_queries.get}
     return [
+        (audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"], AuditServicer(use_cases.audit_log)),
         (
             event_service_pb2.DESCRIPTOR.services_by_name["EventService"],
             EventServicer(sockets, use_cases.names, use_cases.inbox, find),
