@@ -4,7 +4,7 @@ from sqlalchemy.orm import configure_mappers
 
 from server.model.agents import Agent, AgentRuntime, AgentStatus, Skill, Worker, WorkerStatus
 from server.model.discussion import Comment, Rating, TaskFile
-from server.model.events import EVENT_TYPES, Event, Feed
+from server.model.events import EVENT_TYPES, PERSONAL, Event, Feed
 from server.model.idempotency import IdempotencyKey
 from server.model.identity import ApiKey, OAuthClient, Organization, Role, Tier, User
 from server.model.knowledge import Chunk, Document, DocumentStatus, DocumentTag
@@ -59,6 +59,7 @@ __all__ = [
     "LISTENING",
     "MOVES",
     "PENDING",
+    "PERSONAL",
     "RECURRING",
     "TO_TELL",
     "UNDELIVERED",
