@@ -8,6 +8,7 @@ from typing import cast
 from orchestrator.wire.v1 import notification_service_pb2 as pb
 
 from server.apis.native.people_resources import notification_message
+from server.apis.native.requests import once
 from server.core.events.stream import EventFilter, EventStreams
 from server.core.notifications.inbox import Inbox
 from server.core.shared.call_context import Call
@@ -36,12 +37,14 @@ class NotificationServicer:
     async def MarkNotificationRead(
         self, request: pb.MarkNotificationReadRequest, call: Call
     ) -> pb.MarkNotificationReadResponse:
+        once(request, call)
         read = await self._inbox.read(call, request.id)
         return pb.MarkNotificationReadResponse(notification=notification_message(read))
 
     async def MarkAllNotificationsRead(
         self, request: pb.MarkAllNotificationsReadRequest, call: Call
     ) -> pb.MarkAllNotificationsReadResponse:
+        once(request, call)
         return pb.MarkAllNotificationsReadResponse(read_count=await self._inbox.read_all(call))
 
     async def WatchNotifications(
