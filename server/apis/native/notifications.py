@@ -54,6 +54,7 @@ class NotificationServicer:
         return self._messages(call, after)
 
     async def _messages(self, call: Call, after: int) -> AsyncIterator[pb.WatchNotificationsResponse]:
+        yield pb.WatchNotificationsResponse(cursor=after)
         async for events in self._events.follow(call, after, EventFilter([TOLD])):
             for event in events:
                 row = cast("Notification", resource_of(event))
