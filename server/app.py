@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -50,6 +51,7 @@ from server.rpc.health import Health
 from server.rpc.log import LINES, CallLog
 from server.rpc.pipeline import Pipeline
 from server.rpc.quotas import Quotas
+from server.rpc.refusals import remember
 from server.settings import Settings
 from server.store.bus import Bus, PostgresBus, SocketBus
 from server.store.database import Database
@@ -189,6 +191,7 @@ class Application:
         retained = now - int(self.settings.event_retention_hours * HOUR)
         await self.use_cases.events.trim(retained)
         await self.use_cases.deliveries.forget(retained)
+        await self.use_cases.audit_log.forget(retained)
         await self.use_cases.inbox.forget(now - int(self.settings.notification_days * DAY))
         await idempotency.forget(self.database, now - int(self.settings.idempotency_hours * HOUR))
         await self.use_cases.attempts.forget()
@@ -200,8 +203,8 @@ class Application:
         await self.remains.sweep_blobs()
 
     def _server(self) -> grpc.aio.Server:
-        settings = self.settings
-        apis = serving(self.use_cases, settings)
+        settings, cases = self.settings, self.use_cases
+        apis = serving(cases, settings)
         server = grpc.aio.server(options=transport.options(apis, shared_port=settings.workers > 1))
         quotas = Quotas(redis_url=settings.redis_url, requests_per_hour=settings.requests_per_hour)
         self.calls = CallLog(settings.log_level, self.traffic)
@@ -217,6 +220,7 @@ class Application:
             open_streams=settings.open_streams,
         )
         self.traffic.open_streams = lambda: len(self.pipeline.streams)
+        self.pipeline.refused = partial(remember, cases.audit)
         self.under_way = self.pipeline.under_way
         self.services = [service.full_name for api in apis for service, _ in api.services]
         handlers = Handlers(apis, self.pipeline)
@@ -236,6 +240,7 @@ class Application:
         await self.bus.open()
         self.feeds.start()
         self._polling = asyncio.create_task(forever("poll", self.feeds.poll))
+        self._noting = asyncio.create_task(forever("audit", self.use_cases.audit.run))
         await self.sandboxes.start()
         if self.sandboxes.unavailable is not None:
             log.warning("deployed code cannot run here", reason=self.sandboxes.unavailable)
@@ -267,9 +272,12 @@ class Application:
         if self.semantic is not None:
             await self.semantic.close()
         self._polling.cancel()
-        await asyncio.gather(self._polling, return_exceptions=True)
+        self._noting.cancel()
+        await asyncio.gather(self._polling, self._noting, return_exceptions=True)
+        with suppress(ServiceError):
+            await self.use_cases.audit.flush()
         await self.use_cases.health.close()
-        with contextlib.suppress(ServiceError):
+        with suppress(ServiceError):
             await self.use_cases.system_logs.flush()
         await self.bus.close()
         await self.database.close()

@@ -17,6 +17,7 @@ from server.core.coding.tasks import CodingTasks
 from server.core.discussion.comments import TaskComments
 from server.core.discussion.files import TaskFiles
 from server.core.discussion.ratings import Ratings
+from server.core.events.audit_log import AuditLog
 from server.core.events.stream import EventStreams
 from server.core.identity.access_tokens import AccessTokens
 from server.core.identity.attempts import Attempts
@@ -47,6 +48,7 @@ from server.core.queue.claims import Claims
 from server.core.queue.lease_service import LeaseService
 from server.core.sessions.lifecycle import Sessions
 from server.core.sessions.statistics import SessionStatistics
+from server.core.shared.audit import Audit
 from server.core.shared.count_cache import CountCache
 from server.core.shared.names import Names
 from server.core.shared.sealing import Sealer
@@ -115,6 +117,8 @@ def use_cases(
         attempts=attempts,
         avatars=Avatars(database),
         authorization_codes=codes,
+        audit=Audit(database),
+        audit_log=AuditLog(database),
         blobs=blobs,
         checkpoints=Checkpoints(database),
         client_tokens=ClientTokens(database, logins, signing_keys),

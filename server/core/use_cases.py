@@ -17,6 +17,7 @@ from server.core.coding.tasks import CodingTasks
 from server.core.discussion.comments import TaskComments
 from server.core.discussion.files import TaskFiles
 from server.core.discussion.ratings import Ratings
+from server.core.events.audit_log import AuditLog
 from server.core.events.stream import EventStreams
 from server.core.identity.attempts import Attempts
 from server.core.identity.authorization_codes import AuthorizationCodes
@@ -40,6 +41,7 @@ from server.core.people.users import Users
 from server.core.projects.registry import Projects
 from server.core.sessions.lifecycle import Sessions
 from server.core.sessions.statistics import SessionStatistics
+from server.core.shared.audit import Audit
 from server.core.shared.names import Names
 from server.core.tasks.commands import TaskCommands
 from server.core.tasks.editing import TaskEditing
@@ -72,6 +74,8 @@ class UseCases:
     assignments: Assignments
     attempts: Attempts
     avatars: Avatars
+    audit: Audit
+    audit_log: AuditLog
     checkpoints: Checkpoints
     client_tokens: ClientTokens
     coding_sessions: CodingSessions

@@ -4,7 +4,7 @@ from sqlalchemy.orm import configure_mappers
 
 from server.model.agents import Agent, AgentRuntime, AgentStatus, Duty, Skill, Worker, WorkerStatus
 from server.model.discussion import Comment, Rating, TaskFile
-from server.model.events import EVENT_TYPES, Event, Feed
+from server.model.events import EVENT_TYPES, PERSONAL, Event, Feed
 from server.model.idempotency import IdempotencyKey
 from server.model.identity import ApiKey, Avatar, OAuthClient, Organization, Role, Tier, User
 from server.model.knowledge import Chunk, ChunkVectors, Document, DocumentStatus, DocumentTag
@@ -62,6 +62,7 @@ __all__ = [
     "LISTENING",
     "MOVES",
     "PENDING",
+    "PERSONAL",
     "PROJECT_MOVES",
     "RECURRING",
     "TO_TELL",

@@ -36,6 +36,8 @@ EVENT_TYPES: Sequence[str] = tuple(
     }.items()
     for what in happenings.split()
 )
+# What is told to one user alone, and to nobody else of the organization.
+PERSONAL = frozenset({"notification.created"})
 
 
 class Feed(Record, table=True):

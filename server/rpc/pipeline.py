@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import structlog
@@ -77,6 +77,8 @@ class Pipeline:
         self._database = database
         self._access = AccessControl(identity, quotas, guests)
         self.under_way = UnderWay()
+        # Called for each call that is refused.
+        self.refused: Callable[[Method, Call, Any, ServiceError], None] = lambda *_: None
 
     def unary(
         self, method: Method, behaviour: Callable[[Any, Call], Awaitable[Message]]
@@ -163,7 +165,7 @@ class Pipeline:
             began = time.perf_counter()
             call, stream, task = _call(method, context), OpenStream(self.streams, method), None
             code, begun = "CANCELLED", False
-            answers: Any = _nothing()
+            answers: Any = None
             said: Any = None
             try:
                 task = self.under_way.enter()
@@ -207,7 +209,8 @@ class Pipeline:
                 if code:
                     self._note(call, code, began, streams=True)
                 # What it does beside waiting for the reader must not outlive it.
-                await answers.aclose()
+                if answers is not None:
+                    await answers.aclose()
 
         return handle
 
@@ -248,6 +251,7 @@ class Pipeline:
         if wait is not None:
             headers.append(("retry-after", str(wait)))
         self._note(call, code.name, began, reason=known.reason, streams=method.streams)
+        self.refused(method, call, context, known)
         if isinstance(context, InProcessContext):
             raise known from None
         trailing: list[tuple[str, str | bytes]] = [*headers]
@@ -276,12 +280,6 @@ def _call(method: Method, context: Any) -> Call:
     call.http_status = method.http_status
     call.address, call.program = address_of(call, context), headers.get(PROGRAM, "")
     return call
-
-
-async def _nothing() -> AsyncGenerator[Any]:
-    """What is sent where a call has not begun."""
-    return
-    yield
 
 
 def _known(error: BaseException) -> ServiceError | None:

@@ -49,7 +49,8 @@ class NotificationLoops:
         for event in events or ():
             values = event.values()
             if values["type"] in TOLD:
-                self._changed.add(values["organization_id"])
+                if not self._notifier.knows_nobody(values["organization_id"]):
+                    self._changed.add(values["organization_id"])
             elif values["type"].startswith(COMES):
                 self._notifier.forget(values["organization_id"])
                 self._changed.add(values["organization_id"])

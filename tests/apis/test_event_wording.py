@@ -10,7 +10,7 @@ import pytest
 import server
 from server.apikit.event_wording import EventWording, by_kind
 from server.apis import wordings
-from server.model import EVENT_TYPES, Agent, Event, Session
+from server.model import EVENT_TYPES, PERSONAL, Agent, Event, Session
 
 # Of these kinds webhooks are told nothing: they are of one API's pages.
 ELSEWHERE = {"checkpoint", "system", "worker"}
@@ -29,7 +29,7 @@ def test_every_type_that_is_emitted_is_known() -> None:
 
 def test_each_api_names_what_it_shows() -> None:
     by_api = {wording.api: wording for wording in wordings()}
-    assert set(by_api["native"].names) == set(EVENT_TYPES)
+    assert set(by_api["native"].names) == set(EVENT_TYPES) - PERSONAL
     names = set(by_api["agent_orchestration"].names)
     assert {"session.completed", "agent.failed", "execution.completed", "webhook.disabled"} <= names
     assert not [name for name in names if name.startswith(("task.", "workflow"))]

@@ -83,8 +83,8 @@ class NotificationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchNotifications(self, request, context):
-        """Sends notifications as they are made, and those that were made after a cursor. A stream that is idle for 15 seconds
-        gets a message without a notification. It ends with its credential (UNAUTHENTICATED) and with the server
+        """Sends notifications as they are made, and those that were made after a cursor. The first message has no notification
+        and says where the stream begins; a stream that is idle for 15 seconds gets another such sign of life. It ends with its credential (UNAUTHENTICATED) and with the server
         (UNAVAILABLE: go on from the last cursor). OUT_OF_RANGE where what follows the cursor is no longer kept.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -73,7 +73,11 @@ def _server_sent(event: Event, data: dict[str, Any]) -> bytes:
     return f"id: {event.number}\nevent: {type}\ndata: {json.dumps(body, separators=(',', ':'))}\n\n".encode()
 
 
+# What is said of a task, and hangs on it, is known by the task.
+_KINDS = {"workflow_run": "run", "comment": "execution", "file": "execution"}
+
+
 def _named(event: Event) -> dict[str, Any]:
     """What this API has no shape for is named and no more."""
     kind = event.type.partition(".")[0]
-    return {"id": f"{'run' if kind == 'workflow_run' else kind}_{event.resource_id}"}
+    return {"id": f"{_KINDS.get(kind, kind)}_{event.resource_id}"}

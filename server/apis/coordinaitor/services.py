@@ -3,6 +3,7 @@
 from google.protobuf.descriptor import ServiceDescriptor
 from orchestrator.coordinaitor.v1 import (
     agent_service_pb2,
+    audit_service_pb2,
     auth_service_pb2,
     comment_service_pb2,
     event_service_pb2,
@@ -23,6 +24,7 @@ from server.apis.coordinaitor.agents import AgentServicer
 from server.apis.coordinaitor.auth import AuthServicer
 from server.apis.coordinaitor.declaration import DECLARATION
 from server.apis.coordinaitor.discussion import CommentServicer, RatingServicer, included
+from server.apis.coordinaitor.events.audit import AuditServicer
 from server.apis.coordinaitor.events.notifications import NotificationServicer
 from server.apis.coordinaitor.events.socket import EventServicer
 from server.apis.coordinaitor.events.webhooks import WebhookServicer
@@ -59,6 +61,7 @@ def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Service
     )
     return [
         (_named(agent_service_pb2, "AgentService"), agents),
+        (_named(audit_service_pb2, "AuditService"), AuditServicer(cases.audit_log)),
         (_named(auth_service_pb2, "AuthService"), AuthServicer(cases, limits.tiers or {}, scheme)),
         (_named(comment_service_pb2, "CommentService"), CommentServicer(cases.task_comments)),
         (_named(event_service_pb2, "EventService"), EventServicer(sockets, cases.names, cases.inbox, find)),

@@ -31,7 +31,7 @@ _SAME = {
     "agent": "created updated deleted",
     "comment": "created deleted",
     "file": "uploaded deleted",
-    "project": "created updated completed deleted member_added member_removed",
+    "project": "created updated completed deleted member_added member_updated member_removed",
     "task": "created assigned completed failed cancelled deleted",
     "user": "registered updated disabled",
 }

@@ -8,24 +8,14 @@ from typing import cast
 from orchestrator.wire.v1 import notification_service_pb2 as pb
 
 from server.apis.native.people_resources import notification_message
+from server.apis.native.requests import once
 from server.core.events.stream import EventFilter, EventStreams
 from server.core.notifications.inbox import Inbox
 from server.core.shared.call_context import Call
-from server.model import Event, Notification, resource_of
+from server.model import Notification, resource_of
 
 PAGE_SIZE, MOST = 20, 100
-
-
-class _Own(EventFilter):
-    """What one user is told."""
-
-    def __init__(self, user: str) -> None:
-        super().__init__(["notification.created"])
-        self._user = user
-
-    def takes(self, event: Event) -> bool:
-        """Whether it is told to this user."""
-        return super().takes(event) and cast("Notification", resource_of(event)).user_id == self._user
+TOLD = "notification.created"
 
 
 class NotificationServicer:
@@ -47,12 +37,14 @@ class NotificationServicer:
     async def MarkNotificationRead(
         self, request: pb.MarkNotificationReadRequest, call: Call
     ) -> pb.MarkNotificationReadResponse:
+        once(request, call)
         read = await self._inbox.read(call, request.id)
         return pb.MarkNotificationReadResponse(notification=notification_message(read))
 
     async def MarkAllNotificationsRead(
         self, request: pb.MarkAllNotificationsReadRequest, call: Call
     ) -> pb.MarkAllNotificationsReadResponse:
+        once(request, call)
         return pb.MarkAllNotificationsReadResponse(read_count=await self._inbox.read_all(call))
 
     async def WatchNotifications(
@@ -62,7 +54,8 @@ class NotificationServicer:
         return self._messages(call, after)
 
     async def _messages(self, call: Call, after: int) -> AsyncIterator[pb.WatchNotificationsResponse]:
-        async for events in self._events.follow(call, after, _Own(call.caller.user_id)):
+        yield pb.WatchNotificationsResponse(cursor=after)
+        async for events in self._events.follow(call, after, EventFilter([TOLD])):
             for event in events:
                 row = cast("Notification", resource_of(event))
                 yield pb.WatchNotificationsResponse(notification=notification_message(row), cursor=event.number)

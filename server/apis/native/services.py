@@ -2,6 +2,7 @@
 
 from orchestrator.v1 import (
     agent_service_pb2,
+    audit_service_pb2,
     comment_service_pb2,
     event_service_pb2,
     knowledge_service_pb2,
@@ -21,6 +22,7 @@ from orchestrator.v1 import (
 from server.apikit.api import Services
 from server.apikit.declaration import Limits
 from server.apis.native.agents import AgentServicer
+from server.apis.native.audit import AuditServicer
 from server.apis.native.collaboration.comments import CommentServicer, RatingServicer
 from server.apis.native.collaboration.projects import ProjectServicer
 from server.apis.native.collaboration.task_files import TaskFileServicer
@@ -63,6 +65,7 @@ def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Service
             KnowledgeServicer(use_cases.documents, use_cases.knowledge_search, use_cases.blobs),
         ),
         (event_service_pb2.DESCRIPTOR.services_by_name["EventService"], EventServicer(use_cases.events)),
+        (audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"], AuditServicer(use_cases.audit_log)),
         (
             notification_service_pb2.DESCRIPTOR.services_by_name["NotificationService"],
             NotificationServicer(use_cases.inbox, use_cases.events),

@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from server.apikit.event_wording import EventWording
 from server.apikit.projection import shown_message
 from server.apis.native.resources import RESOURCE_FIELDS, log_message
-from server.model import EVENT_TYPES, TaskLog
+from server.model import EVENT_TYPES, PERSONAL, TaskLog
 
 
 def _shown(encode: Callable[[Any], Message], resource: Any) -> dict[str, Any]:
@@ -25,6 +25,6 @@ _ENCODERS: Mapping[Any, Callable[[Any], Message]] = {
 
 WORDING = EventWording(
     api="native",
-    by_type={type: type for type in EVENT_TYPES},
+    by_type={type: type for type in EVENT_TYPES if type not in PERSONAL},
     shapes={resource: partial(_shown, encode) for resource, encode in _ENCODERS.items()},
 )

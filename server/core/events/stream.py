@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from sqlalchemy import bindparam, delete, func, select, update
@@ -11,7 +11,7 @@ from server.core.events import past_changes
 from server.core.shared.call_context import Call
 from server.core.shared.ids import parse_filter
 from server.errors import Unavailable
-from server.model import Event, Feed
+from server.model import PERSONAL, Event, Feed, resource_of
 from server.store.channel import PAGE, PAGE_BYTES
 from server.store.database import Database
 from server.store.feed import Feeds
@@ -61,6 +61,20 @@ class EventFilter:
         return self._any or event.type in self._exact or event.type.startswith(self._prefixes or ("\0",))
 
 
+def _sees(call: Call, wanted: EventFilter) -> Callable[[Event], bool]:
+    """Which events are wanted by a caller who may see them."""
+
+    def sees(event: Event) -> bool:
+        return wanted.takes(event) and (event.type not in PERSONAL or _told_to(event) == call.caller.user_id)
+
+    return sees
+
+
+def _told_to(event: Event) -> str:
+    told: Any = resource_of(event)
+    return str(told.user_id)
+
+
 class EventStreams:
     """The feeds of every organization; each call sees its own."""
 
@@ -75,7 +89,8 @@ class EventStreams:
 
     async def follow(self, call: Call, after: int, wanted: EventFilter) -> AsyncIterator[list[Event]]:
         """Wanted events after `after` as they come; an empty list is a heartbeat. Raises CursorGone, Unavailable."""
-        async for events in self._feeds.follow(call.organization_id, after, self._heartbeat, wanted.takes):
+        sees = _sees(call, wanted)
+        async for events in self._feeds.follow(call.organization_id, after, self._heartbeat, sees):
             yield events
         raise Unavailable("the server is stopping; reconnect with the last number")
 
@@ -91,7 +106,7 @@ class EventStreams:
             events = await self._feeds.page(call.organization_id, after, limit, room)
         newest = (await self._feeds.bounds(call.organization_id)).head
         cursor = events[-1].number if events else after
-        return [event for event in events if wanted.takes(event)], cursor, newest
+        return list(filter(_sees(call, wanted), events)), cursor, newest
 
     async def trim(self, before: int) -> None:
         """Removes events recorded before `before`, and notes up to which number."""

@@ -117,6 +117,11 @@ class Notifier:
         # Up to which event an organization was looked at behind its cursor.
         self._seen: FIFOCache[str, tuple[int, int]] = FIFOCache(CACHED)
 
+    def knows_nobody(self, organization: str) -> bool:
+        """Whether it was found out within the last seconds that nobody of an organization can log in."""
+        known = self._peopled.get(organization)
+        return known is not None and not known[1] and self._database.clock() < known[0]
+
     def forget(self, organization: str) -> None:
         """Somebody may have come who can log in."""
         self._peopled.pop(organization, None)

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Integer, bindparam, delete, func, select, update
 
+from server.core.shared import idempotency
 from server.core.shared.call_context import Call
 from server.core.shared.ids import parse_id
 from server.errors import InvalidRequest, NotFound
@@ -91,6 +92,8 @@ class Inbox:
             row = await transaction.one(_LOCK, id=digits, **_whose(call))
             if row is None:
                 raise NotFound("notification", identifier)
+            if await idempotency.done(transaction, call) is None:
+                await idempotency.mark(transaction, call, row.id)
             return row if row.read_at is not None else await transaction.update(row, read_at=transaction.now)
 
         return await self._database.write(body)
@@ -99,7 +102,12 @@ class Inbox:
         """Notes that all have been read; returns how many had not been."""
 
         async def body(transaction: Transaction) -> int:
-            return await transaction.run(_READ_ALL, **_whose(call), now=transaction.now)
+            # Whoever asks again hears how many there were the first time.
+            if (before := await idempotency.done(transaction, call)) is not None:
+                return int(before)
+            count = await transaction.run(_READ_ALL, **_whose(call), now=transaction.now)
+            await idempotency.mark(transaction, call, str(count))
+            return count
 
         return await self._database.write(body)
 

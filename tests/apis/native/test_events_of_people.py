@@ -6,7 +6,7 @@ import pytest
 
 from server.apis.native.resources import event_message
 from server.apis.native.wording import WORDING
-from server.model import EVENT_TYPES, Comment, Event, Notification, Project, ProjectMember, Record, TaskFile, User
+from server.model import EVENT_TYPES, PERSONAL, Comment, Event, Notification, Project, ProjectMember, Record, TaskFile, User
 
 NOW = 1_700_000_000_000_000
 KINDS = ("comment", "file", "notification", "project", "user")
@@ -47,7 +47,7 @@ def test_every_event_of_people_has_its_resource(type: str) -> None:
     field = "project_member" if "member" in type else FIELDS[type.partition(".")[0]]
     assert event_message(event(type)).WhichOneof("resource") == field
     assert "argon2" not in str(event_message(event(type)))
-    assert len(WORDING.data(event(type))) > 1
+    assert len(WORDING.data(event(type))) > 1 and (WORDING.name(event(type)) is None) == (type in PERSONAL)
 
 
 def test_a_project_and_a_person_read_as_they_were() -> None:

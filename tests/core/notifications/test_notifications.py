@@ -206,7 +206,10 @@ async def test_a_person_reads_his_own_and_no_others(desk: Desk) -> None:
     assert first.read_at == again.read_at is not None
     unread = await desk.inbox.slice(desk.call(ada), limit=10, offset=0, unread=True)
     assert (len(unread.rows), unread.total, unread.unread) == (2, 2, 2)
-    assert await desk.inbox.read_all(desk.call(bob)) == 0 and await desk.inbox.read_all(desk.call(ada)) == 2
+    asked = desk.call(ada)
+    asked.idempotency_key, asked.digest = "once", "digest"
+    assert await desk.inbox.read_all(desk.call(bob)) == 0
+    assert [await desk.inbox.read_all(asked) for _ in range(2)] == [2, 2]
     page = await desk.inbox.page(desk.call(ada), size=2, token="")
     rest = await desk.inbox.page(desk.call(ada), size=2, token=page.next_token)
     assert len(page.rows) == 2 and len(rest.rows) == 1 and rest.next_token == "" and page.unread == 0

@@ -63,7 +63,7 @@ class CoordinaitorSocket(SocketProtocol[SocketRequest]):
         }
 
     def topics(self, call: Call) -> Subscriptions:
-        return Subscriptions(lambda: call.caller.user_id)
+        return Subscriptions()
 
     def said(self, type: str, payload: dict[str, Any], reply_to: str = "") -> HttpBody:
         body = {"type": type, "data": payload, "timestamp": time_text(time.time_ns() // 1000)}

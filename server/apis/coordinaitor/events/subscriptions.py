@@ -13,7 +13,7 @@ from server.apis.coordinaitor.shape import PRIORITY_WORDS, STATUS_WORDS
 from server.apis.coordinaitor.wording import BY_TYPE, agent_word
 from server.core.shared.ids import parse_filter
 from server.errors import InvalidRequest
-from server.model import Agent, Event, Notification, Project, Record, Task, resource_of
+from server.model import Agent, Event, Project, Record, Task, resource_of
 
 TOLD = "notification.created"
 # The kinds of events in each channel, by how their types begin. What is said of a task is of its channel.
@@ -52,13 +52,12 @@ class Topic:
     channel: str
     filters: tuple[tuple[str, str], ...] = ()
 
-    def takes(self, event: Event, user: str) -> bool:
-        """Whether an event belongs to it, for this user."""
+    def takes(self, event: Event) -> bool:
+        """Whether an event belongs to it. What others are told does not come this far."""
         if not event.type.startswith(CHANNELS[self.channel]):
             return False
         if event.type == TOLD:
-            told = resource_of(event)
-            return isinstance(told, Notification) and told.user_id == user
+            return True
         return event.type in BY_TYPE and all(_fits(event, name, value) for name, value in self.filters)
 
 
@@ -77,19 +76,13 @@ def _fits(event: Event, name: str, value: str) -> bool:
 class Subscriptions(Topics):
     """What a socket wants, each topic from a number on."""
 
-    def __init__(self, user: Callable[[], str]) -> None:
-        super().__init__()
-        # Whose notifications are his own: whoever the socket is of by then.
-        self._user = user
-
     def has(self, event: Event) -> bool:
         """Whether an event is in a topic."""
-        user = self._user()
-        return any(event.number > after and topic.takes(event, user) for topic, after in self.after.items())
+        return any(event.number > after and topic.takes(event) for topic, after in self.after.items())
 
     def only(self, after: Mapping[Topic, int]) -> Subscriptions:
         """Those of these topics."""
-        found = Subscriptions(self._user)
+        found = Subscriptions()
         found.after = dict(after)
         return found
 
