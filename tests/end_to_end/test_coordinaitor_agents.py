@@ -62,6 +62,10 @@ def test_the_documented_agent_is_made_read_and_found(people: httpx.Client) -> No
     assert elsewhere["name"] == DOCUMENTED["name"] and elsewhere["status"] == "initializing"
     older = people.get(f"/api/agents/{agent['id']}").json()
     assert older["agent"] == older["data"] == agent
+    head = people.head(f"/api/v1/agents/{agent['id']}")
+    assert head.status_code == 200 and head.headers["etag"] == made.headers["etag"] and head.content == b""
+    wrong = people.post(f"/api/v1/agents/{agent['id']}", json={})
+    assert wrong.status_code == 405 and wrong.headers["allow"] == "GET, HEAD, PUT, PATCH, DELETE"
     listed = people.get("/api/agents?limit=1").json()
     assert listed["agents"] == listed["data"]
 
