@@ -5,7 +5,6 @@ from sqlalchemy.orm import configure_mappers
 from server.model.agents import Agent, AgentRuntime, AgentStatus, Duty, Skill, Worker, WorkerStatus
 from server.model.discussion import Comment, Rating, TaskFile
 from server.model.events import EVENT_TYPES, PERSONAL, Event, Feed
-from server.model.idempotency import IdempotencyKey
 from server.model.identity import ApiKey, Avatar, OAuthClient, Organization, Role, Tier, User
 from server.model.knowledge import Chunk, ChunkVectors, Document, DocumentStatus, DocumentTag
 from server.model.logins import AuthorizationCode, FailedLogins, Invitation, Login, RefreshToken, SigningKey
@@ -14,7 +13,8 @@ from server.model.projects import PROJECT_MOVES, Project, ProjectAgent, ProjectM
 from server.model.record import Record, new_id
 from server.model.sessions import BY_HAND, MOVES, Checkpoint, Session, SessionCount, SessionKind, SessionStatus
 from server.model.snapshots import resource_of
-from server.model.system import Alert, Rollup
+from server.model.system import Alert, IdempotencyKey, Rollup
+from server.model.task_records import Attempt, Dependency, PastChange, TaskLanguage, TaskLog, TaskTag, UnindexedTask
 from server.model.tasks import (
     AGEING,
     CLAIMABLE,
@@ -23,17 +23,10 @@ from server.model.tasks import (
     HELD_BACK,
     RECURRING,
     TO_TELL,
-    Attempt,
-    Dependency,
-    PastChange,
     Priority,
     Task,
     TaskKind,
-    TaskLanguage,
-    TaskLog,
     TaskStatus,
-    TaskTag,
-    UnindexedTask,
 )
 from server.model.webhooks import (
     LISTENING,

@@ -15,7 +15,8 @@ from server.model.projects import Project, ProjectMember
 from server.model.record import Record
 from server.model.sessions import Checkpoint, Session
 from server.model.system import Alert
-from server.model.tasks import Task, TaskLog
+from server.model.task_records import TaskLog
+from server.model.tasks import Task
 from server.model.webhooks import Delivery, Webhook
 from server.model.workflows import Workflow, WorkflowRun
 

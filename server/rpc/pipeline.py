@@ -78,7 +78,7 @@ class Pipeline:
         self._access = AccessControl(identity, quotas, guests)
         self.under_way = UnderWay()
         # Called for each call that is refused.
-        self.refused: Callable[[Method, Call, Any, ServiceError], None] = lambda *_: None
+        self.refused: Callable[[Method, Call, ServiceError], None] = lambda *_: None
 
     def unary(
         self, method: Method, behaviour: Callable[[Any, Call], Awaitable[Message]]
@@ -251,7 +251,7 @@ class Pipeline:
         if wait is not None:
             headers.append(("retry-after", str(wait)))
         self._note(call, code.name, began, reason=known.reason, streams=method.streams)
-        self.refused(method, call, context, known)
+        self.refused(method, call, known)
         if isinstance(context, InProcessContext):
             raise known from None
         trailing: list[tuple[str, str | bytes]] = [*headers]

@@ -20,19 +20,19 @@ from orchestrator.coordinaitor.v1 import (
 from server.apikit.api import Services
 from server.apikit.declaration import Limits
 from server.apikit.socket_protocol import SocketDependencies
-from server.apis.coordinaitor.agents import AgentServicer
-from server.apis.coordinaitor.auth import AuthServicer
+from server.apis.coordinaitor.agents.servicer import AgentServicer
 from server.apis.coordinaitor.declaration import DECLARATION
-from server.apis.coordinaitor.discussion import CommentServicer, RatingServicer, included
 from server.apis.coordinaitor.events.audit import AuditServicer
 from server.apis.coordinaitor.events.notifications import NotificationServicer
 from server.apis.coordinaitor.events.socket import EventServicer
 from server.apis.coordinaitor.events.webhooks import WebhookServicer
-from server.apis.coordinaitor.files import FileServicer
-from server.apis.coordinaitor.projects import ProjectServicer
+from server.apis.coordinaitor.people.auth import AuthServicer
+from server.apis.coordinaitor.people.users import UserServicer
+from server.apis.coordinaitor.projects.servicer import ProjectServicer
 from server.apis.coordinaitor.system import SystemServicer
-from server.apis.coordinaitor.tasks import TaskServicer
-from server.apis.coordinaitor.users import UserServicer
+from server.apis.coordinaitor.tasks.discussion import CommentServicer, RatingServicer, included
+from server.apis.coordinaitor.tasks.files import FileServicer
+from server.apis.coordinaitor.tasks.servicer import TaskServicer
 from server.core.use_cases import UseCases
 from server.settings import Settings
 

@@ -33,11 +33,11 @@ from server.apis.native.collaboration.resources import (
     project_message,
     rating_message,
 )
-from server.apis.native.document_resources import document_message
+from server.apis.native.knowledge.resources import document_message
+from server.apis.native.people.messages import notification_message, user_message
 from server.apis.native.people.resources import invitation_message, key_message
-from server.apis.native.people_resources import notification_message, user_message
-from server.apis.native.webhook_resources import delivery_message, webhook_message
-from server.apis.native.workflow_resources import run_message, workflow_message
+from server.apis.native.webhooks.resources import delivery_message, webhook_message
+from server.apis.native.workflows.resources import run_message, workflow_message
 from server.core.agents.entry_point import Entry, signature
 from server.core.queue.schedule import next_runs
 from server.model import (

@@ -22,20 +22,20 @@ from orchestrator.v1 import (
 from server.apikit.api import Services
 from server.apikit.declaration import Limits
 from server.apis.native.agents import AgentServicer
-from server.apis.native.audit import AuditServicer
 from server.apis.native.collaboration.comments import CommentServicer, RatingServicer
 from server.apis.native.collaboration.projects import ProjectServicer
+from server.apis.native.collaboration.task_board import TaskBoardServicer
 from server.apis.native.collaboration.task_files import TaskFileServicer
 from server.apis.native.events import EventServicer
-from server.apis.native.knowledge import KnowledgeServicer
-from server.apis.native.notifications import NotificationServicer
+from server.apis.native.knowledge.servicer import KnowledgeServicer
+from server.apis.native.people.audit import AuditServicer
+from server.apis.native.people.notifications import NotificationServicer
 from server.apis.native.people.users import UserServicer
 from server.apis.native.sessions import SessionServicer
-from server.apis.native.task_board import TaskBoardServicer
 from server.apis.native.tasks import TaskServicer
-from server.apis.native.webhooks import WebhookServicer
+from server.apis.native.webhooks.servicer import WebhookServicer
 from server.apis.native.workers import WorkerServicer
-from server.apis.native.workflows import WorkflowServicer
+from server.apis.native.workflows.servicer import WorkflowServicer
 from server.core.use_cases import UseCases
 from server.settings import Settings
 

@@ -7,8 +7,8 @@ from typing import Any
 from google.protobuf.duration_pb2 import Duration
 from orchestrator.wire.v1 import user_service_pb2 as pb
 
+from server.apis.native.people.messages import user_message
 from server.apis.native.people.resources import invitation_message, login_message
-from server.apis.native.people_resources import user_message
 from server.apis.native.requests import changed_fields, once, require_etag
 from server.core.identity.logins import Granted, Logins
 from server.core.people.invitations import Invitations

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from orchestrator.wire.coordinaitor.v1 import auth_service_pb2 as pb
 
 from server.apis.coordinaitor.envelope import answer, listed, meta, page_of
-from server.apis.coordinaitor.user_shape import (
+from server.apis.coordinaitor.people.shape import (
     NOT_STORED,
     base_of,
     granted_message,

@@ -9,8 +9,8 @@ from orchestrator.wire.coordinaitor.v1 import file_service_pb2 as pb
 
 from server.apikit.downloads import Download
 from server.apikit.uploads import Form, is_text, stored
-from server.apis.coordinaitor.discussion_shape import file_message
 from server.apis.coordinaitor.envelope import answer, listed, page_of
+from server.apis.coordinaitor.tasks.discussion_shape import file_message
 from server.core.discussion.files import TaskFiles, Uploaded
 from server.core.shared.call_context import Call
 from server.errors import InvalidRequest

@@ -7,7 +7,7 @@ from typing import cast
 
 from orchestrator.wire.v1 import notification_service_pb2 as pb
 
-from server.apis.native.people_resources import notification_message
+from server.apis.native.people.messages import notification_message
 from server.apis.native.requests import once
 from server.core.events.stream import EventFilter, EventStreams
 from server.core.notifications.inbox import Inbox

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from orchestrator.wire.v1 import knowledge_service_pb2 as pb
 from orchestrator.wire.v1.document_pb2 import Document as DocumentMessage
 
-from server.apis.native.document_resources import STATUSES, document_message
+from server.apis.native.knowledge.resources import STATUSES, document_message
 from server.apis.native.requests import changed_fields, once, require_etag
 from server.core.knowledge.documents import Documents, Upload
 from server.core.knowledge.search import Hit, KnowledgeSearch

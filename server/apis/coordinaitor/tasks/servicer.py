@@ -9,10 +9,10 @@ from google.protobuf.message import Message
 from orchestrator.wire.coordinaitor.v1 import task_service_pb2 as pb
 from orchestrator.wire.coordinaitor.v1.task_pb2 import TaskMetrics
 
-from server.apis.coordinaitor import task_requests as said
 from server.apis.coordinaitor.envelope import answer, listed, page_of
 from server.apis.coordinaitor.shape import listed_task, seen_message
-from server.apis.coordinaitor.task_shape import history_message, history_value, metrics_message, waiting_message
+from server.apis.coordinaitor.tasks import requests as said
+from server.apis.coordinaitor.tasks.shape import history_message, history_value, metrics_message, waiting_message
 from server.core.shared.call_context import Call
 from server.core.tasks.commands import TaskCommands
 from server.core.tasks.editing import TaskEditing

@@ -13,7 +13,7 @@ from orchestrator.wire.coordinaitor.v1 import user_service_pb2 as pb
 from server.apikit.refusals import PayloadTooLarge
 from server.apikit.uploads import form_parts
 from server.apis.coordinaitor.envelope import answer, listed, page_of
-from server.apis.coordinaitor.user_shape import base_of, invitation_message, user_message
+from server.apis.coordinaitor.people.shape import base_of, invitation_message, user_message
 from server.core.people.avatars import CONTENT_TYPE, MAX_BYTES, Avatars
 from server.core.people.invitations import Invitations
 from server.core.people.users import Users

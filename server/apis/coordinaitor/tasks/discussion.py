@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from orchestrator.wire.coordinaitor.v1 import comment_service_pb2 as pb
 from orchestrator.wire.coordinaitor.v1 import rating_service_pb2 as rating_pb
 
-from server.apis.coordinaitor.discussion_shape import comment_message, file_message, rating_message
 from server.apis.coordinaitor.envelope import answer, listed, page_of, shown_value
+from server.apis.coordinaitor.tasks.discussion_shape import comment_message, file_message, rating_message
 from server.core.discussion.comments import TaskComments
 from server.core.discussion.files import TaskFiles
 from server.core.discussion.ratings import Ratings

@@ -8,7 +8,7 @@ from orchestrator.wire.v1 import webhook_service_pb2 as pb
 from orchestrator.wire.v1.webhook_pb2 import Webhook as WebhookMessage
 
 from server.apis.native.requests import changed_fields, once, require_etag
-from server.apis.native.webhook_resources import (
+from server.apis.native.webhooks.resources import (
     ORDER_WORDS,
     STATE_WORDS,
     secret_message,

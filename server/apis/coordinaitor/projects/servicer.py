@@ -6,7 +6,7 @@ from orchestrator.wire.coordinaitor.v1 import project_service_pb2 as pb
 from orchestrator.wire.coordinaitor.v1.project_pb2 import Project as ProjectMessage
 
 from server.apis.coordinaitor.envelope import answer, listed, page_of
-from server.apis.coordinaitor.project_shape import (
+from server.apis.coordinaitor.projects.shape import (
     PRIORITIES,
     changed_budget,
     changed_moment,

@@ -1,0 +1,1 @@
+"""CoordinAItor: agents, and how they have done."""

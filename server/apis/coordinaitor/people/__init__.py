@@ -1,0 +1,1 @@
+"""CoordinAItor: people, how they get in, and what they may do."""

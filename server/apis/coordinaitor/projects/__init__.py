@@ -1,0 +1,1 @@
+"""CoordinAItor: projects."""

@@ -1,0 +1,1 @@
+"""CoordinAItor: tasks, and what is said of them."""
