@@ -51,7 +51,11 @@ class Download:
         ]
         # Who has the beginning of another version gets all of this one.
         same = call.headers.get("if-range", tag) == tag
-        start, end = self._range(call.headers.get("range", "") if same else "")
+        try:
+            start, end = self._range(call.headers.get("range", "") if same else "")
+        except RangeNotSatisfiable:
+            call.response_headers = (*call.response_headers, ("content-range", f"bytes */{self.size}"))
+            raise
         if (start, end) != (0, None):
             call.http_status = 206
             headers.append(("content-range", f"bytes {start}-{(end or self.size) - 1}/{self.size}"))

@@ -24,8 +24,9 @@ EVENT_TYPES: Sequence[str] = tuple(
         "session": "created queued running paused updated completed failed cancelled expired retried deleted",
         "task": (
             "created unblocked assigned routed ready started progress decomposed released retrying cancel_requested "
-            "cancel_acknowledged completed failed cancelled"
+            "cancel_acknowledged completed failed cancelled updated deleted taken reopened"
         ),
+        "user": "registered updated disabled",
         "webhook": "created updated enabled disabled deleted secret_rotated recovered delivery_exhausted",
         "workflow": "created updated deleted",
         "workflow_run": "started completed failed cancelled retrying",

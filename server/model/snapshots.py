@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from server.model.agents import Agent, Worker
 from server.model.discussion import Comment, Rating, TaskFile
 from server.model.events import Event
+from server.model.identity import User
 from server.model.knowledge import Document
 from server.model.projects import Project, ProjectMember
 from server.model.record import Record
@@ -32,6 +33,7 @@ RESOURCES: Mapping[str, type[Record]] = {
     "session": Session,
     "system": Alert,
     "task": Task,
+    "user": User,
     "worker": Worker,
     "webhook": Webhook,
     "webhook.delivery_exhausted": Delivery,

@@ -65,13 +65,15 @@ advanced AS (
     INSERT INTO feeds (organization_id, head, trimmed) SELECT $1, $2, 0 WHERE {ready}
     ON CONFLICT (organization_id) DO UPDATE SET head = feeds.head + $2 RETURNING head
 )
-INSERT INTO events (organization_id, number, type, resource_id, session_id, agent_id, payload, created_at)
-SELECT $1, advanced.head - $2 + new.place, new.type, new.resource_id, new.session_id, new.agent_id, new.payload, $3
-FROM advanced, unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
-    WITH ORDINALITY AS new (type, resource_id, session_id, agent_id, payload, place)
+INSERT INTO events (organization_id, number, created_at, {columns})
+SELECT $1, advanced.head - $2 + new.place, $3, {columns} FROM advanced, unnest({arrays})
+    WITH ORDINALITY AS new ({columns}, place)
 RETURNING number
 """
-_APPENDED = ("type", "resource_id", "session_id", "agent_id", "payload")
+_APPENDED = ("type", "resource_id", "session_id", "agent_id", "payload", "actor", "credential", "via", "address")
+_APPEND = _APPEND.replace("{columns}", ", ".join(_APPENDED)).replace(
+    "{arrays}", ", ".join(f"${place}::text[]" for place, _ in enumerate(_APPENDED, 4))
+)
 _PARAMETER = re.compile(r"\$(\d+)")
 
 

@@ -73,6 +73,7 @@ def test_a_file_is_downloaded_whole_or_in_part(client: httpx.Client) -> None:
         assert (part.status_code, part.text, part.headers.get("content-range")) == (status, text, shown), asked
     beyond = client.get(f"{DOCUMENTS}/{made['id']}/content", headers={"range": "bytes=9999-"})
     assert beyond.status_code == 416 and beyond.json()["error"]["code"] == "RANGE_NOT_SATISFIABLE"
+    assert beyond.headers["content-range"].startswith("bytes */")
     assert client.head(f"{DOCUMENTS}/{made['id']}/content").status_code == 200
 
 

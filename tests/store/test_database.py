@@ -20,7 +20,8 @@ from server.settings import Settings
 from server.store import sqlite
 from server.store.bus import PostgresBus, SocketBus
 from server.store.database import Database
-from server.store.feed import Feeds
+from server.store.acting import Actor, acting
+from server.store.feed import AFTER, Feeds
 from server.store.migrations import migrate
 from server.store.opened import open_database
 from server.store.sqlite import SQLite
@@ -257,3 +258,15 @@ async def test_a_full_disk_is_an_error_to_the_caller_and_no_half_written_row(fil
     file._writer.execute("PRAGMA max_page_count = 100000")
     assert (await sessions.create(tenant.call(), name="after")).name == "after"
     assert create_engine(f"sqlite:///{file.path}").connect().exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+
+
+async def test_an_event_says_who_made_it(database: Database, tenant: Tenant, sessions: Sessions) -> None:
+    organization = tenant.caller.organization_id
+    token = acting.set(Actor(organization, "user_1", "key", "coordinaitor", "192.0.2.1"))
+    try:
+        made = await sessions.create(tenant.call(), name="s", timeout_seconds=60, max_iterations=1)
+    finally:
+        acting.reset(token)
+    (event,) = [each for each in await database.all(AFTER, organization=organization, after=0, limit=9)]
+    assert event.resource_id == made.id
+    assert (event.actor, event.credential, event.via, event.address) == ("user_1", "key", "coordinaitor", "192.0.2.1")

@@ -26,19 +26,21 @@ from orchestrator.wire.v1.task_pb2 import Task as TaskMessage
 
 from server import values
 from server.apikit.projection import project, remembered, timestamp
-from server.apis.native.collaboration.resources import (
+from server.apis.native.document_resources import document_message
+from server.apis.native.people_resources import (
     comment_message,
     file_message,
     member_message,
     project_message,
     rating_message,
+    user_message,
 )
-from server.apis.native.document_resources import document_message
 from server.apis.native.webhook_resources import delivery_message, webhook_message
 from server.apis.native.workflow_resources import run_message, workflow_message
 from server.core.agents.entry_point import Entry, signature
 from server.core.queue.schedule import next_runs
 from server.model import (
+    EVENT_TYPES,
     Agent,
     Attempt,
     Comment,
@@ -53,6 +55,7 @@ from server.model import (
     Task,
     TaskFile,
     TaskLog,
+    User,
     Webhook,
     Workflow,
     WorkflowRun,
@@ -187,22 +190,9 @@ RESOURCE_FIELDS: Mapping[type[Record], tuple[str, Callable[[Any], Message]]] = {
     Session: ("session", session_message),
     Task: ("task", task_message),
     TaskFile: ("task_file", file_message),
+    User: ("user", user_message),
     Webhook: ("webhook", webhook_message),
     Workflow: ("workflow", workflow_message),
     WorkflowRun: ("workflow_run", run_message),
 }
-_KINDS = frozenset(
-    {
-        "agent",
-        "comment",
-        "document",
-        "file",
-        "project",
-        "rating",
-        "session",
-        "task",
-        "webhook",
-        "workflow",
-        "workflow_run",
-    }
-)
+_KINDS = frozenset(type.partition(".")[0] for type in EVENT_TYPES) - {"log"}

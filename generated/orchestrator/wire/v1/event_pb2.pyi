@@ -9,6 +9,7 @@ from orchestrator.wire.v1 import rating_pb2 as _rating_pb2
 from orchestrator.wire.v1 import session_pb2 as _session_pb2
 from orchestrator.wire.v1 import task_pb2 as _task_pb2
 from orchestrator.wire.v1 import task_file_pb2 as _task_file_pb2
+from orchestrator.wire.v1 import user_pb2 as _user_pb2
 from orchestrator.wire.v1 import webhook_pb2 as _webhook_pb2
 from orchestrator.wire.v1 import workflow_pb2 as _workflow_pb2
 from google.protobuf import descriptor as _descriptor
@@ -19,7 +20,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Event(_message.Message):
-    __slots__ = ("number", "type", "created_at", "session", "agent", "task", "workflow", "workflow_run", "webhook", "webhook_delivery", "document", "project", "project_member", "comment", "task_file", "rating")
+    __slots__ = ("number", "type", "created_at", "session", "agent", "task", "workflow", "workflow_run", "webhook", "webhook_delivery", "document", "project", "project_member", "user", "comment", "task_file", "rating")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
@@ -33,6 +34,7 @@ class Event(_message.Message):
     DOCUMENT_FIELD_NUMBER: _ClassVar[int]
     PROJECT_FIELD_NUMBER: _ClassVar[int]
     PROJECT_MEMBER_FIELD_NUMBER: _ClassVar[int]
+    USER_FIELD_NUMBER: _ClassVar[int]
     COMMENT_FIELD_NUMBER: _ClassVar[int]
     TASK_FILE_FIELD_NUMBER: _ClassVar[int]
     RATING_FIELD_NUMBER: _ClassVar[int]
@@ -49,7 +51,8 @@ class Event(_message.Message):
     document: _document_pb2.Document
     project: _project_pb2.Project
     project_member: _project_pb2.ProjectMember
+    user: _user_pb2.User
     comment: _comment_pb2.Comment
     task_file: _task_file_pb2.TaskFile
     rating: _rating_pb2.Rating
-    def __init__(self, number: _Optional[int] = ..., type: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., session: _Optional[_Union[_session_pb2.Session, _Mapping]] = ..., agent: _Optional[_Union[_agent_pb2.Agent, _Mapping]] = ..., task: _Optional[_Union[_task_pb2.Task, _Mapping]] = ..., workflow: _Optional[_Union[_workflow_pb2.Workflow, _Mapping]] = ..., workflow_run: _Optional[_Union[_workflow_pb2.WorkflowRun, _Mapping]] = ..., webhook: _Optional[_Union[_webhook_pb2.Webhook, _Mapping]] = ..., webhook_delivery: _Optional[_Union[_webhook_pb2.WebhookDelivery, _Mapping]] = ..., document: _Optional[_Union[_document_pb2.Document, _Mapping]] = ..., project: _Optional[_Union[_project_pb2.Project, _Mapping]] = ..., project_member: _Optional[_Union[_project_pb2.ProjectMember, _Mapping]] = ..., comment: _Optional[_Union[_comment_pb2.Comment, _Mapping]] = ..., task_file: _Optional[_Union[_task_file_pb2.TaskFile, _Mapping]] = ..., rating: _Optional[_Union[_rating_pb2.Rating, _Mapping]] = ...) -> None: ...
+    def __init__(self, number: _Optional[int] = ..., type: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., session: _Optional[_Union[_session_pb2.Session, _Mapping]] = ..., agent: _Optional[_Union[_agent_pb2.Agent, _Mapping]] = ..., task: _Optional[_Union[_task_pb2.Task, _Mapping]] = ..., workflow: _Optional[_Union[_workflow_pb2.Workflow, _Mapping]] = ..., workflow_run: _Optional[_Union[_workflow_pb2.WorkflowRun, _Mapping]] = ..., webhook: _Optional[_Union[_webhook_pb2.Webhook, _Mapping]] = ..., webhook_delivery: _Optional[_Union[_webhook_pb2.WebhookDelivery, _Mapping]] = ..., document: _Optional[_Union[_document_pb2.Document, _Mapping]] = ..., project: _Optional[_Union[_project_pb2.Project, _Mapping]] = ..., project_member: _Optional[_Union[_project_pb2.ProjectMember, _Mapping]] = ..., user: _Optional[_Union[_user_pb2.User, _Mapping]] = ..., comment: _Optional[_Union[_comment_pb2.Comment, _Mapping]] = ..., task_file: _Optional[_Union[_task_file_pb2.TaskFile, _Mapping]] = ..., rating: _Optional[_Union[_rating_pb2.Rating, _Mapping]] = ...) -> None: ...

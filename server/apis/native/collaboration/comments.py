@@ -5,7 +5,7 @@ from __future__ import annotations
 from orchestrator.wire.v1 import comment_service_pb2 as pb
 from orchestrator.wire.v1 import rating_service_pb2 as rating_pb
 
-from server.apis.native.collaboration.resources import comment_message, rating_message
+from server.apis.native.people_resources import comment_message, rating_message
 from server.apis.native.requests import once
 from server.core.discussion.comments import TaskComments
 from server.core.discussion.ratings import Ratings

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from orchestrator.wire.v1 import task_file_service_pb2 as pb
 
-from server.apis.native.collaboration.resources import file_message
+from server.apis.native.people_resources import file_message
 from server.apis.native.requests import once
 from server.core.discussion.file_types import SAMPLE_BYTES
 from server.core.discussion.files import TaskFiles, Uploaded
@@ -41,7 +41,7 @@ class TaskFileServicer:
         uploaded = Uploaded(
             blob=blob,
             sample=bytes(sample),
-            filename=given.name,
+            filename=given.filename,
             description=given.description,
             attempt=given.attempt,
         )
