@@ -28,29 +28,37 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from orchestrator.v1 import task_pb2 as orchestrator_dot_v1_dot_task__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dorchestrator/v1/project.proto\x12\x0forchestrator.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aorchestrator/v1/task.proto\"\xb1\x08\n\x07Project\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x16\n\x04name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1d\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x90N\x12\x39\n\x06status\x18\x04 \x01(\x0e\x32\x1f.orchestrator.v1.Project.StatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x39\n\x08priority\x18\x05 \x01(\x0e\x32\x1d.orchestrator.v1.TaskPriorityB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x06\x62udget\x18\x08 \x01(\x0b\x32\x1f.orchestrator.v1.Project.Budget\x12\x1e\n\x04tags\x18\t \x03(\tB\x10\xbaH\r\x92\x01\n\x10\x32\"\x06r\x04\x10\x01\x18\x64\x12\x16\n\x08progress\x18\n \x01(\x01\x42\x04\xe2\x41\x01\x03\x12>\n\x0btask_counts\x18\x0b \x01(\x0b\x32#.orchestrator.v1.Project.TaskCountsB\x04\xe2\x41\x01\x03\x12\x17\n\tteam_size\x18\x0c \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x61gent_count\x18\r \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x18\n\ncreated_by\x18\x0e \x01(\tB\x04\xe2\x41\x01\x03\x12\x37\n\rcomplete_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x0c\n\x04\x65tag\x18\x12 \x01(\t\x1at\n\x06\x42udget\x12+\n\x05hours\x18\x01 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x65\xcd\xcd\x41)\x00\x00\x00\x00\x00\x00\x00\x00H\x00\x88\x01\x01\x12*\n\x04\x63ost\x18\x02 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\xa2\x94\x1amB)\x00\x00\x00\x00\x00\x00\x00\x00H\x01\x88\x01\x01\x42\x08\n\x06_hoursB\x07\n\x05_cost\x1as\n\nTaskCounts\x12\r\n\x05total\x18\x01 \x01(\x05\x12\x0f\n\x07pending\x18\x02 \x01(\x05\x12\x0f\n\x07running\x18\x03 \x01(\x05\x12\x11\n\tcompleted\x18\x04 \x01(\x05\x12\x0e\n\x06\x66\x61iled\x18\x05 \x01(\x05\x12\x11\n\tcancelled\x18\x06 \x01(\x05\"r\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x11\n\rSTATUS_ACTIVE\x10\x01\x12\x12\n\x0eSTATUS_ON_HOLD\x10\x02\x12\x14\n\x10STATUS_COMPLETED\x10\x03\x12\x13\n\x0fSTATUS_ARCHIVED\x10\x04\"\xc9\x02\n\rProjectMember\x12\x18\n\nproject_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\x07user_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12;\n\x04role\x18\x03 \x01(\x0e\x32#.orchestrator.v1.ProjectMember.RoleB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12#\n\x0bpermissions\x18\x04 \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10\x14\"\x04r\x02\x18\x64\x12\x35\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"k\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0e\n\nROLE_ADMIN\x10\x01\x12\x18\n\x14ROLE_PROJECT_MANAGER\x10\x02\x12\x12\n\x0eROLE_DEVELOPER\x10\x03\x12\x0f\n\x0bROLE_VIEWER\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dorchestrator/v1/project.proto\x12\x0forchestrator.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aorchestrator/v1/task.proto\"\x8e\x08\n\x07Project\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x1a\n\x04name\x18\x03 \x01(\tB\x0c\xe2\x41\x01\x02\xbaH\x05r\x03\x18\xc8\x01\x12\x1d\n\x0b\x64\x65scription\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x90N\x12\x37\n\x05state\x18\x05 \x01(\x0e\x32\x1e.orchestrator.v1.Project.StateB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x39\n\x08priority\x18\x06 \x01(\x0e\x32\x1d.orchestrator.v1.TaskPriorityB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12.\n\nstart_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0c\x62udget_hours\x18\t \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x65\xcd\xcd\x41)\x00\x00\x00\x00\x00\x00\x00\x00H\x00\x88\x01\x01\x12\x31\n\x0b\x62udget_cost\x18\n \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\xa2\x94\x1amB)\x00\x00\x00\x00\x00\x00\x00\x00H\x01\x88\x01\x01\x12\x1e\n\x04tags\x18\x0b \x03(\tB\x10\xbaH\r\x92\x01\n\x10\x32\"\x06r\x04\x10\x01\x18\x64\x12\x18\n\ncreator_id\x18\x0c \x01(\tB\x04\xe2\x41\x01\x03\x12\x37\n\rcomplete_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x16\n\x08progress\x18\x10 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12>\n\x0btask_counts\x18\x11 \x01(\x0b\x32#.orchestrator.v1.Project.TaskCountsB\x04\xe2\x41\x01\x03\x12\x17\n\tteam_size\x18\x12 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x61gent_count\x18\x13 \x01(\x05\x42\x04\xe2\x41\x01\x03\x1as\n\nTaskCounts\x12\r\n\x05total\x18\x01 \x01(\x05\x12\x0f\n\x07pending\x18\x02 \x01(\x05\x12\x0f\n\x07running\x18\x03 \x01(\x05\x12\x11\n\tcompleted\x18\x04 \x01(\x05\x12\x0e\n\x06\x66\x61iled\x18\x05 \x01(\x05\x12\x11\n\tcancelled\x18\x06 \x01(\x05\"l\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_ACTIVE\x10\x01\x12\x11\n\rSTATE_ON_HOLD\x10\x02\x12\x13\n\x0fSTATE_COMPLETED\x10\x03\x12\x12\n\x0eSTATE_ARCHIVED\x10\x04\x42\x0f\n\r_budget_hoursB\x0e\n\x0c_budget_cost\"\xdf\x01\n\rProjectMember\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x1c\n\x07user_id\x18\x02 \x01(\tB\x0b\xe2\x41\x01\x02\xbaH\x04r\x02\x18\x64\x12@\n\x04role\x18\x03 \x01(\tB2\xbaH/r-R\x00R\x05\x61\x64minR\x0fproject-managerR\tdeveloperR\x06viewer\x12#\n\x0bpermissions\x18\x04 \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10\x14\"\x04r\x02\x18\x64\x12\x35\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'orchestrator.v1.project_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PROJECT_BUDGET'].fields_by_name['hours']._loaded_options = None
-  _globals['_PROJECT_BUDGET'].fields_by_name['hours']._serialized_options = b'\272H\024\022\022\031\000\000\000\000e\315\315A)\000\000\000\000\000\000\000\000'
-  _globals['_PROJECT_BUDGET'].fields_by_name['cost']._loaded_options = None
-  _globals['_PROJECT_BUDGET'].fields_by_name['cost']._serialized_options = b'\272H\024\022\022\031\000\000\000\242\224\032mB)\000\000\000\000\000\000\000\000'
   _globals['_PROJECT'].fields_by_name['id']._loaded_options = None
   _globals['_PROJECT'].fields_by_name['id']._serialized_options = b'\342A\001\010'
   _globals['_PROJECT'].fields_by_name['name']._loaded_options = None
-  _globals['_PROJECT'].fields_by_name['name']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_PROJECT'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H\005r\003\030\310\001'
   _globals['_PROJECT'].fields_by_name['description']._loaded_options = None
   _globals['_PROJECT'].fields_by_name['description']._serialized_options = b'\272H\005r\003\030\220N'
-  _globals['_PROJECT'].fields_by_name['status']._loaded_options = None
-  _globals['_PROJECT'].fields_by_name['status']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_PROJECT'].fields_by_name['state']._loaded_options = None
+  _globals['_PROJECT'].fields_by_name['state']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_PROJECT'].fields_by_name['priority']._loaded_options = None
   _globals['_PROJECT'].fields_by_name['priority']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_PROJECT'].fields_by_name['budget_hours']._loaded_options = None
+  _globals['_PROJECT'].fields_by_name['budget_hours']._serialized_options = b'\272H\024\022\022\031\000\000\000\000e\315\315A)\000\000\000\000\000\000\000\000'
+  _globals['_PROJECT'].fields_by_name['budget_cost']._loaded_options = None
+  _globals['_PROJECT'].fields_by_name['budget_cost']._serialized_options = b'\272H\024\022\022\031\000\000\000\242\224\032mB)\000\000\000\000\000\000\000\000'
   _globals['_PROJECT'].fields_by_name['tags']._loaded_options = None
   _globals['_PROJECT'].fields_by_name['tags']._serialized_options = b'\272H\r\222\001\n\0202\"\006r\004\020\001\030d'
+  _globals['_PROJECT'].fields_by_name['creator_id']._loaded_options = None
+  _globals['_PROJECT'].fields_by_name['creator_id']._serialized_options = b'\342A\001\003'
+  _globals['_PROJECT'].fields_by_name['complete_time']._loaded_options = None
+  _globals['_PROJECT'].fields_by_name['complete_time']._serialized_options = b'\342A\001\003'
+  _globals['_PROJECT'].fields_by_name['create_time']._loaded_options = None
+  _globals['_PROJECT'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
+  _globals['_PROJECT'].fields_by_name['update_time']._loaded_options = None
+  _globals['_PROJECT'].fields_by_name['update_time']._serialized_options = b'\342A\001\003'
   _globals['_PROJECT'].fields_by_name['progress']._loaded_options = None
   _globals['_PROJECT'].fields_by_name['progress']._serialized_options = b'\342A\001\003'
   _globals['_PROJECT'].fields_by_name['task_counts']._loaded_options = None
@@ -59,34 +67,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROJECT'].fields_by_name['team_size']._serialized_options = b'\342A\001\003'
   _globals['_PROJECT'].fields_by_name['agent_count']._loaded_options = None
   _globals['_PROJECT'].fields_by_name['agent_count']._serialized_options = b'\342A\001\003'
-  _globals['_PROJECT'].fields_by_name['created_by']._loaded_options = None
-  _globals['_PROJECT'].fields_by_name['created_by']._serialized_options = b'\342A\001\003'
-  _globals['_PROJECT'].fields_by_name['complete_time']._loaded_options = None
-  _globals['_PROJECT'].fields_by_name['complete_time']._serialized_options = b'\342A\001\003'
-  _globals['_PROJECT'].fields_by_name['create_time']._loaded_options = None
-  _globals['_PROJECT'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
-  _globals['_PROJECT'].fields_by_name['update_time']._loaded_options = None
-  _globals['_PROJECT'].fields_by_name['update_time']._serialized_options = b'\342A\001\003'
-  _globals['_PROJECTMEMBER'].fields_by_name['project_id']._loaded_options = None
-  _globals['_PROJECTMEMBER'].fields_by_name['project_id']._serialized_options = b'\342A\001\003'
   _globals['_PROJECTMEMBER'].fields_by_name['user_id']._loaded_options = None
-  _globals['_PROJECTMEMBER'].fields_by_name['user_id']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_PROJECTMEMBER'].fields_by_name['user_id']._serialized_options = b'\342A\001\002\272H\004r\002\030d'
   _globals['_PROJECTMEMBER'].fields_by_name['role']._loaded_options = None
-  _globals['_PROJECTMEMBER'].fields_by_name['role']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_PROJECTMEMBER'].fields_by_name['role']._serialized_options = b'\272H/r-R\000R\005adminR\017project-managerR\tdeveloperR\006viewer'
   _globals['_PROJECTMEMBER'].fields_by_name['permissions']._loaded_options = None
   _globals['_PROJECTMEMBER'].fields_by_name['permissions']._serialized_options = b'\272H\013\222\001\010\020\024\"\004r\002\030d'
   _globals['_PROJECTMEMBER'].fields_by_name['create_time']._loaded_options = None
   _globals['_PROJECTMEMBER'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
   _globals['_PROJECT']._serialized_start=174
-  _globals['_PROJECT']._serialized_end=1247
-  _globals['_PROJECT_BUDGET']._serialized_start=898
-  _globals['_PROJECT_BUDGET']._serialized_end=1014
-  _globals['_PROJECT_TASKCOUNTS']._serialized_start=1016
-  _globals['_PROJECT_TASKCOUNTS']._serialized_end=1131
-  _globals['_PROJECT_STATUS']._serialized_start=1133
-  _globals['_PROJECT_STATUS']._serialized_end=1247
-  _globals['_PROJECTMEMBER']._serialized_start=1250
-  _globals['_PROJECTMEMBER']._serialized_end=1579
-  _globals['_PROJECTMEMBER_ROLE']._serialized_start=1472
-  _globals['_PROJECTMEMBER_ROLE']._serialized_end=1579
+  _globals['_PROJECT']._serialized_end=1212
+  _globals['_PROJECT_TASKCOUNTS']._serialized_start=954
+  _globals['_PROJECT_TASKCOUNTS']._serialized_end=1069
+  _globals['_PROJECT_STATE']._serialized_start=1071
+  _globals['_PROJECT_STATE']._serialized_end=1179
+  _globals['_PROJECTMEMBER']._serialized_start=1215
+  _globals['_PROJECTMEMBER']._serialized_end=1438
 # @@protoc_insertion_point(module_scope)

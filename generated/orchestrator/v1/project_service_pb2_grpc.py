@@ -104,7 +104,7 @@ class ProjectServiceServicer:
     """
 
     def CreateProject(self, request, context):
-        """Creates a project. Its maker takes part in it as PROJECT_MANAGER, unless `members` says otherwise. NOT_FOUND for users and
+        """Creates a project. Its maker takes part in it as project-manager, unless `members` says otherwise. NOT_FOUND for users and
         agents of others; PERMISSION_DENIED where a member would get what the caller lacks.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -126,7 +126,7 @@ class ProjectServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateProject(self, request, context):
-        """Changes a project. ABORTED where the etag is no longer its own, FAILED_PRECONDITION for a status that it cannot go to.
+        """Changes a project. ABORTED where the etag is no longer its own, FAILED_PRECONDITION for a state that it cannot go to.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -26,7 +26,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1forchestrator/v1/task_file.proto\x12\x0forchestrator.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfb\x01\n\x08TaskFile\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x15\n\x07task_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04name\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x64\x65scription\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1a\n\x0c\x63ontent_type\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nsize_bytes\x18\x06 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x14\n\x06sha256\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06\x61uthor\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1forchestrator/v1/task_file.proto\x12\x0forchestrator.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xed\x01\n\x08TaskFile\x12\x10\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x0f\n\x07task_id\x18\x02 \x01(\t\x12\x10\n\x08\x66ilename\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x1a\n\x0c\x63ontent_type\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nsize_bytes\x18\x06 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x14\n\x06sha256\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06\x61uthor\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,12 +35,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_TASKFILE'].fields_by_name['id']._loaded_options = None
   _globals['_TASKFILE'].fields_by_name['id']._serialized_options = b'\342A\001\010'
-  _globals['_TASKFILE'].fields_by_name['task_id']._loaded_options = None
-  _globals['_TASKFILE'].fields_by_name['task_id']._serialized_options = b'\342A\001\003'
-  _globals['_TASKFILE'].fields_by_name['name']._loaded_options = None
-  _globals['_TASKFILE'].fields_by_name['name']._serialized_options = b'\342A\001\003'
-  _globals['_TASKFILE'].fields_by_name['description']._loaded_options = None
-  _globals['_TASKFILE'].fields_by_name['description']._serialized_options = b'\342A\001\003'
   _globals['_TASKFILE'].fields_by_name['content_type']._loaded_options = None
   _globals['_TASKFILE'].fields_by_name['content_type']._serialized_options = b'\342A\001\003'
   _globals['_TASKFILE'].fields_by_name['size_bytes']._loaded_options = None
@@ -52,5 +46,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TASKFILE'].fields_by_name['create_time']._loaded_options = None
   _globals['_TASKFILE'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
   _globals['_TASKFILE']._serialized_start=119
-  _globals['_TASKFILE']._serialized_end=370
+  _globals['_TASKFILE']._serialized_end=356
 # @@protoc_insertion_point(module_scope)

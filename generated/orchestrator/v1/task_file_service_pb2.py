@@ -28,7 +28,7 @@ from orchestrator.options.v1 import options_pb2 as orchestrator_dot_options_dot_
 from orchestrator.v1 import task_file_pb2 as orchestrator_dot_v1_dot_task__file__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'orchestrator/v1/task_file_service.proto\x12\x0forchestrator.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a%orchestrator/options/v1/options.proto\x1a\x1forchestrator/v1/task_file.proto\"\x87\x02\n\x15UploadTaskFileRequest\x12?\n\x06upload\x18\x01 \x01(\x0b\x32-.orchestrator.v1.UploadTaskFileRequest.UploadH\x00\x12\x19\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80@H\x00\x1a\x81\x01\n\x06Upload\x12\x1f\n\x07task_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01\x12\x1d\n\x04name\x18\x02 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\x18\xe8\x07\xc8\x01\x01\x12\x1d\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12\x18\n\x07\x61ttempt\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x42\x0e\n\x05piece\x12\x05\xbaH\x02\x08\x01\"A\n\x16UploadTaskFileResponse\x12\'\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x19.orchestrator.v1.TaskFile\"Q\n\x12GetTaskFileRequest\x12\x1f\n\x07task_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01\x12\x1a\n\x02id\x18\x02 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01\">\n\x13GetTaskFileResponse\x12\'\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x19.orchestrator.v1.TaskFile\"p\n\x14ListTaskFilesRequest\x12\x1f\n\x07task_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1b\n\npage_token\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"Z\n\x15ListTaskFilesResponse\x12(\n\x05\x66iles\x18\x01 \x03(\x0b\x32\x19.orchestrator.v1.TaskFile\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"o\n\x17\x44ownloadTaskFileRequest\x12\x1f\n\x07task_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01\x12\x1a\n\x02id\x18\x02 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01\x12\x17\n\x06offset\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"(\n\x18\x44ownloadTaskFileResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"r\n\x15\x44\x65leteTaskFileRequest\x12\x1f\n\x07task_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01\x12\x1a\n\x02id\x18\x02 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01\x12\x1c\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\"\x18\n\x16\x44\x65leteTaskFileResponse2\xf0\x04\n\x0fTaskFileService\x12x\n\x0eUploadTaskFile\x12&.orchestrator.v1.UploadTaskFileRequest\x1a\'.orchestrator.v1.UploadTaskFileResponse\"\x13\xea\xe0\x18\x0f\n\x0btasks:write8\x01(\x01\x12o\n\x0bGetTaskFile\x12#.orchestrator.v1.GetTaskFileRequest\x1a$.orchestrator.v1.GetTaskFileResponse\"\x15\x90\x02\x01\xea\xe0\x18\x0e\n\ntasks:read8\x01\x12u\n\rListTaskFiles\x12%.orchestrator.v1.ListTaskFilesRequest\x1a&.orchestrator.v1.ListTaskFilesResponse\"\x15\x90\x02\x01\xea\xe0\x18\x0e\n\ntasks:read8\x01\x12\x80\x01\n\x10\x44ownloadTaskFile\x12(.orchestrator.v1.DownloadTaskFileRequest\x1a).orchestrator.v1.DownloadTaskFileResponse\"\x15\x90\x02\x01\xea\xe0\x18\x0e\n\ntasks:read8\x01\x30\x01\x12x\n\x0e\x44\x65leteTaskFile\x12&.orchestrator.v1.DeleteTaskFileRequest\x1a\'.orchestrator.v1.DeleteTaskFileResponse\"\x15\xea\xe0\x18\x11\n\x0btasks:write\x18\x01\x38\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'orchestrator/v1/task_file_service.proto\x12\x0forchestrator.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a%orchestrator/options/v1/options.proto\x1a\x1forchestrator/v1/task_file.proto\"\x8b\x02\n\x15UploadTaskFileRequest\x12?\n\x06upload\x18\x01 \x01(\x0b\x32-.orchestrator.v1.UploadTaskFileRequest.UploadH\x00\x12\x19\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80@H\x00\x1a\x85\x01\n\x06Upload\x12\x1f\n\x07task_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01\x12!\n\x08\x66ilename\x18\x02 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\x18\xe8\x07\xc8\x01\x01\x12\x1d\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12\x18\n\x07\x61ttempt\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x42\x0e\n\x05piece\x12\x05\xbaH\x02\x08\x01\"A\n\x16UploadTaskFileResponse\x12\'\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x19.orchestrator.v1.TaskFile\"Q\n\x12GetTaskFileRequest\x12\x1f\n\x07task_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01\x12\x1a\n\x02id\x18\x02 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01\">\n\x13GetTaskFileResponse\x12\'\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x19.orchestrator.v1.TaskFile\"p\n\x14ListTaskFilesRequest\x12\x1f\n\x07task_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1b\n\npage_token\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"Z\n\x15ListTaskFilesResponse\x12(\n\x05\x66iles\x18\x01 \x03(\x0b\x32\x19.orchestrator.v1.TaskFile\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"o\n\x17\x44ownloadTaskFileRequest\x12\x1f\n\x07task_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01\x12\x1a\n\x02id\x18\x02 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01\x12\x17\n\x06offset\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"(\n\x18\x44ownloadTaskFileResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"r\n\x15\x44\x65leteTaskFileRequest\x12\x1f\n\x07task_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01\x12\x1a\n\x02id\x18\x02 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01\x12\x1c\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\"\x18\n\x16\x44\x65leteTaskFileResponse2\xf0\x04\n\x0fTaskFileService\x12x\n\x0eUploadTaskFile\x12&.orchestrator.v1.UploadTaskFileRequest\x1a\'.orchestrator.v1.UploadTaskFileResponse\"\x13\xea\xe0\x18\x0f\n\x0btasks:write8\x01(\x01\x12o\n\x0bGetTaskFile\x12#.orchestrator.v1.GetTaskFileRequest\x1a$.orchestrator.v1.GetTaskFileResponse\"\x15\x90\x02\x01\xea\xe0\x18\x0e\n\ntasks:read8\x01\x12u\n\rListTaskFiles\x12%.orchestrator.v1.ListTaskFilesRequest\x1a&.orchestrator.v1.ListTaskFilesResponse\"\x15\x90\x02\x01\xea\xe0\x18\x0e\n\ntasks:read8\x01\x12\x80\x01\n\x10\x44ownloadTaskFile\x12(.orchestrator.v1.DownloadTaskFileRequest\x1a).orchestrator.v1.DownloadTaskFileResponse\"\x15\x90\x02\x01\xea\xe0\x18\x0e\n\ntasks:read8\x01\x30\x01\x12x\n\x0e\x44\x65leteTaskFile\x12&.orchestrator.v1.DeleteTaskFileRequest\x1a\'.orchestrator.v1.DeleteTaskFileResponse\"\x15\xea\xe0\x18\x11\n\x0btasks:write\x18\x01\x38\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,8 +37,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_UPLOADTASKFILEREQUEST_UPLOAD'].fields_by_name['task_id']._loaded_options = None
   _globals['_UPLOADTASKFILEREQUEST_UPLOAD'].fields_by_name['task_id']._serialized_options = b'\342A\001\002\272H\007r\002\030d\310\001\001'
-  _globals['_UPLOADTASKFILEREQUEST_UPLOAD'].fields_by_name['name']._loaded_options = None
-  _globals['_UPLOADTASKFILEREQUEST_UPLOAD'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H\010r\003\030\350\007\310\001\001'
+  _globals['_UPLOADTASKFILEREQUEST_UPLOAD'].fields_by_name['filename']._loaded_options = None
+  _globals['_UPLOADTASKFILEREQUEST_UPLOAD'].fields_by_name['filename']._serialized_options = b'\342A\001\002\272H\010r\003\030\350\007\310\001\001'
   _globals['_UPLOADTASKFILEREQUEST_UPLOAD'].fields_by_name['description']._loaded_options = None
   _globals['_UPLOADTASKFILEREQUEST_UPLOAD'].fields_by_name['description']._serialized_options = b'\272H\005r\003\030\350\007'
   _globals['_UPLOADTASKFILEREQUEST_UPLOAD'].fields_by_name['attempt']._loaded_options = None
@@ -80,27 +80,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TASKFILESERVICE'].methods_by_name['DeleteTaskFile']._loaded_options = None
   _globals['_TASKFILESERVICE'].methods_by_name['DeleteTaskFile']._serialized_options = b'\352\340\030\021\n\013tasks:write\030\0018\001'
   _globals['_UPLOADTASKFILEREQUEST']._serialized_start=195
-  _globals['_UPLOADTASKFILEREQUEST']._serialized_end=458
+  _globals['_UPLOADTASKFILEREQUEST']._serialized_end=462
   _globals['_UPLOADTASKFILEREQUEST_UPLOAD']._serialized_start=313
-  _globals['_UPLOADTASKFILEREQUEST_UPLOAD']._serialized_end=442
-  _globals['_UPLOADTASKFILERESPONSE']._serialized_start=460
-  _globals['_UPLOADTASKFILERESPONSE']._serialized_end=525
-  _globals['_GETTASKFILEREQUEST']._serialized_start=527
-  _globals['_GETTASKFILEREQUEST']._serialized_end=608
-  _globals['_GETTASKFILERESPONSE']._serialized_start=610
-  _globals['_GETTASKFILERESPONSE']._serialized_end=672
-  _globals['_LISTTASKFILESREQUEST']._serialized_start=674
-  _globals['_LISTTASKFILESREQUEST']._serialized_end=786
-  _globals['_LISTTASKFILESRESPONSE']._serialized_start=788
-  _globals['_LISTTASKFILESRESPONSE']._serialized_end=878
-  _globals['_DOWNLOADTASKFILEREQUEST']._serialized_start=880
-  _globals['_DOWNLOADTASKFILEREQUEST']._serialized_end=991
-  _globals['_DOWNLOADTASKFILERESPONSE']._serialized_start=993
-  _globals['_DOWNLOADTASKFILERESPONSE']._serialized_end=1033
-  _globals['_DELETETASKFILEREQUEST']._serialized_start=1035
-  _globals['_DELETETASKFILEREQUEST']._serialized_end=1149
-  _globals['_DELETETASKFILERESPONSE']._serialized_start=1151
-  _globals['_DELETETASKFILERESPONSE']._serialized_end=1175
-  _globals['_TASKFILESERVICE']._serialized_start=1178
-  _globals['_TASKFILESERVICE']._serialized_end=1802
+  _globals['_UPLOADTASKFILEREQUEST_UPLOAD']._serialized_end=446
+  _globals['_UPLOADTASKFILERESPONSE']._serialized_start=464
+  _globals['_UPLOADTASKFILERESPONSE']._serialized_end=529
+  _globals['_GETTASKFILEREQUEST']._serialized_start=531
+  _globals['_GETTASKFILEREQUEST']._serialized_end=612
+  _globals['_GETTASKFILERESPONSE']._serialized_start=614
+  _globals['_GETTASKFILERESPONSE']._serialized_end=676
+  _globals['_LISTTASKFILESREQUEST']._serialized_start=678
+  _globals['_LISTTASKFILESREQUEST']._serialized_end=790
+  _globals['_LISTTASKFILESRESPONSE']._serialized_start=792
+  _globals['_LISTTASKFILESRESPONSE']._serialized_end=882
+  _globals['_DOWNLOADTASKFILEREQUEST']._serialized_start=884
+  _globals['_DOWNLOADTASKFILEREQUEST']._serialized_end=995
+  _globals['_DOWNLOADTASKFILERESPONSE']._serialized_start=997
+  _globals['_DOWNLOADTASKFILERESPONSE']._serialized_end=1037
+  _globals['_DELETETASKFILEREQUEST']._serialized_start=1039
+  _globals['_DELETETASKFILEREQUEST']._serialized_end=1153
+  _globals['_DELETETASKFILERESPONSE']._serialized_start=1155
+  _globals['_DELETETASKFILERESPONSE']._serialized_end=1179
+  _globals['_TASKFILESERVICE']._serialized_start=1182
+  _globals['_TASKFILESERVICE']._serialized_end=1806
 # @@protoc_insertion_point(module_scope)

@@ -70,7 +70,7 @@ class Api:
         request = task_file_service_pb2.UploadTaskFileRequest
 
         async def requests():
-            yield request(upload=request.Upload(task_id=task, name=name, **more))
+            yield request(upload=request.Upload(task_id=task, filename=name, **more))
             for piece in pieces:
                 yield request(data=piece)
 
@@ -83,21 +83,21 @@ def api(channel, tenant: Tenant) -> Api:
 
 
 async def test_a_project_is_created_changed_and_deleted(api: Api) -> None:
-    given = Project(name="P", budget=Project.Budget(hours=5), tags=["b", "a"], start_time=Timestamp(seconds=10))
+    given = Project(name="P", budget_hours=5, tags=["b", "a"], start_time=Timestamp(seconds=10))
     made = (await api.CreateProject(project=given, request_id="once")).project
     assert (await api.CreateProject(project=given, request_id="once")).project == made
-    assert made.status == Project.STATUS_ACTIVE and made.priority == TASK_PRIORITY_MEDIUM and made.tags == ["a", "b"]
-    assert (made.team_size, made.task_counts.total, made.etag) == (1, 0, "1") and not made.budget.HasField("cost")
-    changed = Project(id=made.id, etag="1", name="Q", status=Project.STATUS_COMPLETED, priority=TASK_PRIORITY_HIGH)
+    assert made.state == Project.STATE_ACTIVE and made.priority == TASK_PRIORITY_MEDIUM and made.tags == ["a", "b"]
+    assert (made.team_size, made.task_counts.total, made.etag) == (1, 0, "1") and not made.HasField("budget_cost")
+    changed = Project(id=made.id, etag="1", name="Q", state=Project.STATE_COMPLETED, priority=TASK_PRIORITY_HIGH)
     done = (await api.UpdateProject(project=changed)).project
-    assert (done.name, done.status, done.priority) == ("Q", Project.STATUS_COMPLETED, TASK_PRIORITY_HIGH)
-    assert done.HasField("complete_time") and done.start_time == given.start_time and done.budget == given.budget
+    assert (done.name, done.state, done.priority) == ("Q", Project.STATE_COMPLETED, TASK_PRIORITY_HIGH)
+    assert done.HasField("complete_time") and done.start_time == given.start_time and done.budget_hours == 5
     stale = await refused(api.UpdateProject(project=changed))
     assert (stale.code(), reason(stale).reason) == (grpc.StatusCode.ABORTED, "VERSION_MISMATCH")
-    mask = FieldMask(paths=["start_time", "budget", "tags"])
+    mask = FieldMask(paths=["start_time", "budget_hours", "tags"])
     cleared = (await api.UpdateProject(project=Project(id=made.id), update_mask=mask)).project
-    assert not cleared.HasField("start_time") and not cleared.HasField("budget") and not cleared.tags
-    wrong = await refused(api.UpdateProject(project=Project(id=made.id, status=Project.STATUS_ON_HOLD)))
+    assert not cleared.HasField("start_time") and not cleared.HasField("budget_hours") and not cleared.tags
+    wrong = await refused(api.UpdateProject(project=Project(id=made.id, state=Project.STATE_ON_HOLD)))
     assert (wrong.code(), reason(wrong).reason) == (grpc.StatusCode.FAILED_PRECONDITION, "INVALID_TRANSITION")
     unknown = await refused(api.UpdateProject(project=Project(id=made.id), update_mask=FieldMask(paths=["etag"])))
     assert unknown.code() == grpc.StatusCode.INVALID_ARGUMENT and "update_mask" in unknown.details()
@@ -125,14 +125,14 @@ async def test_projects_and_their_people_are_listed_by_token(api: Api) -> None:
     assert (await api.RemoveProjectAgent(project_id=project, agent_id=agents[0])).project.agent_count == 2
     assert (await refused(api.ListProjectAgents(project_id=project, page_token="x"))).code() == grpc.StatusCode.INVALID_ARGUMENT
     (me,) = (await api.ListProjectMembers(project_id=project)).members
-    assert me.role == ProjectMember.ROLE_PROJECT_MANAGER and me.project_id == project
-    given = ProjectMember(user_id=me.user_id, role=ProjectMember.ROLE_VIEWER)
-    assert (await api.UpdateProjectMember(project_id=project, member=given)).member.role == ProjectMember.ROLE_VIEWER
+    assert me.role == "project-manager" and me.project_id == project
+    given = ProjectMember(user_id=me.user_id, role="viewer")
+    assert (await api.UpdateProjectMember(project_id=project, member=given)).member.role == "viewer"
     again = await refused(api.AddProjectMember(project_id=project, member=given))
     assert reason(again).reason == "MEMBER_EXISTS"
     await api.RemoveProjectMember(project_id=project, user_id=me.user_id)
     added = (await api.AddProjectMember(project_id=project, member=ProjectMember(user_id=me.user_id))).member
-    assert added.role == ProjectMember.ROLE_DEVELOPER
+    assert added.role == "developer"
 
 
 async def test_a_comment_is_said_and_its_event_carries_it(api: Api) -> None:
@@ -154,7 +154,7 @@ async def test_a_comment_is_said_and_its_event_carries_it(api: Api) -> None:
 async def test_a_file_goes_up_and_down_in_pieces(api: Api) -> None:
     task, pieces = await api.task(), [b"# Title\n", b"x" * 600_000]
     file = (await api.upload(task, *pieces, name="../../notes.md", description="d")).file
-    assert (file.name, file.content_type, file.size_bytes) == ("notes.md", "text/markdown", 600_008)
+    assert (file.filename, file.content_type, file.size_bytes) == ("notes.md", "text/markdown", 600_008)
     assert file.description == "d" and file.author.startswith("user_")
     assert (await api.GetTaskFile(task_id=task, id=file.id)).file == file
     assert list((await api.ListTaskFiles(task_id=task)).files) == [file]
@@ -173,9 +173,9 @@ async def test_an_upload_that_is_refused_leaves_nothing(api: Api, application: A
     request = task_file_service_pb2.UploadTaskFileRequest
 
     async def twice():
-        yield request(upload=request.Upload(task_id=task, name="a"))
+        yield request(upload=request.Upload(task_id=task, filename="a"))
         yield request(data=b"x")
-        yield request(upload=request.Upload(task_id=task, name="b"))
+        yield request(upload=request.Upload(task_id=task, filename="b"))
 
     upload = api._methods["UploadTaskFile"][0]
     for attempt, code in (
@@ -201,7 +201,7 @@ async def test_a_task_that_has_ended_is_rated(api: Api) -> None:
 
 async def test_project_events_carry_projects_and_members(api: Api) -> None:
     project = (await api.CreateProject(project=Project(name="P"))).project
-    await api.UpdateProject(project=Project(id=project.id, status=Project.STATUS_COMPLETED))
+    await api.UpdateProject(project=Project(id=project.id, state=Project.STATE_COMPLETED))
     events = (await api.ListEvents(resource_id=project.id)).events
     assert [each.type for each in events] == [
         "project.created",
@@ -209,8 +209,8 @@ async def test_project_events_carry_projects_and_members(api: Api) -> None:
         "project.updated",
         "project.completed",
     ]
-    assert events[0].project.name == "P" and events[1].project_member.role == ProjectMember.ROLE_PROJECT_MANAGER
-    assert events[3].project.status == Project.STATUS_COMPLETED
+    assert events[0].project.name == "P" and events[1].project_member.role == "project-manager"
+    assert events[3].project.state == Project.STATE_COMPLETED
 
 
 async def test_every_method_that_asks_itself_refuses_a_key_that_lacks_the_scope(api: Api, channel, application) -> None:

@@ -6,10 +6,22 @@ import pytest
 
 from server.apis.native.resources import event_message
 from server.apis.native.wording import WORDING
-from server.model import EVENT_TYPES, PERSONAL, Comment, Event, Notification, Project, ProjectMember, Record, TaskFile, User
+from server.model import (
+    EVENT_TYPES,
+    PERSONAL,
+    Comment,
+    Event,
+    Notification,
+    Project,
+    ProjectMember,
+    Rating,
+    Record,
+    TaskFile,
+    User,
+)
 
 NOW = 1_700_000_000_000_000
-KINDS = ("comment", "file", "notification", "project", "user")
+KINDS = ("comment", "file", "notification", "project", "rating", "user")
 _OF = {"organization_id": "0" * 32, "created_at": NOW}
 ROWS: dict[str, Record] = {
     "comment": Comment.new(id="1" * 32, task_id="2" * 32, content="Done?", author="user_9", mentions='["3"]', **_OF),
@@ -30,11 +42,20 @@ ROWS: dict[str, Record] = {
     "project": Project.new(id="1" * 32, name="Shop", tags='["web"]', status="on-hold", updated_at=NOW, **_OF),
     "project.member_added": ProjectMember.new(project_id="1" * 32, user_id="3" * 32, role="viewer", **_OF),
     "project.member_removed": ProjectMember.new(project_id="1" * 32, user_id="3" * 32, role="viewer", **_OF),
+    "project.member_updated": ProjectMember.new(project_id="1" * 32, user_id="3" * 32, role="viewer", **_OF),
+    "rating": Rating.new(task_id="2" * 32, user_id="3" * 32, quality=0.5, **_OF),
     "user": User.new(
         id="3" * 32, email="a@b.example", name="Ada", password="$argon2", preferences='{"theme":"dark"}', **_OF
     ),
 }
-FIELDS = {"notification": "notification", "comment": "comment", "file": "task_file", "project": "project", "user": "user"}
+FIELDS = {
+    "notification": "notification",
+    "comment": "comment",
+    "file": "task_file",
+    "project": "project",
+    "rating": "rating",
+    "user": "user",
+}
 
 
 def event(type: str) -> Event:

@@ -26,7 +26,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"orchestrator/wire/v1/comment.proto\x12\x14orchestrator.wire.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd5\x01\n\x07\x43omment\x12\x14\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x02id\x12\x1d\n\x07task_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03R\x06taskId\x12\x18\n\x07\x63ontent\x18\x03 \x01(\tR\x07\x63ontent\x12\x1c\n\x06\x61uthor\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03R\x06\x61uthor\x12\x1a\n\x08mentions\x18\x05 \x03(\tR\x08mentions\x12\x41\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTimeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"orchestrator/wire/v1/comment.proto\x12\x14orchestrator.wire.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd5\x01\n\x07\x43omment\x12\x14\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x02id\x12\x17\n\x07task_id\x18\x02 \x01(\tR\x06taskId\x12\x1e\n\x07\x63ontent\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02R\x07\x63ontent\x12\x1c\n\x06\x61uthor\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03R\x06\x61uthor\x12\x1a\n\x08mentions\x18\x05 \x03(\tR\x08mentions\x12\x41\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTimeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,8 +35,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_COMMENT'].fields_by_name['id']._loaded_options = None
   _globals['_COMMENT'].fields_by_name['id']._serialized_options = b'\342A\001\010'
-  _globals['_COMMENT'].fields_by_name['task_id']._loaded_options = None
-  _globals['_COMMENT'].fields_by_name['task_id']._serialized_options = b'\342A\001\003'
+  _globals['_COMMENT'].fields_by_name['content']._loaded_options = None
+  _globals['_COMMENT'].fields_by_name['content']._serialized_options = b'\342A\001\002'
   _globals['_COMMENT'].fields_by_name['author']._loaded_options = None
   _globals['_COMMENT'].fields_by_name['author']._serialized_options = b'\342A\001\003'
   _globals['_COMMENT'].fields_by_name['create_time']._loaded_options = None

@@ -29,7 +29,7 @@ from orchestrator.options.v1 import options_pb2 as orchestrator_dot_options_dot_
 from orchestrator.wire.v1 import project_pb2 as orchestrator_dot_wire_dot_v1_dot_project__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*orchestrator/wire/v1/project_service.proto\x12\x14orchestrator.wire.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a%orchestrator/options/v1/options.proto\x1a\"orchestrator/wire/v1/project.proto\"\xfa\x01\n\x14\x43reateProjectRequest\x12\x43\n\x07project\x18\x01 \x01(\x0b\x32\x1d.orchestrator.wire.v1.ProjectB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01R\x07project\x12G\n\x07members\x18\x02 \x03(\x0b\x32#.orchestrator.wire.v1.ProjectMemberB\x08\xbaH\x05\x92\x01\x02\x10\x64R\x07members\x12+\n\tagent_ids\x18\x03 \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10\x64\"\x04r\x02\x18\x64R\x08\x61gentIds\x12\'\n\nrequest_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\trequestId\"P\n\x15\x43reateProjectResponse\x12\x37\n\x07project\x18\x01 \x01(\x0b\x32\x1d.orchestrator.wire.v1.ProjectR\x07project\"3\n\x11GetProjectRequest\x12\x1e\n\x02id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x02id\"M\n\x12GetProjectResponse\x12\x37\n\x07project\x18\x01 \x01(\x0b\x32\x1d.orchestrator.wire.v1.ProjectR\x07project\"\xf3\x01\n\x13ListProjectsRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12&\n\npage_token\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\tpageToken\x12\x46\n\x06status\x18\x03 \x01(\x0e\x32$.orchestrator.wire.v1.Project.StatusB\x08\xbaH\x05\x82\x01\x02\x10\x01R\x06status\x12 \n\x06search\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\x06search\x12$\n\tmember_id\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x08memberId\"y\n\x14ListProjectsResponse\x12\x39\n\x08projects\x18\x01 \x03(\x0b\x32\x1d.orchestrator.wire.v1.ProjectR\x08projects\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc1\x01\n\x14UpdateProjectRequest\x12\x43\n\x07project\x18\x01 \x01(\x0b\x32\x1d.orchestrator.wire.v1.ProjectB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01R\x07project\x12;\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskR\nupdateMask\x12\'\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\trequestId\"P\n\x15UpdateProjectResponse\x12\x37\n\x07project\x18\x01 \x01(\x0b\x32\x1d.orchestrator.wire.v1.ProjectR\x07project\"\xa0\x01\n\x14\x44\x65leteProjectRequest\x12\x1e\n\x02id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x02id\x12)\n\x04\x65tag\x18\x02 \x01(\tB\x15\xbaH\x12r\x10\x18\t2\x0c^[0-9]{0,9}$R\x04\x65tag\x12\x14\n\x05\x66orce\x18\x03 \x01(\x08R\x05\x66orce\x12\'\n\nrequest_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\trequestId\"\x17\n\x15\x44\x65leteProjectResponse\"\x98\x01\n\x19ListProjectMembersRequest\x12-\n\nproject_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\tprojectId\x12$\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12&\n\npage_token\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\tpageToken\"\x83\x01\n\x1aListProjectMembersResponse\x12=\n\x07members\x18\x01 \x03(\x0b\x32#.orchestrator.wire.v1.ProjectMemberR\x07members\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xba\x01\n\x17\x41\x64\x64ProjectMemberRequest\x12-\n\nproject_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\tprojectId\x12G\n\x06member\x18\x02 \x01(\x0b\x32#.orchestrator.wire.v1.ProjectMemberB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01R\x06member\x12\'\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\trequestId\"W\n\x18\x41\x64\x64ProjectMemberResponse\x12;\n\x06member\x18\x01 \x01(\x0b\x32#.orchestrator.wire.v1.ProjectMemberR\x06member\"\xfa\x01\n\x1aUpdateProjectMemberRequest\x12-\n\nproject_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\tprojectId\x12G\n\x06member\x18\x02 \x01(\x0b\x32#.orchestrator.wire.v1.ProjectMemberB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01R\x06member\x12;\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskR\nupdateMask\x12\'\n\nrequest_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\trequestId\"Z\n\x1bUpdateProjectMemberResponse\x12;\n\x06member\x18\x01 \x01(\x0b\x32#.orchestrator.wire.v1.ProjectMemberR\x06member\"\x9d\x01\n\x1aRemoveProjectMemberRequest\x12-\n\nproject_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\tprojectId\x12\'\n\x07user_id\x18\x02 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x06userId\x12\'\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\trequestId\"\x1d\n\x1bRemoveProjectMemberResponse\"\x97\x01\n\x18ListProjectAgentsRequest\x12-\n\nproject_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\tprojectId\x12$\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12&\n\npage_token\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\tpageToken\"`\n\x19ListProjectAgentsResponse\x12\x1b\n\tagent_ids\x18\x01 \x03(\tR\x08\x61gentIds\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x9b\x01\n\x16\x41\x64\x64ProjectAgentRequest\x12-\n\nproject_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\tprojectId\x12)\n\x08\x61gent_id\x18\x02 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x07\x61gentId\x12\'\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\trequestId\"R\n\x17\x41\x64\x64ProjectAgentResponse\x12\x37\n\x07project\x18\x01 \x01(\x0b\x32\x1d.orchestrator.wire.v1.ProjectR\x07project\"\x9e\x01\n\x19RemoveProjectAgentRequest\x12-\n\nproject_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\tprojectId\x12)\n\x08\x61gent_id\x18\x02 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x07\x61gentId\x12\'\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\trequestId\"U\n\x1aRemoveProjectAgentResponse\x12\x37\n\x07project\x18\x01 \x01(\x0b\x32\x1d.orchestrator.wire.v1.ProjectR\x07projectb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*orchestrator/wire/v1/project_service.proto\x12\x14orchestrator.wire.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a%orchestrator/options/v1/options.proto\x1a\"orchestrator/wire/v1/project.proto\"\xfa\x01\n\x14\x43reateProjectRequest\x12\x43\n\x07project\x18\x01 \x01(\x0b\x32\x1d.orchestrator.wire.v1.ProjectB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01R\x07project\x12G\n\x07members\x18\x02 \x03(\x0b\x32#.orchestrator.wire.v1.ProjectMemberB\x08\xbaH\x05\x92\x01\x02\x10\x64R\x07members\x12+\n\tagent_ids\x18\x03 \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10\x64\"\x04r\x02\x18\x64R\x08\x61gentIds\x12\'\n\nrequest_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\trequestId\"P\n\x15\x43reateProjectResponse\x12\x37\n\x07project\x18\x01 \x01(\x0b\x32\x1d.orchestrator.wire.v1.ProjectR\x07project\"3\n\x11GetProjectRequest\x12\x1e\n\x02id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x02id\"M\n\x12GetProjectResponse\x12\x37\n\x07project\x18\x01 \x01(\x0b\x32\x1d.orchestrator.wire.v1.ProjectR\x07project\"\xf0\x01\n\x13ListProjectsRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12&\n\npage_token\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\tpageToken\x12\x43\n\x05state\x18\x03 \x01(\x0e\x32#.orchestrator.wire.v1.Project.StateB\x08\xbaH\x05\x82\x01\x02\x10\x01R\x05state\x12 \n\x06search\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\x06search\x12$\n\tmember_id\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x08memberId\"y\n\x14ListProjectsResponse\x12\x39\n\x08projects\x18\x01 \x03(\x0b\x32\x1d.orchestrator.wire.v1.ProjectR\x08projects\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc1\x01\n\x14UpdateProjectRequest\x12\x43\n\x07project\x18\x01 \x01(\x0b\x32\x1d.orchestrator.wire.v1.ProjectB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01R\x07project\x12;\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskR\nupdateMask\x12\'\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\trequestId\"P\n\x15UpdateProjectResponse\x12\x37\n\x07project\x18\x01 \x01(\x0b\x32\x1d.orchestrator.wire.v1.ProjectR\x07project\"\xa0\x01\n\x14\x44\x65leteProjectRequest\x12\x1e\n\x02id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x02id\x12)\n\x04\x65tag\x18\x02 \x01(\tB\x15\xbaH\x12r\x10\x18\t2\x0c^[0-9]{0,9}$R\x04\x65tag\x12\x14\n\x05\x66orce\x18\x03 \x01(\x08R\x05\x66orce\x12\'\n\nrequest_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\trequestId\"\x17\n\x15\x44\x65leteProjectResponse\"\x98\x01\n\x19ListProjectMembersRequest\x12-\n\nproject_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\tprojectId\x12$\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12&\n\npage_token\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\tpageToken\"\x83\x01\n\x1aListProjectMembersResponse\x12=\n\x07members\x18\x01 \x03(\x0b\x32#.orchestrator.wire.v1.ProjectMemberR\x07members\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xba\x01\n\x17\x41\x64\x64ProjectMemberRequest\x12-\n\nproject_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\tprojectId\x12G\n\x06member\x18\x02 \x01(\x0b\x32#.orchestrator.wire.v1.ProjectMemberB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01R\x06member\x12\'\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\trequestId\"W\n\x18\x41\x64\x64ProjectMemberResponse\x12;\n\x06member\x18\x01 \x01(\x0b\x32#.orchestrator.wire.v1.ProjectMemberR\x06member\"\xfa\x01\n\x1aUpdateProjectMemberRequest\x12-\n\nproject_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\tprojectId\x12G\n\x06member\x18\x02 \x01(\x0b\x32#.orchestrator.wire.v1.ProjectMemberB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01R\x06member\x12;\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskR\nupdateMask\x12\'\n\nrequest_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\trequestId\"Z\n\x1bUpdateProjectMemberResponse\x12;\n\x06member\x18\x01 \x01(\x0b\x32#.orchestrator.wire.v1.ProjectMemberR\x06member\"\x9d\x01\n\x1aRemoveProjectMemberRequest\x12-\n\nproject_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\tprojectId\x12\'\n\x07user_id\x18\x02 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x06userId\x12\'\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\trequestId\"\x1d\n\x1bRemoveProjectMemberResponse\"\x97\x01\n\x18ListProjectAgentsRequest\x12-\n\nproject_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\tprojectId\x12$\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12&\n\npage_token\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\tpageToken\"`\n\x19ListProjectAgentsResponse\x12\x1b\n\tagent_ids\x18\x01 \x03(\tR\x08\x61gentIds\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x9b\x01\n\x16\x41\x64\x64ProjectAgentRequest\x12-\n\nproject_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\tprojectId\x12)\n\x08\x61gent_id\x18\x02 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x07\x61gentId\x12\'\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\trequestId\"R\n\x17\x41\x64\x64ProjectAgentResponse\x12\x37\n\x07project\x18\x01 \x01(\x0b\x32\x1d.orchestrator.wire.v1.ProjectR\x07project\"\x9e\x01\n\x19RemoveProjectAgentRequest\x12-\n\nproject_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\tprojectId\x12)\n\x08\x61gent_id\x18\x02 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x07\x61gentId\x12\'\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\trequestId\"U\n\x1aRemoveProjectAgentResponse\x12\x37\n\x07project\x18\x01 \x01(\x0b\x32\x1d.orchestrator.wire.v1.ProjectR\x07projectb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -50,8 +50,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTPROJECTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\004\032\002(\000'
   _globals['_LISTPROJECTSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTPROJECTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\004r\002\030d'
-  _globals['_LISTPROJECTSREQUEST'].fields_by_name['status']._loaded_options = None
-  _globals['_LISTPROJECTSREQUEST'].fields_by_name['status']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_LISTPROJECTSREQUEST'].fields_by_name['state']._loaded_options = None
+  _globals['_LISTPROJECTSREQUEST'].fields_by_name['state']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_LISTPROJECTSREQUEST'].fields_by_name['search']._loaded_options = None
   _globals['_LISTPROJECTSREQUEST'].fields_by_name['search']._serialized_options = b'\272H\005r\003\030\310\001'
   _globals['_LISTPROJECTSREQUEST'].fields_by_name['member_id']._loaded_options = None
@@ -117,43 +117,43 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETPROJECTRESPONSE']._serialized_start=627
   _globals['_GETPROJECTRESPONSE']._serialized_end=704
   _globals['_LISTPROJECTSREQUEST']._serialized_start=707
-  _globals['_LISTPROJECTSREQUEST']._serialized_end=950
-  _globals['_LISTPROJECTSRESPONSE']._serialized_start=952
-  _globals['_LISTPROJECTSRESPONSE']._serialized_end=1073
-  _globals['_UPDATEPROJECTREQUEST']._serialized_start=1076
-  _globals['_UPDATEPROJECTREQUEST']._serialized_end=1269
-  _globals['_UPDATEPROJECTRESPONSE']._serialized_start=1271
-  _globals['_UPDATEPROJECTRESPONSE']._serialized_end=1351
-  _globals['_DELETEPROJECTREQUEST']._serialized_start=1354
-  _globals['_DELETEPROJECTREQUEST']._serialized_end=1514
-  _globals['_DELETEPROJECTRESPONSE']._serialized_start=1516
-  _globals['_DELETEPROJECTRESPONSE']._serialized_end=1539
-  _globals['_LISTPROJECTMEMBERSREQUEST']._serialized_start=1542
-  _globals['_LISTPROJECTMEMBERSREQUEST']._serialized_end=1694
-  _globals['_LISTPROJECTMEMBERSRESPONSE']._serialized_start=1697
-  _globals['_LISTPROJECTMEMBERSRESPONSE']._serialized_end=1828
-  _globals['_ADDPROJECTMEMBERREQUEST']._serialized_start=1831
-  _globals['_ADDPROJECTMEMBERREQUEST']._serialized_end=2017
-  _globals['_ADDPROJECTMEMBERRESPONSE']._serialized_start=2019
-  _globals['_ADDPROJECTMEMBERRESPONSE']._serialized_end=2106
-  _globals['_UPDATEPROJECTMEMBERREQUEST']._serialized_start=2109
-  _globals['_UPDATEPROJECTMEMBERREQUEST']._serialized_end=2359
-  _globals['_UPDATEPROJECTMEMBERRESPONSE']._serialized_start=2361
-  _globals['_UPDATEPROJECTMEMBERRESPONSE']._serialized_end=2451
-  _globals['_REMOVEPROJECTMEMBERREQUEST']._serialized_start=2454
-  _globals['_REMOVEPROJECTMEMBERREQUEST']._serialized_end=2611
-  _globals['_REMOVEPROJECTMEMBERRESPONSE']._serialized_start=2613
-  _globals['_REMOVEPROJECTMEMBERRESPONSE']._serialized_end=2642
-  _globals['_LISTPROJECTAGENTSREQUEST']._serialized_start=2645
-  _globals['_LISTPROJECTAGENTSREQUEST']._serialized_end=2796
-  _globals['_LISTPROJECTAGENTSRESPONSE']._serialized_start=2798
-  _globals['_LISTPROJECTAGENTSRESPONSE']._serialized_end=2894
-  _globals['_ADDPROJECTAGENTREQUEST']._serialized_start=2897
-  _globals['_ADDPROJECTAGENTREQUEST']._serialized_end=3052
-  _globals['_ADDPROJECTAGENTRESPONSE']._serialized_start=3054
-  _globals['_ADDPROJECTAGENTRESPONSE']._serialized_end=3136
-  _globals['_REMOVEPROJECTAGENTREQUEST']._serialized_start=3139
-  _globals['_REMOVEPROJECTAGENTREQUEST']._serialized_end=3297
-  _globals['_REMOVEPROJECTAGENTRESPONSE']._serialized_start=3299
-  _globals['_REMOVEPROJECTAGENTRESPONSE']._serialized_end=3384
+  _globals['_LISTPROJECTSREQUEST']._serialized_end=947
+  _globals['_LISTPROJECTSRESPONSE']._serialized_start=949
+  _globals['_LISTPROJECTSRESPONSE']._serialized_end=1070
+  _globals['_UPDATEPROJECTREQUEST']._serialized_start=1073
+  _globals['_UPDATEPROJECTREQUEST']._serialized_end=1266
+  _globals['_UPDATEPROJECTRESPONSE']._serialized_start=1268
+  _globals['_UPDATEPROJECTRESPONSE']._serialized_end=1348
+  _globals['_DELETEPROJECTREQUEST']._serialized_start=1351
+  _globals['_DELETEPROJECTREQUEST']._serialized_end=1511
+  _globals['_DELETEPROJECTRESPONSE']._serialized_start=1513
+  _globals['_DELETEPROJECTRESPONSE']._serialized_end=1536
+  _globals['_LISTPROJECTMEMBERSREQUEST']._serialized_start=1539
+  _globals['_LISTPROJECTMEMBERSREQUEST']._serialized_end=1691
+  _globals['_LISTPROJECTMEMBERSRESPONSE']._serialized_start=1694
+  _globals['_LISTPROJECTMEMBERSRESPONSE']._serialized_end=1825
+  _globals['_ADDPROJECTMEMBERREQUEST']._serialized_start=1828
+  _globals['_ADDPROJECTMEMBERREQUEST']._serialized_end=2014
+  _globals['_ADDPROJECTMEMBERRESPONSE']._serialized_start=2016
+  _globals['_ADDPROJECTMEMBERRESPONSE']._serialized_end=2103
+  _globals['_UPDATEPROJECTMEMBERREQUEST']._serialized_start=2106
+  _globals['_UPDATEPROJECTMEMBERREQUEST']._serialized_end=2356
+  _globals['_UPDATEPROJECTMEMBERRESPONSE']._serialized_start=2358
+  _globals['_UPDATEPROJECTMEMBERRESPONSE']._serialized_end=2448
+  _globals['_REMOVEPROJECTMEMBERREQUEST']._serialized_start=2451
+  _globals['_REMOVEPROJECTMEMBERREQUEST']._serialized_end=2608
+  _globals['_REMOVEPROJECTMEMBERRESPONSE']._serialized_start=2610
+  _globals['_REMOVEPROJECTMEMBERRESPONSE']._serialized_end=2639
+  _globals['_LISTPROJECTAGENTSREQUEST']._serialized_start=2642
+  _globals['_LISTPROJECTAGENTSREQUEST']._serialized_end=2793
+  _globals['_LISTPROJECTAGENTSRESPONSE']._serialized_start=2795
+  _globals['_LISTPROJECTAGENTSRESPONSE']._serialized_end=2891
+  _globals['_ADDPROJECTAGENTREQUEST']._serialized_start=2894
+  _globals['_ADDPROJECTAGENTREQUEST']._serialized_end=3049
+  _globals['_ADDPROJECTAGENTRESPONSE']._serialized_start=3051
+  _globals['_ADDPROJECTAGENTRESPONSE']._serialized_end=3133
+  _globals['_REMOVEPROJECTAGENTREQUEST']._serialized_start=3136
+  _globals['_REMOVEPROJECTAGENTREQUEST']._serialized_end=3294
+  _globals['_REMOVEPROJECTAGENTRESPONSE']._serialized_start=3296
+  _globals['_REMOVEPROJECTAGENTRESPONSE']._serialized_end=3381
 # @@protoc_insertion_point(module_scope)

@@ -42,18 +42,18 @@ class GetProjectResponse(_message.Message):
     def __init__(self, project: _Optional[_Union[_project_pb2.Project, _Mapping]] = ...) -> None: ...
 
 class ListProjectsRequest(_message.Message):
-    __slots__ = ("page_size", "page_token", "status", "search", "member_id")
+    __slots__ = ("page_size", "page_token", "state", "search", "member_id")
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
-    STATUS_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
     SEARCH_FIELD_NUMBER: _ClassVar[int]
     MEMBER_ID_FIELD_NUMBER: _ClassVar[int]
     page_size: int
     page_token: str
-    status: _project_pb2.Project.Status
+    state: _project_pb2.Project.State
     search: str
     member_id: str
-    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., status: _Optional[_Union[_project_pb2.Project.Status, str]] = ..., search: _Optional[str] = ..., member_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., state: _Optional[_Union[_project_pb2.Project.State, str]] = ..., search: _Optional[str] = ..., member_id: _Optional[str] = ...) -> None: ...
 
 class ListProjectsResponse(_message.Message):
     __slots__ = ("projects", "next_page_token")

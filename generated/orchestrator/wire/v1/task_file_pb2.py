@@ -26,7 +26,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$orchestrator/wire/v1/task_file.proto\x12\x14orchestrator.wire.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xce\x02\n\x08TaskFile\x12\x14\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x02id\x12\x1d\n\x07task_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03R\x06taskId\x12\x18\n\x04name\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03R\x04name\x12&\n\x0b\x64\x65scription\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03R\x0b\x64\x65scription\x12\'\n\x0c\x63ontent_type\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03R\x0b\x63ontentType\x12#\n\nsize_bytes\x18\x06 \x01(\x03\x42\x04\xe2\x41\x01\x03R\tsizeBytes\x12\x1c\n\x06sha256\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03R\x06sha256\x12\x1c\n\x06\x61uthor\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03R\x06\x61uthor\x12\x41\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTimeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$orchestrator/wire/v1/task_file.proto\x12\x14orchestrator.wire.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc4\x02\n\x08TaskFile\x12\x14\n\x02id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08R\x02id\x12\x17\n\x07task_id\x18\x02 \x01(\tR\x06taskId\x12\x1a\n\x08\x66ilename\x18\x03 \x01(\tR\x08\x66ilename\x12 \n\x0b\x64\x65scription\x18\x04 \x01(\tR\x0b\x64\x65scription\x12\'\n\x0c\x63ontent_type\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03R\x0b\x63ontentType\x12#\n\nsize_bytes\x18\x06 \x01(\x03\x42\x04\xe2\x41\x01\x03R\tsizeBytes\x12\x1c\n\x06sha256\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03R\x06sha256\x12\x1c\n\x06\x61uthor\x18\x08 \x01(\tB\x04\xe2\x41\x01\x03R\x06\x61uthor\x12\x41\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03R\ncreateTimeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,12 +35,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_TASKFILE'].fields_by_name['id']._loaded_options = None
   _globals['_TASKFILE'].fields_by_name['id']._serialized_options = b'\342A\001\010'
-  _globals['_TASKFILE'].fields_by_name['task_id']._loaded_options = None
-  _globals['_TASKFILE'].fields_by_name['task_id']._serialized_options = b'\342A\001\003'
-  _globals['_TASKFILE'].fields_by_name['name']._loaded_options = None
-  _globals['_TASKFILE'].fields_by_name['name']._serialized_options = b'\342A\001\003'
-  _globals['_TASKFILE'].fields_by_name['description']._loaded_options = None
-  _globals['_TASKFILE'].fields_by_name['description']._serialized_options = b'\342A\001\003'
   _globals['_TASKFILE'].fields_by_name['content_type']._loaded_options = None
   _globals['_TASKFILE'].fields_by_name['content_type']._serialized_options = b'\342A\001\003'
   _globals['_TASKFILE'].fields_by_name['size_bytes']._loaded_options = None
@@ -52,5 +46,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TASKFILE'].fields_by_name['create_time']._loaded_options = None
   _globals['_TASKFILE'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
   _globals['_TASKFILE']._serialized_start=129
-  _globals['_TASKFILE']._serialized_end=463
+  _globals['_TASKFILE']._serialized_end=453
 # @@protoc_insertion_point(module_scope)

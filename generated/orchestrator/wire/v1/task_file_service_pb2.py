@@ -28,7 +28,7 @@ from orchestrator.options.v1 import options_pb2 as orchestrator_dot_options_dot_
 from orchestrator.wire.v1 import task_file_pb2 as orchestrator_dot_wire_dot_v1_dot_task__file__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,orchestrator/wire/v1/task_file_service.proto\x12\x14orchestrator.wire.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a%orchestrator/options/v1/options.proto\x1a$orchestrator/wire/v1/task_file.proto\"\xbe\x02\n\x15UploadTaskFileRequest\x12L\n\x06upload\x18\x01 \x01(\x0b\x32\x32.orchestrator.wire.v1.UploadTaskFileRequest.UploadH\x00R\x06upload\x12\x1f\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80@H\x00R\x04\x64\x61ta\x1a\xa5\x01\n\x06Upload\x12\'\n\x07task_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x06taskId\x12#\n\x04name\x18\x02 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\x18\xe8\x07\xc8\x01\x01R\x04name\x12*\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07R\x0b\x64\x65scription\x12!\n\x07\x61ttempt\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x07\x61ttemptB\x0e\n\x05piece\x12\x05\xbaH\x02\x08\x01\"L\n\x16UploadTaskFileResponse\x12\x32\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x1e.orchestrator.wire.v1.TaskFileR\x04\x66ile\"]\n\x12GetTaskFileRequest\x12\'\n\x07task_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x06taskId\x12\x1e\n\x02id\x18\x02 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x02id\"I\n\x13GetTaskFileResponse\x12\x32\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x1e.orchestrator.wire.v1.TaskFileR\x04\x66ile\"\x8d\x01\n\x14ListTaskFilesRequest\x12\'\n\x07task_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x06taskId\x12$\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12&\n\npage_token\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\tpageToken\"u\n\x15ListTaskFilesResponse\x12\x34\n\x05\x66iles\x18\x01 \x03(\x0b\x32\x1e.orchestrator.wire.v1.TaskFileR\x05\x66iles\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x83\x01\n\x17\x44ownloadTaskFileRequest\x12\'\n\x07task_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x06taskId\x12\x1e\n\x02id\x18\x02 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x02id\x12\x1f\n\x06offset\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x06offset\".\n\x18\x44ownloadTaskFileResponse\x12\x12\n\x04\x64\x61ta\x18\x01 \x01(\x0cR\x04\x64\x61ta\"\x89\x01\n\x15\x44\x65leteTaskFileRequest\x12\'\n\x07task_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x06taskId\x12\x1e\n\x02id\x18\x02 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x02id\x12\'\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\trequestId\"\x18\n\x16\x44\x65leteTaskFileResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,orchestrator/wire/v1/task_file_service.proto\x12\x14orchestrator.wire.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a%orchestrator/options/v1/options.proto\x1a$orchestrator/wire/v1/task_file.proto\"\xc6\x02\n\x15UploadTaskFileRequest\x12L\n\x06upload\x18\x01 \x01(\x0b\x32\x32.orchestrator.wire.v1.UploadTaskFileRequest.UploadH\x00R\x06upload\x12\x1f\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80@H\x00R\x04\x64\x61ta\x1a\xad\x01\n\x06Upload\x12\'\n\x07task_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x06taskId\x12+\n\x08\x66ilename\x18\x02 \x01(\tB\x0f\xe2\x41\x01\x02\xbaH\x08r\x03\x18\xe8\x07\xc8\x01\x01R\x08\x66ilename\x12*\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07R\x0b\x64\x65scription\x12!\n\x07\x61ttempt\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x07\x61ttemptB\x0e\n\x05piece\x12\x05\xbaH\x02\x08\x01\"L\n\x16UploadTaskFileResponse\x12\x32\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x1e.orchestrator.wire.v1.TaskFileR\x04\x66ile\"]\n\x12GetTaskFileRequest\x12\'\n\x07task_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x06taskId\x12\x1e\n\x02id\x18\x02 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x02id\"I\n\x13GetTaskFileResponse\x12\x32\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x1e.orchestrator.wire.v1.TaskFileR\x04\x66ile\"\x8d\x01\n\x14ListTaskFilesRequest\x12\'\n\x07task_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x06taskId\x12$\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12&\n\npage_token\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\tpageToken\"u\n\x15ListTaskFilesResponse\x12\x34\n\x05\x66iles\x18\x01 \x03(\x0b\x32\x1e.orchestrator.wire.v1.TaskFileR\x05\x66iles\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x83\x01\n\x17\x44ownloadTaskFileRequest\x12\'\n\x07task_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x06taskId\x12\x1e\n\x02id\x18\x02 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x02id\x12\x1f\n\x06offset\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x06offset\".\n\x18\x44ownloadTaskFileResponse\x12\x12\n\x04\x64\x61ta\x18\x01 \x01(\x0cR\x04\x64\x61ta\"\x89\x01\n\x15\x44\x65leteTaskFileRequest\x12\'\n\x07task_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x06taskId\x12\x1e\n\x02id\x18\x02 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x02id\x12\'\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\trequestId\"\x18\n\x16\x44\x65leteTaskFileResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,8 +37,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_UPLOADTASKFILEREQUEST_UPLOAD'].fields_by_name['task_id']._loaded_options = None
   _globals['_UPLOADTASKFILEREQUEST_UPLOAD'].fields_by_name['task_id']._serialized_options = b'\342A\001\002\272H\007r\002\030d\310\001\001'
-  _globals['_UPLOADTASKFILEREQUEST_UPLOAD'].fields_by_name['name']._loaded_options = None
-  _globals['_UPLOADTASKFILEREQUEST_UPLOAD'].fields_by_name['name']._serialized_options = b'\342A\001\002\272H\010r\003\030\350\007\310\001\001'
+  _globals['_UPLOADTASKFILEREQUEST_UPLOAD'].fields_by_name['filename']._loaded_options = None
+  _globals['_UPLOADTASKFILEREQUEST_UPLOAD'].fields_by_name['filename']._serialized_options = b'\342A\001\002\272H\010r\003\030\350\007\310\001\001'
   _globals['_UPLOADTASKFILEREQUEST_UPLOAD'].fields_by_name['description']._loaded_options = None
   _globals['_UPLOADTASKFILEREQUEST_UPLOAD'].fields_by_name['description']._serialized_options = b'\272H\005r\003\030\350\007'
   _globals['_UPLOADTASKFILEREQUEST_UPLOAD'].fields_by_name['attempt']._loaded_options = None
@@ -70,25 +70,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DELETETASKFILEREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_DELETETASKFILEREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\030\377\001'
   _globals['_UPLOADTASKFILEREQUEST']._serialized_start=210
-  _globals['_UPLOADTASKFILEREQUEST']._serialized_end=528
+  _globals['_UPLOADTASKFILEREQUEST']._serialized_end=536
   _globals['_UPLOADTASKFILEREQUEST_UPLOAD']._serialized_start=347
-  _globals['_UPLOADTASKFILEREQUEST_UPLOAD']._serialized_end=512
-  _globals['_UPLOADTASKFILERESPONSE']._serialized_start=530
-  _globals['_UPLOADTASKFILERESPONSE']._serialized_end=606
-  _globals['_GETTASKFILEREQUEST']._serialized_start=608
-  _globals['_GETTASKFILEREQUEST']._serialized_end=701
-  _globals['_GETTASKFILERESPONSE']._serialized_start=703
-  _globals['_GETTASKFILERESPONSE']._serialized_end=776
-  _globals['_LISTTASKFILESREQUEST']._serialized_start=779
-  _globals['_LISTTASKFILESREQUEST']._serialized_end=920
-  _globals['_LISTTASKFILESRESPONSE']._serialized_start=922
-  _globals['_LISTTASKFILESRESPONSE']._serialized_end=1039
-  _globals['_DOWNLOADTASKFILEREQUEST']._serialized_start=1042
-  _globals['_DOWNLOADTASKFILEREQUEST']._serialized_end=1173
-  _globals['_DOWNLOADTASKFILERESPONSE']._serialized_start=1175
-  _globals['_DOWNLOADTASKFILERESPONSE']._serialized_end=1221
-  _globals['_DELETETASKFILEREQUEST']._serialized_start=1224
-  _globals['_DELETETASKFILEREQUEST']._serialized_end=1361
-  _globals['_DELETETASKFILERESPONSE']._serialized_start=1363
-  _globals['_DELETETASKFILERESPONSE']._serialized_end=1387
+  _globals['_UPLOADTASKFILEREQUEST_UPLOAD']._serialized_end=520
+  _globals['_UPLOADTASKFILERESPONSE']._serialized_start=538
+  _globals['_UPLOADTASKFILERESPONSE']._serialized_end=614
+  _globals['_GETTASKFILEREQUEST']._serialized_start=616
+  _globals['_GETTASKFILEREQUEST']._serialized_end=709
+  _globals['_GETTASKFILERESPONSE']._serialized_start=711
+  _globals['_GETTASKFILERESPONSE']._serialized_end=784
+  _globals['_LISTTASKFILESREQUEST']._serialized_start=787
+  _globals['_LISTTASKFILESREQUEST']._serialized_end=928
+  _globals['_LISTTASKFILESRESPONSE']._serialized_start=930
+  _globals['_LISTTASKFILESRESPONSE']._serialized_end=1047
+  _globals['_DOWNLOADTASKFILEREQUEST']._serialized_start=1050
+  _globals['_DOWNLOADTASKFILEREQUEST']._serialized_end=1181
+  _globals['_DOWNLOADTASKFILERESPONSE']._serialized_start=1183
+  _globals['_DOWNLOADTASKFILERESPONSE']._serialized_end=1229
+  _globals['_DELETETASKFILEREQUEST']._serialized_start=1232
+  _globals['_DELETETASKFILEREQUEST']._serialized_end=1369
+  _globals['_DELETETASKFILERESPONSE']._serialized_start=1371
+  _globals['_DELETETASKFILERESPONSE']._serialized_end=1395
 # @@protoc_insertion_point(module_scope)

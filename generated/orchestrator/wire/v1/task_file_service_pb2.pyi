@@ -13,16 +13,16 @@ DESCRIPTOR: _descriptor.FileDescriptor
 class UploadTaskFileRequest(_message.Message):
     __slots__ = ("upload", "data")
     class Upload(_message.Message):
-        __slots__ = ("task_id", "name", "description", "attempt")
+        __slots__ = ("task_id", "filename", "description", "attempt")
         TASK_ID_FIELD_NUMBER: _ClassVar[int]
-        NAME_FIELD_NUMBER: _ClassVar[int]
+        FILENAME_FIELD_NUMBER: _ClassVar[int]
         DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
         ATTEMPT_FIELD_NUMBER: _ClassVar[int]
         task_id: str
-        name: str
+        filename: str
         description: str
         attempt: int
-        def __init__(self, task_id: _Optional[str] = ..., name: _Optional[str] = ..., description: _Optional[str] = ..., attempt: _Optional[int] = ...) -> None: ...
+        def __init__(self, task_id: _Optional[str] = ..., filename: _Optional[str] = ..., description: _Optional[str] = ..., attempt: _Optional[int] = ...) -> None: ...
     UPLOAD_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
     upload: UploadTaskFileRequest.Upload

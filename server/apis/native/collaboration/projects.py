@@ -10,7 +10,7 @@ from orchestrator.wire.v1 import project_service_pb2 as pb
 from orchestrator.wire.v1.project_pb2 import Project as ProjectMessage
 from orchestrator.wire.v1.project_pb2 import ProjectMember as MemberMessage
 
-from server.apis.native.collaboration.resources import ROLE_WORDS, STATUS_WORDS, member_message, project_message
+from server.apis.native.collaboration.resources import STATUSES, member_message, project_message
 from server.apis.native.requests import changed_fields, once, require_etag
 from server.apis.native.resources import priority_word
 from server.core.projects.members import Member
@@ -21,7 +21,17 @@ from server.errors import InvalidRequest, NotFound
 from server.model import Priority, Project, ProjectStatus, Role
 
 PAGE_SIZE, LARGEST_PAGE = 20, 100
-CHANGEABLE = ("name", "description", "status", "priority", "start_time", "end_time", "budget", "tags")
+CHANGEABLE = (
+    "name",
+    "description",
+    "state",
+    "priority",
+    "start_time",
+    "end_time",
+    "budget_hours",
+    "budget_cost",
+    "tags",
+)
 T = TypeVar("T")
 
 
@@ -38,12 +48,12 @@ class ProjectServicer:
             call,
             name=given.name,
             description=given.description,
-            status=STATUS_WORDS[given.status] if given.status else ProjectStatus.ACTIVE.value,
+            status=STATUSES[given.state] if given.state else ProjectStatus.ACTIVE.value,
             priority=_priority(given),
             start_at=_moment(given, "start_time"),
             end_at=_moment(given, "end_time"),
-            budget_hours=given.budget.hours if given.budget.HasField("hours") else None,
-            budget_cost=given.budget.cost if given.budget.HasField("cost") else None,
+            budget_hours=given.budget_hours if given.HasField("budget_hours") else None,
+            budget_cost=given.budget_cost if given.HasField("budget_cost") else None,
             tags=list(given.tags),
             team=[_member(each) for each in request.members],
             agents=list(request.agent_ids),
@@ -59,7 +69,7 @@ class ProjectServicer:
             call,
             size=_size(request),
             token=request.page_token,
-            status=STATUS_WORDS[request.status] if request.status else "",
+            status=STATUSES[request.state] if request.state else "",
             search=request.search,
             member_id=request.member_id,
         )
@@ -158,7 +168,7 @@ def _member(given: MemberMessage) -> Member:
 
 
 def _role(given: MemberMessage) -> str:
-    return ROLE_WORDS[given.role] if given.role else Role.DEVELOPER.value
+    return given.role or Role.DEVELOPER.value
 
 
 def _priority(given: ProjectMessage) -> int:
@@ -175,20 +185,19 @@ def _changes(given: ProjectMessage, paths: Sequence[str]) -> dict[str, Any]:
     """What the mask names, or, where it names nothing, what is set."""
     named = set(changed_fields(given, paths, CHANGEABLE))
     if not paths:
-        unset = [field for field in ("start_time", "end_time", "budget") if not given.HasField(field)]
+        unset = [
+            field for field in ("start_time", "end_time", "budget_hours", "budget_cost") if not given.HasField(field)
+        ]
         named.difference_update(unset)
-    budget = given.budget
     read: dict[str, dict[str, Any]] = {
         "name": {"name": given.name},
         "description": {"description": given.description},
-        "status": {"status": STATUS_WORDS[given.status] if given.status else ProjectStatus.ACTIVE.value},
+        "state": {"status": STATUSES[given.state] if given.state else ProjectStatus.ACTIVE.value},
         "priority": {"priority": _priority(given)},
         "start_time": {"start_at": _moment(given, "start_time")},
         "end_time": {"end_at": _moment(given, "end_time")},
-        "budget": {
-            "budget_hours": budget.hours if budget.HasField("hours") else None,
-            "budget_cost": budget.cost if budget.HasField("cost") else None,
-        },
+        "budget_hours": {"budget_hours": given.budget_hours if given.HasField("budget_hours") else None},
+        "budget_cost": {"budget_cost": given.budget_cost if given.HasField("budget_cost") else None},
         "tags": {"tags": list(given.tags)},
     }
     return {column: value for name in sorted(named) for column, value in read[name].items()}

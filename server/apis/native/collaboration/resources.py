@@ -1,4 +1,4 @@
-"""The native API's projects, their members, comments, files of tasks and ratings."""
+"""The native API's projects, and what is said of tasks."""
 
 from __future__ import annotations
 
@@ -8,38 +8,36 @@ from typing import Any
 
 from orchestrator.wire.v1.comment_pb2 import Comment as CommentMessage
 from orchestrator.wire.v1.project_pb2 import Project as ProjectMessage
-from orchestrator.wire.v1.project_pb2 import ProjectMember as MemberMessage
+from orchestrator.wire.v1.project_pb2 import ProjectMember as ProjectMemberMessage
 from orchestrator.wire.v1.rating_pb2 import Rating as RatingMessage
-from orchestrator.wire.v1.task_file_pb2 import TaskFile as FileMessage
+from orchestrator.wire.v1.task_file_pb2 import TaskFile as TaskFileMessage
 
 from server.apikit.projection import timestamp
 from server.core.projects.figures import Figures
 from server.model import Comment, Project, ProjectMember, Rating, TaskFile, TaskStatus
 
-# Numbers of enums, by their words.
-STATUSES: Mapping[str, Any] = {
-    name.removeprefix("STATUS_").lower().replace("_", "-"): number for name, number in ProjectMessage.Status.items()
+_STATES: Mapping[str, Any] = {
+    name.removeprefix("STATE_").lower().replace("_", "-"): number for name, number in ProjectMessage.State.items()
 }
-STATUS_WORDS = {number: word for word, number in STATUSES.items()}
-ROLES: Mapping[str, Any] = {
-    name.removeprefix("ROLE_").lower().replace("_", "-"): number for name, number in MemberMessage.Role.items()
-}
-ROLE_WORDS = {number: word for word, number in ROLES.items()}
+# The words of enum numbers.
+STATUSES = {number: word for word, number in _STATES.items()}
 
 
 def project_message(project: Project, figures: Figures | None = None) -> ProjectMessage:
     """A project; without its figures where an event has kept it."""
     message = ProjectMessage(
         id=f"project_{project.id}",
+        etag=str(project.version),
         name=project.name,
         description=project.description,
-        status=STATUSES[project.status],
+        state=_STATES[project.status],
         priority=project.priority + 1,  # type: ignore[arg-type]
+        budget_hours=project.budget_hours,
+        budget_cost=project.budget_cost,
         tags=json.loads(project.tags),
-        created_by=f"user_{project.created_by}" if project.created_by else "",
+        creator_id=f"user_{project.created_by}" if project.created_by else "",
         create_time=timestamp(project.created_at),
         update_time=timestamp(project.updated_at),
-        etag=str(project.version),
     )
     for field, time in (
         (message.start_time, project.start_at),
@@ -48,10 +46,6 @@ def project_message(project: Project, figures: Figures | None = None) -> Project
     ):
         if time is not None:
             field.CopyFrom(timestamp(time))
-    if project.budget_hours is not None:
-        message.budget.hours = project.budget_hours
-    if project.budget_cost is not None:
-        message.budget.cost = project.budget_cost
     if figures is not None:
         message.progress = figures.progress
         message.team_size, message.agent_count = figures.team_size, figures.agents
@@ -60,19 +54,19 @@ def project_message(project: Project, figures: Figures | None = None) -> Project
     return message
 
 
-def member_message(member: ProjectMember) -> MemberMessage:
-    """Somebody who takes part in a project."""
-    return MemberMessage(
+def member_message(member: ProjectMember) -> ProjectMemberMessage:
+    """A person who takes part in a project."""
+    return ProjectMemberMessage(
         project_id=f"project_{member.project_id}",
         user_id=f"user_{member.user_id}",
-        role=ROLES[member.role],
+        role=member.role,
         permissions=json.loads(member.permissions),
         create_time=timestamp(member.created_at),
     )
 
 
 def comment_message(comment: Comment) -> CommentMessage:
-    """A comment."""
+    """What somebody says of a task."""
     return CommentMessage(
         id=f"comment_{comment.id}",
         task_id=f"task_{comment.task_id}",
@@ -83,12 +77,12 @@ def comment_message(comment: Comment) -> CommentMessage:
     )
 
 
-def file_message(file: TaskFile) -> FileMessage:
-    """What is known of a file."""
-    return FileMessage(
+def file_message(file: TaskFile) -> TaskFileMessage:
+    """A file of a task."""
+    return TaskFileMessage(
         id=f"file_{file.id}",
         task_id=f"task_{file.task_id}",
-        name=file.name,
+        filename=file.name,
         description=file.description,
         content_type=file.content_type,
         size_bytes=file.size,

@@ -41,7 +41,7 @@ class TaskFileServicer:
         uploaded = Uploaded(
             blob=blob,
             sample=bytes(sample),
-            filename=given.name,
+            filename=given.filename,
             description=given.description,
             attempt=given.attempt,
         )
