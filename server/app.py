@@ -211,6 +211,7 @@ class Application:
         guests = Guests(settings.guest_key_path)
         identity = Authenticator(self.database, self.tokens, self.use_cases.signing_keys)
         self.use_cases.logins.ended.append(identity.forget)
+        self.feeds.on_announced.append(identity.hear)
         self.pipeline = Pipeline(
             self.database,
             identity,

@@ -61,6 +61,8 @@ class Feeds:
         self._patience_ends = 0.0
         # Taken by whoever reads a page.
         self.turns = Turns(PAGES, patience=PATIENCE_SECONDS)
+        # Called with the organization of which another process has changed something.
+        self.on_announced: list[Callable[[str], None]] = []
         # Called after each commit with its events, and after one of another process with None.
         self.on_change: list[Callable[[list[Event] | None], None]] = []
 
@@ -230,6 +232,8 @@ class Feeds:
 
     def _announced(self, organization: str, head: int) -> None:
         """After a commit of another process."""
+        for heard in self.on_announced:
+            heard(organization)
         channel = self._channels.get(organization)
         if channel is not None and head > channel.head:
             self._refresh(organization)

@@ -56,12 +56,20 @@ class Authenticator:
         self._database = database
         self._tokens = tokens
         self._signing_keys = signing_keys
-        self._known: FIFOCache[str, tuple[int, Caller]] = FIFOCache(CACHED)
+        self._known: FIFOCache[str, tuple[int, Caller, int]] = FIFOCache(CACHED)
+        # When other processes last changed something of an organization.
+        self._heard: FIFOCache[str, int] = FIFOCache(CACHED)
 
     def known(self, key: str) -> Caller | None:
         """Whoever a key or token stands for, where that was found out within the last second."""
         known = self._known.get(key)
-        return known[1] if known is not None and self._database.clock() < known[0] else None
+        if known is None:
+            return None
+        until, caller, asked = known
+        if caller.login_id and self._heard.get(caller.organization_id, 0) >= asked:
+            # It may have been a logout.
+            return None
+        return caller if self._database.clock() < until else None
 
     async def caller(self, key: str) -> Caller:
         """Whoever a key or token stands for.
@@ -96,11 +104,15 @@ class Authenticator:
 
     def forget(self, user_id: str) -> None:
         """Asks the store again for each credential of a user, of which one may just have ended."""
-        for key in [key for key, (_, caller) in self._known.items() if caller.user_id == user_id]:
+        for key in [key for key, (_, caller, _) in self._known.items() if caller.user_id == user_id]:
             del self._known[key]
 
+    def hear(self, organization: str) -> None:
+        """Another process has changed something of an organization: its people's logins are asked for again."""
+        self._heard[organization] = self._database.clock()
+
     def _remember(self, key: str, now: int, caller: Caller, until: int | None) -> Caller:
-        self._known[key] = (min(now + CACHE_MICROSECONDS, until or now + CACHE_MICROSECONDS), caller)
+        self._known[key] = (min(now + CACHE_MICROSECONDS, until or now + CACHE_MICROSECONDS), caller, now)
         return caller
 
     async def _bearer(self, tokens: AccessTokens, text: str, now: int) -> tuple[Caller, int]:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from server.core.identity import organizations
+from server.core.identity import api_keys, organizations
 from server.core.identity.access_tokens import looks_like_token
 from server.core.identity.attempts import OF_ACCOUNT, OF_ADDRESS, OF_BOTH, WINDOW
 from server.core.identity.logins import LONGEST, REFRESH
@@ -79,6 +79,21 @@ async def test_a_logout_counts_at_once_where_it_was_made_and_within_a_second_els
     assert elsewhere.known(began.access_token) is None
     with pytest.raises(Unauthorized, match="has ended"):
         await elsewhere.caller(began.access_token)
+
+
+async def test_what_another_process_has_changed_is_asked_for_again(house: House) -> None:
+    elsewhere = house.new_identity()
+    began, other = await house.register(), await house.register()
+    _, key = await api_keys.create_key(house.database, organization="o", name="n")
+    for each in (began.access_token, other.access_token, key):
+        await elsewhere.caller(each)
+    await house.logins.log_out(house.call(), began.refresh_token)
+    elsewhere.hear(began.organization.id)
+    assert elsewhere.known(began.access_token) is None
+    assert elsewhere.known(other.access_token) is not None and elsewhere.known(key) is not None
+    elsewhere.hear(other.organization.id)
+    await elsewhere.caller(other.access_token)
+    assert elsewhere.known(other.access_token) is not None
 
 
 async def test_an_access_token_is_good_for_an_hour(house: House) -> None:
