@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, TypeVar
@@ -21,7 +19,7 @@ from server.pace import Pace
 from server.store.acting import acting
 from server.store.database import FULL_SECONDS, Body, Clock, Committed, nobody_listens, system_clock
 from server.store.postgres_connections import Connections
-from server.store.statement import Statement, change, insertion
+from server.store.statement import APPENDED, Statement, append, change, insertion
 from server.store.transaction import Again, Hooks, Row, TransactionBase, in_pieces, settle
 
 T = TypeVar("T")
@@ -59,35 +57,6 @@ _TOUCH = """
 SELECT pg_logical_emit_message(true, 'orchestrator', '')
 WHERE current_setting('transaction_read_only') = 'off' AND NOT pg_is_in_recovery()
 """
-# A feed's next numbers and the events that get them, in one round trip.
-_APPEND = """
-advanced AS (
-    INSERT INTO feeds (organization_id, head, trimmed) SELECT $1, $2, 0 WHERE {ready}
-    ON CONFLICT (organization_id) DO UPDATE SET head = feeds.head + $2 RETURNING head
-)
-INSERT INTO events (organization_id, number, created_at, {columns})
-SELECT $1, advanced.head - $2 + new.place, $3, {columns} FROM advanced, unnest({arrays})
-    WITH ORDINALITY AS new ({columns}, place)
-RETURNING number
-"""
-_APPENDED = ("type", "resource_id", "session_id", "agent_id", "payload", "actor", "credential", "via", "address")
-_APPEND = _APPEND.replace("{columns}", ", ".join(_APPENDED)).replace(
-    "{arrays}", ", ".join(f"${place}::text[]" for place, _ in enumerate(_APPENDED, 4))
-)
-_PARAMETER = re.compile(r"\$(\d+)")
-
-
-@cache
-def _append(written: Statement[Any] | None) -> tuple[str, tuple[str, ...]]:
-    """The text that appends events, after a change of one row where there is one, and the change's parameters."""
-    if written is None:
-        return "WITH" + _APPEND.format(ready="TRUE"), ()
-    text, order = written.postgres
-    # The row first: whoever has the feed's lock must not wait for a row. So the feed asks how many were written.
-    # Foreign keys are checked last, and wait for nobody: what they point to is neither deleted nor locked FOR UPDATE.
-    append = _APPEND.format(ready="(SELECT count(*) FROM written) >= 0")
-    append = _PARAMETER.sub(lambda match: f"${int(match[1]) + len(order)}", append)
-    return f"WITH written AS ({text} RETURNING 1), {append}", order
 
 
 class _Statements:
@@ -166,8 +135,8 @@ class PostgresTransaction(_Statements, TransactionBase):
         if self._waiting or len(events) < len(self.events):
             await self._begin_once()
         await self._send()
-        text, order = _append(written)
-        columns = [[event.values()[name] for event in events] for name in _APPENDED]
+        text, order = append(written)
+        columns = [[event.values()[name] for event in events] for name in APPENDED]
         given = [row[name] for name in order]
         rows = await self._connection.fetch(text, *given, organization, len(events), self.now, *columns)
         first: int = min(row[0] for row in rows)

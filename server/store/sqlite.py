@@ -34,6 +34,8 @@ LOCK_PATIENCE_SECONDS = 5.0
 BATCH = 128
 # Lists are parameters on PostgreSQL; here they are JSON, for `json_each`.
 sqlite3.register_adapter(list, json.dumps)
+_PRAGMAS = ["journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "temp_store=MEMORY", "cache_size=-65536"]
+_PRAGMAS += ["mmap_size=268435456", "wal_autocheckpoint=0"]
 # A number that SQLite keeps for its users, and that nobody here uses: one page, and no row.
 _TOUCH = "PRAGMA user_version = 0"
 _FULL = "the database cannot be written, its disk may be full; nothing was changed"
@@ -127,11 +129,8 @@ class SQLite:
     def _connect(self) -> sqlite3.Connection:
         # No waiting in the loop: a locked database is retried with pauses by the writer instead.
         connection = sqlite3.connect(self.path, isolation_level=None, timeout=0, cached_statements=512)
-        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "temp_store = MEMORY"):
+        for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
-        connection.execute("PRAGMA cache_size = -65536")
-        connection.execute("PRAGMA mmap_size = 268435456")
-        connection.execute("PRAGMA wal_autocheckpoint = 0")
         return connection
 
     async def one(self, statement: Statement[R], **parameters: Any) -> R | None:
@@ -173,8 +172,7 @@ class SQLite:
         self._writer.execute(_TOUCH)
 
     def connections(self) -> int:
-        # What writes, what reads, and what reads for long.
-        return 3
+        return 3  # what writes, what reads, and what reads for long
 
     async def close(self) -> None:
         self._closing = True

@@ -17,6 +17,22 @@ from server.model import Record
 R = TypeVar("R")
 _NO_OFFSET = re.compile(r"\s+OFFSET :param_\d+")
 _LOCKS = re.compile(r"\bFOR (NO KEY UPDATE|UPDATE|SHARE|KEY SHARE)\b")
+# A feed's next numbers and the events that get them, in one round trip on PostgreSQL.
+_APPEND = """
+advanced AS (
+    INSERT INTO feeds (organization_id, head, trimmed) SELECT $1, $2, 0 WHERE {ready}
+    ON CONFLICT (organization_id) DO UPDATE SET head = feeds.head + $2 RETURNING head
+)
+INSERT INTO events (organization_id, number, created_at, {columns})
+SELECT $1, advanced.head - $2 + new.place, $3, {columns} FROM advanced, unnest({arrays})
+    WITH ORDINALITY AS new ({columns}, place)
+RETURNING number
+"""
+APPENDED = ("type", "resource_id", "session_id", "agent_id", "payload", "actor", "credential", "via", "address")
+_APPEND = _APPEND.replace("{columns}", ", ".join(APPENDED)).replace(
+    "{arrays}", ", ".join(f"${place}::text[]" for place, _ in enumerate(APPENDED, 4))
+)
+_PARAMETER = re.compile(r"\$(\d+)")
 
 
 class Statement(Generic[R]):
@@ -77,3 +93,16 @@ def change(table: type[Record], columns: tuple[str, ...]) -> Statement[Any]:
     target = table.table()
     values: dict[str, Any] = {column: bindparam(column) for column in columns}
     return Statement(update(target).where(target.c.id == bindparam("row")).values(values))
+
+
+@cache
+def append(written: Statement[Any] | None) -> tuple[str, tuple[str, ...]]:
+    """The text that appends events, after a change of one row where there is one, and the change's parameters."""
+    if written is None:
+        return "WITH" + _APPEND.format(ready="TRUE"), ()
+    text, order = written.postgres
+    # The row first: whoever has the feed's lock must not wait for a row. So the feed asks how many were written.
+    # Foreign keys are checked last, and wait for nobody: what they point to is neither deleted nor locked FOR UPDATE.
+    text_of_append = _APPEND.format(ready="(SELECT count(*) FROM written) >= 0")
+    text_of_append = _PARAMETER.sub(lambda match: f"${int(match[1]) + len(order)}", text_of_append)
+    return f"WITH written AS ({text} RETURNING 1), {text_of_append}", order

@@ -9,19 +9,21 @@ from typing import Any
 from sqlalchemy import bindparam, exists, select
 
 from server.core.projects import members
+from server.core.projects.fields import check_dates, checked_tags, moved, texts
 from server.core.projects.figures import Figures, ProjectFigures
 from server.core.projects.members import Member, Team
 from server.core.projects.permissions import Permissions, require_sight
+from server.core.projects.rows import PROJECTS
+from server.core.projects.teams import WRITE, ProjectTeams, may_change
 from server.core.queue.cancellation import cancel_open
 from server.core.shared import idempotency
 from server.core.shared.call_context import Call
 from server.core.shared.count_cache import CountCache
 from server.core.shared.ids import parse_filter
 from server.core.shared.pagination import Listing, Page
-from server.core.shared.resource import Resource, change, check_version
-from server.errors import Conflict, Forbidden, InvalidRequest
+from server.core.shared.resource import change, check_version
+from server.errors import Conflict, Forbidden
 from server.model import (
-    PROJECT_MOVES,
     Priority,
     Project,
     ProjectMember,
@@ -35,13 +37,11 @@ from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
 
-WRITE = "projects:write"
-MAX_NAME, MAX_DESCRIPTION, MAX_TAGS, MAX_TAG, MAX_SEARCH = 200, 10_000, 50, 100, 200
+MAX_SEARCH = 200
 
 _projects = Project.table().c
 _members = ProjectMember.table().c
 _live = _projects.deleted_at.is_(None)
-PROJECTS = Resource(Project, "project", _live)
 _LIST = Listing(
     Project,
     [_live],
@@ -78,6 +78,7 @@ class Projects:
 
     def __init__(self, database: Database, counts: CountCache) -> None:
         self._database = database
+        self.teams = ProjectTeams(database)
         self._counts = counts
         self._figures = ProjectFigures(database)
         self._permissions = Permissions(database)
@@ -104,7 +105,7 @@ class Projects:
             raise Forbidden("this key is good for some projects alone, so it cannot make others")
         check_dates(start_at, end_at)
         values = {
-            **_texts(name, description),
+            **texts(name, description),
             "priority": priority,
             "start_at": start_at,
             "end_at": end_at,
@@ -213,19 +214,19 @@ class Projects:
             changes["tags"] = json.dumps(checked_tags(tags))
 
         async def act(transaction: Transaction, project: Project) -> Project:
-            await self._may_change(transaction, call, project, identifier)
+            await may_change(transaction, call, project, identifier)
             after = Project.new(**{**project.values(), **changes})
             check_dates(after.start_at, after.end_at)
-            texts = {}
+            said = {}
             if name is not None or description is not None:
-                texts = _texts(
+                said = texts(
                     name if name is not None else project.name,
                     description if description is not None else project.description,
                 )
-            moved = _moved(project, status, transaction.now)
-            changed = await change(transaction, project, **changes, **texts, **moved)
+            move = moved(project, status, transaction.now)
+            changed = await change(transaction, project, **changes, **said, **move)
             transaction.emit("project.updated", changed)
-            if moved.get("status") == ProjectStatus.COMPLETED:
+            if move.get("status") == ProjectStatus.COMPLETED:
                 transaction.emit("project.completed", changed)
             return changed
 
@@ -241,7 +242,7 @@ class Projects:
             if await idempotency.done(transaction, call) is not None:
                 return
             project = await PROJECTS.lock(transaction, call, identifier)
-            await self._may_change(transaction, call, project, identifier)
+            await may_change(transaction, call, project, identifier)
             check_version(call, project)
             if await transaction.one(_OPEN, project=project.id) is not None:
                 if not force:
@@ -257,66 +258,6 @@ class Projects:
 
         await self._database.write(body)
 
-    async def add_member(self, call: Call, identifier: str, member: Member) -> ProjectMember:
-        """Somebody who takes part from now on. Raises NotFound, Forbidden, InvalidRequest, Conflict, TooMany."""
-        checked = member.checked("")
-
-        async def act(transaction: Transaction, project: Project) -> Project:
-            await self._may_change(transaction, call, project, identifier)
-            await members.add(transaction, call, project, checked)
-            return await change(transaction, project)
-
-        project = await PROJECTS.once(self._database, call, identifier, act)
-        return await members.get(self._database, project, checked.user_id)
-
-    async def update_member(
-        self, call: Call, identifier: str, user_id: str, *, role: str | None, permissions: Sequence[str] | None
-    ) -> ProjectMember:
-        """Somebody's other role or permissions. Raises NotFound, Forbidden, InvalidRequest."""
-
-        async def act(transaction: Transaction, project: Project) -> Project:
-            await self._may_change(transaction, call, project, identifier)
-            await members.update(transaction, call, project, user_id, role=role, permissions=permissions)
-            return await change(transaction, project)
-
-        project = await PROJECTS.once(self._database, call, identifier, act)
-        return await members.get(self._database, project, user_id)
-
-    async def remove_member(self, call: Call, identifier: str, user_id: str) -> None:
-        """Somebody takes part no more. Raises NotFound, Forbidden."""
-
-        async def act(transaction: Transaction, project: Project) -> Project:
-            await self._may_change(transaction, call, project, identifier)
-            await members.remove(transaction, project, user_id)
-            return await change(transaction, project)
-
-        await PROJECTS.once(self._database, call, identifier, act)
-
-    async def add_agent(self, call: Call, identifier: str, agent_id: str) -> Project:
-        """An agent that works in the project from now on. Raises NotFound, Forbidden, TooMany."""
-
-        async def act(transaction: Transaction, project: Project) -> Project:
-            await self._may_change(transaction, call, project, identifier)
-            await members.add_agent(transaction, call, project, agent_id)
-            return await _touched(transaction, project)
-
-        return await PROJECTS.once(self._database, call, identifier, act)
-
-    async def remove_agent(self, call: Call, identifier: str, agent_id: str) -> Project:
-        """An agent that works in it no more; its tasks are as they were. Raises NotFound, Forbidden."""
-
-        async def act(transaction: Transaction, project: Project) -> Project:
-            await self._may_change(transaction, call, project, identifier)
-            await members.remove_agent(transaction, project, agent_id)
-            return await _touched(transaction, project)
-
-        return await PROJECTS.once(self._database, call, identifier, act)
-
-    @staticmethod
-    async def _may_change(transaction: Transaction, call: Call, project: Project, identifier: str) -> None:
-        require_sight(call, project.id, "project", identifier)
-        await Permissions(transaction).require(call, WRITE, project.id)
-
 
 async def for_task(transaction: Transaction, call: Call, identifier: str) -> Project:
     """The project that a task is to be in, where the caller may write: it is there until the transaction ends.
@@ -327,47 +268,3 @@ async def for_task(transaction: Transaction, call: Call, identifier: str) -> Pro
     require_sight(call, project.id, "project", identifier)
     await Permissions(transaction).require(call, "tasks:write", project.id)
     return project
-
-
-async def _touched(transaction: Transaction, project: Project) -> Project:
-    changed = await change(transaction, project)
-    transaction.emit("project.updated", changed)
-    return changed
-
-
-def _texts(name: str, description: str) -> dict[str, str]:
-    """Name and description, and as what they are searched. Raises InvalidRequest."""
-    name, description = name.strip(), description.strip()
-    if not 0 < len(name) <= MAX_NAME:
-        raise InvalidRequest("name", f"must have 1 to {MAX_NAME} characters")
-    if len(description) > MAX_DESCRIPTION:
-        raise InvalidRequest("description", f"must have at most {MAX_DESCRIPTION} characters")
-    return {"name": name, "description": description, "searched": f"{name}\n{description}".casefold()}
-
-
-def _moved(project: Project, status: str | None, now: int) -> dict[str, Any]:
-    """What a move to another status changes. Raises Conflict where there is no such move."""
-    if status is None or status == project.status:
-        return {}
-    if status not in PROJECT_MOVES[project.status]:
-        raise Conflict(
-            f"a project that is {project.status} cannot become {status}",
-            reason="INVALID_TRANSITION",
-            details={"from": project.status, "to": status, "allowed": sorted(PROJECT_MOVES[project.status])},
-        )
-    return {"status": status, "completed_at": now if status == ProjectStatus.COMPLETED else project.completed_at}
-
-
-def check_dates(start_at: int | None, end_at: int | None) -> None:
-    """Raises InvalidRequest where a project would end before it starts."""
-    if start_at is not None and end_at is not None and end_at < start_at:
-        raise InvalidRequest("end_at", "must not be before the start")
-
-
-def checked_tags(tags: Sequence[str]) -> list[str]:
-    """Tags as they are kept: each once, in order. Raises InvalidRequest."""
-    if len(tags) > MAX_TAGS:
-        raise InvalidRequest("tags", f"must have at most {MAX_TAGS} tags")
-    if not all(0 < len(tag.strip()) <= MAX_TAG for tag in tags):
-        raise InvalidRequest("tags", f"must have 1 to {MAX_TAG} characters each")
-    return sorted({tag.strip() for tag in tags})
