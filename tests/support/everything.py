@@ -58,8 +58,8 @@ def camel_file() -> descriptor_pb2.FileDescriptorProto:
     thing.field.add(name="part_count", number=3, type=F.TYPE_INT32, label=F.LABEL_OPTIONAL)
     service = file.service.add(name="ThingService")
     for name, verb, path, body in (
-        ("GetThing", "get", "/api/v1/things/{thing_id}", ""),
-        ("CreateThing", "post", "/api/v1/things", "*"),
+        ("GetThing", "get", "/camel/v1/things/{thing_id}", ""),
+        ("CreateThing", "post", "/camel/v1/things", "*"),
     ):
         method = service.method.add(name=name, input_type=".test.camel.v1.Thing", output_type=".test.camel.v1.Thing")
         method.options.Extensions[options_pb2.rule].CopyFrom(options_pb2.MethodRule(open=True))
@@ -86,7 +86,7 @@ CAMEL = Declaration(
     ["test.camel.v1"],
     render_camel,
     listener="operations",
-    routes=[Route("/api/v1")],
+    routes=[Route("/camel/v1")],
     hosts=["api.camel.example"],
     includes=["oauth"],
     camel_case=True,
