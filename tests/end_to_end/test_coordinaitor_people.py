@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from sqlalchemy import select
 
-from server.model import Event
+from server.model import Event, Project, new_id
 from server.store.statement import Statement
 
 from tests.support.stack import Stack
@@ -353,3 +353,31 @@ def test_events_know_the_address_that_a_call_of_any_api_came_from(stack: Stack, 
     assert {each.via for each in events} > {"coordinaitor", "agent_operations"}
     assert {each.address for each in events} == {"127.0.0.1"}
     assert {each.actor for each in events} == {"user_" + login["user"]["id"].removeprefix("user-")}
+
+
+def test_a_key_that_is_limited_to_projects_is_good_at_this_api_alone(stack: Stack, anybody: httpx.Client) -> None:
+    login = register(anybody)
+    me, owner = bearer(login["accessToken"]), login["user"]["organizationId"].removeprefix("org-")
+    project = Project.new(id=new_id(), organization_id=owner, name="P", created_at=1, updated_at=1)
+
+    async def body(transaction) -> None:
+        await transaction.insert(project)
+
+    stack._with_database(lambda database: database.write(body))
+    wanted = {"name": "k", "permissions": ["*"], "projectIds": [f"proj-{project.id}"]}
+    made = anybody.post("/api/v1/auth/api-keys", json=wanted, headers=me)
+    assert made.status_code == 201, made.text
+    key = {"x-api-key": made.json()["data"]["key"]}
+    assert made.json()["data"]["projectIds"] == wanted["projectIds"]
+    assert anybody.get("/api/v1/auth/me", headers=key).status_code == 200
+    for url in (f"{anybody.base_url}/v1/tasks", f"{stack.url}/v1/sessions", f"{stack.url}/api/v1/sessions"):
+        refused = httpx.get(url, headers=key)
+        assert refused.status_code == 403 and "limited to projects" in refused.text, url
+    stack.orchestrator("organizations", "tier", owner, "enterprise")
+    larger = {"name": "l", "permissions": ["*"], "requestsPerMinute": 2, "requestsPerHour": 9}
+    anybody.put("/api/v1/users/me", json={"name": "Ada"}, headers=me)
+    small = {"x-api-key": anybody.post("/api/v1/auth/api-keys", json=larger, headers=me).json()["data"]["key"]}
+    answers = [anybody.get("/api/v1/auth/me", headers=small) for _ in range(3)]
+    assert [each.status_code for each in answers] == [200, 200, 429]
+    assert answers[0].headers["x-ratelimit-limit"] == "9" and answers[2].headers["x-ratelimit-window"] == "60"
+    assert answers[2].json()["error"]["code"] == "RATE_LIMIT_ERROR" and answers[2].headers["retry-after"]
