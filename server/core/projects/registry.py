@@ -6,71 +6,32 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, exists, select
-
 from server.core.projects import members
+from server.core.projects.content import UNCHANGED, Unchanged, check_dates, checked_tags, moved, texts
 from server.core.projects.figures import Figures, ProjectFigures
 from server.core.projects.members import Member, Team
 from server.core.projects.permissions import Permissions, require_sight
+from server.core.projects.rows import LIST, OPEN_TASK, PROJECTS
 from server.core.queue.cancellation import cancel_open
 from server.core.shared import idempotency
 from server.core.shared.call_context import Call
 from server.core.shared.count_cache import CountCache
 from server.core.shared.ids import parse_filter
-from server.core.shared.pagination import Listing, Page
-from server.core.shared.resource import Resource, change, check_version
-from server.errors import Conflict, Forbidden, InvalidRequest
+from server.core.shared.pagination import Page
+from server.core.shared.resource import change, check_version
+from server.errors import Conflict, Forbidden
 from server.model import (
-    PROJECT_MOVES,
     Priority,
     Project,
     ProjectMember,
     ProjectStatus,
     Role,
-    Task,
-    TaskKind,
     new_id,
 )
 from server.store.database import Database
-from server.store.statement import Statement
 from server.store.transaction import Transaction
 
 WRITE = "projects:write"
-MAX_NAME, MAX_DESCRIPTION, MAX_TAGS, MAX_TAG, MAX_SEARCH = 200, 10_000, 50, 100, 200
-
-_projects = Project.table().c
-_members = ProjectMember.table().c
-_live = _projects.deleted_at.is_(None)
-PROJECTS = Resource(Project, "project", _live)
-_LIST = Listing(
-    Project,
-    [_live],
-    ["status"],
-    spans={
-        "search": _projects.searched.contains(bindparam("search"), escape="!"),
-        "member_id": exists().where(_members.project_id == _projects.id, _members.user_id == bindparam("member_id")),
-        # The ids of those that a key is good for, joined: both databases know this without a list.
-        "within": bindparam("within").contains(_projects.id),
-    },
-    measured=["description"],
-)
-_tasks = Task.table().c
-_OPEN = Statement[Any](
-    select(_tasks.id)
-    .where(
-        _tasks.project_id == bindparam("project"),
-        _tasks.kind == TaskKind.EXECUTION.value,
-        _tasks.status.in_(("pending", "running")),
-    )
-    .limit(1)
-)
-
-
-class Unchanged:
-    """Stands for what a change leaves as it is, where None says that there is to be none."""
-
-
-UNCHANGED = Unchanged()
 
 
 class Projects:
@@ -104,7 +65,7 @@ class Projects:
             raise Forbidden("this key is good for some projects alone, so it cannot make others")
         check_dates(start_at, end_at)
         values = {
-            **_texts(name, description),
+            **texts(name, description),
             "priority": priority,
             "start_at": start_at,
             "end_at": end_at,
@@ -159,14 +120,12 @@ class Projects:
         Raises InvalidRequest.
         """
         given = self._given(call, filters)
-        return await _LIST.slice(
-            self._database, self._counts, call.organization_id, limit=limit, offset=offset, **given
-        )
+        return await LIST.slice(self._database, self._counts, call.organization_id, limit=limit, offset=offset, **given)
 
     async def page(self, call: Call, *, size: int, token: str, **filters: Any) -> Page[Project]:
         """The same by page token."""
         given = self._given(call, filters)
-        return await _LIST.page(self._database, call.organization_id, size=size, token=token, **given)
+        return await LIST.page(self._database, call.organization_id, size=size, token=token, **given)
 
     @staticmethod
     def _given(call: Call, filters: Mapping[str, Any]) -> dict[str, Any]:
@@ -216,16 +175,16 @@ class Projects:
             await self._may_change(transaction, call, project, identifier)
             after = Project.new(**{**project.values(), **changes})
             check_dates(after.start_at, after.end_at)
-            texts = {}
+            said = {}
             if name is not None or description is not None:
-                texts = _texts(
+                said = texts(
                     name if name is not None else project.name,
                     description if description is not None else project.description,
                 )
-            moved = _moved(project, status, transaction.now)
-            changed = await change(transaction, project, **changes, **texts, **moved)
+            move = moved(project, status, transaction.now)
+            changed = await change(transaction, project, **changes, **said, **move)
             transaction.emit("project.updated", changed)
-            if moved.get("status") == ProjectStatus.COMPLETED:
+            if move.get("status") == ProjectStatus.COMPLETED:
                 transaction.emit("project.completed", changed)
             return changed
 
@@ -243,7 +202,7 @@ class Projects:
             project = await PROJECTS.lock(transaction, call, identifier)
             await self._may_change(transaction, call, project, identifier)
             check_version(call, project)
-            if await transaction.one(_OPEN, project=project.id) is not None:
+            if await transaction.one(OPEN_TASK, project=project.id) is not None:
                 if not force:
                     raise Conflict(
                         "the project has open tasks; with force=true they are cancelled",
@@ -318,56 +277,7 @@ class Projects:
         await Permissions(transaction).require(call, WRITE, project.id)
 
 
-async def for_task(transaction: Transaction, call: Call, identifier: str) -> Project:
-    """The project that a task is to be in, where the caller may write: it is there until the transaction ends.
-
-    Raises NotFound, Forbidden.
-    """
-    project = await PROJECTS.lock(transaction, call, identifier, shared=True)
-    require_sight(call, project.id, "project", identifier)
-    await Permissions(transaction).require(call, "tasks:write", project.id)
-    return project
-
-
 async def _touched(transaction: Transaction, project: Project) -> Project:
     changed = await change(transaction, project)
     transaction.emit("project.updated", changed)
     return changed
-
-
-def _texts(name: str, description: str) -> dict[str, str]:
-    """Name and description, and as what they are searched. Raises InvalidRequest."""
-    name, description = name.strip(), description.strip()
-    if not 0 < len(name) <= MAX_NAME:
-        raise InvalidRequest("name", f"must have 1 to {MAX_NAME} characters")
-    if len(description) > MAX_DESCRIPTION:
-        raise InvalidRequest("description", f"must have at most {MAX_DESCRIPTION} characters")
-    return {"name": name, "description": description, "searched": f"{name}\n{description}".casefold()}
-
-
-def _moved(project: Project, status: str | None, now: int) -> dict[str, Any]:
-    """What a move to another status changes. Raises Conflict where there is no such move."""
-    if status is None or status == project.status:
-        return {}
-    if status not in PROJECT_MOVES[project.status]:
-        raise Conflict(
-            f"a project that is {project.status} cannot become {status}",
-            reason="INVALID_TRANSITION",
-            details={"from": project.status, "to": status, "allowed": sorted(PROJECT_MOVES[project.status])},
-        )
-    return {"status": status, "completed_at": now if status == ProjectStatus.COMPLETED else project.completed_at}
-
-
-def check_dates(start_at: int | None, end_at: int | None) -> None:
-    """Raises InvalidRequest where a project would end before it starts."""
-    if start_at is not None and end_at is not None and end_at < start_at:
-        raise InvalidRequest("end_at", "must not be before the start")
-
-
-def checked_tags(tags: Sequence[str]) -> list[str]:
-    """Tags as they are kept: each once, in order. Raises InvalidRequest."""
-    if len(tags) > MAX_TAGS:
-        raise InvalidRequest("tags", f"must have at most {MAX_TAGS} tags")
-    if not all(0 < len(tag.strip()) <= MAX_TAG for tag in tags):
-        raise InvalidRequest("tags", f"must have 1 to {MAX_TAG} characters each")
-    return sorted({tag.strip() for tag in tags})

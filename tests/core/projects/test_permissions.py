@@ -6,7 +6,7 @@ import pytest
 
 from server.core.projects.members import Member
 from server.core.projects.permissions import Permissions
-from server.core.projects.registry import for_task
+from server.core.projects.rows import for_task
 from server.core.shared.call_context import Call
 from server.errors import Forbidden, InvalidRequest, NotFound
 from tests.support.company import Company
