@@ -6,21 +6,18 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, exists, select
-
 from server.core.projects import members
-from server.core.projects.fields import check_dates, checked_tags, moved, texts
+from server.core.projects.content import UNCHANGED, Unchanged, check_dates, checked_tags, moved, texts
 from server.core.projects.figures import Figures, ProjectFigures
 from server.core.projects.members import Member, Team
 from server.core.projects.permissions import Permissions, require_sight
-from server.core.projects.rows import PROJECTS
-from server.core.projects.teams import WRITE, ProjectTeams, may_change
+from server.core.projects.rows import LIST, OPEN_TASK, PROJECTS
 from server.core.queue.cancellation import cancel_open
 from server.core.shared import idempotency
 from server.core.shared.call_context import Call
 from server.core.shared.count_cache import CountCache
 from server.core.shared.ids import parse_filter
-from server.core.shared.pagination import Listing, Page
+from server.core.shared.pagination import Page
 from server.core.shared.resource import change, check_version
 from server.errors import Conflict, Forbidden
 from server.model import (
@@ -29,48 +26,12 @@ from server.model import (
     ProjectMember,
     ProjectStatus,
     Role,
-    Task,
-    TaskKind,
     new_id,
 )
 from server.store.database import Database
-from server.store.statement import Statement
 from server.store.transaction import Transaction
 
-MAX_SEARCH = 200
-
-_projects = Project.table().c
-_members = ProjectMember.table().c
-_live = _projects.deleted_at.is_(None)
-_LIST = Listing(
-    Project,
-    [_live],
-    ["status"],
-    spans={
-        "search": _projects.searched.contains(bindparam("search"), escape="!"),
-        "member_id": exists().where(_members.project_id == _projects.id, _members.user_id == bindparam("member_id")),
-        # The ids of those that a key is good for, joined: both databases know this without a list.
-        "within": bindparam("within").contains(_projects.id),
-    },
-    measured=["description"],
-)
-_tasks = Task.table().c
-_OPEN = Statement[Any](
-    select(_tasks.id)
-    .where(
-        _tasks.project_id == bindparam("project"),
-        _tasks.kind == TaskKind.EXECUTION.value,
-        _tasks.status.in_(("pending", "running")),
-    )
-    .limit(1)
-)
-
-
-class Unchanged:
-    """Stands for what a change leaves as it is, where None says that there is to be none."""
-
-
-UNCHANGED = Unchanged()
+WRITE = "projects:write"
 
 
 class Projects:
@@ -78,7 +39,6 @@ class Projects:
 
     def __init__(self, database: Database, counts: CountCache) -> None:
         self._database = database
-        self.teams = ProjectTeams(database)
         self._counts = counts
         self._figures = ProjectFigures(database)
         self._permissions = Permissions(database)
@@ -160,14 +120,12 @@ class Projects:
         Raises InvalidRequest.
         """
         given = self._given(call, filters)
-        return await _LIST.slice(
-            self._database, self._counts, call.organization_id, limit=limit, offset=offset, **given
-        )
+        return await LIST.slice(self._database, self._counts, call.organization_id, limit=limit, offset=offset, **given)
 
     async def page(self, call: Call, *, size: int, token: str, **filters: Any) -> Page[Project]:
         """The same by page token."""
         given = self._given(call, filters)
-        return await _LIST.page(self._database, call.organization_id, size=size, token=token, **given)
+        return await LIST.page(self._database, call.organization_id, size=size, token=token, **given)
 
     @staticmethod
     def _given(call: Call, filters: Mapping[str, Any]) -> dict[str, Any]:
@@ -214,7 +172,7 @@ class Projects:
             changes["tags"] = json.dumps(checked_tags(tags))
 
         async def act(transaction: Transaction, project: Project) -> Project:
-            await may_change(transaction, call, project, identifier)
+            await self._may_change(transaction, call, project, identifier)
             after = Project.new(**{**project.values(), **changes})
             check_dates(after.start_at, after.end_at)
             said = {}
@@ -242,9 +200,9 @@ class Projects:
             if await idempotency.done(transaction, call) is not None:
                 return
             project = await PROJECTS.lock(transaction, call, identifier)
-            await may_change(transaction, call, project, identifier)
+            await self._may_change(transaction, call, project, identifier)
             check_version(call, project)
-            if await transaction.one(_OPEN, project=project.id) is not None:
+            if await transaction.one(OPEN_TASK, project=project.id) is not None:
                 if not force:
                     raise Conflict(
                         "the project has open tasks; with force=true they are cancelled",
@@ -258,13 +216,68 @@ class Projects:
 
         await self._database.write(body)
 
+    async def add_member(self, call: Call, identifier: str, member: Member) -> ProjectMember:
+        """Somebody who takes part from now on. Raises NotFound, Forbidden, InvalidRequest, Conflict, TooMany."""
+        checked = member.checked("")
 
-async def for_task(transaction: Transaction, call: Call, identifier: str) -> Project:
-    """The project that a task is to be in, where the caller may write: it is there until the transaction ends.
+        async def act(transaction: Transaction, project: Project) -> Project:
+            await self._may_change(transaction, call, project, identifier)
+            await members.add(transaction, call, project, checked)
+            return await change(transaction, project)
 
-    Raises NotFound, Forbidden.
-    """
-    project = await PROJECTS.lock(transaction, call, identifier, shared=True)
-    require_sight(call, project.id, "project", identifier)
-    await Permissions(transaction).require(call, "tasks:write", project.id)
-    return project
+        project = await PROJECTS.once(self._database, call, identifier, act)
+        return await members.get(self._database, project, checked.user_id)
+
+    async def update_member(
+        self, call: Call, identifier: str, user_id: str, *, role: str | None, permissions: Sequence[str] | None
+    ) -> ProjectMember:
+        """Somebody's other role or permissions. Raises NotFound, Forbidden, InvalidRequest."""
+
+        async def act(transaction: Transaction, project: Project) -> Project:
+            await self._may_change(transaction, call, project, identifier)
+            await members.update(transaction, call, project, user_id, role=role, permissions=permissions)
+            return await change(transaction, project)
+
+        project = await PROJECTS.once(self._database, call, identifier, act)
+        return await members.get(self._database, project, user_id)
+
+    async def remove_member(self, call: Call, identifier: str, user_id: str) -> None:
+        """Somebody takes part no more. Raises NotFound, Forbidden."""
+
+        async def act(transaction: Transaction, project: Project) -> Project:
+            await self._may_change(transaction, call, project, identifier)
+            await members.remove(transaction, project, user_id)
+            return await change(transaction, project)
+
+        await PROJECTS.once(self._database, call, identifier, act)
+
+    async def add_agent(self, call: Call, identifier: str, agent_id: str) -> Project:
+        """An agent that works in the project from now on. Raises NotFound, Forbidden, TooMany."""
+
+        async def act(transaction: Transaction, project: Project) -> Project:
+            await self._may_change(transaction, call, project, identifier)
+            await members.add_agent(transaction, call, project, agent_id)
+            return await _touched(transaction, project)
+
+        return await PROJECTS.once(self._database, call, identifier, act)
+
+    async def remove_agent(self, call: Call, identifier: str, agent_id: str) -> Project:
+        """An agent that works in it no more; its tasks are as they were. Raises NotFound, Forbidden."""
+
+        async def act(transaction: Transaction, project: Project) -> Project:
+            await self._may_change(transaction, call, project, identifier)
+            await members.remove_agent(transaction, project, agent_id)
+            return await _touched(transaction, project)
+
+        return await PROJECTS.once(self._database, call, identifier, act)
+
+    @staticmethod
+    async def _may_change(transaction: Transaction, call: Call, project: Project, identifier: str) -> None:
+        require_sight(call, project.id, "project", identifier)
+        await Permissions(transaction).require(call, WRITE, project.id)
+
+
+async def _touched(transaction: Transaction, project: Project) -> Project:
+    changed = await change(transaction, project)
+    transaction.emit("project.updated", changed)
+    return changed

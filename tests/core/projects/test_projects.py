@@ -87,7 +87,7 @@ async def test_a_key_that_is_good_for_some_projects_sees_no_others(company: Comp
         company.projects.get(call, other.id),
         company.projects.update(call, other.id, name="x"),
         company.projects.delete(call, other.id),
-        company.projects.teams.add_member(call, other.id, Member(company.boss.caller.user_id)),
+        company.projects.add_member(call, other.id, Member(company.boss.caller.user_id)),
     ):
         with pytest.raises(NotFound):
             await attempt
@@ -155,15 +155,15 @@ async def test_an_agent_that_is_deleted_is_in_no_project_any_more(company: Compa
     assert (await company.projects.team(project)).agents == []
     assert (await company.projects.figures([project]))[project.id].agents == 0
     with pytest.raises(NotFound):
-        await company.projects.teams.add_agent(company.boss, project.id, agent.id)
-    await company.projects.teams.remove_agent(company.boss, project.id, agent.id)
+        await company.projects.add_agent(company.boss, project.id, agent.id)
+    await company.projects.remove_agent(company.boss, project.id, agent.id)
     with pytest.raises(NotFound):
-        await company.projects.teams.remove_agent(company.boss, project.id, agent.id)
+        await company.projects.remove_agent(company.boss, project.id, agent.id)
 
 
 async def test_two_who_add_the_same_person_at_once_add_him_once(company: Company) -> None:
     project, anna = await company.project(), await company.person()
-    both = [company.projects.teams.add_member(company.boss, project.id, Member(anna.caller.user_id)) for _ in "ab"]
+    both = [company.projects.add_member(company.boss, project.id, Member(anna.caller.user_id)) for _ in "ab"]
     found = await asyncio.gather(*both, return_exceptions=True)
     assert sorted(type(each).__name__ for each in found) == ["Conflict", "ProjectMember"]
     assert len((await company.projects.team(project)).people) == 2

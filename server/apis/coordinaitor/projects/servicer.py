@@ -111,7 +111,7 @@ class ProjectServicer:
         return answer(pb.ListProjectMembersResponse, call, [member_message(each.member) for each in team.people])
 
     async def AddProjectMember(self, request: pb.AddProjectMemberRequest, call: Call) -> pb.AddProjectMemberResponse:
-        member = await self._projects.teams.add_member(
+        member = await self._projects.add_member(
             call,
             request.project_id,
             Member(request.user_id, request.role or Role.DEVELOPER.value, list(request.permissions)),
@@ -121,7 +121,7 @@ class ProjectServicer:
     async def UpdateProjectMember(
         self, request: pb.UpdateProjectMemberRequest, call: Call
     ) -> pb.UpdateProjectMemberResponse:
-        member = await self._projects.teams.update_member(
+        member = await self._projects.update_member(
             call,
             request.project_id,
             request.user_id,
@@ -133,17 +133,17 @@ class ProjectServicer:
     async def RemoveProjectMember(
         self, request: pb.RemoveProjectMemberRequest, call: Call
     ) -> pb.RemoveProjectMemberResponse:
-        await self._projects.teams.remove_member(call, request.project_id, request.user_id)
+        await self._projects.remove_member(call, request.project_id, request.user_id)
         return pb.RemoveProjectMemberResponse()
 
     async def AddProjectAgent(self, request: pb.AddProjectAgentRequest, call: Call) -> pb.AddProjectAgentResponse:
-        project = await self._projects.teams.add_agent(call, request.project_id, request.agent_id)
+        project = await self._projects.add_agent(call, request.project_id, request.agent_id)
         return answer(pb.AddProjectAgentResponse, call, await self._shown(project, call), "project")
 
     async def RemoveProjectAgent(
         self, request: pb.RemoveProjectAgentRequest, call: Call
     ) -> pb.RemoveProjectAgentResponse:
-        await self._projects.teams.remove_agent(call, request.project_id, request.agent_id)
+        await self._projects.remove_agent(call, request.project_id, request.agent_id)
         return pb.RemoveProjectAgentResponse()
 
     async def _shown(self, project: Project, call: Call) -> ProjectMessage:

@@ -13,10 +13,9 @@ from server import values
 from server.apikit.projection import project as projected
 from server.apikit.projection import timestamp
 from server.apis.coordinaitor.shape import PRIORITY_WORDS, nullable_id, nullable_time, shown_id
-from server.core.projects.fields import MAX_TAGS
+from server.core.projects.content import MAX_TAGS, UNCHANGED, Unchanged
 from server.core.projects.figures import Figures
 from server.core.projects.members import Team
-from server.core.projects.registry import UNCHANGED, Unchanged
 from server.errors import InvalidRequest
 from server.model import Priority, Project, ProjectMember, TaskStatus
 

@@ -101,7 +101,7 @@ class ProjectServicer:
 
     async def AddProjectMember(self, request: pb.AddProjectMemberRequest, call: Call) -> pb.AddProjectMemberResponse:
         once(request, call)
-        member = await self._projects.teams.add_member(call, request.project_id, _member(request.member))
+        member = await self._projects.add_member(call, request.project_id, _member(request.member))
         return pb.AddProjectMemberResponse(member=member_message(member))
 
     async def UpdateProjectMember(
@@ -110,7 +110,7 @@ class ProjectServicer:
         once(request, call)
         given = request.member
         named = changed_fields(given, request.update_mask.paths, ("role", "permissions"))
-        member = await self._projects.teams.update_member(
+        member = await self._projects.update_member(
             call,
             request.project_id,
             given.user_id,
@@ -123,7 +123,7 @@ class ProjectServicer:
         self, request: pb.RemoveProjectMemberRequest, call: Call
     ) -> pb.RemoveProjectMemberResponse:
         once(request, call)
-        await self._projects.teams.remove_member(call, request.project_id, request.user_id)
+        await self._projects.remove_member(call, request.project_id, request.user_id)
         return pb.RemoveProjectMemberResponse()
 
     async def ListProjectAgents(self, request: pb.ListProjectAgentsRequest, call: Call) -> pb.ListProjectAgentsResponse:
@@ -133,14 +133,14 @@ class ProjectServicer:
 
     async def AddProjectAgent(self, request: pb.AddProjectAgentRequest, call: Call) -> pb.AddProjectAgentResponse:
         once(request, call)
-        project = await self._projects.teams.add_agent(call, request.project_id, request.agent_id)
+        project = await self._projects.add_agent(call, request.project_id, request.agent_id)
         return pb.AddProjectAgentResponse(project=await self._shown(project, call))
 
     async def RemoveProjectAgent(
         self, request: pb.RemoveProjectAgentRequest, call: Call
     ) -> pb.RemoveProjectAgentResponse:
         once(request, call)
-        project = await self._projects.teams.remove_agent(call, request.project_id, request.agent_id)
+        project = await self._projects.remove_agent(call, request.project_id, request.agent_id)
         return pb.RemoveProjectAgentResponse(project=await self._shown(project, call))
 
     async def _shown(self, project: Project, call: Call) -> ProjectMessage:

@@ -1,4 +1,4 @@
-"""What callers say of a project, as it is kept."""
+"""What a project says: its texts, dates, tags and status, as they can be kept."""
 
 from __future__ import annotations
 
@@ -9,6 +9,13 @@ from server.errors import Conflict, InvalidRequest
 from server.model import PROJECT_MOVES, Project, ProjectStatus
 
 MAX_NAME, MAX_DESCRIPTION, MAX_TAGS, MAX_TAG = 200, 10_000, 50, 100
+
+
+class Unchanged:
+    """Stands for what a change leaves as it is, where None says that there is to be none."""
+
+
+UNCHANGED = Unchanged()
 
 
 def texts(name: str, description: str) -> dict[str, str]:
