@@ -197,8 +197,9 @@ class TaskSearch:
 
 def _built(dialect: str, names: Sequence[str], tags: int, sort: str, *, ascending: bool) -> tuple[Any, Any]:
     organization: Any = _tasks.organization_id
-    if _LEADING.intersection(names):
-        # As an expression, so that SQLite takes the filter's index, and not the long one of all rows.
+    if dialect == "sqlite" and _LEADING.intersection(names):
+        # As an expression, so that it takes the filter's index, and not the long one of all rows. PostgreSQL guesses
+        # that few rows are so, and would sort them all.
         organization = func.coalesce(organization, "")
     where = [organization == bindparam("organization"), _tasks.kind == TaskKind.EXECUTION.value]
     where += [_CONDITIONS[name] for name in names if name in _CONDITIONS]
