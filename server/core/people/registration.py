@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from sqlalchemy import bindparam
+from sqlalchemy.dialects.postgresql import insert as upsert
+
 from server.core.identity.attempts import Attempts
 from server.core.identity.logins import Granted, Logins
 from server.core.identity.organizations import BY_EMAIL, ORGANIZATION, first_user, new_organization
@@ -12,9 +17,15 @@ from server.core.shared.call_context import Call
 from server.errors import Conflict, Forbidden, InvalidRequest
 from server.model import Login, Role, User, new_id
 from server.store.database import Database
+from server.store.statement import Statement
 from server.store.transaction import Transaction
 
 ADMIN_EMAIL, ADMIN_PASSWORD = "admin@orchestrator.com", "admin123"
+_INSERT = Statement[Any](
+    upsert(User.table())
+    .values({name: bindparam(name) for name in User.columns})
+    .on_conflict_do_nothing(index_elements=["email"])
+)
 _TAKEN = "there is a user with this e-mail address already"
 
 
@@ -57,7 +68,9 @@ class Registration:
             else:
                 owner = await new_organization(transaction, organization.strip() or f"{name.strip()}'s organization")
             user = _user(transaction, owner, address, name.strip(), role, kept)
-            await transaction.insert(user)
+            if not await transaction.run(_INSERT, **user.values()):
+                # Somebody has taken the address since we looked.
+                raise Conflict(_TAKEN, reason="EMAIL_TAKEN")
             transaction.actor = transaction.actor.as_user(owner, user.id, "")
             if offer is not None:
                 transaction.emit("invitation.accepted", offer)
