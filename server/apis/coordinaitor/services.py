@@ -67,7 +67,7 @@ def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Service
         (_named(event_service_pb2, "EventService"), EventServicer(sockets, cases.names, cases.inbox, find)),
         (_named(file_service_pb2, "FileService"), files),
         (_named(notification_service_pb2, "NotificationService"), NotificationServicer(cases.inbox)),
-        (_named(project_service_pb2, "ProjectService"), ProjectServicer(cases.projects, cases.task_queries)),
+        (_named(project_service_pb2, "ProjectService"), ProjectServicer(cases.projects, tasks.ListTasks)),
         (_named(rating_service_pb2, "RatingService"), RatingServicer(cases.ratings)),
         (_named(system_service_pb2, "SystemService"), system),
         (_named(task_service_pb2, "TaskService"), tasks),

@@ -148,6 +148,7 @@ class Authenticator:
             user_id=login.user_id,
             key_id=login.id,
             scopes=scopes_within(role, login.scopes),
+            unbounded=frozenset(login.scopes.split()),
             tier=tier,
             login_id=login.id,
             # However often somebody logs in, he may ask no more often.
@@ -186,6 +187,7 @@ def _holder(row: Any, now: int) -> tuple[Caller, int | None]:
         key_id=stored.id,
         # What a person has made may do no more than he may now.
         scopes=scopes_within(role, stored.scopes) if stored.personal else frozenset(stored.scopes.split()),
+        unbounded=frozenset(stored.scopes.split()),
         hourly_limit=stored.hourly_limit,
         agent_id=stored.agent_id,
         minute_limit=stored.minute_limit,

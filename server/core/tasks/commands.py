@@ -17,7 +17,7 @@ from server.core.sessions.lifecycle import begin_iteration
 from server.core.shared import idempotency
 from server.core.shared.call_context import READ_KNOWLEDGE, Call
 from server.core.shared.ids import parse_filter
-from server.core.tasks.details import project_for
+from server.core.tasks.details import may_write, project_for
 from server.core.tasks.retry import back_to_queue, not_retryable
 from server.core.tasks.text_index import index_task
 from server.errors import InvalidRequest, ServiceError
@@ -45,6 +45,16 @@ class TaskCommands:
         await new.check()
 
         async def make(transaction: Transaction) -> Task:
+            return await self._make(transaction, call, new, {}, Pace())
+
+        return await TASKS.create(self._database, call, make)
+
+    async def create_shared(self, call: Call, new: NewTask) -> Task:
+        """The same where the caller's right to it may be one that he has in the project alone. Raises Forbidden, too."""
+        await new.check()
+
+        async def make(transaction: Transaction) -> Task:
+            await may_write(transaction, call, await project_for(transaction, call, new.project_id))
             return await self._make(transaction, call, new, {}, Pace())
 
         return await TASKS.create(self._database, call, make)

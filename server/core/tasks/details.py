@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from server import values
+from server.core.projects.permissions import Permissions
 from server.core.queue.creation import NewTask
 from server.core.queue.rows import projects_of
 from server.core.shared.call_context import Call
@@ -80,6 +81,11 @@ async def project_for(transaction: Transaction, call: Call, identifier: str) -> 
     if allowed is not None and digits not in allowed:
         raise InvalidRequest("project_id", "must be a project that you are let into")
     return (await PROJECTS.lock(transaction, call, digits, shared=True)).id
+
+
+async def may_write(transaction: Transaction, call: Call, project_id: str | None) -> None:
+    """Raises Forbidden where the caller may not change tasks of this project, or such as are in none."""
+    await Permissions(transaction).require(call, "tasks:write", project_id)
 
 
 def by_people(new: NewTask) -> NewTask:

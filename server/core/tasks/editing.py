@@ -16,7 +16,7 @@ from server.core.queue.subtasks import check_single
 from server.core.queue.taking import Taken, check_not_held, give_back, is_taken
 from server.core.shared.call_context import Call
 from server.core.shared.resource import change
-from server.core.tasks.details import input_of, project_for
+from server.core.tasks.details import input_of, may_write, project_for
 from server.core.tasks.moves import move
 from server.core.tasks.tags import write_tags
 from server.core.tasks.text_index import index_task
@@ -54,6 +54,7 @@ class TaskEditing:
         """The task as it is then. Raises NotFound, VersionMismatch, InvalidRequest, HeldByWorker, Taken, Conflict."""
 
         async def act(transaction: Transaction, task: Task) -> Task:
+            await may_write(transaction, call, task.project_id)
             task = await _edit(transaction, call, task, edit)
             if edit.agent_id is not None:
                 task = await _reassign(transaction, call, task, edit.agent_id)
@@ -69,6 +70,7 @@ class TaskEditing:
             raise InvalidRequest("agent_id", "required field missing")
 
         async def act(transaction: Transaction, task: Task) -> Task:
+            await may_write(transaction, call, task.project_id)
             task = await _edit(transaction, call, task, edit)
             return await _assign(transaction, call, task, agent_id)
 
@@ -83,6 +85,7 @@ async def _edit(transaction: Transaction, call: Call, task: Task, edit: Edit) ->
     if edit.project_id is not None:
         project = await project_for(transaction, call, edit.project_id)
         if project != task.project_id:
+            await may_write(transaction, call, project)
             changes["project_id"] = project
     # What another API made critical reads high, and stays what it is.
     same = task.priority == Priority.CRITICAL and edit.priority == Priority.HIGH

@@ -14,6 +14,7 @@ from server.core.queue.taking import Taken, check_not_held, give_back, is_taken,
 from server.core.shared import idempotency
 from server.core.shared.call_context import Call
 from server.core.shared.resource import change, check_version
+from server.core.tasks.details import may_write
 from server.core.tasks.retry import back_to_queue
 from server.core.tasks.tags import FORGET_TAGS
 from server.core.tasks.text_index import unindex_task
@@ -39,6 +40,7 @@ class TaskMoves:
         user = person(call)
 
         async def act(transaction: Transaction, task: Task) -> Task:
+            await may_write(transaction, call, task.project_id)
             return await take(transaction, task, user)
 
         return await TASKS.once(self._database, call, identifier, act)
@@ -50,6 +52,7 @@ class TaskMoves:
         """
 
         async def act(transaction: Transaction, task: Task) -> Task:
+            await may_write(transaction, call, task.project_id)
             if not is_taken(task):
                 raise Conflict("nobody has taken the task", reason="NOT_TAKEN", details={"status": task.status})
             return await give_back(transaction, task)
@@ -66,6 +69,7 @@ class TaskMoves:
             if (await idempotency.done(transaction, call)) is not None:
                 return
             task = await TASKS.lock(transaction, call, identifier)
+            await may_write(transaction, call, task.project_id)
             require_lease(call, task)
             check_version(call, task)
             await idempotency.mark(transaction, call, task.id)

@@ -4,6 +4,7 @@ from google.protobuf import struct_pb2 as _struct_pb2
 from orchestrator.coordinaitor.v1 import envelope_pb2 as _envelope_pb2
 from orchestrator.coordinaitor.v1 import project_pb2 as _project_pb2
 from orchestrator.coordinaitor.v1 import task_pb2 as _task_pb2
+from orchestrator.coordinaitor.v1 import task_service_pb2 as _task_service_pb2
 from orchestrator.options.v1 import options_pb2 as _options_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
@@ -160,36 +161,6 @@ class DeleteProjectRequest(_message.Message):
 class DeleteProjectResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
-
-class ListProjectTasksRequest(_message.Message):
-    __slots__ = ("project_id", "page", "limit", "status", "agent_id")
-    PROJECT_ID_FIELD_NUMBER: _ClassVar[int]
-    PAGE_FIELD_NUMBER: _ClassVar[int]
-    LIMIT_FIELD_NUMBER: _ClassVar[int]
-    STATUS_FIELD_NUMBER: _ClassVar[int]
-    AGENT_ID_FIELD_NUMBER: _ClassVar[int]
-    project_id: str
-    page: int
-    limit: int
-    status: str
-    agent_id: str
-    def __init__(self, project_id: _Optional[str] = ..., page: _Optional[int] = ..., limit: _Optional[int] = ..., status: _Optional[str] = ..., agent_id: _Optional[str] = ...) -> None: ...
-
-class ListProjectTasksResponse(_message.Message):
-    __slots__ = ("success", "data", "pagination", "links", "meta", "tasks")
-    SUCCESS_FIELD_NUMBER: _ClassVar[int]
-    DATA_FIELD_NUMBER: _ClassVar[int]
-    PAGINATION_FIELD_NUMBER: _ClassVar[int]
-    LINKS_FIELD_NUMBER: _ClassVar[int]
-    META_FIELD_NUMBER: _ClassVar[int]
-    TASKS_FIELD_NUMBER: _ClassVar[int]
-    success: bool
-    data: _containers.RepeatedCompositeFieldContainer[_task_pb2.Task]
-    pagination: _envelope_pb2.Pagination
-    links: _envelope_pb2.Links
-    meta: _envelope_pb2.Meta
-    tasks: _struct_pb2.Value
-    def __init__(self, success: _Optional[bool] = ..., data: _Optional[_Iterable[_Union[_task_pb2.Task, _Mapping]]] = ..., pagination: _Optional[_Union[_envelope_pb2.Pagination, _Mapping]] = ..., links: _Optional[_Union[_envelope_pb2.Links, _Mapping]] = ..., meta: _Optional[_Union[_envelope_pb2.Meta, _Mapping]] = ..., tasks: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ...) -> None: ...
 
 class ListProjectMembersRequest(_message.Message):
     __slots__ = ("project_id",)

@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from orchestrator.coordinaitor.v1 import project_service_pb2 as orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2
+from orchestrator.coordinaitor.v1 import task_service_pb2 as orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -62,8 +63,8 @@ class ProjectServiceStub:
                 _registered_method=True)
         self.ListProjectTasks = channel.unary_unary(
                 '/orchestrator.coordinaitor.v1.ProjectService/ListProjectTasks',
-                request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.ListProjectTasksRequest.SerializeToString,
-                response_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.ListProjectTasksResponse.FromString,
+                request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.ListTasksRequest.SerializeToString,
+                response_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.ListTasksResponse.FromString,
                 _registered_method=True)
         self.ListProjectMembers = channel.unary_unary(
                 '/orchestrator.coordinaitor.v1.ProjectService/ListProjectMembers',
@@ -137,7 +138,7 @@ class ProjectServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListProjectTasks(self, request, context):
-        """Returns the tasks of a project, newest first.
+        """Returns the tasks of a project, with the filters and sorts that all tasks have.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -215,8 +216,8 @@ def add_ProjectServiceServicer_to_server(servicer, server):
             ),
             'ListProjectTasks': grpc.unary_unary_rpc_method_handler(
                     servicer.ListProjectTasks,
-                    request_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.ListProjectTasksRequest.FromString,
-                    response_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.ListProjectTasksResponse.SerializeToString,
+                    request_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.ListTasksRequest.FromString,
+                    response_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.ListTasksResponse.SerializeToString,
             ),
             'ListProjectMembers': grpc.unary_unary_rpc_method_handler(
                     servicer.ListProjectMembers,
@@ -410,8 +411,8 @@ class ProjectService:
             request,
             target,
             '/orchestrator.coordinaitor.v1.ProjectService/ListProjectTasks',
-            orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.ListProjectTasksRequest.SerializeToString,
-            orchestrator_dot_coordinaitor_dot_v1_dot_project__service__pb2.ListProjectTasksResponse.FromString,
+            orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.ListTasksRequest.SerializeToString,
+            orchestrator_dot_coordinaitor_dot_v1_dot_task__service__pb2.ListTasksResponse.FromString,
             options,
             channel_credentials,
             insecure,

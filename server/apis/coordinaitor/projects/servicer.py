@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from orchestrator.wire.coordinaitor.v1 import project_service_pb2 as pb
+from orchestrator.wire.coordinaitor.v1 import task_service_pb2 as task_pb
 from orchestrator.wire.coordinaitor.v1.project_pb2 import Project as ProjectMessage
 
 from server.apis.coordinaitor.envelope import answer, listed, page_of
@@ -15,22 +18,20 @@ from server.apis.coordinaitor.projects.shape import (
     moment_in,
     project_message,
 )
-from server.apis.coordinaitor.shape import STATUS_WORDS, task_message
 from server.core.projects.members import Member
 from server.core.projects.registry import Projects
 from server.core.shared.call_context import Call
-from server.core.tasks.queries import TASK_TEXTS, TaskQueries
 from server.model import Priority, Project, ProjectStatus, Role
 
-STATUSES = {word: status for status, word in STATUS_WORDS.items()}
+ListTasks = Callable[[task_pb.ListTasksRequest, Call], Awaitable[task_pb.ListTasksResponse]]
 
 
 class ProjectServicer:
     """Decodes, calls the use case, encodes."""
 
-    def __init__(self, projects: Projects, tasks: TaskQueries) -> None:
+    def __init__(self, projects: Projects, list_tasks: ListTasks) -> None:
         self._projects = projects
-        self._tasks = tasks
+        self._list_tasks = list_tasks
 
     async def ListProjects(self, request: pb.ListProjectsRequest, call: Call) -> pb.ListProjectsResponse:
         _, limit, offset = page_of(request)
@@ -89,20 +90,9 @@ class ProjectServicer:
         await self._projects.delete(call, request.project_id, force=request.force)
         return pb.DeleteProjectResponse()
 
-    async def ListProjectTasks(self, request: pb.ListProjectTasksRequest, call: Call) -> pb.ListProjectTasksResponse:
-        project = await self._projects.get(call, request.project_id)
-        _, limit, offset = page_of(request)
-        page = await self._tasks.slice(
-            call,
-            limit=limit,
-            offset=offset,
-            texts=TASK_TEXTS,
-            project_id=project.id,
-            status=STATUSES[request.status] if request.status else None,
-            agent_id=request.agent_id,
-        )
-        shown = [task_message(task) for task in page.rows]
-        return listed(pb.ListProjectTasksResponse, call, request, shown, page.total, "tasks")
+    async def ListProjectTasks(self, request: task_pb.ListTasksRequest, call: Call) -> task_pb.ListTasksResponse:
+        await self._projects.get(call, request.project_id)
+        return await self._list_tasks(request, call)
 
     async def ListProjectMembers(
         self, request: pb.ListProjectMembersRequest, call: Call

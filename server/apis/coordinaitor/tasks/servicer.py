@@ -59,7 +59,9 @@ class TaskServicer:
         return listed(pb.ListTasksResponse, call, request, data, page.total, "tasks")
 
     async def CreateTask(self, request: pb.CreateTaskRequest, call: Call) -> pb.CreateTaskResponse:
-        return await self._shown(pb.CreateTaskResponse, call, await self._commands.create(call, said.new_task(request)))
+        return await self._shown(
+            pb.CreateTaskResponse, call, await self._commands.create_shared(call, said.new_task(request))
+        )
 
     async def GetTask(self, request: pb.GetTaskRequest, call: Call) -> pb.GetTaskResponse:
         seen = await self._search.get(call, request.task_id)
