@@ -65,6 +65,21 @@ def test_the_walk_through_knowledge_and_webhooks_works_as_pasted(stack: Stack, k
     assert "signed session.created watched" in told, done
 
 
+def test_the_walk_through_of_people_works_as_pasted(stack: Stack) -> None:
+    section = re.search(r"## People and their tasks\n(.*?)\n## ", (ROOT / "README.md").read_text(), re.S).group(1)
+    blocks = re.findall(r"```sh\n(.*?)```", section, re.S)
+    assert len(blocks) == 2
+    script = "".join(blocks).replace("localhost:3000", f"localhost:{stack.operations_port}").replace("\ncurl", "\necho\ncurl")
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60)
+    taken, said, ended, found, whole = (json.loads(line) for line in done.stdout.splitlines() if line)
+    assert taken["data"]["status"] == "active" and said["data"]["content"] == "Tokens end with their login."
+    assert ended["data"]["status"] == "completed" and ended["data"]["actualHours"] == 7.5
+    assert ended["data"]["id"] in {task["id"] for task in found["data"]}
+    task = whole["data"]
+    assert len(task["comments"]) == 1 and task["metrics"]["timeSpent"] == 7.5
+    assert {("active", "completed"), ("pending", "active")} <= {(each["from"], each["to"]) for each in task["history"]}
+
+
 def test_the_second_walk_through_of_the_readme_works_as_pasted(stack: Stack, key: str, tmp_path: Path) -> None:
     section = re.search(r"## Workers and a workflow\n(.*?)\n## ", (ROOT / "README.md").read_text(), re.S).group(1)
     blocks = re.findall(r"```sh\n(.*?)```", section, re.S)

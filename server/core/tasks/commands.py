@@ -50,7 +50,7 @@ class TaskCommands:
         return await TASKS.create(self._database, call, make)
 
     async def create_shared(self, call: Call, new: NewTask) -> Task:
-        """The same where the caller's right to it may be one that he has in the project alone. Raises Forbidden, too."""
+        """The same, where the caller's right to it may be one that he has in the project alone. Raises Forbidden."""
         await new.check()
 
         async def make(transaction: Transaction) -> Task:

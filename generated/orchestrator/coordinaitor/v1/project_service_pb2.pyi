@@ -3,7 +3,6 @@ from google.api import annotations_pb2 as _annotations_pb2
 from google.protobuf import struct_pb2 as _struct_pb2
 from orchestrator.coordinaitor.v1 import envelope_pb2 as _envelope_pb2
 from orchestrator.coordinaitor.v1 import project_pb2 as _project_pb2
-from orchestrator.coordinaitor.v1 import task_pb2 as _task_pb2
 from orchestrator.coordinaitor.v1 import task_service_pb2 as _task_service_pb2
 from orchestrator.options.v1 import options_pb2 as _options_pb2
 from google.protobuf.internal import containers as _containers

@@ -139,6 +139,7 @@ class ProjectServiceServicer:
 
     def ListProjectTasks(self, request, context):
         """Returns the tasks of a project, with the filters and sorts that all tasks have.
+        buf:lint:ignore RPC_REQUEST_STANDARD_NAME
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
