@@ -37,7 +37,7 @@ SEED = 1
 
 async def run(scale: Scale) -> str:
     """The table."""
-    count, asked = scale.of((100_000, 500), (10_000, 300), (1000, 20))
+    count, asked = scale.of((100_000, 500), (10_000, 300), (200, 20))
     found = await asyncio.to_thread(passages, count)
     questions, pairs = _asked(found, asked)
     rows = [await _ours("SQLite", found, questions, pairs)]

@@ -277,9 +277,12 @@ function envoy_on_response(handle)
     headers:remove("x-http-status")
     if status == "204" then
       -- The transcoder has made an empty object of nothing, which the next answer on the connection would begin with.
-      handle:body(true):setBytes("")
       headers:remove("content-type")
-      headers:remove("content-length")
+      handle:body(true):setBytes("")
+      -- What was taken before the body is no longer good after it.
+      handle:headers():remove("content-type")
+      handle:headers():remove("content-length")
+      headers = handle:headers()
     end
   end
   local error_body = headers:get("x-error-body")

@@ -25,6 +25,8 @@ LINES = {
 }
 
 
+# One of them starts five servers, two of which read with a model.
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", BENCHMARKS)
 async def test_a_benchmark_runs_and_has_a_place_for_its_table(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     tables = await run([name], Scale.TINY)

@@ -14,6 +14,7 @@ from orchestrator.v1 import (
     agent_service_pb2,
     knowledge_service_pb2,
     knowledge_service_pb2_grpc,
+    project_service_pb2,
     session_service_pb2,
     task_service_pb2,
     user_service_pb2,
@@ -26,7 +27,7 @@ from server.apis import serving
 from server.app import Application
 from server.core.shared.if_match import ANY, IfMatch, parse_if_match
 from server.errors import InvalidRequest
-from server.model import Agent, Document, Session, Task, User, Webhook, Workflow, WorkflowRun
+from server.model import Agent, Document, Project, Session, Task, User, Webhook, Workflow, WorkflowRun
 from server.rpc.method import method_of
 from server.store.statement import Statement
 from server.work.ingestion import IngestionRunner
@@ -35,19 +36,19 @@ from tests.support.tenants import Tenant
 
 TABLES = {
     "session": Session, "agent": Agent, "task": Task, "workflow": Workflow, "run": WorkflowRun, "webhook": Webhook,
-    "document": Document, "user": User,
+    "document": Document, "user": User, "project": Project,
 }  # fmt: skip
 # By the field of an id, of which resource it is; of several the first one is what the method changes.
 IDS = {"run_id": "run", "execution_id": "task", "task_id": "task", "session_id": "session", "workflow_id": "workflow"}
-IDS |= {"webhook_id": "webhook", "document_id": "document", "user_id": "user"}
+IDS |= {"webhook_id": "webhook", "document_id": "document", "project_id": "project", "user_id": "user"}
 # Requests that hold the resource itself.
-HOLDING = ("webhook", "document", "user")
+HOLDING = ("webhook", "document", "user", "project", "task")
 # What changes whoever calls has no id; tests/end_to_end/test_coordinaitor_people.py tries it.
 OF_CALLERS = ("UpdateMe",)
 RESOURCES_READ = {
     "GetSession": "session", "GetTask": "task", "GetExecution": "task",
     "GetAgent": "agent", "GetWorkflow": "workflow", "GetRun": "run", "GetWebhook": "webhook",
-    "GetDocument": "document", "GetUser": "user",
+    "GetDocument": "document", "GetUser": "user", "GetProject": "project",
 }  # fmt: skip
 FOR_OTHER_REASONS = (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.UNAVAILABLE)
 # What a request must say beside its ids.
@@ -55,7 +56,7 @@ FORM = HttpBody(
     content_type="multipart/form-data; boundary=x",
     data=b'--x\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\na file\r\n--x--\r\n',
 )
-MORE: dict[str, dict[str, Any]] = {"ReplaceDocument": {"form": FORM}, "UpdateTaskStatus": {"status": "CANCELLED"}, "FailSession": {"error": "e"}}
+MORE: dict[str, dict[str, Any]] = {"ReplaceDocument": {"form": FORM}, "UpdateTaskStatus": {"status": "CANCELLED"}, "FailSession": {"error": "e"}, "MoveTask": {"status": "TASK_STATUS_CANCELLED"}}
 
 
 @pytest.fixture
@@ -127,6 +128,8 @@ async def made(channel, tenant: Tenant, kind: str, workflow: str = "") -> str:
         piece = knowledge_service_pb2.UploadDocumentRequest
         pieces = [piece(upload=piece.Upload(filename="a")), piece(data=uuid.uuid4().bytes)]
         return (await upload(iter(pieces), metadata=tenant.metadata)).document.id
+    if kind == "project":
+        return (await native(project_service_pb2, "ProjectService", "CreateProject", project={"name": "p"})).project.id
     if kind == "user":
         offer = {"email": f"{uuid.uuid4().hex}@example.com"}
         token = (await native(user_service_pb2, "UserService", "CreateInvitation", invitation=offer)).token
@@ -156,7 +159,7 @@ def changed_by(descriptor) -> tuple[str, str]:
         if field in fields and "Agent" not in descriptor.name:
             return field, kind
     if "id" in fields:
-        kind = descriptor.containing_service.name.removesuffix("Service").lower().replace("knowledge", "document")
+        kind = descriptor.containing_service.name.removesuffix("Service").lower().replace("knowledge", "document").replace("taskboard", "task")
         return "id", "run" if descriptor.name.endswith("Run") else kind
     return "agent_id", "agent"
 
@@ -171,7 +174,8 @@ async def test_a_method_that_obeys_it_changes_the_version_that_it_names_and_no_o
     for descriptor, method in methods:
         field, kind = changed_by(descriptor)
         id = await made(channel, tenant, kind, workflow)
-        names = [name for name in descriptor.input_type.fields_by_name if name in IDS or name == "agent_id"]
+        inputs = descriptor.input_type.fields
+        names = [each.name for each in inputs if (each.name in IDS or each.name == "agent_id") and not each.message_type]
         fields = {name: others.get(IDS.get(name, "agent"), "") for name in names}
         fields.update({field: {"id": id} if field in HOLDING else id}, **MORE.get(descriptor.name, {}))
         before = await version_of(application, kind, id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import bindparam
+from sqlalchemy import bindparam, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from server.core.identity.attempts import Attempts
@@ -15,7 +15,7 @@ from server.core.people.invitations import accepted, check_email
 from server.core.people.users import check_name
 from server.core.shared.call_context import Call
 from server.errors import Conflict, Forbidden, InvalidRequest
-from server.model import Login, Role, User, new_id
+from server.model import Login, Organization, Role, Tier, User, new_id
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
@@ -25,6 +25,11 @@ _INSERT = Statement[Any](
     upsert(User.table())
     .values({name: bindparam(name) for name in User.columns})
     .on_conflict_do_nothing(index_elements=["email"])
+)
+_SET_TIER = Statement[Any](
+    update(Organization.table())
+    .where(Organization.table().c.id == bindparam("organization"))
+    .values(tier=bindparam("new_tier"))
 )
 _TAKEN = "there is a user with this e-mail address already"
 
@@ -90,9 +95,10 @@ async def ensure_admin(database: Database, passwords: Passwords, organization: s
         if await transaction.one(BY_EMAIL, email=ADMIN_EMAIL) is not None:
             return False
         owner = (await first_user(transaction, organization)).organization_id
-        user = _user(transaction, owner, ADMIN_EMAIL, "Administrator", Role.ADMIN.value, kept)
-        await transaction.insert(user)
-        transaction.emit("user.registered", user)
+        # Nobody has registered, so no event says it: the first one is the first caller's.
+        await transaction.insert(_user(transaction, owner, ADMIN_EMAIL, "Administrator", Role.ADMIN.value, kept))
+        # Who tries things out is not held up.
+        await transaction.run(_SET_TIER, organization=owner, new_tier=Tier.ENTERPRISE.value)
         return True
 
     return await database.write(body)

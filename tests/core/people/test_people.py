@@ -41,7 +41,7 @@ def test_each_role_may_do_what_the_one_below_it_may() -> None:
     assert viewer < developer < manager and admin == {"*"}
     reads = {each for each in DECLARED_SCOPES if each.endswith(":read")}
     assert {each for each in viewer if each.endswith(":write")} == {"account:write", "notifications:write"}
-    assert reads - viewer == {"users:read", "invitations:read"}
+    assert reads - viewer == {"users:read", "invitations:read", "audit:read", "logs:read"}
     assert {"tasks:write", "comments:write", "keys:write"} <= developer and "agents:write" not in developer
     assert "agents:write" in manager and "users:write" not in manager and scopes_of("king") == set()
 
