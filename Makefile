@@ -13,8 +13,9 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test test-slow lint setup generate lock bench clean
 
+# The model that tests search with costs each server 160 MB and each search some milliseconds: SEMANTIC_SEARCH=auto make run.
 run: setup
-	@exec $(BIN)/orchestrator up $(ARGS)
+	@SEMANTIC_SEARCH=$${SEMANTIC_SEARCH-off} exec $(BIN)/orchestrator up $(ARGS)
 
 test: setup
 	$(BIN)/python -m pytest -n auto $(ARGS)

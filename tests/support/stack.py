@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import httpx2 as httpx
 import psutil
 
-from server.core.identity import api_keys
+from server.core.identity import api_keys, organizations
 from server.settings import Settings
 from server.store.database import Database
 from server.store.opened import open_database
@@ -90,6 +90,8 @@ class Stack:
             key, secret = await api_keys.create_key(
                 database, organization=organization or uuid.uuid4().hex, name="test", **options
             )
+            # Whoever asks again and again until something is there must not be held up by what is measured elsewhere.
+            await organizations.set_tier(database, key.organization_id, "enterprise")
             return f"key_{key.id}", secret
 
         return self._with_database(create)
