@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -66,8 +66,8 @@ class Declaration:
     cookies: bool = False
     # Whether query parameters that a method does not name are let pass: its document says so, and reads them itself.
     lenient_queries: bool = False
-    # Whether keys that are limited to projects are good here: it then keeps them to those.
-    projects: bool = False
+    # Its services that keys which are limited to projects are good for, because they keep them to those.
+    projects: Collection[str] = ()
     # Whether people log in here: it is told by which host they know it, and how their programs call themselves.
     programs: bool = False
     # Whether its sockets alone may have such callers, as long as they have not said who they are.

@@ -76,7 +76,8 @@ class AuthorizationCode(Record, table=True):
     scopes: str = Field(sa_column=Column(Text, nullable=False))
     # The S256 challenge; empty where there was none.
     challenge: str = ""
-    # The login that was made with it.
+    # The login in which the person allowed it, and the one that was made with it.
+    granted_by: str = ""
     login_id: str | None = None
     created_at: int = Field(sa_type=BigInteger)
     expires_at: int = Field(sa_type=BigInteger, index=True)

@@ -87,8 +87,8 @@ class AccessControl:
                 call.headers = {**call.headers, "authorization": f"Bearer {key}"}
         key = credential(call.headers)
         call.caller = caller = self._identity.known(key) or await self._ask(key)
-        if caller.projects is not None and not api.declaration.projects:
-            raise Forbidden("this key is limited to projects, which this API does not know")
+        if caller.projects is not None and method.service not in api.declaration.projects:
+            raise Forbidden("this key is limited to projects, and this is not about those alone")
         if self._quotas is not None:
             if method.unmetered:
                 call.meter = partial(self._meter, self._quotas, call, api)

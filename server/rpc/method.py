@@ -48,6 +48,11 @@ class Method:
     # Every spelling of the fields that its JSON bodies may have; None where they are not read as such.
     body_fields: frozenset[str] | None = None
 
+    @property
+    def service(self) -> str:
+        """The name of its service, without the package."""
+        return self.name.partition("/")[0].rpartition(".")[2]
+
     def unknown_fields(self, names: str) -> list[str]:
         """Which of a body's fields, which the gateway has named, are none of this method's."""
         known = self.body_fields

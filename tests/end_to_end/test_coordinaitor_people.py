@@ -375,8 +375,9 @@ def test_a_key_that_is_limited_to_projects_is_good_at_this_api_alone(stack: Stac
     assert made.status_code == 201, made.text
     key = {"x-api-key": made.json()["data"]["key"]}
     assert made.json()["data"]["projectIds"] == wanted["projectIds"]
-    assert anybody.get("/api/v1/auth/me", headers=key).status_code == 200
-    for url in (f"{anybody.base_url}/v1/tasks", f"{stack.url}/v1/sessions", f"{stack.url}/api/v1/sessions"):
+    assert anybody.get("/api/v1/tasks", headers=key).status_code == 200
+    here, there = str(anybody.base_url), stack.url
+    for url in (f"{here}/api/v1/users/me", f"{here}/v1/tasks", f"{there}/v1/sessions", f"{there}/api/v1/sessions"):
         refused = httpx.get(url, headers=key)
         assert refused.status_code == 403 and "limited to projects" in refused.text, url
     stack.orchestrator("organizations", "tier", owner, "enterprise")

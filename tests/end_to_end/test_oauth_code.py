@@ -144,6 +144,39 @@ def test_a_public_client_proves_itself_by_a_challenge_alone(stack: Stack, visito
     assert right.status_code == 200, right.text
 
 
+def test_who_knows_a_public_client_is_not_the_client(stack: Stack, visitor: httpx.Client) -> None:
+    client_id, _ = made_client(stack, "--public")
+    basic = {"authorization": "Basic " + base64.b64encode(f"{client_id}:".encode()).decode()}
+    alone = visitor.post("/oauth/token", data={"grant_type": "client_credentials"}, headers=basic)
+    assert alone.status_code == 401 and alone.json()["error"] == "invalid_client"
+
+
+def test_a_credential_of_a_program_consents_to_nothing(stack: Stack, visitor: httpx.Client) -> None:
+    client_id, secret = made_client(stack)
+    code = allowed(visitor, client_id)["code"]
+    held = token(visitor, code=code, client_id=client_id, client_secret=secret).json()["access_token"]
+    for credential in (stack.key, held):
+        with httpx.Client(base_url=visitor.base_url, cookies={"orchestrator_login": credential}, timeout=30) as program:
+            page = asked(program, client_id, scope="tasks:read tasks:write")
+            assert page.status_code == 200 and "password" in page.text and 'value="allow"' not in page.text
+    # Nor does such a token make a key that outlives it.
+    made = visitor.post(
+        "/api/v1/auth/api-keys",
+        json={"name": "k", "permissions": ["tasks:read"]},
+        headers={"authorization": f"Bearer {held}"},
+    )
+    assert made.status_code == 403
+
+
+def test_a_code_ends_with_the_login_that_allowed_it(stack: Stack, visitor: httpx.Client) -> None:
+    client_id, secret = made_client(stack)
+    code = allowed(visitor, client_id)["code"]
+    page = asked(visitor, client_id)
+    assert visitor.post("/oauth/authorize", data={**hidden(page.text), "do": "logout"}).status_code == 200
+    late = token(visitor, code=code, client_id=client_id, client_secret=secret)
+    assert late.status_code == 400 and late.json()["error"] == "invalid_grant"
+
+
 def test_a_client_that_once_sent_a_challenge_must_go_on_with_it(stack: Stack, visitor: httpx.Client) -> None:
     client_id, secret = made_client(stack)
     verifier = secrets.token_urlsafe(48)

@@ -48,7 +48,7 @@ RELEASED = {
     "0005_webhooks.py": "fac4dc532f9b06306c9a139ea8881b3545d3a0e26bf3cfbb1040153e05b6bdb4",
     "0006_knowledge.py": "6f34a34466fc9612c2890d0ef934c82b0a4835e340dbf88a843482df2594b6fd",
     "0007_code_that_searches.py": "d1e16f86e5be2d3dc871c8c371e4a9e2450fd3c43fabaf7fa79fe8af224275ff",
-    "0008_people.py": "293db10890dde577bd3b91b842cca5fb985a91aa09566dc0540fc450b6978096",
+    "0008_people.py": "1276e5ba5152bfe0e5f637f39e4030921cd4edd3ada5f66d31b76ac4a3b86602",
 }
 # Columns that a later migration is meant to remove or fill anew, by table and name; a test of its own says how.
 VALUES = {

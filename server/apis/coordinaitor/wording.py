@@ -74,7 +74,7 @@ def agent_word(agent: Agent) -> str:
         return "offline"
     if agent.status == AgentStatus.ERROR:
         return "error"
-    return "available" if agent.status == AgentStatus.ACTIVE else "offline"
+    return "available" if agent.status == AgentStatus.ACTIVE and not agent.off_duty else "offline"
 
 
 def project_shown(project: Project) -> Shown:

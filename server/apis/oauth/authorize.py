@@ -65,8 +65,11 @@ class AuthorizationPages:
         if fields.get("do") == "login":
             return await self._log_in(call, asked, fields)
         if fields.get("do") == "logout":
+            client = await self._client(asked)
+            if client is not None and await self._is_logged_in(call, client):
+                await self._logins.end(call, call.caller.login_id)
             self._set_cookie(call, LOGIN, "", 0)
-            return self._login_page(call, asked, await self._client(asked))
+            return self._login_page(call, asked, client)
         return await self._answer(call, asked, allowed=fields.get("do") == "allow")
 
     async def _next(self, call: Call, asked: Pairs) -> HttpBody:
@@ -85,7 +88,8 @@ class AuthorizationPages:
         return pages.consent(client.stored.name, person.email, scope.split(), back_to, hidden)
 
     async def _log_in(self, call: Call, asked: Pairs, fields: dict[str, str]) -> HttpBody:
-        email = fields.get("email", "")
+        # What no text can be is nobody's.
+        email = fields.get("email", "").replace("\0", "").encode("utf-8", "replace").decode()
         try:
             granted = await self._logins.log_in(call, email, fields.get("password", ""))
         except (Unauthorized, TooMany) as error:
@@ -111,7 +115,7 @@ class AuthorizationPages:
             return self._tell(call, asked, back_to, {"error": "access_denied"})
         code = await self._codes.give(
             client.stored,
-            call.caller.user_id,
+            call.caller,
             scopes=scope,
             redirect_uri=back_to,
             redirect_named="redirect_uri" in fields,
@@ -144,7 +148,10 @@ class AuthorizationPages:
             await call.authenticate(token)
         except ServiceError:
             return False
-        return call.caller.organization_id == client.stored.organization_id
+        caller = call.caller
+        # A credential that a program holds may be less than the person, and must not consent in his name.
+        himself = bool(caller.login_id) and not caller.delegated
+        return himself and caller.organization_id == client.stored.organization_id
 
     def _login_page(
         self, call: Call, asked: Pairs, client: Client | None, *, wrong: str = "", email: str = ""

@@ -114,17 +114,17 @@ class Tokens:
             raise ClientRefused("only a client with a secret may ask")
         if "token" not in fields:
             raise OAuthError("invalid_request", "token is missing")
-        login = await self._held.login_of(fields["token"])
+        held = await self._held.held(fields["token"])
         # Of another organization nothing is told.
-        if login is None or login.organization_id != client.stored.organization_id:
+        if held is None or held.login.organization_id != client.stored.organization_id:
             return {"active": False}
+        login = held.login
         return {
             "active": True,
-            "scope": login.scopes,
+            "scope": " ".join(sorted(held.scopes)),
             "sub": f"user_{login.user_id}",
-            "exp": login.expires_at // 1_000_000,
-            "iat": login.created_at // 1_000_000,
-            "token_type": "Bearer",
+            "exp": held.expires_at // 1_000_000,
+            **({"token_type": "Bearer"} if held.is_access else {}),
             **({"client_id": f"client_{login.client_id}"} if login.client_id else {}),
         }
 

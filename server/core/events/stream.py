@@ -61,11 +61,19 @@ class EventFilter:
         return self._any or event.type in self._exact or event.type.startswith(self._prefixes or ("\0",))
 
 
+_OF_PEOPLE = ("user.", "invitation.", "api_key.")
+
+
 def _sees(call: Call, wanted: EventFilter) -> Callable[[Event], bool]:
     """Which events are wanted by a caller who may see them."""
 
     def sees(event: Event) -> bool:
-        return wanted.takes(event) and (event.type not in PERSONAL or _told_to(event) == call.caller.user_id)
+        if not wanted.takes(event):
+            return False
+        if event.type in PERSONAL:
+            return _told_to(event) == call.caller.user_id
+        # Who people are is shown to those alone who may ask for it.
+        return not event.type.startswith(_OF_PEOPLE) or call.caller.may("users:read")
 
     return sees
 

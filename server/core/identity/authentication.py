@@ -143,6 +143,10 @@ class Authenticator:
         if login.ended_at is not None or login.expires_at <= now:
             raise Unauthorized("the login of this access token has ended")
         _check_open(disabled, user_disabled)
+        if login.client_id is not None:
+            client = await find_client(self._database, login.client_id)
+            if client is None or client.revoked_at is not None:
+                raise Unauthorized("the client of this access token has been revoked")
         caller = Caller(
             organization_id=login.organization_id,
             user_id=login.user_id,
@@ -151,6 +155,7 @@ class Authenticator:
             unbounded=frozenset(login.scopes.split()),
             tier=tier,
             login_id=login.id,
+            delegated=login.client_id is not None,
             # However often somebody logs in, he may ask no more often.
             counted_as=login.user_id,
         )
@@ -188,6 +193,7 @@ def _holder(row: Any, now: int) -> tuple[Caller, int | None]:
         # What a person has made may do no more than he may now.
         scopes=scopes_within(role, stored.scopes) if stored.personal else frozenset(stored.scopes.split()),
         unbounded=frozenset(stored.scopes.split()),
+        delegated=stored.personal,
         hourly_limit=stored.hourly_limit,
         agent_id=stored.agent_id,
         minute_limit=stored.minute_limit,

@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import bindparam, delete, select
 
 from server.core.identity.access_tokens import digest_of
-from server.core.identity.client_tokens import end_login
+from server.core.identity.client_tokens import LOGIN, end_login
 from server.core.identity.logins import Granted, Logins
 from server.core.identity.oauth_clients import LOCK_CLIENT
 from server.core.identity.organizations import LOCK_USER
-from server.core.shared.call_context import Call
+from server.core.shared.call_context import Call, Caller
 from server.errors import Unauthorized
 from server.model import AuthorizationCode, Login, OAuthClient, User
 from server.store.database import Database
@@ -50,9 +50,16 @@ class AuthorizationCodes:
         self._logins = logins
 
     async def give(
-        self, client: OAuthClient, user_id: str, *, scopes: str, redirect_uri: str, redirect_named: bool, challenge: str
+        self,
+        client: OAuthClient,
+        caller: Caller,
+        *,
+        scopes: str,
+        redirect_uri: str,
+        redirect_named: bool,
+        challenge: str,
     ) -> str:
-        """A code for this client, in the name of a user of its organization.
+        """A code for this client, in the name of whoever has logged in; it is good no longer than that login.
 
         A client that has once sent a challenge gets no code without one from then on.
         """
@@ -62,7 +69,8 @@ class AuthorizationCodes:
             given = AuthorizationCode.new(
                 digest=digest_of(code),
                 client_id=client.id,
-                user_id=user_id,
+                user_id=caller.user_id,
+                granted_by=caller.login_id,
                 organization_id=client.organization_id,
                 redirect_uri=redirect_uri,
                 redirect_named=redirect_named,
@@ -99,7 +107,8 @@ class AuthorizationCodes:
                     await end_login(self._logins, transaction, found.login_id)
                 return None
             user = await transaction.one(LOCK_USER, id=found.user_id)
-            if user is None or user.disabled_at is not None:
+            granted = await transaction.one(LOGIN, id=found.granted_by)
+            if user is None or user.disabled_at is not None or granted is None or granted.ended_at is not None:
                 return None
             begun = await self._logins.begin(transaction, call, user, found.scopes, found.client_id)
             await transaction.run(_USE, code=found.digest, now=transaction.now, login=begun[0].id)

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from server.core.identity.access_tokens import digest_of
 from server.core.identity.attempts import Attempt, Attempts
-from server.core.identity.organizations import BY_EMAIL, ORGANIZATION, USER
+from server.core.identity.organizations import BY_EMAIL, LOCK_USER, ORGANIZATION, USER
 from server.core.identity.passwords import DEVELOPMENT_ADMIN, Passwords
 from server.core.identity.signing_keys import TOKEN_SECONDS, SigningKeys
 from server.core.shared.call_context import Call
@@ -112,7 +112,11 @@ class Logins:
 
         async def body(transaction: Transaction) -> tuple[Login, User, str]:
             await self._attempts.forgive(transaction, attempt)
-            return await self.begin(transaction, call, user)
+            # The password may have been changed since it was looked at.
+            now = await transaction.one(LOCK_USER, id=user.id)
+            if now is None or now.password != user.password or now.disabled_at is not None:
+                raise Unauthorized(WRONG)
+            return await self.begin(transaction, call, now)
 
         acting.set(acting.get().as_user(user.organization_id, user.id, ""))
         return await self.granted(*await self._database.write(body))

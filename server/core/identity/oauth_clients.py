@@ -33,7 +33,7 @@ FAILURES_PER_MINUTE = 10
 # Of how many clients failures are counted, so that guesses at ids do not fill the memory.
 COUNTED = 10_000
 # Compared with where there is no client, so that a guess takes as long as it does where there is one.
-_NOBODYS_DIGEST = digest_of("")
+_NOBODYS_DIGEST = digest_of(secrets.token_urlsafe(32))
 _REFUSED = "there is no such client, or its secret is another one"
 
 _clients = OAuthClient.table().c
@@ -75,7 +75,8 @@ class OAuthClients:
         client = await find_client(self._database, digits)
         digest = client.digest if client is not None and client.digest else _NOBODYS_DIGEST
         right = hmac.compare_digest(digest_of(secret), digest)
-        if not right or client is None or client.revoked_at is not None:
+        # A public client has no secret, so it has nothing to prove that it is itself with.
+        if not right or client is None or client.revoked_at is not None or not client.digest:
             await self._failures.count(digits)
             raise Unauthorized(_REFUSED)
         held = client.scopes if scope is None else _within(client, scope)

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, func, select
 from server.core.identity.access_tokens import digest_of
 from server.core.identity.logins import normal_email
 from server.core.identity.organizations import BY_EMAIL, LOCK_ORGANIZATION
-from server.core.people.users import check_role
+from server.core.people.users import check_may_give, check_role
 from server.core.shared.call_context import Call
 from server.core.shared.count_cache import CountCache
 from server.core.shared.pagination import Listing, Page
@@ -51,6 +51,7 @@ class Invitations:
         """An invitation and its token, which is shown once. Raises InvalidRequest, Conflict, TooMany."""
         address = check_email(email)
         check_role("role", role)
+        check_may_give(call.caller, role)
 
         async def make(transaction: Transaction) -> Invitation:
             await transaction.one(LOCK_ORGANIZATION, organization=call.organization_id)

@@ -124,6 +124,8 @@ class PersonalKeys:
 
 
 def _checked(call: Call, name: str, permissions: Sequence[str], expires_at: int | None, now: int) -> str:
+    if call.caller.delegated:
+        raise Forbidden("a key is made by a person who has logged in, not by a key or a client of his")
     if not name.strip() or len(name) > MAX_NAME:
         raise InvalidRequest("name", f"must have 1 to {MAX_NAME} characters")
     if not permissions:

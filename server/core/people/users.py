@@ -7,17 +7,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import bindparam, func, or_, select
 
 from server.core.identity.logins import Logins
 from server.core.identity.organizations import LOCK_ORGANIZATION
-from server.core.shared.call_context import Call
+from server.core.identity.roles import covers, scopes_of
+from server.core.shared.call_context import Call, Caller
 from server.core.shared.count_cache import CountCache
 from server.core.shared.pagination import Listing, Page
 from server.core.shared.resource import Resource, change
-from server.errors import Conflict, InvalidRequest
+from server.errors import Conflict, Forbidden, InvalidRequest
 from server.model import Project, ProjectMember, ProjectStatus, Role, Task, TaskKind, TaskStatus, User
 from server.store.database import Database
 from server.store.statement import Statement
@@ -159,6 +160,7 @@ class Users:
         """
         if role is not None:
             check_role("role", role)
+            check_may_give(call.caller, role)
         if name is not None:
             check_name(name)
 
@@ -200,6 +202,15 @@ def check_role(field: str, role: str) -> None:
         raise InvalidRequest(field, f"must be one of: {', '.join(Role)}")
 
 
+def check_may_give(caller: Caller, role: str) -> None:
+    """Raises Forbidden where the caller would make somebody more than he is himself."""
+    lacking = sorted(scope for scope in scopes_of(role) if not covers(caller.scopes, scope))
+    if lacking or caller.projects is not None:
+        raise Forbidden(
+            f"you lack permissions that the role {role} has", details={"scope": lacking[0] if lacking else "*"}
+        )
+
+
 def check_name(name: str) -> None:
     """Raises InvalidRequest where nobody is called that."""
     if not name.strip() or len(name) > MAX_NAME:
@@ -212,11 +223,20 @@ def check_preferences(given: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidRequest("preferences.theme", f"must be one of: {', '.join(THEMES)}")
     if "language" in given and not _LANGUAGE.fullmatch(given["language"]):
         raise InvalidRequest("preferences.language", "must be a language as browsers name it, such as en or pt-BR")
-    if "timezone" in given and given["timezone"] not in available_timezones():
+    if "timezone" in given and not _is_zone(given["timezone"]):
         raise InvalidRequest("preferences.timezone", "must be a time zone of the IANA, such as America/New_York")
     known = {name: given[name] for name in ("theme", "language", "timezone") if name in given}
     heard = {name: bool(value) for name, value in given.get("notifications", {}).items() if name in _CHANNELS}
     return {**known, "notifications": heard} if heard else known
+
+
+def _is_zone(name: str) -> bool:
+    # One file is looked for: to list all that there are takes a while.
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        return False
+    return True
 
 
 def _like(search: str) -> str:

@@ -57,7 +57,7 @@ class Permissions:
 
     async def may_grant(self, call: Call, scopes: Iterable[str], project_id: str | None) -> None:
         """Raises Forbidden where somebody would give what he does not have himself."""
-        for scope in sorted(IN_PROJECTS):
+        for scope in sorted(IN_PROJECTS | {"*"}):
             if holds(frozenset(scopes), scope):
                 await self.require(call, scope, project_id)
 

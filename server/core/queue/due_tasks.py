@@ -46,6 +46,16 @@ _NEXT_TICK = Statement[Any](select(func.min(_tasks.next_run_at)).where(RECURRING
 # What a recurring task hands on to each task that it makes.
 _INHERITED = (
     "organization_id",
+    "project_id",
+    "created_by",
+    "title",
+    "description",
+    "tags",
+    "requirements",
+    "acceptance_criteria",
+    "estimated_hours",
+    "estimated_minutes",
+    "complexity",
     "type",
     "agent_type",
     "capabilities",

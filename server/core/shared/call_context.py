@@ -30,6 +30,8 @@ class Caller:
     projects: frozenset[str] | None = None
     # The login that it belongs to, where a person has logged in.
     login_id: str = ""
+    # Whether a person has given it to a program, which then makes no other credentials.
+    delegated: bool = False
     # Whose requests are counted together, where it is not the key's alone.
     counted_as: str = ""
     # What the credential would allow whatever its owner's role, where that is more than `scopes`.

@@ -108,7 +108,8 @@ async def move(transaction: Transaction, call: Call, task: Task, to: TaskStatus,
         return await give_back(transaction, task)
     if task.next_run_at is not None and to != TaskStatus.CANCELLED:
         raise Conflict("the task recurs: it can only be cancelled", reason="INVALID_TRANSITION")
-    done = await transaction.update(task, taken_by=user)
+    # Who held it once and comes late is told that it is no longer his.
+    done = await transaction.update(task, taken_by=user, last_holder=None)
     return await end(transaction, done, _result(to))
 
 

@@ -185,7 +185,15 @@ async def test_who_is_nobody_hears_the_same_after_the_same_time(house: House) ->
     house.passwords._memory_kib = MEMORY_KIB
     email = (await house.register()).user.email
     words, times = set(), {email: [], "nobody@example.com": []}
-    for address in range(5):
+
+    def alike() -> bool:
+        known, unknown = (min(taken) for taken in times.values())
+        return 0.4 < known / unknown < 2.5
+
+    # The shortest of a few says how long it takes; on a machine that has much else to do it may take some more.
+    for address in range(20):
+        if address >= 5 and alike():
+            break
         for each, taken in times.items():
             began = time.thread_time(), time.perf_counter()
             with pytest.raises(Unauthorized) as refused:
@@ -193,8 +201,7 @@ async def test_who_is_nobody_hears_the_same_after_the_same_time(house: House) ->
             taken.append(time.perf_counter() - began[1])
             words.add(refused.value.message)
     assert len(words) == 1
-    known, unknown = (min(taken) for taken in times.values())
-    assert 0.4 < known / unknown < 2.5, times
+    assert alike(), times
 
 
 async def test_a_disabled_organization_ends_what_all_its_people_came_with(house: House) -> None:

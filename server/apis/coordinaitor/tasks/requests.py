@@ -89,8 +89,16 @@ def wanted(request: pb.ListTasksRequest) -> Wanted:
     problems = Problems()
     priority = problems.read(one_of, "priority", request.priority, PRIORITIES) if request.priority else None
     status = problems.read(one_of, "status", request.status, STATUSES) if request.status else None
-    after = problems.read(moment, "created_after", request.created_after) if request.created_after else None
-    before = problems.read(moment, "created_before", request.created_before) if request.created_before else None
+    after = (
+        problems.read(moment, "created_after", request.created_after.replace(" ", "+"))
+        if request.created_after
+        else None
+    )
+    before = (
+        problems.read(moment, "created_before", request.created_before.replace(" ", "+"))
+        if request.created_before
+        else None
+    )
     sort = problems.read(one_of, "sortBy", request.sort_by or "createdAt", SORTS)
     ascending = problems.read(one_of, "sortOrder", request.sort_order or "desc", {"asc": True, "desc": False})
     problems.check()

@@ -246,6 +246,7 @@ def upgrade() -> None:
         sa.Column("redirect_named", sa.Boolean(), nullable=False),
         sa.Column("scopes", sa.Text(), nullable=False),
         sa.Column("challenge", sa.String(), nullable=False),
+        sa.Column("granted_by", sa.String(), nullable=False),
         sa.Column("login_id", sa.String(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
