@@ -24,7 +24,7 @@ TASKS, KILLS = 16, 2
 
 @pytest.fixture
 def stack(tmp_path) -> Iterator[Stack]:
-    environment = {"REQUESTS_PER_HOUR": "1000000", "REQUESTS_PER_MINUTE": "100000", "SANDBOX_PREWARMED": "0", "LEASE_SECONDS": "2"}
+    environment = {"REQUESTS_PER_HOUR": "1000000", "REQUESTS_PER_MINUTE": "100000", "SANDBOX_PREWARMED": "0", "LEASE_SECONDS": "10"}
     running = Stack(tmp_path / "data", "--workers", "2", **environment).start()
     yield running
     running.stop()
@@ -70,8 +70,9 @@ def test_nobody_misses_the_end_of_a_task_or_hears_of_it_twice(stack: Stack) -> N
         killer.start()
         for number in range(TASKS):
             task = post("/v1/tasks", f"t{number}", agent_id=agent, type="t", input={})["id"]
+            # Where a lease is given and its answer lost, the task comes again when the lease has ended. A lease outlives
+            # a server that has to start again.
             leases: list[dict] = []
-            # Where a lease is given and its answer lost, the task comes again when the lease has ended.
             until(lambda leases=leases: leases.extend(post(f"/v1/workers/{worker}/leases", "", wait_seconds=1)) or leases, 60)
             for lease in leases:
                 path = f"/v1/workers/{worker}/tasks/{lease['task_id']}/complete"

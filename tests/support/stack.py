@@ -36,7 +36,13 @@ class Stack:
         self.port, self.operations_port, self.grpc_port = free_port(), free_port(), free_port()
         self.log_path = data_dir.parent / f"{data_dir.name}.log"
         self.flags = flags
-        self.environment = {"DATABASE_CONNECTIONS": "8", "SANDBOX_PREWARMED": "1", **environment}
+        self.environment = {
+            "DATABASE_CONNECTIONS": "8",
+            "SANDBOX_PREWARMED": "1",
+            # All tests come from one address.
+            "LOGINS_PER_MINUTE": "6000",
+            **environment,
+        }
         self.process: subprocess.Popen[str] | None = None
         self.cpu_seconds_to_ready = 0.0
 
