@@ -16,7 +16,7 @@ from benchmarks.load import ROOT, Failed
 from server.settings import Settings
 
 HOST = "127.0.0.1"
-READY_SECONDS = 60.0
+READY_SECONDS = 120
 STOP_SECONDS = 60.0
 
 
