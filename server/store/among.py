@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Boolean, String, bindparam
+from sqlalchemy import ARRAY, Boolean, String, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import NullType
 
 
 class among(FunctionElement[bool]):  # noqa: N801
@@ -30,3 +31,26 @@ def _on_sqlite(element: Any, compiler: Any, **given: Any) -> str:
 def _on_postgres(element: Any, compiler: Any, **given: Any) -> str:
     column, ids = (compiler.process(each, **given) for each in element.clauses)
     return f"{column} = ANY(string_to_array({ids}, ','))"
+
+
+class any_of(FunctionElement[Any]):  # noqa: N801
+    """Whether a column is one of a parameter's list of texts, or of values of another type."""
+
+    # For a Boolean, SQLAlchemy would add "= 1" on SQLite, and then no index is used.
+    type = NullType()
+    inherit_cache = True
+
+    def __init__(self, column: Any, parameter: str, of: Any = String) -> None:
+        super().__init__(column, bindparam(parameter, type_=ARRAY(of)))
+
+
+@compiles(any_of, "sqlite")
+def _listed_on_sqlite(element: Any, compiler: Any, **given: Any) -> str:
+    column, listed = (compiler.process(each, **given) for each in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({listed}))"  # noqa: S608
+
+
+@compiles(any_of, "postgresql")
+def _listed_on_postgres(element: Any, compiler: Any, **given: Any) -> str:
+    column, listed = (compiler.process(each, **given) for each in element.clauses)
+    return f"{column} = any({listed})"

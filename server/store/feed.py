@@ -12,10 +12,11 @@ import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import ARRAY, String, bindparam, func, select, text
+from sqlalchemy import bindparam, select
 
 from server.errors import CursorGone
 from server.model import Event, Feed
+from server.store.among import any_of
 from server.store.bus import Bus
 from server.store.channel import ANYTHING, PAGE, PAGE_BYTES, Channel, fitting
 from server.store.database import Database
@@ -43,10 +44,7 @@ AFTER = Statement[Event](
 _feeds = Feed.table().c
 HEAD = Statement[Feed](select(Feed.table()).where(_feeds.organization_id == bindparam("organization")), Feed)
 _heads = select(_feeds.organization_id, _feeds.head)
-HEADS = Statement[tuple[str, int]](
-    _heads.where(_feeds.organization_id == func.any(bindparam("organizations", type_=ARRAY(String)))),
-    on_sqlite=_heads.where(_feeds.organization_id.in_(text("SELECT value FROM json_each(:organizations)"))),
-)
+HEADS = Statement[tuple[str, int]](_heads.where(any_of(_feeds.organization_id, "organizations")))
 
 
 class Feeds:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from itertools import combinations
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Integer, String, and_, bindparam, case, func, select, text
+from sqlalchemy import BigInteger, Integer, and_, bindparam, case, func, select
 
 from server.core.agents.performance import LOADED, MISSED, agent_load, agent_running, agent_seen
 from server.core.agents.profile import MAX_SKILLS
@@ -17,6 +17,7 @@ from server.core.shared.ids import parse_id
 from server.core.shared.pagination import BoundedTexts
 from server.errors import InvalidRequest, NotFound
 from server.model import Agent, AgentStatus, Skill
+from server.store.among import any_of
 from server.store.database import Database
 from server.store.statement import Statement
 
@@ -86,11 +87,8 @@ def _listing(given: Iterable[str], *, available: bool | None) -> tuple[Statement
     if "words" not in given:
         page, count = both(where)
         return Statement(page), Statement(count)
-    any_of = _skills.word == func.any(bindparam("words", type_=ARRAY(String)))
-    listed = _skills.word.in_(text("SELECT value FROM json_each(:words)"))
-    page, count = both([*where, _agents.id.in_(_able.where(any_of))])
-    on_sqlite = both([*where, _agents.id.in_(_able.where(listed))])
-    return Statement(page, on_sqlite=on_sqlite[0]), Statement(count, on_sqlite=on_sqlite[1])
+    page, count = both([*where, _agents.id.in_(_able.where(any_of(_skills.word, "words")))])
+    return Statement(page), Statement(count)
 
 
 # By what they are filtered by, and whether for those that are available or those that are not.

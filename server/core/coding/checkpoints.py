@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, String, bindparam, delete, func, select, text
+from sqlalchemy import bindparam, delete, select
 
 from server.core.sessions.lifecycle import SESSIONS, lock_open
 from server.core.shared.call_context import Call
@@ -14,6 +14,7 @@ from server.core.shared.pagination import BoundedTexts, Page
 from server.core.shared.resource import Resource, change
 from server.errors import NotFound
 from server.model import Checkpoint, Session, new_id
+from server.store.among import any_of
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
@@ -34,10 +35,7 @@ _PAGE = Statement[Checkpoint](
 _light = select(_checkpoints.session_id, _checkpoints.id, _checkpoints.number, _checkpoints.created_at).order_by(
     _checkpoints.number.desc()
 )
-_OF = Statement[Any](
-    _light.where(_checkpoints.session_id == func.any(bindparam("ids", type_=ARRAY(String)))),
-    on_sqlite=_light.where(_checkpoints.session_id.in_(text("SELECT value FROM json_each(:ids)"))),
-)
+_OF = Statement[Any](_light.where(any_of(_checkpoints.session_id, "ids")))
 CHECKPOINTS = Resource(Checkpoint, "checkpoint")
 _TRIM = Statement[Any](
     delete(Checkpoint.table()).where(

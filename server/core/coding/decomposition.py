@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ARRAY, String, bindparam, func, select, text
+from sqlalchemy import bindparam, select
 
 from server import values
 from server.core.coding.templates import Part, Template
@@ -18,6 +18,7 @@ from server.core.shared.resource import change
 from server.core.tasks.text_index import index_task
 from server.errors import Conflict
 from server.model import Dependency, Priority, Session, Task, TaskStatus
+from server.store.among import any_of
 from server.store.statement import Statement
 from server.store.transaction import Transaction
 
@@ -42,10 +43,7 @@ def _waited_for(first: Any) -> Any:
     return select(waits.union(onward).c.id).limit(LOOKED_AT)
 
 
-_WAITED_FOR = Statement[Any](
-    _waited_for(_dependencies.task_id == func.any(bindparam("ids", type_=ARRAY(String)))),
-    on_sqlite=_waited_for(_dependencies.task_id.in_(text("SELECT value FROM json_each(:ids)"))),
-)
+_WAITED_FOR = Statement[Any](_waited_for(any_of(_dependencies.task_id, "ids")))
 
 
 def task_input(new: NewTask) -> bytes:

@@ -7,8 +7,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, String, bindparam, delete, func, select, text
+from sqlalchemy import bindparam, delete, select
 
+from server.core.discussion.newest import newest_of_tasks
 from server.core.discussion.writing import locked, readable, require_author
 from server.core.shared import idempotency
 from server.core.shared.call_context import Call
@@ -18,6 +19,7 @@ from server.core.shared.pagination import Listing, Page
 from server.core.shared.resource import Resource
 from server.errors import InvalidRequest, NotFound
 from server.model import Comment, User, new_id
+from server.store.among import any_of
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Reader, Transaction
@@ -30,28 +32,9 @@ _comments = Comment.table().c
 _users = User.table().c
 COMMENTS = Resource(Comment, "comment")
 _LIST = Listing(Comment, [], [], of="task_id", measured=["content"])
-_ranked = select(
-    *_comments,
-    func.row_number().over(partition_by=_comments.task_id, order_by=_comments.id.desc()).label("place"),
-)
-_any_task = _comments.task_id == func.any(bindparam("tasks", type_=ARRAY(String)))
-_listed_task = _comments.task_id.in_(text("SELECT value FROM json_each(:tasks)"))
-
-
-def _newest(ranked: Any) -> Any:
-    newest = ranked.subquery()
-    shown = [newest.c[name] for name in Comment.columns]
-    return select(*shown).where(newest.c.place <= bindparam("most")).order_by(newest.c.id)
-
-
-_OF_TASKS = Statement[Comment](
-    _newest(_ranked.where(_any_task)), Comment, on_sqlite=_newest(_ranked.where(_listed_task))
-)
+_OF_TASKS: Statement[Comment] = newest_of_tasks(Comment)
 _people = select(_users.id).where(_users.organization_id == bindparam("organization"), _users.disabled_at.is_(None))
-_MENTIONED = Statement[Any](
-    _people.where(_users.id == func.any(bindparam("users", type_=ARRAY(String)))),
-    on_sqlite=_people.where(_users.id.in_(text("SELECT value FROM json_each(:users)"))),
-)
+_MENTIONED = Statement[Any](_people.where(any_of(_users.id, "users")))
 _FORGET = Statement[Any](delete(Comment.table()).where(_comments.id == bindparam("id")))
 
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ARRAY, String, bindparam, delete, func, select, text
+from sqlalchemy import bindparam, delete, func, select
 
 from server.core.discussion.file_types import content_type_of
+from server.core.discussion.newest import newest_of_tasks
 from server.core.discussion.writing import locked, readable, writable
 from server.core.projects.permissions import Permissions
 from server.core.shared import idempotency
@@ -35,20 +36,7 @@ _files = TaskFile.table().c
 FILES = Resource(TaskFile, "file")
 _LIST = Listing(TaskFile, [], [], of="task_id", measured=["description"])
 _COUNT = Statement[Any](select(func.count()).where(_files.task_id == bindparam("task")))
-_ranked = select(*_files, func.row_number().over(partition_by=_files.task_id, order_by=_files.id.desc()).label("place"))
-_any_task = _files.task_id == func.any(bindparam("tasks", type_=ARRAY(String)))
-_listed_task = _files.task_id.in_(text("SELECT value FROM json_each(:tasks)"))
-
-
-def _newest(ranked: Any) -> Any:
-    newest = ranked.subquery()
-    shown = [newest.c[name] for name in TaskFile.columns]
-    return select(*shown).where(newest.c.place <= bindparam("most")).order_by(newest.c.id)
-
-
-_OF_TASKS = Statement[TaskFile](
-    _newest(_ranked.where(_any_task)), TaskFile, on_sqlite=_newest(_ranked.where(_listed_task))
-)
+_OF_TASKS: Statement[TaskFile] = newest_of_tasks(TaskFile)
 _FORGET = Statement[Any](delete(TaskFile.table()).where(_files.id == bindparam("id")))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, String, bindparam, func, select, text
+from sqlalchemy import ColumnElement, bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from server.core.discussion.writing import WRITE, readable
@@ -16,6 +16,7 @@ from server.core.shared import idempotency
 from server.core.shared.call_context import Call
 from server.errors import Conflict, Forbidden, InvalidRequest
 from server.model import ENDED, Rating
+from server.store.among import any_of
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
@@ -48,10 +49,7 @@ def _averages(by: ColumnElement[Any], *conditions: Any) -> Statement[Any]:
         by, func.avg(_ratings.quality), func.avg(_ratings.code_quality), func.avg(_ratings.satisfaction), func.count()
     )
     figures = figures.where(*conditions).group_by(by)
-    return Statement(
-        figures.where(by == func.any(bindparam("ids", type_=ARRAY(String)))),
-        on_sqlite=figures.where(by.in_(text("SELECT value FROM json_each(:ids)"))),
-    )
+    return Statement(figures.where(any_of(by, "ids")))
 
 
 _BY_TASK = _averages(_ratings.task_id)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cachetools import FIFOCache
-from sqlalchemy import ARRAY, String, Table, bindparam, func, select, text
+from sqlalchemy import Table, bindparam, select
 
 from server.core.identity.access_tokens import AccessTokens, digest_of, looks_like_token
 from server.core.identity.oauth_clients import find_client
@@ -17,6 +17,7 @@ from server.core.identity.signing_keys import SigningKeys, key_id_of
 from server.core.shared.call_context import Caller
 from server.errors import Unauthorized
 from server.model import ApiKey, Login, Organization, User
+from server.store.among import any_of
 from server.store.database import Database
 from server.store.statement import Statement
 
@@ -40,10 +41,7 @@ def _with_owner(table: Table) -> Any:
 
 
 _KEY = Statement[Any](_with_owner(ApiKey.table()).where(_keys.digest == bindparam("digest")))
-_KEYS = Statement[Any](
-    _with_owner(ApiKey.table()).where(_keys.digest == func.any(bindparam("digests", type_=ARRAY(String)))),
-    on_sqlite=_with_owner(ApiKey.table()).where(_keys.digest.in_(text("SELECT value FROM json_each(:digests)"))),
-)
+_KEYS = Statement[Any](_with_owner(ApiKey.table()).where(any_of(_keys.digest, "digests")))
 _LOGIN = Statement[Any](_with_owner(Login.table()).where(_logins.id == bindparam("login")))
 
 

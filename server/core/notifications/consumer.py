@@ -14,13 +14,14 @@ from typing import Any
 
 import structlog
 from cachetools import FIFOCache
-from sqlalchemy import ARRAY, BigInteger, String, bindparam, exists, func, select, text
+from sqlalchemy import BigInteger, bindparam, exists, func, select
 
 from server.core.identity.organizations import LOCK_ORGANIZATION
 from server.core.notifications.preferences import EMAIL, wants
 from server.core.notifications.rules import OF_PROJECTS, TOLD, Telling, references_of, tellings
 from server.core.shared.names import names_of
 from server.model import Event, Feed, Notification, NotificationCursor, ProjectMember, User, new_id
+from server.store.among import any_of
 from server.store.database import Database
 from server.store.feed import AFTER, HEAD
 from server.store.statement import Statement, insertion
@@ -75,24 +76,14 @@ _AT = Statement[Any](
         _events.organization_id == bindparam("organization"), _events.number == bindparam("number")
     )
 )
-_ids = bindparam("ids", type_=ARRAY(String))
-_among = text("SELECT value FROM json_each(:ids)")
 _found = select(User.table()).where(_people, _users.organization_id == bindparam("organization"))
-_PEOPLE = Statement[User](
-    _found.where(_users.id == func.any(_ids)), User, on_sqlite=_found.where(_users.id.in_(_among))
-)
+_PEOPLE = Statement[User](_found.where(any_of(_users.id, "ids")), User)
 _part = select(_members.project_id, _members.user_id)
-_MEMBERS = Statement[Any](
-    _part.where(_members.project_id == func.any(_ids)).limit(MEMBERS),
-    on_sqlite=_part.where(_members.project_id.in_(_among)).limit(MEMBERS),
-)
+_MEMBERS = Statement[Any](_part.where(any_of(_members.project_id, "ids")).limit(MEMBERS))
 _known = select(_notifications.user_id, _notifications.event_number, _notifications.type).where(
     _notifications.event_number.between(bindparam("first"), bindparam("last"))
 )
-_KNOWN = Statement[Any](
-    _known.where(_notifications.user_id == func.any(_ids)),
-    on_sqlite=_known.where(_notifications.user_id.in_(_among)),
-)
+_KNOWN = Statement[Any](_known.where(any_of(_notifications.user_id, "ids")))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Integer, String, bindparam, func, select, text, update
+from sqlalchemy import BigInteger, Integer, bindparam, select, update
 
 from server.core.notifications.preferences import EMAIL, wants
 from server.model import Notification, User
+from server.store.among import any_of
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
@@ -43,12 +44,8 @@ _CLAIM = Statement[Notification](
     .returning(Notification.table()),
     Notification,
 )
-_ids = bindparam("ids", type_=ARRAY(String))
-_among = text("SELECT value FROM json_each(:ids)")
 _people = select(User.table()).where(_users.password != "")
-_PEOPLE = Statement[User](
-    _people.where(_users.id == func.any(_ids)), User, on_sqlite=_people.where(_users.id.in_(_among))
-)
+_PEOPLE = Statement[User](_people.where(any_of(_users.id, "ids")), User)
 _of = _notifications.id == bindparam("id")
 _this_attempt = _notifications.mail_attempts == bindparam("attempt")
 _DONE = Statement[Any](

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, String, bindparam, func, select, text
+from sqlalchemy import ColumnElement, func, select
 
 from server.model import Agent, Project, ProjectAgent, ProjectMember, Task, TaskKind, TaskStatus, User
+from server.store.among import any_of
 from server.store.database import Database
 from server.store.statement import Statement
 
@@ -18,13 +19,11 @@ _members = ProjectMember.table().c
 _taking_part = ProjectAgent.table().c
 _agents = Agent.table().c
 _users = User.table().c
-_LISTED = text("SELECT value FROM json_each(:projects)")
 
 
 def _of_each(selection: Any, project: ColumnElement[Any]) -> Statement[Any]:
     """The selection for several projects at once, a group for each."""
-    any_of = func.any(bindparam("projects", type_=ARRAY(String)))
-    return Statement(selection.where(project == any_of), on_sqlite=selection.where(project.in_(_LISTED)))
+    return Statement(selection.where(any_of(project, "projects")))
 
 
 _shown = (_tasks.kind == TaskKind.EXECUTION.value, _tasks.project_id.is_not(None))

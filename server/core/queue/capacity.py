@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, String, bindparam, case, func, literal, select, text
+from sqlalchemy import case, func, literal, select
 
 from server.model import Task, Worker, WorkerStatus
+from server.store.among import any_of
 from server.store.statement import Statement
 from server.store.transaction import Reader
 
@@ -18,20 +19,14 @@ HELD_BY_WORKER = (_tasks.status == "running", _tasks.lease_holder == literal("wo
 _held = select(func.count()).select_from(Task.table()).where(*HELD_BY_WORKER).scalar_subquery()
 # Who drains, or has left or gone silent, takes nothing.
 _rooms = select(_workers.id, case((_workers.status == WorkerStatus.ACTIVE.value, _workers.capacity - _held), else_=0))
-_ROOMS = Statement[Any](
-    _rooms.where(_workers.id == func.any(bindparam("workers", type_=ARRAY(String)))),
-    on_sqlite=_rooms.where(_workers.id.in_(text("SELECT value FROM json_each(:workers)"))),
-)
+_ROOMS = Statement[Any](_rooms.where(any_of(_workers.id, "workers")))
 
 _OF_AGENTS = (
     select(_workers.agent_id, func.sum(_workers.capacity - _held))
     .where(_workers.status == WorkerStatus.ACTIVE.value)
     .group_by(_workers.agent_id)
 )
-_ROOMS_OF_AGENTS = Statement[Any](
-    _OF_AGENTS.where(_workers.agent_id == func.any(bindparam("agents", type_=ARRAY(String)))),
-    on_sqlite=_OF_AGENTS.where(_workers.agent_id.in_(text("SELECT value FROM json_each(:agents)"))),
-)
+_ROOMS_OF_AGENTS = Statement[Any](_OF_AGENTS.where(any_of(_workers.agent_id, "agents")))
 
 
 async def rooms_of_agents(reader: Reader, agents: Sequence[str]) -> dict[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ARRAY, String, bindparam, func, select, text, update
+from sqlalchemy import bindparam, select, update
 
 from server.core.queue.completion import end, failure
 from server.core.queue.routing.admission import admit
@@ -12,6 +12,7 @@ from server.core.queue.subtasks import subtask_ended
 from server.core.shared.resource import change
 from server.errors import Conflict
 from server.model import TO_TELL, Dependency, Task, TaskStatus
+from server.store.among import any_of
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
@@ -39,10 +40,8 @@ _waiting = (
     .limit(TOLD_AT_ONCE)
 )
 _WAITING = Statement[Any](
-    _waiting.where(_dependencies.depends_on == func.any(bindparam("ids", type_=ARRAY(String)))).with_for_update(
-        key_share=True, of=Task.table()
-    ),
-    on_sqlite=_waiting.where(_dependencies.depends_on.in_(text("SELECT value FROM json_each(:ids)"))),
+    _waiting.where(any_of(_dependencies.depends_on, "ids")).with_for_update(key_share=True, of=Task.table()),
+    on_sqlite=_waiting.where(any_of(_dependencies.depends_on, "ids")),
 )
 _TELL = Statement[Any](
     update(Dependency.table())

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ARRAY, String, bindparam, func, select, text
+from sqlalchemy import bindparam, func, select
 
 from server.core.shared.call_context import Call
 from server.core.shared.resource import Resource
 from server.errors import NotFound
 from server.model import Task, TaskKind
+from server.store.among import any_of
 from server.store.statement import Statement
 from server.store.transaction import Reader, Transaction
 
@@ -50,12 +51,9 @@ LOCK_HELD = Statement[Task](
     Task,
 )
 LOCK_ALL = Statement[Task](
-    select(Task.table())
-    .where(_tasks.id == func.any(bindparam("ids", type_=ARRAY(String))))
-    .order_by(_tasks.id)
-    .with_for_update(key_share=True),
+    select(Task.table()).where(any_of(_tasks.id, "ids")).order_by(_tasks.id).with_for_update(key_share=True),
     Task,
-    on_sqlite=select(Task.table()).where(_tasks.id.in_(text("SELECT value FROM json_each(:ids)"))),
+    on_sqlite=select(Task.table()).where(any_of(_tasks.id, "ids")),
 )
 LOCK = Statement[Task](select(Task.table()).where(_tasks.id == bindparam("id")).with_for_update(key_share=True), Task)
 

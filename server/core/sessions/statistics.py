@@ -6,21 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ARRAY, String, bindparam, func, select, text
+from sqlalchemy import bindparam, func, select
 
 from server.core.sessions.lifecycle import SESSIONS
 from server.core.shared.call_context import Call
 from server.model import Session, SessionCount, SessionStatus
+from server.store.among import any_of
 from server.store.database import Database
 from server.store.statement import Statement
 
 _sessions = Session.table().c
 _counts = SessionCount.table().c
-_OF = Statement[SessionCount](
-    select(SessionCount.table()).where(_counts.session_id == func.any(bindparam("ids", type_=ARRAY(String)))),
-    SessionCount,
-    on_sqlite=select(SessionCount.table()).where(_counts.session_id.in_(text("SELECT value FROM json_each(:ids)"))),
-)
+_OF = Statement[SessionCount](select(SessionCount.table()).where(any_of(_counts.session_id, "ids")), SessionCount)
 _STATISTICS = Statement[Any](
     select(
         _sessions.status,

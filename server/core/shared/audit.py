@@ -14,10 +14,11 @@ from typing import Any
 
 import structlog
 from cachetools import FIFOCache
-from sqlalchemy import ARRAY, String, bindparam, func, select, text
+from sqlalchemy import select
 
 from server.model import ApiKey, AuditEntry, new_id
 from server.store.acting import Actor
+from server.store.among import any_of
 from server.store.database import Database
 from server.store.statement import Statement, insertion
 from server.store.transaction import Transaction
@@ -33,10 +34,7 @@ log = structlog.get_logger()
 
 _keys = ApiKey.table().c
 _whose = select(_keys.digest, _keys.organization_id, _keys.user_id, _keys.agent_id, _keys.id)
-_KEYS = Statement[Any](
-    _whose.where(_keys.digest == func.any(bindparam("digests", type_=ARRAY(String)))),
-    on_sqlite=_whose.where(_keys.digest.in_(text("SELECT value FROM json_each(:digests)"))),
-)
+_KEYS = Statement[Any](_whose.where(any_of(_keys.digest, "digests")))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import ARRAY, String, bindparam, func, select, text
+from sqlalchemy import bindparam, select
 
 from server.model import Agent, Project, Record, Task, User
+from server.store.among import any_of
 from server.store.statement import Statement
 from server.store.transaction import Reader, in_pieces
 
@@ -20,10 +21,7 @@ TOGETHER = 500
 def _statement(table: type[Record], column: str) -> Statement[tuple[str, str]]:
     columns = table.table().c
     named = select(columns.id, columns[column]).where(columns.organization_id == bindparam("organization"))
-    return Statement(
-        named.where(columns.id == func.any(bindparam("ids", type_=ARRAY(String)))),
-        on_sqlite=named.where(columns.id.in_(text("SELECT value FROM json_each(:ids)"))),
-    )
+    return Statement(named.where(any_of(columns.id, "ids")))
 
 
 _BY_KIND: Mapping[str, Statement[Any]] = {

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Integer, String, bindparam, delete, func, literal, select, text, update
+from sqlalchemy import BigInteger, Integer, String, bindparam, delete, func, literal, select, update
 
 from server.core.shared import idempotency
 from server.core.shared.call_context import Call
@@ -18,6 +18,7 @@ from server.core.webhooks.registry import WEBHOOKS
 from server.core.webhooks.wording import Wording
 from server.errors import Conflict, InvalidRequest, NotFound
 from server.model import UNDELIVERED, Delivery, DeliveryAttempt, DeliveryState, Organization, Webhook, new_id
+from server.store.among import any_of
 from server.store.database import Database
 from server.store.feed import HEAD
 from server.store.statement import Statement
@@ -44,18 +45,13 @@ _PAGE, _PAGE_IN = (Statement[Delivery](each.where(_before), Delivery) for each i
 _SLICE, _SLICE_IN = (Statement[Delivery](each.offset(_offset), Delivery) for each in (_all, _all.where(_in_state)))
 _count = select(func.count()).select_from(Delivery.table()).where(_of)
 _COUNT, _COUNT_IN = Statement[Any](_count), Statement[Any](_count.where(_in_state))
-_ids = bindparam("ids", type_=ARRAY(String))
 _tried = (
     select(DeliveryAttempt.table())
     .join(Delivery.table(), _deliveries.id == _attempts.delivery_id)
     .where(_attempts.number > _deliveries.attempts - bindparam("last", type_=Integer))
     .order_by(_attempts.delivery_id, _attempts.number)
 )
-_ATTEMPTS = Statement[DeliveryAttempt](
-    _tried.where(_attempts.delivery_id == func.any(_ids)),
-    DeliveryAttempt,
-    on_sqlite=_tried.where(_attempts.delivery_id.in_(text("SELECT value FROM json_each(:ids)"))),
-)
+_ATTEMPTS = Statement[DeliveryAttempt](_tried.where(any_of(_attempts.delivery_id, "ids")), DeliveryAttempt)
 _missed = (
     select(_deliveries.id)
     .where(UNDELIVERED, _of, _deliveries.id >= bindparam("first"))
@@ -91,14 +87,8 @@ _OLD = Statement[Any](
     .limit(REMOVED)
 )
 _remove = (delete(DeliveryAttempt.table()), delete(Delivery.table()))
-_REMOVE_ATTEMPTS = Statement[Any](
-    _remove[0].where(_attempts.delivery_id == func.any(_ids)),
-    on_sqlite=_remove[0].where(_attempts.delivery_id.in_(text("SELECT value FROM json_each(:ids)"))),
-)
-_REMOVE = Statement[Any](
-    _remove[1].where(_deliveries.id == func.any(_ids)),
-    on_sqlite=_remove[1].where(_deliveries.id.in_(text("SELECT value FROM json_each(:ids)"))),
-)
+_REMOVE_ATTEMPTS = Statement[Any](_remove[0].where(any_of(_attempts.delivery_id, "ids")))
+_REMOVE = Statement[Any](_remove[1].where(any_of(_deliveries.id, "ids")))
 
 
 @dataclass(frozen=True, slots=True)

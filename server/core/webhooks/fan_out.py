@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cachetools import FIFOCache
-from sqlalchemy import ARRAY, Integer, String, bindparam, func, select, text, tuple_
+from sqlalchemy import Integer, bindparam, func, select, tuple_
 
 from server.core.shared.names import NamesById, names_of
 from server.core.webhooks import lanes
@@ -22,6 +22,7 @@ from server.core.webhooks.disabling import LOCK
 from server.core.webhooks.javascript import stringify
 from server.core.webhooks.wording import EventPatterns, Wording
 from server.model import LISTENING, PENDING, Delivery, Event, Feed, Organization, Webhook, new_id
+from server.store.among import any_of
 from server.store.database import Database
 from server.store.feed import AFTER
 from server.store.statement import Statement, insertion
@@ -50,11 +51,7 @@ _behind = (
     .limit(WEBHOOKS)
 )
 _BEHIND = Statement[Webhook](_behind, Webhook)
-_OF = Statement[Webhook](
-    _behind.where(_webhooks.organization_id == func.any(bindparam("organizations", type_=ARRAY(String)))),
-    Webhook,
-    on_sqlite=_behind.where(_webhooks.organization_id.in_(text("SELECT value FROM json_each(:organizations)"))),
-)
+_OF = Statement[Webhook](_behind.where(any_of(_webhooks.organization_id, "organizations")), Webhook)
 _ANY = Statement[Any](select(_webhooks.id).where(LISTENING).limit(1))
 _waiting = (
     select(_deliveries.id)

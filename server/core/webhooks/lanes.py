@@ -9,19 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ARRAY, String, bindparam, func, select, text, update
+from sqlalchemy import String, bindparam, select, text, update
 
 from server.model import PENDING, Delivery, DeliveryOrder
+from server.store.among import any_of
 from server.store.statement import Statement
 from server.store.transaction import Transaction
 
 _deliveries = Delivery.table().c
 _webhook = _deliveries.webhook_id == bindparam("webhook")
 _busy = select(_deliveries.lane).distinct().where(PENDING, _webhook)
-_BUSY = Statement[Any](
-    _busy.where(_deliveries.lane == func.any(bindparam("lanes", type_=ARRAY(String)))),
-    on_sqlite=_busy.where(_deliveries.lane.in_(text("SELECT value FROM json_each(:lanes)"))),
-)
+_BUSY = Statement[Any](_busy.where(any_of(_deliveries.lane, "lanes")))
 # The first of each of these lanes, which an index finds however many stand behind it.
 _FIRST = """
 SELECT (

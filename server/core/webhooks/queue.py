@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Integer, String, bindparam, func, select, text, update
+from sqlalchemy import BigInteger, Integer, bindparam, func, select, update
 
 from server.core.shared.sealing import Sealer, Unsealable
 from server.core.webhooks import lanes
@@ -24,6 +24,7 @@ from server.model import (
     DisabledReason,
     Webhook,
 )
+from server.store.among import any_of
 from server.store.database import Database
 from server.store.statement import Statement, insertion
 from server.store.transaction import Transaction
@@ -66,19 +67,16 @@ _CLAIM = Statement[Delivery](
 _WEBHOOK = Statement[Webhook](select(Webhook.table()).where(_webhooks.id == bindparam("webhook")), Webhook)
 _READ = Statement[Delivery](
     select(Delivery.table())
-    .where(_deliveries.id == func.any(bindparam("ids", type_=ARRAY(String))))
+    .where(any_of(_deliveries.id, "ids"))
     .order_by(_deliveries.id)
     .with_for_update(key_share=True),
     Delivery,
-    on_sqlite=select(Delivery.table()).where(_deliveries.id.in_(text("SELECT value FROM json_each(:ids)"))),
+    on_sqlite=select(Delivery.table()).where(any_of(_deliveries.id, "ids")),
 )
 _delivered = update(Delivery.table()).values(
     state="delivered", next_attempt_at=None, holder=None, completed_at=bindparam("now", type_=BigInteger)
 )
-_DELIVERED = Statement[Any](
-    _delivered.where(_deliveries.id == func.any(bindparam("ids", type_=ARRAY(String)))),
-    on_sqlite=_delivered.where(_deliveries.id.in_(text("SELECT value FROM json_each(:ids)"))),
-)
+_DELIVERED = Statement[Any](_delivered.where(any_of(_deliveries.id, "ids")))
 _GIVE_BACK = Statement[Any](
     update(Delivery.table())
     .where(_deliveries.holder == bindparam("who"), WAITING)

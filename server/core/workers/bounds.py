@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from sqlalchemy import ARRAY, String, bindparam, delete, func, select, text
+from sqlalchemy import bindparam, delete, func, select
 
 from server.core.agents.presence import LIVE
 from server.core.queue.capacity import HELD_BY_WORKER
 from server.errors import TooMany
 from server.model import Task, Worker, WorkerStatus
+from server.store.among import any_of
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
@@ -48,8 +49,7 @@ _ENDED = Statement[Any](
 )
 _FORGET = Statement[Any](
     # Some may have come back since.
-    delete(Worker.table()).where(*_ended, _workers.id == func.any(bindparam("ids", type_=ARRAY(String)))),
-    on_sqlite=delete(Worker.table()).where(*_ended, _workers.id.in_(text("SELECT value FROM json_each(:ids)"))),
+    delete(Worker.table()).where(*_ended, any_of(_workers.id, "ids")),
 )
 
 

@@ -11,7 +11,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, String, bindparam, func, select, text
+from sqlalchemy import bindparam, func, select, text
 
 from server import values
 from server.contents import Contents, merged
@@ -24,6 +24,7 @@ from server.core.workflows.step_spec import Step, steps_in, steps_named
 from server.errors import ServiceError
 from server.model import Priority, RunStatus, Task, TaskStatus, WorkflowRun
 from server.pace import Pace
+from server.store.among import any_of
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
@@ -50,10 +51,7 @@ NEWEST = _tasks.id.in_(select(func.max(_tasks.id)).where(_of_run).group_by(_task
 _STATES = Statement[Any](select(_tasks.step_id, _tasks.id, _tasks.status).where(NEWEST))
 _OUTPUT = Statement[Any](select(_tasks.output).where(_tasks.id == bindparam("task")))
 _length = select(_tasks.id, func.length(_tasks.output))
-_LENGTHS = Statement[Any](
-    _length.where(_tasks.id == func.any(bindparam("ids", type_=ARRAY(String)))),
-    on_sqlite=_length.where(_tasks.id.in_(text("SELECT value FROM json_each(:ids)"))),
-)
+_LENGTHS = Statement[Any](_length.where(any_of(_tasks.id, "ids")))
 # Those that somebody else holds are left out: waiting for them here could be waiting for somebody who waits for us.
 _OPEN = Statement[Task](
     select(Task.table()).where(_of_run, _open).order_by(_tasks.id).with_for_update(key_share=True, skip_locked=True),

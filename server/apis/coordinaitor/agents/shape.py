@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from google.protobuf.message import Message
 from orchestrator.wire.coordinaitor.v1.agent_pb2 import Agent as AgentMessage
 from orchestrator.wire.coordinaitor.v1.agent_pb2 import AgentMetrics as MetricsMessage
 
 from server import values
-from server.apikit.projection import project, shown_message, timestamp
+from server.apikit.projection import project, timestamp
+from server.apis.coordinaitor.envelope import shown_value
 from server.apis.coordinaitor.shape import shown_id, task_message
 from server.core.agents.directory import AgentEntry
 from server.core.agents.history import AgentMetrics
@@ -45,7 +45,7 @@ def agent_message(
         last_active_at=timestamp(active) if active is not None else None,
         working_hours=values.encode(json.loads(agent.working_hours)) if agent.working_hours else None,
         configuration=configuration,
-        tasks=_shown(task_message(task) for task in tasks) if tasks is not None else None,
+        tasks=shown_value(task_message(task) for task in tasks) if tasks is not None else None,
         metrics=metrics_message(metrics) if metrics is not None else None,
         logs=values.encode([_line(line) for line in logs]) if logs is not None else None,
     )
@@ -84,11 +84,6 @@ def metrics_message(metrics: AgentMetrics) -> MetricsMessage:
 
 def _rounded(number: float | None, digits: int) -> float | None:
     return round(float(number), digits) if number is not None else None
-
-
-def _shown(messages: Iterable[Message]) -> bytes:
-    """Messages as a list that is not there at all where nobody has asked for it."""
-    return values.encode([shown_message(message, camel=True) for message in messages])
 
 
 def _line(line: TaskLog) -> dict[str, str]:

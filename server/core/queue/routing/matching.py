@@ -7,12 +7,13 @@ import random
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ARRAY, Integer, String, bindparam, delete, func, select, text, tuple_
+from sqlalchemy import Integer, bindparam, delete, func, select, tuple_
 
 from server.core.queue.routing.hours import ON_DUTY
 from server.core.queue.routing.obstacles import fits, obstacle, words
 from server.core.shared.resource import change
 from server.model import CLAIMABLE, Agent, AgentRuntime, Skill, Task, TaskKind
+from server.store.among import any_of
 from server.store.statement import Statement
 from server.store.transaction import Reader, Transaction
 
@@ -86,10 +87,7 @@ _able = (
     .having(func.count() == bindparam("number", type_=Integer))
     .limit(1)
 )
-_ABLE = Statement[Any](
-    _able.where(_skills.word == func.any(bindparam("words", type_=ARRAY(String)))),
-    on_sqlite=_able.where(_skills.word.in_(text("SELECT value FROM json_each(:words)"))),
-)
+_ABLE = Statement[Any](_able.where(any_of(_skills.word, "words")))
 _ANY_OF_TYPE = Statement[Any](
     select(_agents.id)
     .where(
