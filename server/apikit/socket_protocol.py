@@ -68,6 +68,20 @@ class Topics(EventFilter, ABC):
         """A filter of the same kind for these topics."""
 
 
+class Subscriptions(Topics):
+    """What a socket wants, each topic from a number on; a topic says itself which events it takes."""
+
+    def has(self, event: Event) -> bool:
+        """Whether an event is in a topic."""
+        return any(event.number > after and topic.takes(event) for topic, after in self.after.items())
+
+    def only(self, after: Mapping[Any, int]) -> Subscriptions:
+        """Those of these topics."""
+        found = Subscriptions()
+        found.after = dict(after)
+        return found
+
+
 R = TypeVar("R", bound=SocketRequest)
 
 

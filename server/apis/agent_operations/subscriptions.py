@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from orchestrator.wire.agent_operations.v1.event_service_pb2 import SocketRequest
 
-from server.apikit.socket_protocol import Topics
 from server.core.shared.ids import parse_filter
 from server.errors import InvalidRequest
 from server.model import Event, WorkflowRun, resource_of
@@ -49,20 +47,6 @@ class Topic:
             return True
         run = resource_of(event)
         return isinstance(run, WorkflowRun) and run.workflow_id == self.workflow_id
-
-
-class Subscriptions(Topics):
-    """What a socket wants, each topic from a number on."""
-
-    def has(self, event: Event) -> bool:
-        """Whether an event is in a topic."""
-        return any(event.number > after and topic.takes(event) for topic, after in self.after.items())
-
-    def only(self, after: Mapping[Topic, int]) -> Subscriptions:
-        """Those of these topics."""
-        found = Subscriptions()
-        found.after = dict(after)
-        return found
 
 
 def topic_of(request: SocketRequest) -> Topic:

@@ -6,8 +6,9 @@ from orchestrator.wire.agent_operations.v1 import workflow_service_pb2 as pb
 
 from server import values
 from server.apikit.projection import timestamp
+from server.apikit.workflow_steps import step_of
 from server.apis.agent_operations.shape import page_of, pagination
-from server.apis.agent_operations.workflow_shape import run_message, step_of, workflow_message
+from server.apis.agent_operations.workflow_shape import run_message, workflow_message
 from server.core.shared.call_context import Call
 from server.core.shared.pagination import left_out
 from server.core.workflows.definitions import WorkflowDefinitions

@@ -12,8 +12,8 @@ from orchestrator.wire.coordinaitor.v1.system_pb2 import SystemHealth, SystemLog
 
 from server import values
 from server.apikit.projection import project, timestamp
+from server.apikit.query import moment
 from server.apis.coordinaitor.envelope import answer
-from server.apis.coordinaitor.query import moment
 from server.core.agents.directory import AgentDirectory
 from server.core.monitoring.backlog import Backlog
 from server.core.monitoring.health import HealthChecks, Machine

@@ -13,10 +13,10 @@ from orchestrator.wire.coordinaitor.v1.event_service_pb2 import SocketRequest
 
 from server.apikit.errors import ErrorContext
 from server.apikit.frames import time_text
-from server.apikit.socket_protocol import Finder, SocketDependencies, SocketProtocol
+from server.apikit.socket_protocol import Finder, SocketDependencies, SocketProtocol, Subscriptions
 from server.apikit.subscriber import Subscriber
 from server.apis.coordinaitor.errors import render_error
-from server.apis.coordinaitor.events.subscriptions import SCOPES, TOLD, Subscriptions, topic_of
+from server.apis.coordinaitor.events.subscriptions import SCOPES, TOLD, topic_of
 from server.apis.coordinaitor.wording import WORDING, notification_shown
 from server.core.notifications.inbox import Inbox
 from server.core.notifications.preferences import DESKTOP, wants

@@ -8,7 +8,6 @@ from typing import Any
 
 from orchestrator.wire.coordinaitor.v1.event_service_pb2 import SocketRequest
 
-from server.apikit.socket_protocol import Topics
 from server.apis.coordinaitor.shape import PRIORITY_WORDS, STATUS_WORDS
 from server.apis.coordinaitor.wording import BY_TYPE, agent_word
 from server.core.shared.ids import parse_filter
@@ -71,20 +70,6 @@ def _fits(event: Event, name: str, value: str) -> bool:
     resource = resource_of(event)
     seen = _SEEN.get(type(resource), {}).get(name)
     return seen is not None and seen(resource) == value
-
-
-class Subscriptions(Topics):
-    """What a socket wants, each topic from a number on."""
-
-    def has(self, event: Event) -> bool:
-        """Whether an event is in a topic."""
-        return any(event.number > after and topic.takes(event) for topic, after in self.after.items())
-
-    def only(self, after: Mapping[Topic, int]) -> Subscriptions:
-        """Those of these topics."""
-        found = Subscriptions()
-        found.after = dict(after)
-        return found
 
 
 def topic_of(request: SocketRequest) -> Topic:

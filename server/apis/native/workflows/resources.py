@@ -17,10 +17,9 @@ from orchestrator.wire.v1.workflow_pb2 import (
     WorkflowStepStatus,
 )
 
-from server import values
 from server.apikit.projection import project, timestamp
 from server.core.workflows.runs import RunStep
-from server.core.workflows.step_spec import Step, steps_in
+from server.core.workflows.step_spec import steps_in
 from server.model import Workflow, WorkflowRun
 
 STATUS = {name.removeprefix("WORKFLOW_STATUS_").lower(): number for name, number in WorkflowStatus.items()}
@@ -56,23 +55,6 @@ def run_message(run: WorkflowRun, steps: Sequence[RunStep] = ()) -> RunMessage:
         steps=[_run_step_message(step) for step in steps],
         output=run.output,
     )
-
-
-def step_of(message: WorkflowStep) -> Step:
-    """A step as core takes it."""
-    step: Step = {"id": message.id, "name": message.name, "agent_type": message.agent_type}
-    step["capabilities"] = list(message.capabilities)
-    if message.HasField("order"):
-        step["order"] = message.order
-    if message.HasField("input"):
-        step["input"] = message.input or values.NULL
-    if message.HasField("timeout_seconds"):
-        step["timeout_seconds"] = message.timeout_seconds
-    if message.HasField("retry"):
-        names = ("initial_delay", "multiplier", "max_delay", "jitter")
-        given = {name: getattr(message.retry, name) for name in names if message.retry.HasField(name)}
-        step["retry"] = {"max_retries": message.retry.max_retries, **given}
-    return step
 
 
 def _step_message(step: Mapping[str, Any]) -> WorkflowStep:

@@ -9,7 +9,8 @@ from orchestrator.wire.v1.workflow_pb2 import Workflow as WorkflowMessage
 from orchestrator.wire.v1.workflow_pb2 import WorkflowRun as RunMessage
 
 from server import values
-from server.apis.native.workflows.resources import RUN_WORDS, WORDS, run_message, step_of, workflow_message
+from server.apikit.workflow_steps import step_of
+from server.apis.native.workflows.resources import RUN_WORDS, WORDS, run_message, workflow_message
 from server.core.shared.call_context import Call
 from server.core.workflows.definitions import WorkflowDefinitions
 from server.core.workflows.runs import WorkflowRuns
