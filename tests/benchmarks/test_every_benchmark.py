@@ -23,11 +23,15 @@ LINES = {
     "upload": 3,
     "knowledge": 5,
 }
+# Those that `make test` runs, too: REST with its peer, dispatch with its, and one that needs no gateway.
+QUICK = frozenset({"rest", "dispatch", "claims"})
 
 
 # One of them starts five servers, two of which read with a model.
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", BENCHMARKS)
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in BENCHMARKS]
+)
 async def test_a_benchmark_runs_and_has_a_place_for_its_table(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     tables = await run([name], Scale.TINY)
     printed = capsys.readouterr().out

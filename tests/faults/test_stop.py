@@ -141,7 +141,7 @@ def stop_under_load(folder: Path, times: int) -> None:
 
 @pytest.mark.timeout(120)
 def test_who_writes_while_servers_stop_sees_answers_and_what_may_be_tried_again(tmp_path: Path) -> None:
-    stop_under_load(tmp_path, 3)
+    stop_under_load(tmp_path, 2)
 
 
 @pytest.mark.slow

@@ -20,6 +20,8 @@ from orchestrator.v1 import session_service_pb2, session_service_pb2_grpc
 
 from tests.support.ports import free_port
 
+# One environment, with one wheel in it.
+pytestmark = pytest.mark.xdist_group("wheel")
 ROOT = Path(__file__).resolve().parents[2]
 CODE = "def process_data(data): return data.upper()"
 

@@ -63,7 +63,7 @@ MORE: dict[str, dict[str, Any]] = {"ReplaceDocument": {"form": FORM}, "UpdateTas
 def settings(sqlite_settings, monkeypatch):
     # Nobody reads documents here, whose versions would change by that.
     monkeypatch.setattr(IngestionRunner, "concurrency", 0)
-    return sqlite_settings.model_copy(update={"no_quotas": True, "sandbox_prewarmed": 0, "webhook_allow_private": True})
+    return sqlite_settings.model_copy(update={"no_quotas": True, "sandbox_prewarmed": 0, "webhook_allow_private": True, "shutdown_seconds": 1.0})
 
 
 @pytest.fixture

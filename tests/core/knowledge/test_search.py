@@ -177,24 +177,21 @@ async def test_rare_words_count_more_than_frequent_ones_and_what_has_only_those_
     assert await shelf.found(tenant, "rare frequent missing", limit=3, offset=6) == found[6:]
 
 
-@pytest.mark.parametrize(
-    "question",
-    [
-        "東京都の人口は千四百万人です京都は古い都です" * 2,
-        " ".join(f"{chr(97 + n)}*" for n in range(26)),
-        " ".join(f"{chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(333)),
-        '"' + " ".join(f"considerably{n}" for n in range(60)) + '"',
-    ],
-)
-async def test_no_question_holds_everybody_up(shelf: Shelf, tenant: Tenant, question: str) -> None:
+async def test_no_question_holds_everybody_up(shelf: Shelf, tenant: Tenant) -> None:
     for name in ("running.txt", "haus.txt", "cafe.txt"):
         await shelf.add(tenant, f"{TEXTS[name]} " * 5, name)
     for number in range(30):
         await shelf.add(tenant, "東京都の人口は千四百万人です。京都は古い都です。" * 40 + f"a b c {number}", f"{number}.txt")
-    await shelf.found(tenant, question)
-    async with longest_hold() as held:
+    for question in (
+        "東京都の人口は千四百万人です京都は古い都です" * 2,
+        " ".join(f"{chr(97 + n)}*" for n in range(26)),
+        " ".join(f"{chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(333)),
+        '"' + " ".join(f"considerably{n}" for n in range(60)) + '"',
+    ):
         await shelf.found(tenant, question)
-    assert held.longest < BOUND
+        async with longest_hold() as held:
+            await shelf.found(tenant, question)
+        assert held.longest < BOUND, question
 
 
 async def test_a_beginning_that_is_longer_than_any_word_finds_nothing(shelf: Shelf, tenant: Tenant) -> None:
