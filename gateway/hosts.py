@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from server.apikit.declaration import Declaration, Listener, Route
@@ -18,6 +18,10 @@ class Host:
     domains: Sequence[str]
     apis: Sequence[Declaration]
     owner: Declaration | None = None
+
+    def leaves_out(self, api: Declaration) -> Collection[str]:
+        """Names of services of an API that are not here."""
+        return () if self.owner is not None else api.only_at_hosts
 
     def routes(self) -> list[tuple[Declaration, Route]]:
         """The routes of its APIs, in the order in which they are tried: the longest ones first, what is left last."""

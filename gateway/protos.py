@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,9 +52,9 @@ def services(descriptors: FileDescriptorSet, packages: Sequence[str]) -> list[st
     )
 
 
-def bindings(descriptors: FileDescriptorSet, packages: Sequence[str]) -> list[Binding]:
-    """The packages' paths over HTTP."""
-    return [each for method in _methods(descriptors, packages) for each in _bindings(method)]
+def bindings(descriptors: FileDescriptorSet, packages: Sequence[str], leave_out: Collection[str] = ()) -> list[Binding]:
+    """The packages' paths over HTTP, but for those of services of some names."""
+    return [each for method in _methods(descriptors, packages, leave_out) for each in _bindings(method)]
 
 
 def scopes(descriptors: FileDescriptorSet) -> list[str]:
@@ -64,11 +64,14 @@ def scopes(descriptors: FileDescriptorSet) -> list[str]:
     return sorted({rule.scope for rule in rules if rule.scope})
 
 
-def _methods(descriptors: FileDescriptorSet, packages: Sequence[str]) -> Iterator[MethodDescriptorProto]:
+def _methods(
+    descriptors: FileDescriptorSet, packages: Sequence[str], leave_out: Collection[str] = ()
+) -> Iterator[MethodDescriptorProto]:
     for file in descriptors.file:
         if file.package in packages:
             for service in file.service:
-                yield from service.method
+                if service.name not in leave_out:
+                    yield from service.method
 
 
 def _bindings(method: MethodDescriptorProto) -> Iterator[Binding]:

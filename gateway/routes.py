@@ -90,8 +90,7 @@ class Routes:
 
     def _streams(self, api: Declaration, host: VirtualHost) -> Iterator[JSON]:
         """Streams have no end; the others end before the caller's patience does."""
-        bindings = protos.bindings(self._descriptors, api.packages)
-        paths = [each.pattern("[^/]+", ".+", "\\") for each in bindings if each.stream]
+        paths = [each.pattern("[^/]+", ".+", "\\") for each in self._bindings(api, host) if each.stream]
         if paths:
             route = self._route({"safe_regex": {"regex": "|".join(paths)}}, "0s", api, host, idle_timeout="0s")
             route["metadata"]["filter_metadata"]["reply"]["streams"] = True
@@ -99,7 +98,7 @@ class Routes:
 
     def _uploads(self, api: Declaration, host: VirtualHost) -> Iterator[JSON]:
         """What goes to the server as it comes, and is not kept here; what says that it is too large does not go."""
-        bindings = protos.bindings(self._descriptors, api.packages)
+        bindings = self._bindings(api, host)
         paths = [each.pattern("[^/]+", ".+", "\\") for each in bindings if each.upload]
         if not paths or api.max_upload_bytes is None:
             return
@@ -150,6 +149,10 @@ class Routes:
             route["request_headers_to_remove"] = ["origin"]
         return route
 
+    def _bindings(self, api: Declaration, host: VirtualHost) -> list[protos.Binding]:
+        """The API's paths at this host."""
+        return protos.bindings(self._descriptors, api.packages, host.leaves_out(api))
+
     def _paths(self, host: VirtualHost) -> list[JSON]:
         """The paths of a host's APIs, each with its methods, for a refusal in gateway/reply.lua.
 
@@ -157,7 +160,7 @@ class Routes:
         """
         paths: dict[str, set[str]] = {}
         for api in host.apis:
-            for each in protos.bindings(self._descriptors, api.packages):
+            for each in self._bindings(api, host):
                 verbs = paths.setdefault(each.pattern("[^/]+", ".+", "%"), set())
                 verbs.update(("GET", "HEAD") if each.verb == "GET" and not each.socket else (each.verb,))
         return [{"path": f"^{path}$", "verbs": _in_order(verbs)} for path, verbs in sorted(paths.items())]
@@ -178,11 +181,13 @@ class Routes:
 
     def _transcoder(self, host: VirtualHost, like: Declaration) -> JSON:
         """How JSON becomes gRPC for those APIs of a host whose JSON is like that of one."""
-        packages = [package for api in host.apis if _json(api) == _json(like) for package in api.packages]
+        apis = [api for api in host.apis if _json(api) == _json(like)]
+        packages = [package for api in apis for package in api.packages]
+        elsewhere = {f"{package}.{name}" for api in apis for package in api.packages for name in host.leaves_out(api)}
         return {
             **self._base["transcoder"],
             # Envoy does not start with a service here that the protos do not have.
-            "services": protos.services(self._descriptors, packages),
+            "services": [each for each in protos.services(self._descriptors, packages) if each not in elsewhere],
             "max_request_body_size": like.max_body_bytes,
             **({"ignore_unknown_query_parameters": True} if like.lenient_queries else {}),
             "print_options": {

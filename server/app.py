@@ -127,6 +127,7 @@ class Application:
         )
         self.dispatcher = self._dispatcher()
         self.clock = QueueClock(self.database, DueTasks(self.database), Dependencies(self.database), self.feeds)
+        self.use_cases.health.loops_live = lambda: self.dispatcher.is_live() and self.clock.is_live()
         self.webhooks = self._webhooks()
         mail = MailServer.of(settings)
         self.notifications = NotificationLoops(

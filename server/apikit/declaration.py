@@ -25,6 +25,8 @@ class Limits:
 
     # Beside the hourly figure; None where the document names no such bound.
     requests_per_minute: int | None = None
+    # How many of a minute's may come at once: a second has these, and its share of the minute.
+    at_once: int | None = None
     # Whether the hourly figure counts here at all. Where it does not, a key that carries one of its own keeps it.
     hourly: bool = True
     # What an hour and a minute have for each tier of organizations, where the document says that, instead of the
@@ -53,6 +55,8 @@ class Declaration:
     hosts: Sequence[str] = ()
     # Names of APIs that this one's document has, too: their paths are at its hosts as well.
     includes: Sequence[str] = ()
+    # Its services that are at its hosts alone: in development, another API has their paths.
+    only_at_hosts: Collection[str] = ()
     # Whether its JSON has camelCase names; otherwise they are as in the protos.
     camel_case: bool = False
     # Of a request that does not stream.

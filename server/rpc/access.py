@@ -104,7 +104,9 @@ class AccessControl:
         """Counts a call, and returns the headers that say where its key stands."""
         limits, name = api.limits, api.declaration.name
         if limits.tiers is None:
-            quota = await quotas.take(caller, limits.requests_per_minute, api=name, hourly=limits.hourly)
+            quota = await quotas.take(
+                caller, limits.requests_per_minute, api=name, hourly=limits.hourly, at_once=limits.at_once
+            )
             return quota.headers()
         hour, minute = limits.tiers[caller.tier]
         burst = caller.minute_limit or limits.requests_per_minute or minute

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import structlog
-from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
+from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute, RateLimitItemPerSecond
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import FixedWindowRateLimiter
 
@@ -72,12 +72,14 @@ class Quotas:
         api: str = "",
         hourly: bool = True,
         per_hour: int | None = None,
+        at_once: int | None = None,
         named: bool = False,
     ) -> QuotaWindow:
         """Counts one request, of `burst` a minute where that is given. Raises Exhausted when none is left.
 
         The minutes of each `api` are its own; the hour is all APIs' together, but for those where `hourly` is false: it
-        counts there only for a key with a figure of its own. `per_hour` is an API's own figure of the hour. Returns
+        counts there only for a key with a figure of its own. `per_hour` is an API's own figure of the hour. `at_once`
+        is how many of a minute's may come at once: a second has so many, and its share of the minute. Returns
         where the key stands in its hour, or there in its minute; `named` with how long that is.
         """
         per_hour = per_hour or self._requests_per_hour
@@ -85,6 +87,10 @@ class Quotas:
         key = caller.counted_as or caller.key_id
         limit = None if figure is None else _hour(figure)
         minute = None if burst is None else _minute(burst, api)
+        if at_once is not None and burst is not None:
+            second = _second(at_once + math.ceil(burst / 60), api)
+            if await self._is_too_fast(second, key):
+                raise Exhausted(QuotaWindow(second.amount, 0, math.floor(time.time()) + 1, "second", named=named))
         counted = await self._count_together(limit, minute, key, hourly=hourly)
         if counted is None:
             counted = await self._count(self._alone, limit, minute, key, hourly=hourly)
@@ -94,6 +100,10 @@ class Quotas:
         if not allowed:
             raise Exhausted(quota)
         return quota
+
+    async def _is_too_fast(self, second: RateLimitItemPerSecond, key: str) -> bool:
+        """Whether a second has none left. Each process counts its own: others would hear of it when it is over."""
+        return not await self._alone.hit(second, key)
 
     async def _count_together(
         self, hour: RateLimitItemPerHour | None, minute: RateLimitItemPerMinute | None, key: str, *, hourly: bool
@@ -156,8 +166,8 @@ class Exhausted(TooMany):
         self.quota = quota
 
 
-_SECONDS = {"hour": "3600", "minute": "60"}
-_A_WINDOW = {"hour": "an hour", "minute": "a minute"}
+_SECONDS = {"hour": "3600", "minute": "60", "second": "1"}
+_A_WINDOW = {"hour": "an hour", "minute": "a minute", "second": "a second"}
 
 
 @lru_cache(maxsize=1024)
@@ -168,3 +178,8 @@ def _hour(amount: int) -> RateLimitItemPerHour:
 @lru_cache(maxsize=64)
 def _minute(amount: int, api: str) -> RateLimitItemPerMinute:
     return RateLimitItemPerMinute(amount, namespace=f"LIMITER/{api}" if api else "LIMITER")
+
+
+@lru_cache(maxsize=64)
+def _second(amount: int, api: str) -> RateLimitItemPerSecond:
+    return RateLimitItemPerSecond(amount, namespace=f"LIMITER/{api}")

@@ -36,6 +36,10 @@ class QueueClock:
         self._feeds.on_change.append(self._changed)
         self._loop = asyncio.create_task(forever("clock", self._run))
 
+    def is_live(self) -> bool:
+        """Whether it goes on."""
+        return not self._loop.done()
+
     async def stop(self) -> None:
         """Stops."""
         self._loop.cancel()

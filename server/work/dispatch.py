@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +26,8 @@ from server.store.forever import forever, set_within
 # Work is announced; looking without having been told is only the safety net.
 POLL_SECONDS = 1.0
 SWEEP_SECONDS = 1.0
+# After so long without one, something holds the sweeps up.
+STALLED_SECONDS = 60.0
 REMOTE_CANCEL_SECONDS = 0.2
 # What another process has committed is looked for at most so often.
 REMOTE_SECONDS = 0.01
@@ -80,6 +83,7 @@ class Dispatcher:
         self._asked: FIFOCache[tuple[str, int], None] = FIFOCache(MAX_ASKED)
         self._remote: asyncio.TimerHandle | None = None
         self._loops: list[asyncio.Task[None]] = []
+        self._swept = time.monotonic()
         # What else each sweep does; each returns when it has done a bounded piece.
         self.sweeps: list[Callable[[], Awaitable[object]]] = []
 
@@ -92,6 +96,10 @@ class Dispatcher:
         ]
         for name, loop in (("keep", self._keep), ("sweep", self._sweep), ("cancel", self._cancel_remote)):
             self._loops.append(asyncio.create_task(forever(name, loop)))
+
+    def is_live(self) -> bool:
+        """Whether its loops go on, and the sweeps have been done of late."""
+        return not any(loop.done() for loop in self._loops) and time.monotonic() - self._swept < STALLED_SECONDS
 
     async def stop(self, seconds: float) -> None:
         """Claims no more, lets running work finish for `seconds`, and gives the rest back to the queue."""
@@ -278,6 +286,7 @@ class Dispatcher:
             except Exception:
                 # One that fails again and again must not keep the others from being done.
                 log.exception("bug", sweep=getattr(sweep, "__qualname__", str(sweep)))
+        self._swept = time.monotonic()
 
     async def _sweep(self) -> None:
         while True:

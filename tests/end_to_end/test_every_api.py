@@ -43,7 +43,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group(
 def bindings(name: str) -> list[protos.Binding]:
     descriptors = FileDescriptorSet.FromString(DESCRIPTORS.read_bytes())
     descriptors.file.append(camel_file())
-    return protos.bindings(descriptors, APIS[name].packages)
+    return protos.bindings(descriptors, APIS[name].packages, APIS[name].only_at_hosts)
 
 
 def filled(template: str) -> str:
@@ -89,6 +89,15 @@ PEOPLES_WORDS = {
 }
 
 
+# And the AI Orchestra API's.
+ORCHESTRAS_WORDS = {
+    "INVALID_REQUEST": "VALIDATION_ERROR",
+    "UNAUTHORIZED": "AUTHENTICATION_ERROR",
+    "RATE_LIMITED": "RATE_LIMIT_ERROR",
+    "TIMEOUT": "TIMEOUT_ERROR",
+}
+
+
 def shape(answer: Answer, status: int, api: str, code: str) -> None:
     """That a refusal is in the shape of an API: its document's, written down here."""
     said = answer.json
@@ -105,6 +114,13 @@ def shape(answer: Answer, status: int, api: str, code: str) -> None:
         known = PEOPLES_WORDS.get(code, code)
         assert said["success"] is False and said["error"]["code"] == known and said["error"]["message"]
         assert said["meta"]["requestId"] == request_id and re.fullmatch(r"20\d\d-.*Z", said["meta"]["timestamp"])
+    elif api == "ai_orchestra":
+        error, known = said["error"], ORCHESTRAS_WORDS.get(code, code)
+        assert list(said) == ["success", "data", "error", "metadata"] and said["success"] is False
+        assert said["data"] is None and set(error) == {"code", "message", "details"} and error["code"] == known
+        assert code != "INVALID_REQUEST" or status != 400 or set(error["details"]) == {"field", "reason"}
+        assert said["metadata"]["request_id"] == request_id and said["metadata"]["version"] == "v2"
+        assert re.fullmatch(r"20\d\d-.*Z", said["metadata"]["timestamp"])
     elif api == "camel":
         assert said["success"] is False and said["error"]["code"] == code and said["error"]["message"]
         assert said["meta"]["requestId"] == request_id and re.fullmatch(r"20\d\d-.*Z", said["meta"]["timestamp"])
@@ -238,7 +254,7 @@ async def test_head_is_get_without_a_body(everything, someone: Tenant, name: str
             ]
             assert headers[0] == headers[1], path
     refused = await everything.ask(
-        everything.port(api), "HEAD", filled(paths[0].template), Authorization="Bearer wrong"
+        everything.port(api), "HEAD", filled(paths[-1].template), Authorization="Bearer wrong"
     )
     opens = name == "camel"
     assert refused.status == (200 if opens else 401) and refused.text == b""

@@ -161,3 +161,19 @@ async def test_no_more_than_a_burst_gets_through_at_once(redis_url: str) -> None
     taken = await asyncio.gather(*(quotas.take(who, 5) for _ in range(20)), return_exceptions=True)
     assert sum(not isinstance(each, Exhausted) for each in taken) == 5
     assert (await quotas.take(who)).remaining == 94
+
+
+async def test_at_once_a_key_gets_so_many_and_a_seconds_share_of_its_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    quotas, who, now = Quotas(redis_url="", requests_per_hour=1000), caller(), [1000.0]
+    monkeypatch.setattr("limits.aio.storage.memory.time.time", lambda: now[0])
+    fast = {"api": "fast", "hourly": False, "at_once": 50}
+    standings = [await quotas.take(who, 1000, **fast) for _ in range(67)]
+    assert [each.remaining for each in standings] == list(range(999, 932, -1))
+    with pytest.raises(Exhausted, match="67 requests a second") as exhausted:
+        await quotas.take(who, 1000, **fast)
+    assert exhausted.value.retry_after == 1 and exhausted.value.details["window"] == "second"
+    # Another key, and what has no such bound, are not held up; a second later nobody is.
+    assert (await quotas.take(caller(), 1000, **fast)).remaining == 999
+    assert (await quotas.take(who, 1000, api="slow", hourly=False)).remaining == 999
+    now[0] += 1.01
+    assert (await quotas.take(who, 1000, **fast)).remaining == 932

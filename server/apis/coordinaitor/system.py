@@ -16,7 +16,8 @@ from server.apikit.query import moment
 from server.apis.coordinaitor.envelope import answer
 from server.core.agents.directory import AgentDirectory
 from server.core.monitoring.backlog import Backlog
-from server.core.monitoring.health import HealthChecks, Machine
+from server.core.monitoring.health import HealthChecks
+from server.core.monitoring.machine import Machine
 from server.core.monitoring.system_logs import SystemLogs
 from server.core.monitoring.system_status import SystemStatuses, versions
 from server.core.monitoring.task_metrics import TaskMetrics

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-import psutil
 from cachetools import FIFOCache
 from sqlalchemy import bindparam, func, select
 
 from server.core.monitoring.backlog import Backlog, count_backlog
+from server.core.monitoring.condition import (
+    FULL_TEXT,
+    FULL_TEXT_PARAMETERS,
+    Condition,
+    ProviderState,
+    can_be_asked,
+    memory_word,
+    models_word,
+)
+from server.core.monitoring.machine import Machine, look_at_machine
 from server.core.shared.call_context import Call
 from server.model import CLAIMABLE, Task
 from server.store.database import Database
@@ -46,15 +54,6 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
-    """How busy the machine is, in per cent; load for each processor."""
-
-    load: float | None
-    memory_percent: float | None
-    disk_percent: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class Health:
     """Everything together. `work` is None where it could not be counted."""
 
@@ -65,16 +64,6 @@ class Health:
     queue: str
     work: Backlog | None
     machine: Machine
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """How everybody's system is, for whoever asks: healthy, degraded or unhealthy, with a word for each component."""
-
-    status: str
-    # Seconds that this process has been up.
-    uptime: float
-    components: Mapping[str, str]
 
 
 T = TypeVar("T")
@@ -120,6 +109,9 @@ class HealthChecks:
         self._work: FIFOCache[str, tuple[int, asyncio.Task[Backlog | None]]] = FIFOCache(KEPT)
         self._machine: tuple[int, Machine] | None = None
         self._no_sandbox = no_sandbox
+        # Whether the loops of this process that hand out and end work go on; and the providers of language models.
+        self.loops_live: Callable[[], bool] = lambda: True
+        self.model_states: Callable[[], Sequence[ProviderState]] = tuple
         self._began = time.monotonic()
         self._migrated = False
         self._probed = SharedLook(lambda: _checked(database.probe), database)
@@ -137,15 +129,25 @@ class HealthChecks:
         return await self._readiness.get()
 
     async def _look(self) -> Condition:
-        database, cache, queue = await asyncio.gather(self._probed.get(), self._cache_answers(), self._queue())
-        sandbox = "healthy" if self._no_sandbox() is None else "unhealthy"
-        status = "healthy"
-        if database.status != "healthy":
-            status = "unhealthy"
-        elif cache.status == "unhealthy" or queue != "healthy" or sandbox != "healthy":
-            status = "degraded"
-        components = {"database": database.status, "queue": queue, "cache": cache.status, "sandbox": sandbox}
-        return Condition(status, round(time.monotonic() - self._began, 3), components)
+        database, cache, queue, found = await asyncio.gather(
+            self._probed.get(), self._cache_answers(), self._queue(), self._finds_text()
+        )
+        components = {
+            "database": database.status,
+            "queue": queue,
+            "cache": cache.status,
+            "sandbox": "healthy" if self._no_sandbox() is None else "unhealthy",
+            "orchestra_manager": "healthy" if self.loops_live() else "unhealthy",
+            "command_dispatcher": queue,
+            "memory_system": memory_word(answers=found, takes=database.status == "healthy"),
+            "swarm_intelligence": models_word(self.model_states()),
+        }
+        return Condition(round(time.monotonic() - self._began, 3), components)
+
+    async def _finds_text(self) -> bool:
+        """Whether the full-text index answers."""
+        parameters = FULL_TEXT_PARAMETERS[self._database.dialect]
+        return (await _checked(lambda: self._database.one(FULL_TEXT, **parameters))).status == "healthy"
 
     async def _check(self) -> Mapping[str, bool]:
         database, cache, migrated = await asyncio.gather(self._probed.get(), self._cache_answers(), self._is_migrated())
@@ -153,6 +155,7 @@ class HealthChecks:
             "database": database.status == "healthy",
             "migrations": migrated,
             "cache": cache.status != "unhealthy",
+            "external_services": can_be_asked(self.model_states()),
         }
 
     async def _is_migrated(self) -> bool:
@@ -225,7 +228,7 @@ class HealthChecks:
         """How busy this machine is."""
         now = self._database.clock()
         if self._machine is None or self._machine[0] < now:
-            machine = await asyncio.to_thread(_machine, self._data_dir)
+            machine = await asyncio.to_thread(look_at_machine, self._data_dir)
             self._machine = (now + MACHINE_MICROSECONDS, machine)
         return self._machine[1]
 
@@ -287,12 +290,3 @@ async def _checked(ask: Callable[[], Coroutine[Any, Any, Any]]) -> Service:
         # Whatever is wrong with it, that is the finding.
         return Service("unhealthy")
     return Service("healthy", round((time.perf_counter() - began) * 1000, 3))
-
-
-def _machine(folder: Path) -> Machine:
-    existing = next((each for each in (folder, *folder.resolve().parents) if each.exists()), Path("/"))
-    return Machine(
-        load=round(os.getloadavg()[0] / (os.cpu_count() or 1), 2),
-        memory_percent=psutil.virtual_memory().percent,
-        disk_percent=psutil.disk_usage(str(existing)).percent,
-    )

@@ -365,6 +365,11 @@ async def test_the_probes_say_how_the_system_is(database: Database) -> None:
         "queue": "healthy",
         "cache": "not_configured",
         "sandbox": "healthy",
+        # Those of AI Orchestra's document, which has the same path at the same port.
+        "orchestra_manager": "healthy",
+        "command_dispatcher": "healthy",
+        "memory_system": "healthy",
+        "swarm_intelligence": "not_configured",
     }
     found = await well(SystemServicer(HealthChecks(database, no_sandbox=lambda: "no user namespaces")))
     assert (found.status, found.components["sandbox"]) == ("degraded", "unhealthy")

@@ -1,0 +1,1 @@
+"""The AI Orchestra API: chat, health, metrics and webhooks."""
