@@ -24,6 +24,7 @@ from server.core.identity.authentication import Authenticator
 from server.core.knowledge.ingestion import Ingestion
 from server.core.knowledge.remains import Remains
 from server.core.monitoring.alert_rules import AlertRules, AlertThresholds
+from server.core.monitoring.metrics import Metrics
 from server.core.monitoring.traffic import Traffic
 from server.core.notifications.consumer import Notifier
 from server.core.notifications.mail import MailQueue
@@ -50,6 +51,7 @@ from server.rpc.guests import Guests
 from server.rpc.handlers import Handlers
 from server.rpc.health import Health
 from server.rpc.log import LINES, CallLog
+from server.rpc.meter import RequestMeter, measure
 from server.rpc.pipeline import Pipeline
 from server.rpc.quotas import Quotas
 from server.settings import Settings
@@ -67,6 +69,7 @@ from server.work.environments import Environments
 from server.work.ingestion import IngestionRunner
 from server.work.installer import Installer
 from server.work.mail import MailServer
+from server.work.metric_files import MetricFiles
 from server.work.notifications import NotificationLoops
 from server.work.python_runner import PythonRunner
 from server.work.sandbox import Limits, Sandboxes
@@ -108,7 +111,8 @@ class Application:
         self.addresses = AddressGuard(allow_private=settings.webhook_allow_private)
         self.wordings = wordings()
         self.semantic = Semantic.of(settings, self.database)
-        self.traffic = Traffic()
+        self.traffic, self.metrics = Traffic(), Metrics()
+        self.metric_files = MetricFiles(settings.run_dir, self.metrics)
         self.use_cases = use_cases(
             settings,
             self.database,
@@ -123,8 +127,10 @@ class Application:
             nearest=self.semantic.nearest if self.semantic is not None else None,
             no_sandbox=self.sandboxes.why_unavailable,
             traffic=self.traffic,
+            metrics=self.metrics,
             lines=LINES,
         )
+        self.use_cases.scrapes.totals = self.metric_files.totals
         self.dispatcher = self._dispatcher()
         self.clock = QueueClock(self.database, DueTasks(self.database), Dependencies(self.database), self.feeds)
         self.use_cases.health.loops_live = lambda: self.dispatcher.is_live() and self.clock.is_live()
@@ -220,6 +226,7 @@ class Application:
             self.calls,
             guests,
             open_streams=settings.open_streams,
+            meter=RequestMeter(self.metrics),
         )
         self.traffic.open_streams = lambda: len(self.pipeline.streams)
         self.pipeline.refused = partial(remember, cases.audit)
@@ -229,8 +236,8 @@ class Application:
         server.add_generic_rpc_handlers((handlers,))
         self.sockets = Bridge(handlers.bidi, connections=settings.socket_connections)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
-        names = [*self.services, HEALTH, reflection.SERVICE_NAME]
-        reflection.enable_server_reflection(names, server)
+        measure(self.metrics, self.sockets, self.pipeline.streams, self.database, self.sandboxes)
+        reflection.enable_server_reflection([*self.services, HEALTH, reflection.SERVICE_NAME], server)
         return server
 
     async def start(self, addresses: Sequence[str], socket_address: Address | None = None) -> list[int]:
@@ -242,6 +249,7 @@ class Application:
         await self.bus.open()
         self.feeds.start()
         self._polling = asyncio.create_task(forever("poll", self.feeds.poll))
+        await self.metric_files.start()
         self._noting = asyncio.create_task(forever("audit", self.use_cases.audit.run))
         await self.sandboxes.start()
         if self.sandboxes.unavailable is not None:
@@ -278,6 +286,7 @@ class Application:
         await asyncio.gather(self._polling, self._noting, return_exceptions=True)
         with suppress(ServiceError):
             await self.use_cases.audit.flush()
+        await self.metric_files.stop()
         await self.use_cases.health.close()
         with suppress(ServiceError):
             await self.use_cases.system_logs.flush()

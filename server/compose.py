@@ -31,7 +31,9 @@ from server.core.knowledge.documents import Documents
 from server.core.knowledge.search import KnowledgeSearch
 from server.core.knowledge.vectors import Nearest
 from server.core.monitoring.health import HealthChecks
+from server.core.monitoring.metrics import Metrics
 from server.core.monitoring.recent_lines import RecentLines
+from server.core.monitoring.scrape import Scrapes
 from server.core.monitoring.system_logs import SystemLogs
 from server.core.monitoring.system_status import SystemStatuses
 from server.core.monitoring.task_metrics import TaskMetrics
@@ -91,6 +93,7 @@ def use_cases(
     nearest: Nearest | None,
     no_sandbox: Callable[[], str | None],
     traffic: Traffic | None = None,
+    metrics: Metrics | None = None,
     lines: RecentLines | None = None,
 ) -> UseCases:
     """All of them; `nearest` searches by vectors, if anybody does, and `no_sandbox` says why code cannot run, if so."""
@@ -106,6 +109,14 @@ def use_cases(
         database, secret, signing_keys, passwords, attempts, development=settings.environment == "development"
     )
     codes = AuthorizationCodes(database, logins)
+    health = HealthChecks(
+        database,
+        redis_url=settings.redis_url,
+        data_dir=settings.data_dir,
+        queue_length=settings.queue_alert_tasks,
+        queue_seconds=settings.queue_alert_seconds,
+        no_sandbox=no_sandbox,
+    )
     return UseCases(
         agents=agents,
         agent_directory=AgentDirectory(database),
@@ -127,14 +138,7 @@ def use_cases(
         documents=Documents(database, counts, blobs),
         deliveries=Deliveries(database, wordings),
         events=EventStreams(database, feeds, heartbeat_seconds=settings.heartbeat_seconds),
-        health=HealthChecks(
-            database,
-            redis_url=settings.redis_url,
-            data_dir=settings.data_dir,
-            queue_length=settings.queue_alert_tasks,
-            queue_seconds=settings.queue_alert_seconds,
-            no_sandbox=no_sandbox,
-        ),
+        health=health,
         invitations=Invitations(database, counts, secret),
         knowledge_search=KnowledgeSearch(database, nearest),
         logins=logins,
@@ -146,6 +150,7 @@ def use_cases(
         registration=Registration(database, logins, passwords, attempts, is_open=settings.open_registration),
         projects=Projects(database, counts),
         ratings=Ratings(database),
+        scrapes=Scrapes(database, health, metrics or Metrics()),
         sessions=Sessions(database, counts, open_sessions=settings.open_sessions if quotas else None),
         session_statistics=SessionStatistics(database),
         signing_keys=signing_keys,

@@ -91,6 +91,9 @@ class Settings(BaseSettings):
     # Server processes on this machine.
     workers: int = Field(1, ge=1, le=64)
 
+    # What a monitor sends as a bearer to read the metrics of everybody; none does where it is empty.
+    metrics_token: str = ""
+
     # Quotas; no_quotas lifts them all and is refused outside development.
     no_quotas: bool = False
     requests_per_hour: int = Field(1000, ge=1)
@@ -177,6 +180,8 @@ class Settings(BaseSettings):
     def _outside_development(self) -> Settings:
         if self.api_secret_key and len(self.api_secret_key.strip()) < 32:
             raise ValueError("API_SECRET_KEY must have at least 32 characters")
+        if self.metrics_token and len(self.metrics_token.strip()) < 16:
+            raise ValueError("METRICS_TOKEN must have at least 16 characters")
         if self.environment != "development":
             if not self.api_secret_key:
                 raise ValueError("API_SECRET_KEY must be set to at least 32 characters outside development")

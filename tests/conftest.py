@@ -101,6 +101,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         REQUESTS_PER_HOUR="100000",
         REQUESTS_PER_MINUTE="100000",
         INDUSTRIAL_REQUESTS_PER_MINUTE="100000",
+        AI_ORCHESTRA_REQUESTS_PER_MINUTE="100000",
         OPEN_SESSIONS="10",
         SOCKETS_PER_KEY="3",
         AGENT_ORCHESTRATION_STREAMS_PER_KEY="5",

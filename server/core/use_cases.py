@@ -28,6 +28,7 @@ from server.core.identity.signing_keys import SigningKeys
 from server.core.knowledge.documents import Documents
 from server.core.knowledge.search import KnowledgeSearch
 from server.core.monitoring.health import HealthChecks
+from server.core.monitoring.scrape import Scrapes
 from server.core.monitoring.system_logs import SystemLogs
 from server.core.monitoring.system_status import SystemStatuses
 from server.core.monitoring.task_metrics import TaskMetrics
@@ -97,6 +98,7 @@ class UseCases:
     registration: Registration
     projects: Projects
     ratings: Ratings
+    scrapes: Scrapes
     sessions: Sessions
     session_statistics: SessionStatistics
     signing_keys: SigningKeys

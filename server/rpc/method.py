@@ -19,6 +19,16 @@ from server.errors import InvalidRequest
 RULE = "orchestrator.options.v1.rule"
 HTTP = "google.api.http"
 _VARIABLE = re.compile(r"\{(\w+)\}")
+_ANY_VARIABLE = re.compile(r"\{[^}]*\}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Endpoint:
+    """A path that a method has over HTTP, as the document writes it."""
+
+    verb: str
+    template: str
+    pattern: re.Pattern[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,8 @@ class Method:
     answer: type[Message]
     # The paths that it has over HTTP with variables in them, and every spelling of those variables in a query.
     paths: tuple[tuple[re.Pattern[str], Mapping[str, str]], ...] = ()
+    # All of its paths over HTTP.
+    endpoints: tuple[Endpoint, ...] = ()
     # Where its requests come from, for people who look for what is wrong with one.
     source: str = "body"
     # Every spelling of the fields that its JSON bodies may have; None where they are not read as such.
@@ -52,6 +64,16 @@ class Method:
     def service(self) -> str:
         """The name of its service, without the package."""
         return self.name.partition("/")[0].rpartition(".")[2]
+
+    def endpoint(self, path: str) -> Endpoint | None:
+        """By which of its paths over HTTP a call came; where two verbs have the same one, by the first of them."""
+        endpoints = self.endpoints
+        if len(endpoints) > 1:
+            bare = path.partition("?")[0]
+            for each in endpoints:
+                if each.pattern.fullmatch(bare):
+                    return each
+        return endpoints[0] if endpoints else None
 
     def unknown_fields(self, names: str) -> list[str]:
         """Which of a body's fields, which the gateway has named, are none of this method's."""
@@ -100,6 +122,7 @@ def method_of(descriptor: MethodDescriptor, api: Api) -> Method:
         request=_message(descriptor.input_type),
         answer=_message(descriptor.output_type),
         paths=_paths(descriptor),
+        endpoints=_endpoints(descriptor),
         source="query" if http is not None and not http.body else "body",
         body_fields=_body_fields(descriptor, http),
     )
@@ -125,6 +148,18 @@ def _body_fields(descriptor: MethodDescriptor, http: Any) -> frozenset[str] | No
         return None
     fields = descriptor.input_type.fields
     return frozenset(spelling for field in fields for spelling in (field.name, field.json_name))
+
+
+def _endpoints(descriptor: MethodDescriptor) -> tuple[Endpoint, ...]:
+    rule = _http(descriptor)
+    found = []
+    for binding in [rule, *rule.additional_bindings] if rule is not None else []:
+        verb = binding.WhichOneof("pattern") or "get"
+        template = str(getattr(binding, verb))
+        # A variable with a pattern of its own is a part of the path like any other, or the rest of it.
+        literals = [re.escape(each) for each in _ANY_VARIABLE.sub("\0", template).split("\0")]
+        found.append(Endpoint(verb.upper(), template, re.compile(".+".join(literals))))
+    return tuple(found)
 
 
 def _paths(descriptor: MethodDescriptor) -> tuple[tuple[re.Pattern[str], Mapping[str, str]], ...]:

@@ -17,13 +17,14 @@ from server.core.identity.authentication import Authenticator
 from server.core.shared import idempotency
 from server.core.shared.call_context import Call
 from server.errors import InvalidRequest, ServiceError, TooMany, Unavailable
-from server.model import new_id
-from server.rpc.access import BODY_FIELDS, NOBODY, AccessControl
-from server.rpc.actors import actor_of, address_of
+from server.rpc.access import NOBODY, AccessControl
+from server.rpc.actors import actor_of
+from server.rpc.arrival import METHOD, arrived
 from server.rpc.errors import BROKEN_OFF, CODES, EVENTS, MAX_MESSAGE, gateway_headers, last_event, status_details
-from server.rpc.guests import HOST, ORIGIN, PEER, PROGRAM, SITE, Guests, forget_claims
+from server.rpc.guests import Guests
 from server.rpc.in_process import InProcessContext
 from server.rpc.log import CallLog
+from server.rpc.meter import CANCELLED, GONE, SWITCHED, RequestMeter
 from server.rpc.method import Method
 from server.rpc.quotas import Exhausted, Quotas
 from server.rpc.streams import OpenStream, OpenStreams
@@ -31,30 +32,6 @@ from server.rpc.under_way import UnderWay
 from server.store.acting import acting
 from server.store.database import Database
 
-# What the caller wants in fact, from the gateway: HEAD where it has made a GET of that.
-METHOD = "x-requested-method"
-KEPT_HEADERS = frozenset(
-    {
-        "authorization",
-        "x-api-key",
-        "x-agent-token",
-        "x-request-id",
-        "x-envoy-original-path",
-        "x-requested-cookie",
-        "if-match",
-        "idempotency-key",
-        "last-event-id",
-        "if-range",
-        "range",
-        METHOD,
-        BODY_FIELDS,
-        HOST,
-        PEER,
-        PROGRAM,
-        ORIGIN,
-        SITE,
-    }
-)
 GIVEN_UP = "the server has stopped before it could answer; try again"
 log = structlog.get_logger()
 
@@ -71,9 +48,11 @@ class Pipeline:
         guests: Guests | None = None,
         *,
         open_streams: int = 10_000,
+        meter: RequestMeter | None = None,
     ) -> None:
         self.streams = OpenStreams(identity, open_streams)
         self._calls = calls
+        self._meter = meter
         self._database = database
         self._access = AccessControl(identity, quotas, guests)
         self.under_way = UnderWay()
@@ -108,7 +87,7 @@ class Pipeline:
     ) -> Callable[[Any, Any], Awaitable[Message]]:
         async def handle(request: Any, context: Any) -> Message:
             began = time.perf_counter()
-            call, task = _call(method, context), None
+            call, task = arrived(method, context), None
             try:
                 task = self.under_way.enter()
                 await self._access.enter(call, method)
@@ -116,7 +95,7 @@ class Pipeline:
                 answer = await act(request, call)
             except asyncio.CancelledError:
                 if not self.under_way.was_given_up():
-                    self._note(call, "CANCELLED", began)
+                    self._note(method, call, CANCELLED, GONE, began)
                     raise
                 await self._refuse(method, call, context, Unavailable(GIVEN_UP), began)
                 raise
@@ -127,7 +106,7 @@ class Pipeline:
                 self.under_way.leave(task)
             # As trailers, which cost nothing beside the answer; the gateway makes headers of them.
             context.set_trailing_metadata(_response_metadata(call))
-            self._note(call, "OK", began)
+            self._note(method, call, "OK", call.http_status, began)
             return answer
 
         return handle
@@ -163,7 +142,7 @@ class Pipeline:
     ) -> Callable[[Any, Any], AsyncIterator[Message]]:
         async def handle(request: Any, context: Any) -> AsyncIterator[Any]:
             began = time.perf_counter()
-            call, stream, task = _call(method, context), OpenStream(self.streams, method), None
+            call, stream, task = arrived(method, context), OpenStream(self.streams, method), None
             code, begun = "CANCELLED", False
             answers: Any = None
             said: Any = None
@@ -207,7 +186,7 @@ class Pipeline:
                 self.under_way.leave(task)
                 stream.close()
                 if code:
-                    self._note(call, code, began, streams=True)
+                    self._note(method, call, code, _status(method, call, begun=begun), began)
                 # What it does beside waiting for the reader must not outlive it.
                 if answers is not None:
                     await answers.aclose()
@@ -250,36 +229,31 @@ class Pipeline:
         wait = known.retry_after if isinstance(known, TooMany) else 1 if known.kind == "unavailable" else None
         if wait is not None:
             headers.append(("retry-after", str(wait)))
-        self._note(call, code.name, began, reason=known.reason, streams=method.streams)
+        rendered = method.api.render(known, call.request_id) if call.through_gateway else None
+        status = rendered.http_status if rendered is not None else 0
+        self._note(method, call, code.name, status, began, reason=known.reason)
         self.refused(method, call, known)
         if isinstance(context, InProcessContext):
             raise known from None
         trailing: list[tuple[str, str | bytes]] = [*headers]
-        if call.through_gateway:
-            trailing.extend(gateway_headers(method.api.render(known, call.request_id)))
+        if rendered is not None:
+            trailing.extend(gateway_headers(rendered))
         else:
             trailing.append(status_details(known, code))
         await context.abort(code, known.message[:MAX_MESSAGE], tuple(trailing))
 
-    def _note(self, call: Call, code: str, began: float, reason: str = "", *, streams: bool = False) -> None:
-        seconds = time.perf_counter() - began
+    def _note(self, method: Method, call: Call, code: str, status: int, began: float, reason: str = "") -> None:
+        seconds, streams = time.perf_counter() - began, method.streams
         self._calls.note(call.method, code, seconds, call.request_id, call.caller.key_id, reason, streams=streams)
+        if self._meter is not None:
+            self._meter.note(method, call, code, status, seconds, streams=streams)
 
 
-def _call(method: Method, context: Any) -> Call:
-    metadata = context.invocation_metadata()
-    headers = {name: value for name, value in metadata if name in KEPT_HEADERS}
-    if "if-match" in headers:
-        # A list may come in several headers.
-        headers["if-match"] = ", ".join(value for name, value in metadata if name == "if-match")
-    if PEER in headers or HOST in headers or PROGRAM in headers:
-        forget_claims(headers, context.peer())
-    given = headers.get("x-request-id", "")
-    request_id = given if 0 < len(given) <= 128 and given.isascii() and given.isprintable() else new_id()
-    call = Call(NOBODY, request_id, method.name, headers.get("x-envoy-original-path", ""), headers)
-    call.http_status = method.http_status
-    call.address, call.program = address_of(call, context), headers.get(PROGRAM, "")
-    return call
+def _status(method: Method, call: Call, *, begun: bool) -> int:
+    """The status that a stream has had over HTTP, which it has from its first answer on."""
+    if not begun:
+        return GONE
+    return SWITCHED if method.client_streams else call.http_status
 
 
 def _known(error: BaseException) -> ServiceError | None:

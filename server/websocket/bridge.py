@@ -61,6 +61,8 @@ class Bridge:
         self._connections = connections
         self._encoder = Encoder()
         self._sockets: set[Socket] = set()
+        # Those that are sockets already, and not yet or no more HTTP.
+        self.conversing = 0
         self._server: Server | None = None
         self._peer = ""
 
@@ -135,6 +137,7 @@ class Bridge:
     async def _serve(self, socket: ServerConnection) -> None:
         assert isinstance(socket, Socket)
         socket.converse()
+        self.conversing += 1
         try:
             code, reason = await self._converse(socket)
         except asyncio.CancelledError:
@@ -143,6 +146,8 @@ class Bridge:
                 raise
             task.uncancel()
             return
+        finally:
+            self.conversing -= 1
         socket.conversed()
         await socket.close(code, reason)
 

@@ -13,9 +13,10 @@ from server.settings import Settings
 
 def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Services:
     """The services over these use cases."""
+    system = SystemServicer(use_cases.health, use_cases.scrapes, settings.metrics_token)
     webhooks = WebhookServicer(use_cases.webhooks, use_cases.deliveries)
     return [
         (health_service_pb2.DESCRIPTOR.services_by_name["HealthService"], HealthServicer(use_cases.health)),
-        (system_service_pb2.DESCRIPTOR.services_by_name["SystemService"], SystemServicer(use_cases.health)),
+        (system_service_pb2.DESCRIPTOR.services_by_name["SystemService"], system),
         (webhook_service_pb2.DESCRIPTOR.services_by_name["WebhookService"], webhooks),
     ]

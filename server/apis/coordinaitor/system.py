@@ -16,6 +16,7 @@ from server.apikit.query import moment
 from server.apis.coordinaitor.envelope import answer
 from server.core.agents.directory import AgentDirectory
 from server.core.monitoring.backlog import Backlog
+from server.core.monitoring.condition import SERVICES
 from server.core.monitoring.health import HealthChecks
 from server.core.monitoring.machine import Machine
 from server.core.monitoring.system_logs import SystemLogs
@@ -55,6 +56,7 @@ class SystemServicer:
         condition, (database, redis), memory = await asyncio.gather(
             self._health.condition(), self._health.services(), self._health.cache_bytes()
         )
+        condition = condition.of(SERVICES)
         services = SystemHealth.Services(
             database=SystemHealth.Database(
                 status=database.status, latency=database.response_ms, connections=self._statuses.connections()
@@ -121,6 +123,7 @@ class SystemServicer:
             self._health.backlog(call),
             self._health.machine(),
         )
+        condition = condition.of(SERVICES)
         process = {
             "streams": status.streams,
             "connections": status.connections,

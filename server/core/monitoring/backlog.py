@@ -94,6 +94,47 @@ class Backlog:
     completed_today: int
 
 
+_ALL_CLAIMABLE = _count_and_oldest(select(_tasks.ready_at).where(CLAIMABLE, _execution))
+_ALL_DUE = _count_and_oldest(select(_tasks.ready_at).where(DUE, _tasks.ready_at > 0, _execution))
+_ALL_RUNNING = Statement[Any](select(func.count()).where(_tasks.status == "running", _execution))
+_ALL_ACTIVE_AGENTS = Statement[Any](
+    select(func.count()).where(_agents.status == AgentStatus.ACTIVE.value, _agents.deleted_at.is_(None))
+)
+_newest_of_all = (
+    select(_tasks.kind, _tasks.status, _tasks.rank, _tasks.held, _tasks.waiting_for, _tasks.next_run_at)
+    .order_by(_tasks.id.desc())
+    .limit(NEWEST)
+    .subquery()
+    .c
+)
+_ALL_HELD_BACK = Statement[Any](
+    select(func.count()).where(
+        _newest_of_all.kind == TaskKind.EXECUTION.value,
+        _newest_of_all.status == "pending",
+        _newest_of_all.rank.is_(None),
+        _newest_of_all.held | (_newest_of_all.waiting_for > 0),
+        _newest_of_all.next_run_at.is_(None),
+    )
+)
+_ALL_COMPLETED_SINCE = Statement[Any](
+    select(func.coalesce(func.sum(_rollups.completed), 0)).where(
+        _rollups.seconds == 60, _rollups.began_at >= bindparam("since")
+    )
+)
+
+
+async def count_everything(database: Database) -> Backlog:
+    """The same of all organizations together. Counts outside the event loop. Raises Unavailable."""
+    now, scan = database.clock(), database.scan
+    claimable, due = (await scan(_ALL_CLAIMABLE))[0], (await scan(_ALL_DUE))[0]
+    running, agents = (await scan(_ALL_RUNNING))[0][0], (await scan(_ALL_ACTIVE_AGENTS))[0][0]
+    held_back = (await scan(_ALL_HELD_BACK))[0][0]
+    completed = (await scan(_ALL_COMPLETED_SINCE, since=now - now % DAY))[0][0]
+    oldest = claimable[1] if claimable[1] is not None else now
+    pending = claimable[0] + due[0] + held_back
+    return Backlog(agents, running, claimable[0], pending, max(0, now - oldest) / 1_000_000, int(completed))
+
+
 async def count_backlog(database: Database, organization: str) -> Backlog:
     """Counts, outside the event loop."""
     now = database.clock()

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from server.store.full_text import chunk_index
 from server.store.statement import Statement
 
+# What the machine and its services are; the others are what one document calls parts of the same.
+SERVICES = ("database", "queue", "cache", "sandbox")
 # Without these nothing can be answered.
 VITAL = frozenset({"database", "memory_system"})
 WELL = frozenset({"healthy", "not_configured"})

@@ -37,6 +37,8 @@ class Sandboxes:
         self._slots = deque(range(_SLOTS))
         self._tasks: set[asyncio.Task[None]] = set()
         self._failed_starts = 0
+        # How many have been started, for metrics.
+        self.starts = 0
         self._refill: asyncio.TimerHandle | None = None
         self._closed = False
         self.unavailable: str | None = "the sandboxes have not been started"
@@ -191,6 +193,7 @@ class Sandboxes:
                 folder.rmdir()
             raise
         self._living.add(sandbox)
+        self.starts += 1
         task = asyncio.get_running_loop().create_task(self._attend(sandbox))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
