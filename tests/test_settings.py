@@ -211,3 +211,10 @@ def test_a_secret_that_is_set_is_long_in_development_too() -> None:
     for secret in ("short", " " * 64):
         with pytest.raises(ValidationError, match="at least 32 characters"):
             Settings(api_secret_key=secret)
+
+
+@pytest.mark.parametrize("token", ["short", "fifteen letters", " " * 20])
+def test_a_scrape_token_that_could_be_guessed_is_refused(token: str) -> None:
+    with pytest.raises(ValidationError, match="METRICS_TOKEN must have at least 16 characters"):
+        Settings(metrics_token=token)
+    assert Settings().metrics_token == "" and Settings(metrics_token="x" * 16).metrics_token

@@ -13,7 +13,6 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from server.core.monitoring.metrics import Family, Metrics, added, from_plain, lasting, plain
 from server.model import new_id
@@ -56,7 +55,7 @@ class MetricFiles:
         What is said of this process is written first: nobody may say less of it later, be this process killed.
         """
         own = await self._write()
-        return added([own, *await asyncio.to_thread(self._others)])
+        return await asyncio.to_thread(lambda: added([own, *self._others()]))
 
     async def _run(self) -> None:
         while True:
@@ -66,11 +65,11 @@ class MetricFiles:
     async def _write(self) -> list[Family]:
         async with self._writing:
             families = self._metrics.families()
-            await asyncio.to_thread(self._put, plain(families))
+            await asyncio.to_thread(self._put, families)
         return families
 
-    def _put(self, families: list[Any]) -> None:
-        data = json.dumps(families, separators=(",", ":")).encode()
+    def _put(self, families: Sequence[Family]) -> None:
+        data = json.dumps(plain(families), separators=(",", ":")).encode()
         if data != self._written:
             _replace(self._file(self._id), data)
             self._written = data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,18 +41,45 @@ class Counter:
         self.samples[labels] = self.samples.get(labels, 0) + amount
 
 
+class Histogram:
+    """How long something took, for each of its labels' values; in one loop, so without a lock."""
+
+    __slots__ = ("_samples",)
+
+    def __init__(self) -> None:
+        self._samples: dict[Labels, list[float]] = {}
+
+    def observe(self, seconds: float, labels: Labels = ()) -> None:
+        """Counts one that took so long."""
+        sample = self._samples.get(labels)
+        if sample is None:
+            sample = self._samples[labels] = [0] * (len(BOUNDS) + 2)
+        sample[bisect_left(BOUNDS, seconds)] += 1
+        sample[-1] += seconds
+
+    def copied(self) -> dict[Labels, list[float]]:
+        """What there is now."""
+        return {labels: list(sample) for labels, sample in self._samples.items()}
+
+
 class Metrics:
     """The metrics of this process; whoever counts something adds it here once, when the process is put together."""
 
     def __init__(self) -> None:
-        # Asked for what somebody counts in a way of his own.
+        # Asked for what somebody counts in a way of his own. What they give must not change any more: threads read it.
         self.collectors: list[Callable[[], Iterable[Family]]] = []
 
     def counter(self, name: str, help: str, labels: Labels = ()) -> Counter:
         """A new counter; its name ends with `_total`."""
         counter = Counter(labels)
-        self.collectors.append(lambda: (Family(name, "counter", help, labels, counter.samples),))
+        self.collectors.append(lambda: (Family(name, "counter", help, labels, dict(counter.samples)),))
         return counter
+
+    def histogram(self, name: str, help: str, labels: Labels = ()) -> Histogram:
+        """A new histogram of seconds; its name ends with `_seconds`."""
+        histogram = Histogram()
+        self.collectors.append(lambda: (Family(name, "histogram", help, labels, histogram.copied()),))
+        return histogram
 
     def gauge(self, name: str, help: str, ask: Callable[[], float]) -> None:
         """A new gauge without labels, of which all processes together have what each of them says."""

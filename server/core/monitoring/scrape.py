@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -40,7 +41,9 @@ class Scrapes:
 
     async def text(self, call: Call | None) -> str:
         """What Prometheus reads, with the tasks of the caller's organization; without a call with those of all."""
-        return text([*await self.totals(), *await self._work(call)])
+        families = [*await self.totals(), *await self._work(call)]
+        # Of every path there are twenty lines.
+        return await asyncio.to_thread(text, families)
 
     async def _work(self, call: Call | None) -> list[Family]:
         """What waits and goes on; nothing of it where the database does not answer, because the rest matters then."""

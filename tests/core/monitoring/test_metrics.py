@@ -27,6 +27,18 @@ def test_the_text_is_what_prometheus_reads() -> None:
     assert text(metrics.families()[1:2]).endswith("starts_total 1\n")
 
 
+def test_what_was_collected_changes_no_more() -> None:
+    metrics = Metrics()
+    calls, took = metrics.counter("calls_total", "C", ("l",)), metrics.histogram("took_seconds", "T", ("l",))
+    calls.add(("x",))
+    took.observe(0.005, ("x",))
+    before = metrics.families()
+    calls.add(("y",))
+    took.observe(90.0, ("x",))
+    assert [len(each.samples) for each in before] == [1, 1] and before[1].samples["x",] == [1, *[0] * 13, 0.005]
+    assert metrics.families()[1].samples["x",] == [1, *[0] * 12, 1, 90.005]
+
+
 def test_a_histogram_adds_up_its_buckets() -> None:
     counts = [1, 2] + [0] * (len(BOUNDS) - 2) + [4, 7.25]
     lines = text([Family("d", "histogram", "D", ("a",), {("x",): counts})]).splitlines()[2:]
