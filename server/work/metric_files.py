@@ -11,16 +11,20 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import structlog
+
 from server.core.monitoring.metrics import Family, Metrics, added, from_plain, lasting, plain
+from server.errors import Unavailable
 from server.model import new_id
 from server.private_files import own_folder, private_folder
 from server.store.forever import forever
 
 WRITE_SECONDS = 2.0
 _ENDED, _READING = "ended", "reading"
+log = structlog.get_logger()
 
 
 class MetricFiles:
@@ -45,7 +49,8 @@ class MetricFiles:
         """Leaves behind what was counted."""
         self._loop.cancel()
         await asyncio.gather(self._loop, return_exceptions=True)
-        await self._write()
+        with suppress(OSError):
+            await self._write()
         if self._alive is not None:
             os.close(self._alive)
 
@@ -53,9 +58,14 @@ class MetricFiles:
         """What all have counted, and what those that live have.
 
         What is said of this process is written first: nobody may say less of it later, be this process killed.
+        Raises Unavailable: less than all would be taken for a beginning from zero.
         """
-        own = await self._write()
-        return await asyncio.to_thread(lambda: added([own, *self._others()]))
+        try:
+            own = await self._write()
+            return await asyncio.to_thread(lambda: added([own, *self._others()]))
+        except OSError as error:
+            log.warning("metrics cannot be put together", error=repr(error))
+            raise Unavailable("the metrics of this machine's processes cannot be read now; try again") from error
 
     async def _run(self) -> None:
         while True:
@@ -122,12 +132,20 @@ class MetricFiles:
         """What those have counted that have ended, and whose files are in it."""
         try:
             taken, families = json.loads(self._file(_ENDED).read_bytes())
+            return from_plain(families), taken
         except FileNotFoundError:
             return [], []
-        return from_plain(families), taken
+        except ValueError as error:
+            # Only a machine that went down leaves half a file, and with it all processes began anew.
+            log.warning("what ended processes counted cannot be read", error=repr(error))
+            return [], []
 
     def _read(self, process: str) -> list[Family]:
-        return from_plain(json.loads(self._file(process).read_bytes()))
+        try:
+            return from_plain(json.loads(self._file(process).read_bytes()))
+        except ValueError as error:
+            log.warning("what a process counted cannot be read", process=process, error=repr(error))
+            return []
 
     def _file(self, name: str) -> Path:
         return self._folder / f"{name}.json"

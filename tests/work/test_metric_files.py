@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from server.core.monitoring.metrics import Metrics
+from server.errors import Unavailable
 from server.work import metric_files
 from server.work.metric_files import MetricFiles
 
@@ -138,3 +140,27 @@ async def test_nobody_else_may_read_them(tmp_path: Path) -> None:
     await process.files.start()
     await process.files.stop()
     assert (tmp_path / "run" / "metrics").stat().st_mode & 0o077 == 0
+
+
+async def test_half_files_of_a_machine_that_went_down_keep_nobody_from_starting(tmp_path: Path, slow) -> None:
+    folder = tmp_path / "metrics"
+    folder.mkdir()
+    for name in ("ended", "01a1f8a3eb9d737397da3a7fa1cdb469"):
+        (folder / f"{name}.json").write_bytes(b'[["calls_to')
+    process = Process(tmp_path)
+    await process.files.start()
+    process.calls.add()
+    assert await process.seen() == (1, 1)
+    await process.files.stop()
+
+
+async def test_a_folder_that_is_gone_is_said_and_less_than_all_is_not(tmp_path: Path, slow) -> None:
+    process = Process(tmp_path)
+    await process.files.start()
+    process.calls.add()
+    assert await process.seen() == (1, 1)
+    shutil.rmtree(tmp_path / "metrics")
+    process.calls.add()
+    with pytest.raises(Unavailable):
+        await process.seen()
+    await process.files.stop()
