@@ -1,0 +1,1 @@
+"""Language models: what the rest of the server asks of them."""
