@@ -19,10 +19,14 @@ from server.apis import serving, wordings
 from server.compose import use_cases
 from server.core.agents.duties import forget_duties
 from server.core.agents.shifts import Shifts
+from server.core.chat.ending import answer_ended
+from server.core.chat.live import LiveAnswers
+from server.core.chat.recall import Recall
 from server.core.identity.access_tokens import AccessTokens, signing_secret
 from server.core.identity.authentication import Authenticator
 from server.core.knowledge.ingestion import Ingestion
 from server.core.knowledge.remains import Remains
+from server.core.models.port import Models, NoModels
 from server.core.monitoring.alert_rules import AlertRules, AlertThresholds
 from server.core.monitoring.metrics import Metrics
 from server.core.monitoring.traffic import Traffic
@@ -61,6 +65,7 @@ from server.store.feed import Feeds
 from server.store.forever import forever
 from server.store.opened import open_database
 from server.websocket import Bridge
+from server.work.chat.runner import AnswerRunner
 from server.work.clock import QueueClock
 from server.work.code_search import CodeSearch
 from server.work.dispatch import Dispatcher, Runner
@@ -88,7 +93,7 @@ log = structlog.get_logger()
 class Application:
     """One server process."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, models: Models | None = None) -> None:
         self.settings = settings
         self.database: Database = open_database(settings)
         self.bus: Bus = (
@@ -101,6 +106,9 @@ class Application:
             unsandboxed=settings.allow_unsandboxed,
         )
         self.database.hooks.step_ended.append(progression.advance)
+        self.database.hooks.answer_ended.append(answer_ended)
+        self.live_answers = LiveAnswers()
+        self.models = models or NoModels()
         self.claims = Claims(self.database, lease_seconds=settings.lease_seconds)
         self.leases = LeaseService(
             self.database, lease_seconds=settings.lease_seconds, max_attempts=settings.max_attempts
@@ -129,6 +137,8 @@ class Application:
             traffic=self.traffic,
             metrics=self.metrics,
             lines=LINES,
+            models=self.models,
+            live=self.live_answers,
         )
         self.use_cases.scrapes.totals = self.metric_files.totals
         self.dispatcher = self._dispatcher()
@@ -152,7 +162,15 @@ class Application:
         search = CodeSearch(cases.knowledge_search)
         runner = PythonRunner(agents, self.sandboxes, environments, search, limits, settings.sandbox_concurrency)
         ingestion = IngestionRunner(Ingestion(self.database, embeds=self.semantic is not None), cases.blobs)
-        runners: list[Runner] = [runner, self.installer, ingestion]
+        self.answers = AnswerRunner(
+            self.database,
+            self.live_answers,
+            Recall(self.database, cases.knowledge_search),
+            self.models,
+            concurrency=settings.answers_at_once,
+            seconds=settings.answer_seconds,
+        )
+        runners: list[Runner] = [runner, self.installer, ingestion, self.answers]
         if self.semantic is not None:
             runners.append(self.semantic.runner)
         self.remains = Remains(self.database, cases.blobs)
@@ -165,6 +183,7 @@ class Application:
         )
         dispatcher.sweeps = [
             cases.sessions.expire,
+            cases.conversations.end_idle,
             cases.coding_sessions.start_queued,
             cases.workers.find_lost,
             Shifts(self.database).sweep,
@@ -251,6 +270,7 @@ class Application:
         self._polling = asyncio.create_task(forever("poll", self.feeds.poll))
         await self.metric_files.start()
         self._noting = asyncio.create_task(forever("audit", self.use_cases.audit.run))
+        self._recording = asyncio.create_task(forever("answers", self.answers.writer.run))
         await self.sandboxes.start()
         if self.sandboxes.unavailable is not None:
             log.warning("deployed code cannot run here", reason=self.sandboxes.unavailable)
@@ -283,7 +303,8 @@ class Application:
             await self.semantic.close()
         self._polling.cancel()
         self._noting.cancel()
-        await asyncio.gather(self._polling, self._noting, return_exceptions=True)
+        self._recording.cancel()
+        await asyncio.gather(self._polling, self._noting, self._recording, return_exceptions=True)
         with suppress(ServiceError):
             await self.use_cases.audit.flush()
         await self.metric_files.stop()

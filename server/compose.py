@@ -9,6 +9,10 @@ from server.core.agents.health import AgentHealthChecks
 from server.core.agents.history import AgentHistory
 from server.core.agents.performance import AgentPerformance
 from server.core.agents.registry import AgentRegistry
+from server.core.chat.answers import ChatAnswers
+from server.core.chat.conversations import Conversations
+from server.core.chat.following import AnswerStreams
+from server.core.chat.live import LiveAnswers
 from server.core.coding.assignments import Assignments
 from server.core.coding.checkpoints import Checkpoints
 from server.core.coding.relations import TaskRelations
@@ -30,6 +34,7 @@ from server.core.identity.signing_keys import SigningKeys
 from server.core.knowledge.documents import Documents
 from server.core.knowledge.search import KnowledgeSearch
 from server.core.knowledge.vectors import Nearest
+from server.core.models.port import Models, NoModels
 from server.core.monitoring.health import HealthChecks
 from server.core.monitoring.metrics import Metrics
 from server.core.monitoring.recent_lines import RecentLines
@@ -95,9 +100,14 @@ def use_cases(
     traffic: Traffic | None = None,
     metrics: Metrics | None = None,
     lines: RecentLines | None = None,
+    models: Models | None = None,
+    live: LiveAnswers | None = None,
 ) -> UseCases:
-    """All of them; `nearest` searches by vectors, if anybody does, and `no_sandbox` says why code cannot run, if so."""
-    counts = CountCache(database)
+    """All of them; `nearest` searches by vectors, if anybody does, and `no_sandbox` says why code cannot run, if so.
+
+    `live` are the answers that are given in this process.
+    """
+    counts, models = CountCache(database), models or NoModels()
     agents = AgentRegistry(database, counts, no_sandbox=no_sandbox)
     reports = WorkerReports(database, leases)
     blobs = Blobs(settings.blob_url, settings.data_dir.resolve() / "blobs")
@@ -124,6 +134,9 @@ def use_cases(
         agent_health=AgentHealthChecks(database),
         agent_heartbeats=AgentHeartbeats(database, silent_seconds=settings.agent_silent_seconds),
         agent_performance=AgentPerformance(database),
+        answer_streams=AnswerStreams(
+            database, feeds, live or LiveAnswers(), heartbeat_seconds=settings.heartbeat_seconds
+        ),
         assignments=Assignments(database, lease_seconds=settings.agent_silent_seconds),
         attempts=attempts,
         avatars=Avatars(database),
@@ -131,10 +144,12 @@ def use_cases(
         audit=Audit(database),
         audit_log=AuditLog(database),
         blobs=blobs,
+        chat_answers=ChatAnswers(database, feeds, models, seconds=settings.answer_seconds),
         checkpoints=Checkpoints(database),
         client_tokens=ClientTokens(database, logins, signing_keys),
         coding_sessions=CodingSessions(database, running=settings.running_sessions if quotas else None),
         coding_tasks=CodingTasks(database),
+        conversations=Conversations(database, counts),
         documents=Documents(database, counts, blobs),
         deliveries=Deliveries(database, wordings),
         events=EventStreams(database, feeds, heartbeat_seconds=settings.heartbeat_seconds),
@@ -148,6 +163,7 @@ def use_cases(
         password_change=PasswordChange(database, logins, passwords),
         personal_keys=PersonalKeys(database),
         registration=Registration(database, logins, passwords, attempts, is_open=settings.open_registration),
+        models=models,
         projects=Projects(database, counts),
         ratings=Ratings(database),
         scrapes=Scrapes(database, health, metrics or Metrics()),

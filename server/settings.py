@@ -127,6 +127,11 @@ class Settings(BaseSettings):
     # How long `execute` waits for a result; the gateway's own limit lies above it.
     execute_wait_seconds: float = Field(55.0, gt=0, le=55)
 
+    # Chat: how long an answer may take, how long a request waits for one, and how many a process gives at a time.
+    answer_seconds: float = Field(300.0, gt=0, le=3600)
+    chat_wait_seconds: float = Field(60.0, gt=0, le=60)
+    answers_at_once: int = Field(200, ge=1, le=5000)
+
     # Streams at a time, in each server process: of events, of workers, and those behind WebSockets.
     open_streams: int = Field(10_000, ge=1)
     # WebSocket connections at a time, in each server process.

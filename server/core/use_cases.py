@@ -9,6 +9,9 @@ from server.core.agents.health import AgentHealthChecks
 from server.core.agents.history import AgentHistory
 from server.core.agents.performance import AgentPerformance
 from server.core.agents.registry import AgentRegistry
+from server.core.chat.answers import ChatAnswers
+from server.core.chat.conversations import Conversations
+from server.core.chat.following import AnswerStreams
 from server.core.coding.assignments import Assignments
 from server.core.coding.checkpoints import Checkpoints
 from server.core.coding.relations import TaskRelations
@@ -27,6 +30,7 @@ from server.core.identity.oauth_clients import OAuthClients
 from server.core.identity.signing_keys import SigningKeys
 from server.core.knowledge.documents import Documents
 from server.core.knowledge.search import KnowledgeSearch
+from server.core.models.port import Models
 from server.core.monitoring.health import HealthChecks
 from server.core.monitoring.scrape import Scrapes
 from server.core.monitoring.system_logs import SystemLogs
@@ -72,15 +76,18 @@ class UseCases:
     agent_health: AgentHealthChecks
     agent_heartbeats: AgentHeartbeats
     agent_performance: AgentPerformance
+    answer_streams: AnswerStreams
     assignments: Assignments
     attempts: Attempts
     avatars: Avatars
     audit: Audit
     audit_log: AuditLog
+    chat_answers: ChatAnswers
     checkpoints: Checkpoints
     client_tokens: ClientTokens
     coding_sessions: CodingSessions
     coding_tasks: CodingTasks
+    conversations: Conversations
     authorization_codes: AuthorizationCodes
     blobs: Blobs
     documents: Documents
@@ -96,6 +103,7 @@ class UseCases:
     password_change: PasswordChange
     personal_keys: PersonalKeys
     registration: Registration
+    models: Models
     projects: Projects
     ratings: Ratings
     scrapes: Scrapes

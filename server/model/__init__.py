@@ -3,8 +3,9 @@
 from sqlalchemy.orm import configure_mappers
 
 from server.model.agents import Agent, AgentRuntime, AgentStatus, Duty, Skill, Worker, WorkerStatus
+from server.model.chat import GOING_ON, OPEN_ANSWER, Answer, AnswerPieces, AnswerStatus, Conversation
 from server.model.discussion import Comment, Rating, TaskFile
-from server.model.events import EVENT_TYPES, PERSONAL, Event, Feed
+from server.model.events import EVENT_TYPES, PERSONAL, TOLD_TO, Event, Feed
 from server.model.identity import ApiKey, Avatar, OAuthClient, Organization, Role, Tier, User
 from server.model.knowledge import Chunk, ChunkVectors, Document, DocumentStatus, DocumentTag
 from server.model.logins import AuthorizationCode, FailedLogins, Invitation, Login, RefreshToken, SigningKey
@@ -51,13 +52,16 @@ __all__ = [
     "DUE",
     "ENDED",
     "EVENT_TYPES",
+    "GOING_ON",
     "HELD_BACK",
     "LISTENING",
     "MOVES",
+    "OPEN_ANSWER",
     "PENDING",
     "PERSONAL",
     "PROJECT_MOVES",
     "RECURRING",
+    "TOLD_TO",
     "TO_TELL",
     "UNDELIVERED",
     "WAITING",
@@ -65,6 +69,9 @@ __all__ = [
     "AgentRuntime",
     "AgentStatus",
     "Alert",
+    "Answer",
+    "AnswerPieces",
+    "AnswerStatus",
     "ApiKey",
     "Attempt",
     "AuditEntry",
@@ -74,6 +81,7 @@ __all__ = [
     "Chunk",
     "ChunkVectors",
     "Comment",
+    "Conversation",
     "Delivery",
     "DeliveryAttempt",
     "DeliveryOrder",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from sqlalchemy import BigInteger, Column, Index, Text, text
@@ -15,7 +15,9 @@ EVENT_TYPES: Sequence[str] = tuple(
     f"{kind}.{what}"
     for kind, happenings in {
         "agent": "created updated installing active inactive lost failed deleted",
+        "chat": "queued started tokens cancel_requested completed failed cancelled",
         "comment": "created deleted",
+        "conversation": "created ended deleted",
         "document": "created updated processing ready failed deleted",
         "file": "uploaded deleted",
         "log": "written",
@@ -36,8 +38,10 @@ EVENT_TYPES: Sequence[str] = tuple(
     }.items()
     for what in happenings.split()
 )
-# What is told to one user alone, and to nobody else of the organization.
-PERSONAL = frozenset({"notification.created"})
+# What is told to one user or program alone, and to nobody else of the organization: by the first word of the type, the
+# column that says to whom.
+TOLD_TO: Mapping[str, str] = {"notification": "user_id", "chat": "owner", "conversation": "owner"}
+PERSONAL = frozenset(type for type in EVENT_TYPES if type.partition(".")[0] in TOLD_TO)
 
 
 class Feed(Record, table=True):

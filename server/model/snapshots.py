@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from server.model.agents import Agent, Worker
+from server.model.chat import Answer, AnswerPieces, Conversation
 from server.model.discussion import Comment, Rating, TaskFile
 from server.model.events import Event
 from server.model.identity import ApiKey, User
@@ -24,8 +25,11 @@ from server.model.workflows import Workflow, WorkflowRun
 RESOURCES: Mapping[str, type[Record]] = {
     "agent": Agent,
     "api_key": ApiKey,
+    "chat": Answer,
+    "chat.tokens": AnswerPieces,
     "checkpoint": Checkpoint,
     "comment": Comment,
+    "conversation": Conversation,
     "document": Document,
     "file": TaskFile,
     "invitation": Invitation,

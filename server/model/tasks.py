@@ -38,6 +38,8 @@ class TaskKind(StrEnum):
     DELETED = "deleted"
     # Making vectors of it.
     EMBEDDING = "embedding"
+    # Answering a question of a chat.
+    ANSWER = "answer"
 
 
 class Priority(IntEnum):

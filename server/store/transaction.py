@@ -79,6 +79,8 @@ class Hooks:
     def __init__(self) -> None:
         # Called when a task that is a step of a workflow run has reached its final status, after its own event.
         self.step_ended: list[Callable[[Transaction, Task], Awaitable[None]]] = []
+        # Called when a task that answers a question has reached its final status, with what whoever did it says.
+        self.answer_ended: list[Callable[[Transaction, Task, bytes | None], Awaitable[None]]] = []
 
 
 class Again(Exception):

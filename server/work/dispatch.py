@@ -14,7 +14,7 @@ from typing import Protocol
 import structlog
 from cachetools import FIFOCache
 
-from server.core.queue.claims import CLAIMABLE_AFTER, EMBEDDING, INGESTION, INSTALLATION, PYTHON, Claims
+from server.core.queue.claims import ANSWER, CLAIMABLE_AFTER, EMBEDDING, INGESTION, INSTALLATION, PYTHON, Claims
 from server.core.queue.completion import Result, failure
 from server.core.queue.fencing import StaleLease
 from server.core.queue.lease_service import LeaseService
@@ -37,6 +37,8 @@ ROOM = frozenset({"task.completed", "task.failed", "task.cancelled", "agent.acti
 UNROUTED = frozenset({"agent.deleted", "agent.inactive", "agent.lost"})
 INSTALLABLE = frozenset({"agent.created", "agent.updated"})
 READABLE = frozenset({"document.created", "document.processing", "document.updated"})
+# After which there may be a question to answer: it has been asked, or it was behind one that has ended.
+ANSWERABLE = frozenset({"chat.queued", "chat.completed", "chat.failed", "chat.cancelled"})
 MAX_ROOMY = 100
 MAX_ASKED = 1000
 log = structlog.get_logger()
@@ -152,9 +154,15 @@ class Dispatcher:
                 self._wake[PYTHON].set()
             if kind == "document.ready" and EMBEDDING in self._wake:
                 self._wake[EMBEDDING].set()
+            if kind in ANSWERABLE:
+                self._wake[ANSWER].set()
             if kind == "task.cancel_requested" and isinstance(record, Task):
                 self._cancel(record.id)
                 self._asked[record.id, record.attempt] = None
+            if kind == "chat.cancel_requested":
+                # An answer's id is that of its task; where it is not here yet, `_cancel_remote` finds it.
+                self._cancel(event.resource_id)
+                self._remote_cancel.set()
 
     def _look_for_others(self) -> None:
         self._remote = None

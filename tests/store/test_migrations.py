@@ -49,6 +49,7 @@ RELEASED = {
     "0006_knowledge.py": "6f34a34466fc9612c2890d0ef934c82b0a4835e340dbf88a843482df2594b6fd",
     "0007_code_that_searches.py": "d1e16f86e5be2d3dc871c8c371e4a9e2450fd3c43fabaf7fa79fe8af224275ff",
     "0008_people.py": "1276e5ba5152bfe0e5f637f39e4030921cd4edd3ada5f66d31b76ac4a3b86602",
+    "0009_sentence_vectors.py": "51947d88cfdaf6731d721f6723c47bf50e61eaa336441493293ebbebeeb2edf2",
 }
 # Columns that a later migration is meant to remove or fill anew, by table and name; a test of its own says how.
 VALUES = {

@@ -11,7 +11,7 @@ from server.core.events import past_changes
 from server.core.shared.call_context import Call
 from server.core.shared.ids import parse_filter
 from server.errors import Unavailable
-from server.model import PERSONAL, Event, Feed, resource_of
+from server.model import PERSONAL, TOLD_TO, Event, Feed, resource_of
 from server.store.channel import PAGE, PAGE_BYTES
 from server.store.database import Database
 from server.store.feed import Feeds
@@ -71,16 +71,16 @@ def _sees(call: Call, wanted: EventFilter) -> Callable[[Event], bool]:
         if not wanted.takes(event):
             return False
         if event.type in PERSONAL:
-            return _told_to(event) == call.caller.user_id
+            return _is_told(event, call)
         # Who people are is shown to those alone who may ask for it.
         return not event.type.startswith(_OF_PEOPLE) or call.caller.may("users:read")
 
     return sees
 
 
-def _told_to(event: Event) -> str:
-    told: Any = resource_of(event)
-    return str(told.user_id)
+def _is_told(event: Event, call: Call) -> bool:
+    column = TOLD_TO[event.type.partition(".")[0]]
+    return bool(resource_of(event).values()[column] == getattr(call.caller, column))
 
 
 class EventStreams:

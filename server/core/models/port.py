@@ -1,4 +1,4 @@
-"""The port to language models: what is asked of one, what it says, and how it fails; who answers is in `work/models`."""
+"""The port to language models: what is asked of one, what it says, how it fails; who answers is in `work/models`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ModelMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRequest:
-    """What is asked. `model` is `provider/model`, such as `openai/gpt-4` (what follows the first slash is the model's)."""
+    """What is asked. `model` is `provider/model`, such as `openai/gpt-4`; its first slash divides them."""
 
     model: str
     messages: Sequence[ModelMessage]
@@ -153,3 +153,25 @@ class Models(Protocol):
 
     def states(self) -> Sequence[ProviderState]:
         """The configured providers."""
+
+
+class NoModels:
+    """The models of a process that has no provider."""
+
+    default = ""
+
+    def known(self, _name: str, _provider: str = "", /) -> str | None:
+        """None."""
+        return None
+
+    def stream(self, _request: ModelRequest, /) -> AsyncIterator[TextPiece | ModelEnd]:
+        """Raises ModelUnavailable."""
+        raise ModelUnavailable("no provider of language models is configured")
+
+    async def list(self) -> Sequence[ModelInfo]:
+        """None."""
+        return ()
+
+    def states(self) -> Sequence[ProviderState]:
+        """None."""
+        return ()

@@ -22,10 +22,10 @@ from server.store.transaction import Transaction
 WINDOW = 64
 ROUND = 32
 # What claims tasks that are no agent's: they run nobody's code, and whoever comes first does what has waited longest.
-INSTALLATION, INGESTION, EMBEDDING = (
-    kind.value for kind in (TaskKind.INSTALLATION, TaskKind.INGESTION, TaskKind.EMBEDDING)
+INSTALLATION, INGESTION, EMBEDDING, ANSWER = (
+    kind.value for kind in (TaskKind.INSTALLATION, TaskKind.INGESTION, TaskKind.EMBEDDING, TaskKind.ANSWER)
 )
-INTERNAL = frozenset({INSTALLATION, INGESTION, EMBEDDING})
+INTERNAL = frozenset({INSTALLATION, INGESTION, EMBEDDING, ANSWER})
 # After which events there may be something to claim.
 CLAIMABLE_AFTER = frozenset(
     {

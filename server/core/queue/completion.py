@@ -121,7 +121,8 @@ async def end(transaction: Transaction, task: Task, result: Result) -> Task:
         transaction,
         task,
         status=result.status.value,
-        output=result.output,
+        # What answers a question is kept with that.
+        output=result.output if task.kind != TaskKind.ANSWER else None,
         error=result.error,
         stdout=result.stdout,
         stderr=result.stderr,
@@ -137,6 +138,9 @@ async def end(transaction: Transaction, task: Task, result: Result) -> Task:
         deadline_at=None,
         completed_at=now,
     )
+    if task.kind == TaskKind.ANSWER:
+        for tell in transaction.hooks.answer_ended:
+            await tell(transaction, ended, result.output)
     if task.kind != TaskKind.EXECUTION:
         return ended
     # One with subtasks is attempted by nobody, and may have been attempted and put back before it had any.

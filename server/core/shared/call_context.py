@@ -42,6 +42,11 @@ class Caller:
         """What the credential allows: where its owner is more than elsewhere, as in a project, he may do this there."""
         return self.scopes if self.unbounded is None else self.unbounded
 
+    @property
+    def owner(self) -> str:
+        """Whose is what only its maker sees: a person's, in whichever way he comes, or else the program's."""
+        return self.user_id if self.login_id or self.delegated else self.key_id
+
     def may(self, scope: str) -> bool:
         """Whether the caller may do `scope`, such as `sessions:read`, wherever it is."""
         return holds(self.scopes, scope)

@@ -1,0 +1,241 @@
+"""Answers: asked for, looked at, waited for and cancelled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from server.core.chat.extractive import NAME as BUILTIN
+from server.core.chat.plans import swarms
+from server.core.chat.questions import BALANCED, OnConflict, Question
+from server.core.chat.rows import ANSWERS, LOCK_CONVERSATION, READ_ANSWER
+from server.core.models.port import Models
+from server.core.queue.cancellation import request_cancel
+from server.core.queue.rows import LOCK, LOCK_ALL
+from server.core.shared import idempotency
+from server.core.shared.call_context import READ_KNOWLEDGE, Call
+from server.errors import Conflict, InvalidRequest, TooMany, Unavailable
+from server.model import OPEN_ANSWER, Answer, AnswerStatus, Conversation, Task, TaskKind, TaskStatus, new_id
+from server.store.database import Database
+from server.store.feed import Feeds
+from server.store.forever import set_within
+from server.store.statement import Statement
+from server.store.transaction import Transaction
+
+# How many questions of a conversation may wait.
+MOST_QUEUED = 20
+# Whoever waits for an end looks after this whatever happens.
+LOOK_SECONDS = 1.0
+
+_answers, _conversations = Answer.table().c, Conversation.table().c
+_BEGIN = Statement[Any](
+    upsert(Conversation.table())
+    .values({name: bindparam(name) for name in Conversation.columns})
+    .on_conflict_do_nothing()
+)
+_open = (OPEN_ANSWER, _answers.conversation_id == bindparam("conversation"))
+_COUNT_OPEN = Statement[Any](select(func.count()).select_from(Answer.table()).where(*_open))
+_OPEN_OF = Statement[Any](
+    select(_answers.id)
+    .join(Conversation.table(), _conversations.id == _answers.conversation_id)
+    .where(
+        OPEN_ANSWER,
+        _conversations.organization_id == bindparam("organization"),
+        _conversations.owner == bindparam("owner"),
+        _conversations.name == bindparam("name"),
+    )
+    .limit(MOST_QUEUED + 1)
+)
+
+
+class ChatAnswers:
+    """The answers of every organization; each call sees its own."""
+
+    def __init__(self, database: Database, feeds: Feeds, models: Models, *, seconds: float) -> None:
+        self._database = database
+        self._feeds = feeds
+        self._models = models
+        self._swarms = swarms()
+        # How long an answer may take.
+        self._seconds = seconds
+
+    async def ask(self, call: Call, question: Question, *, prompt: bytes | None = None) -> Answer:
+        """The answer to a question, which somebody begins to give now, or when those before it have ended.
+
+        A `prompt` that somebody has brought whole belongs to no conversation. Raises InvalidRequest, Conflict where
+        the conversation is busy and the question is not to wait, TooMany where too many wait.
+        """
+        if prompt is None:
+            await question.check(self._swarms)
+        if question.model and question.model != BUILTIN and self._models.known(question.model) is None:
+            raise InvalidRequest("model", f"is of no provider that is configured here; {BUILTIN} always is")
+
+        async def body(transaction: Transaction) -> Answer:
+            made = await idempotency.done(transaction, call)
+            if made is not None:
+                return await ANSWERS.get(transaction, call, made)
+            if prompt is not None:
+                return await self._begin(transaction, call, question, prompt=prompt)
+            name = question.session_id or f"session_{new_id()}"
+            if question.on_conflict == OnConflict.INTERRUPT:
+                await _interrupt(transaction, call, name)
+            conversation = await _joined(transaction, call, name)
+            row = await transaction.one(_COUNT_OPEN, conversation=conversation.id)
+            before = row[0] if row is not None else 0
+            if before and question.on_conflict == OnConflict.REJECT:
+                raise Conflict(
+                    "a question of this session is being answered",
+                    reason="SESSION_BUSY",
+                    details={"session_id": name},
+                )
+            if before > MOST_QUEUED:
+                raise TooMany(f"at most {MOST_QUEUED} questions of a session wait", details={"limit": MOST_QUEUED})
+            return await self._begin(transaction, call, question, conversation=conversation, waits=before > 0)
+
+        return await self._database.write(body)
+
+    async def get(self, call: Call, identifier: str) -> Answer:
+        """One answer. Raises NotFound."""
+        return await ANSWERS.get(self._database, call, identifier)
+
+    async def wait(self, answer: Answer, seconds: float) -> Answer:
+        """The answer when it has ended, or as it is after so long. Raises Unavailable where the server stops."""
+        with self._feeds.watching(answer.organization_id, answer.id) as changed:
+            remaining = seconds
+            while answer.is_open and remaining > 0:
+                changed.clear()
+                answer = await self._database.one(READ_ANSWER, id=answer.id) or answer
+                if not answer.is_open:
+                    break
+                if self._feeds.patience_is_over:
+                    raise Unavailable("the server is stopping; the answer goes on, and can be read later")
+                step = min(LOOK_SECONDS, remaining)
+                await set_within(changed, step)
+                remaining -= step
+        return answer
+
+    async def cancel(self, call: Call, identifier: str) -> Answer:
+        """Ends an answer: one that waits at once, others as soon as whoever gives them has heard. Raises NotFound."""
+
+        async def body(transaction: Transaction) -> Answer:
+            found = await ANSWERS.get(transaction, call, identifier)
+            if found.is_open:
+                await _cancel(transaction, found.id)
+            return await transaction.one(READ_ANSWER, id=found.id) or found
+
+        return await self._database.write(body)
+
+    async def cancel_open(self, call: Call, session: str) -> int:
+        """Cancels whatever is asked and not answered in a conversation of the caller's; returns how much that was."""
+
+        async def body(transaction: Transaction) -> int:
+            return await _interrupt(transaction, call, session)
+
+        return await self._database.write(body)
+
+    async def _begin(
+        self,
+        transaction: Transaction,
+        call: Call,
+        question: Question,
+        *,
+        conversation: Conversation | None = None,
+        waits: bool = False,
+        prompt: bytes | None = None,
+    ) -> Answer:
+        now = transaction.now
+        number = 0
+        if conversation is not None:
+            number = conversation.turns + 1
+            await transaction.update(conversation, turns=number, last_active_at=now, ended_at=None, updated_at=now)
+        answer = Answer.new(
+            id=new_id(),
+            organization_id=call.organization_id,
+            owner=call.caller.owner,
+            key_id=call.caller.key_id,
+            conversation_id=conversation.id if conversation is not None else None,
+            session_name=conversation.name if conversation is not None else "",
+            number=number,
+            message=question.message,
+            context=question.user_context,
+            prompt=prompt,
+            mode=question.optimization_mode or BALANCED,
+            swarm=question.swarm_type,
+            model=question.model,
+            use_memory=question.use_memory,
+            reads_knowledge=call.caller.may(READ_KNOWLEDGE) and call.caller.projects is None,
+            max_tokens=question.max_tokens,
+            traceparent=call.headers.get("traceparent", "")[:100],
+            created_at=now,
+            updated_at=now,
+        )
+        await transaction.insert(
+            Task.new(
+                id=answer.id,
+                organization_id=call.organization_id,
+                kind=TaskKind.ANSWER.value,
+                runtime=TaskKind.ANSWER.value,
+                timeout_seconds=self._seconds,
+                ready_at=None if waits else now,
+                rank=None if waits else now,
+                created_at=now,
+                updated_at=now,
+            )
+        )
+        await transaction.insert(answer)
+        await idempotency.mark(transaction, call, answer.id)
+        transaction.emit("chat.queued", answer)
+        return answer
+
+
+async def _joined(transaction: Transaction, call: Call, name: str) -> Conversation:
+    """The caller's conversation of this name, locked; a new one where there is none."""
+    key = {"organization": call.organization_id, "owner": call.caller.owner, "name": name}
+    found = await transaction.one(LOCK_CONVERSATION, **key)
+    if found is not None:
+        return found
+    now = transaction.now
+    new = Conversation.new(
+        id=new_id(),
+        organization_id=call.organization_id,
+        owner=call.caller.owner,
+        name=name,
+        last_active_at=now,
+        created_at=now,
+        updated_at=now,
+    )
+    if await transaction.run(_BEGIN, **new.values()):
+        transaction.emit("conversation.created", new)
+        return new
+    # Somebody else has begun it meanwhile.
+    found = await transaction.one(LOCK_CONVERSATION, **key)
+    assert found is not None
+    return found
+
+
+async def _interrupt(transaction: Transaction, call: Call, name: str) -> int:
+    key = {"organization": call.organization_id, "owner": call.caller.owner, "name": name}
+    rows = await transaction.all(_OPEN_OF, **key)
+    # Tasks are locked before their conversation everywhere; the last ones first, so that none of them begins meanwhile.
+    tasks = await transaction.all(LOCK_ALL, ids=[row[0] for row in rows])
+    for task in sorted(tasks, key=lambda task: task.id, reverse=True):
+        await _ask_to_end(transaction, task)
+    return len(rows)
+
+
+async def _cancel(transaction: Transaction, answer_id: str) -> None:
+    task = await transaction.one(LOCK, id=answer_id)
+    if task is not None:
+        await _ask_to_end(transaction, task)
+
+
+async def _ask_to_end(transaction: Transaction, task: Task) -> None:
+    if task.status not in (TaskStatus.PENDING, TaskStatus.RUNNING):
+        return
+    asked = await request_cancel(transaction, task)
+    if asked.status == TaskStatus.RUNNING and task.cancel_requested_at is None:
+        answer = await transaction.one(READ_ANSWER, id=task.id)
+        if answer is not None and answer.status != AnswerStatus.CANCELLED:
+            transaction.emit("chat.cancel_requested", answer)

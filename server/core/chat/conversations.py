@@ -1,0 +1,126 @@
+"""Conversations: listed, read, deleted, and told of as ended when nobody has said anything for a day."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Integer, bindparam, delete, select, update
+
+from server.core.chat.rows import LOCK_CONVERSATION, conversation_of
+from server.core.queue.cancellation import request_cancel
+from server.core.queue.rows import LOCK_ALL
+from server.core.shared.call_context import Call
+from server.core.shared.count_cache import CountCache
+from server.core.shared.pagination import Listing, Page
+from server.errors import NotFound
+from server.model import GOING_ON, Answer, Conversation, Event
+from server.store.database import Database
+from server.store.statement import Statement
+from server.store.transaction import Transaction
+
+IDLE = 24 * 3600 * 1_000_000
+SWEEP, PAGE = 100, 200
+
+_conversations, _answers, _events = Conversation.table().c, Answer.table().c, Event.table().c
+_LIST = Listing(Conversation, [], [], light=["summary"], of="owner")
+_TURNS = Statement[Answer](
+    select(Answer.table())
+    .where(_answers.conversation_id == bindparam("conversation"), _answers.number < bindparam("before"))
+    .order_by(_answers.number.desc())
+    .limit(bindparam("limit", type_=Integer)),
+    Answer,
+)
+_IDS = Statement[Any](select(_answers.id).where(_answers.conversation_id == bindparam("conversation")).limit(PAGE))
+_FORGET = Statement[Any](delete(Answer.table()).where(_answers.id == bindparam("id")))
+# Events have numbers without holes, so they stay; what was said does not.
+_BLANK = Statement[Any](
+    update(Event.table()).where(_events.resource_id == bindparam("id")).values(payload=bindparam("nothing"))
+)
+_DELETE = Statement[Any](delete(Conversation.table()).where(_conversations.id == bindparam("id")))
+_idle = (GOING_ON, _conversations.last_active_at < bindparam("before"))
+_ANY_IDLE = Statement[Any](select(_conversations.id).where(*_idle).limit(1))
+_IDLE = Statement[Conversation](
+    select(Conversation.table()).where(*_idle).limit(SWEEP).with_for_update(key_share=True, skip_locked=True),
+    Conversation,
+)
+
+
+class Conversations:
+    """The conversations of every organization; each call sees those of its owner."""
+
+    def __init__(self, database: Database, counts: CountCache) -> None:
+        self._database = database
+        self._counts = counts
+
+    async def slice(self, call: Call, *, limit: int, offset: int) -> Page[Conversation]:
+        """The caller's conversations, newest first, with their number."""
+        return await _LIST.slice(
+            self._database,
+            self._counts,
+            call.organization_id,
+            limit=limit,
+            offset=offset,
+            owner=call.caller.owner,
+        )
+
+    async def get(self, call: Call, name: str) -> Conversation:
+        """One of the caller's. Raises NotFound."""
+        return await conversation_of(self._database, call, name)
+
+    async def turns(self, call: Call, name: str, *, limit: int, before: int = 1 << 31 - 1) -> Sequence[Answer]:
+        """What was asked and answered in one, in order: the last `limit` before the turn `before`. Raises NotFound."""
+        conversation = await conversation_of(self._database, call, name)
+        found = await self._database.all(_TURNS, conversation=conversation.id, before=before, limit=limit)
+        return found[::-1]
+
+    async def delete(self, call: Call, name: str) -> Conversation:
+        """Deletes one with everything that was said in it; what is being answered ends. Raises NotFound."""
+        found = await conversation_of(self._database, call, name)
+        while True:
+            conversation = await self._database.write(lambda transaction: self._remove(transaction, found))
+            if conversation is not None:
+                return conversation
+
+    async def _remove(self, transaction: Transaction, found: Conversation) -> Conversation | None:
+        """Removes a page of a conversation's turns, or the conversation where there are none; then it is returned."""
+        rows = await transaction.all(_IDS, conversation=found.id)
+        for task in await transaction.all(LOCK_ALL, ids=[row[0] for row in rows]):
+            await request_cancel(transaction, task)
+        key = {"organization": found.organization_id, "owner": found.owner, "name": found.name}
+        conversation = await transaction.one(LOCK_CONVERSATION, **key)
+        if conversation is None or conversation.id != found.id:
+            raise NotFound("session", found.name)
+        for (answer_id,) in rows:
+            await transaction.run(_BLANK, id=answer_id, nothing=_nothing(found))
+            await transaction.run(_FORGET, id=answer_id)
+        if len(rows) == PAGE:
+            return None
+        await transaction.run(_BLANK, id=found.id, nothing=_nothing(found))
+        await transaction.run(_DELETE, id=found.id)
+        transaction.emit("conversation.deleted", conversation)
+        return conversation
+
+    async def end_idle(self) -> int:
+        """Tells of conversations in which nobody has said anything for a day that they have ended; returns how many.
+
+        The next question takes such a one up again.
+        """
+        before = self._database.clock() - IDLE
+        if await self._database.one(_ANY_IDLE, before=before) is None:
+            return 0
+
+        async def body(transaction: Transaction) -> int:
+            idle = await transaction.all(_IDLE, before=before)
+            for each in idle:
+                ended = await transaction.update(each, ended_at=transaction.now)
+                transaction.emit("conversation.ended", ended)
+            return len(idle)
+
+        return await self._database.write(body)
+
+
+def _nothing(conversation: Conversation) -> str:
+    """The payload of an event of which nothing is kept but whose it was."""
+    blank = Conversation.new(id=conversation.id, organization_id=conversation.organization_id, owner=conversation.owner)
+    return blank.snapshot()

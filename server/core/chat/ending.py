@@ -1,0 +1,101 @@
+"""How an answer ends, in the transaction that ends its task, and what comes after it in its conversation."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import bindparam, select, update
+
+from server import values
+from server.core.chat.rows import LOCK_ANSWER, pieces_of, text_of
+from server.core.shared.resource import change
+from server.model import Answer, AnswerStatus, Conversation, Task, TaskStatus
+from server.store.statement import Statement
+from server.store.transaction import Transaction
+
+_ENDS = {
+    TaskStatus.COMPLETED: AnswerStatus.COMPLETED,
+    TaskStatus.FAILED: AnswerStatus.FAILED,
+    TaskStatus.CANCELLED: AnswerStatus.CANCELLED,
+}
+# What whoever answered says of it; everything else is known here.
+TOLD = frozenset(
+    {
+        "text",
+        "attempt",
+        "sequence",
+        "stop_reason",
+        "execution_mode",
+        "fallback",
+        "answered_by",
+        "quality_score",
+        "quality_by",
+        "input_tokens",
+        "output_tokens",
+        "tokens_estimated",
+        "steps",
+        "citations",
+        "tool_calls",
+        "started_at",
+    }
+)
+_conversations, _answers, _tasks = Conversation.table().c, Answer.table().c, Task.table().c
+_LOCK = Statement[Conversation](
+    select(Conversation.table()).where(_conversations.id == bindparam("id")).with_for_update(key_share=True),
+    Conversation,
+)
+_NEXT = Statement[Any](
+    select(_answers.id)
+    .where(_answers.status == "queued", _answers.conversation_id == bindparam("conversation"))
+    .order_by(_answers.number)
+    .limit(1)
+)
+_START = Statement[Any](
+    update(Task.table())
+    .where(_tasks.id == bindparam("task"), _tasks.status == "pending", _tasks.ready_at.is_(None))
+    .values(ready_at=bindparam("now"), rank=bindparam("now"))
+)
+
+
+async def answer_ended(transaction: Transaction, task: Task, output: bytes | None) -> None:
+    """Ends the answer of a task that has just ended; `output` is what whoever answered says of it, as `TOLD`."""
+    answer = await transaction.one(LOCK_ANSWER, id=task.id)
+    if answer is None or not answer.is_open:
+        return
+    told = {name: value for name, value in (values.decode(output) if output else {}).items() if name in TOLD}
+    if not told.get("text"):
+        # Whoever gave it has died, or was told to stop: what had arrived is kept.
+        pieces = await pieces_of(transaction, answer.id)
+        told["text"] = text_of(pieces)
+        told["sequence"] = pieces[-1][0] if pieces else 0
+    status = _ENDS[TaskStatus(task.status)]
+    if status != AnswerStatus.COMPLETED:
+        told["stop_reason"] = "cancelled" if status == AnswerStatus.CANCELLED else "error"
+    ended = await change(
+        transaction,
+        answer,
+        **told,
+        status=status.value,
+        error=_error(task) if status == AnswerStatus.FAILED else None,
+        completed_at=transaction.now,
+    )
+    transaction.emit(f"chat.{status.value}", ended)
+    if answer.conversation_id is not None:
+        await _go_on(transaction, answer.conversation_id)
+
+
+async def _go_on(transaction: Transaction, conversation_id: str) -> None:
+    """Lets the next question of a conversation be answered."""
+    conversation = await transaction.one(_LOCK, id=conversation_id)
+    if conversation is None:
+        return
+    await transaction.update(conversation, last_active_at=transaction.now)
+    row = await transaction.one(_NEXT, conversation=conversation_id)
+    if row is not None:
+        await transaction.run(_START, task=row[0], now=transaction.now)
+
+
+def _error(task: Task) -> str:
+    said = json.loads(task.error) if task.error else {"type": "InternalError", "message": ""}
+    return json.dumps({"type": said["type"], "message": said["message"]}, separators=(",", ":"))

@@ -1,0 +1,138 @@
+"""`builtin-extractive-1`: answers with sentences that it has found, and says so. It is no language model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from server.core.chat.recall import Passage, Recalled
+from server.core.knowledge.languages import DEFAULT, is_frequent
+from server.core.knowledge.query import MAX_WORDS
+from server.core.knowledge.terms import beginning, terms
+from server.model import Answer
+from server.pace import Pace
+
+NAME = "builtin-extractive-1"
+# How many sentences an answer has, by mode.
+SENTENCES = {"lite": 2, "balanced": 3, "quality": 5}
+LONGEST = 600
+# How many different sentences are looked at.
+MOST_SENTENCES = 1000
+# How much of each turn is looked through.
+TURN_CHARACTERS = 1000
+# What a sentence must have of a question's words to answer it.
+BEARING = 0.34
+# Words that ask, and say nothing of what is asked.
+_ASKING = frozenset(
+    word
+    for words in (
+        "what who whom whose where when why how which my your his her their our me you we us do does did can could",
+        "would should will shall may please tell explain describe show give say know about there here has had were am",
+        "i hello hi",
+    )
+    for word in words.split()
+)
+_SENTENCE = re.compile(r"[^.!?。！？\n]+(?:[.!?。！？]+(?=\s|$|[^\x00-\x7f])|\n|$)")
+_NOTHING = (
+    "I found nothing about that in this conversation or in the knowledge base. No language model is configured here, "
+    f"so I ({NAME}) can only quote what I find. Upload documents to /v1/knowledge/documents, or let the operator name "
+    "a provider: OPENAI_API_KEY, or OLLAMA_BASE_URL, or MODEL_BASE_URL for any server that speaks OpenAI's protocol."
+)
+_UNREAD = " The knowledge base was not searched, because this key lacks the scope knowledge:read."
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """An answer: parts of its text in order, what it quotes, and how much of the question those sentences have."""
+
+    parts: Sequence[str]
+    cited: Sequence[Passage]
+    # 0 to 1: the share of the question's words that are in what it quotes.
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    text: str
+    has: frozenset[str]
+    passage: Passage
+    place: int
+
+
+async def extract(answer: Answer, recalled: Recalled) -> Extract:
+    """What the passages and earlier turns say to a question."""
+    wanted = _words(beginning(answer.message, MAX_WORDS))
+    pace = Pace()
+    found: list[_Sentence] = []
+    seen = set[str]()
+    for place, passage in enumerate(_sources(recalled)):
+        for text in _sentences(passage.text):
+            if text in seen or len(seen) >= MOST_SENTENCES:
+                continue
+            seen.add(text)
+            await pace.turn()
+            has = _words(text) & wanted
+            if has:
+                found.append(_Sentence(text, has, passage, place))
+    chosen = _chosen(found, wanted, SENTENCES.get(answer.mode, 3))
+    if not chosen:
+        return Extract([_NOTHING + ("" if answer.reads_knowledge else _UNREAD)], (), 0.0)
+    cited: list[Passage] = []
+    parts: list[str] = []
+    for sentence in chosen:
+        if sentence.passage not in cited:
+            cited.append(sentence.passage)
+        number = cited.index(sentence.passage) + 1
+        parts.append(f"{' ' if parts else ''}{_shown(sentence)} [{number}]")
+    covered = frozenset[str]().union(*(each.has for each in chosen))
+    return Extract(parts, cited, round(len(covered) / len(wanted), 2) if wanted else 0.0)
+
+
+def _sources(recalled: Recalled) -> Iterator[Passage]:
+    """What can be quoted: passages of documents, then what was said, the newest first."""
+    yield from recalled.passages
+    for turn in [*recalled.earlier, *recalled.turns][::-1]:
+        yield Passage(text=turn.message[:TURN_CHARACTERS], turn=turn.number, role="user")
+        if turn.answered_by and turn.answered_by != NAME:
+            yield Passage(text=turn.text[:TURN_CHARACTERS], turn=turn.number, role="assistant")
+
+
+def _sentences(text: str) -> Iterator[str]:
+    for found in _SENTENCE.finditer(text):
+        sentence = found[0].strip()
+        if sentence:
+            yield sentence[:LONGEST]
+
+
+def _words(text: str) -> frozenset[str]:
+    """The stems of what a text says, without words that say nothing by themselves."""
+    return frozenset(
+        term.text
+        for term in terms(text, DEFAULT)
+        if term.form not in _ASKING and not is_frequent(term.form, (DEFAULT,))
+    )
+
+
+def _chosen(found: Sequence[_Sentence], wanted: frozenset[str], most: int) -> list[_Sentence]:
+    """Sentences that together have most of what is wanted, each of them once; first what adds most."""
+    chosen: list[_Sentence] = []
+    missing, said = set(wanted), set[str]()
+    candidates = [each for each in found if len(each.has) >= BEARING * len(wanted) and not each.text.endswith("?")]
+    while candidates and len(chosen) < most:
+        best = max(candidates, key=lambda each: (len(each.has & missing), len(each.has), -each.place, -len(each.text)))
+        candidates.remove(best)
+        plain = " ".join(best.text.split()).casefold()
+        if plain in said:
+            continue
+        said.add(plain)
+        missing -= best.has
+        chosen.append(best)
+    return chosen
+
+
+def _shown(sentence: _Sentence) -> str:
+    if sentence.passage.turn:
+        who = "You said" if sentence.passage.role == "user" else "I said"
+        return f"{who} in turn {sentence.passage.turn}: “{sentence.text}”"
+    return sentence.text

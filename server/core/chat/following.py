@@ -1,0 +1,93 @@
+"""Following an answer: every piece once, in order, from any number on, and last how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from server.core.chat.live import LiveAnswers
+from server.core.chat.rows import ANSWERS, PER_ATTEMPT, READ_ANSWER, Piece, pieces_of
+from server.core.shared.call_context import Call
+from server.errors import Unavailable
+from server.model import Answer
+from server.store.database import Database
+from server.store.feed import Feeds
+from server.store.forever import set_within
+
+# Where another process gives the answer, its pieces are looked for when that says so, and after this in any case.
+LOOK_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What is new of an answer: pieces with their numbers, or none for a sign of life; `ended` is the last thing."""
+
+    pieces: Sequence[tuple[int, Piece]] = ()
+    ended: Answer | None = None
+
+
+class AnswerStreams:
+    """Follows answers; each call sees its own."""
+
+    def __init__(self, database: Database, feeds: Feeds, live: LiveAnswers, *, heartbeat_seconds: float) -> None:
+        self._database = database
+        self._feeds = feeds
+        self._live = live
+        self._heartbeat = heartbeat_seconds
+
+    async def find(self, call: Call, identifier: str) -> Answer:
+        """The answer. Raises NotFound."""
+        return await ANSWERS.get(self._database, call, identifier)
+
+    async def follow(self, answer: Answer, after: int = 0) -> AsyncIterator[Heard]:
+        """What is told of an answer above the number `after`. Raises Unavailable where the server stops.
+
+        A piece `{"restarted": n}` says that the text before it counts no more: whoever gave the answer died, and it
+        begins anew as the attempt n.
+        """
+        quiet = 0.0
+        with self._feeds.watching(answer.organization_id, answer.id) as changed:
+            while True:
+                if self._feeds.closed:
+                    raise Unavailable("the server is stopping; the answer goes on: follow it from the last number")
+                changed.clear()
+                live = self._live.get(answer.id)
+                if live is not None and after >= live.first - 1:
+                    # Here each piece is known as it comes.
+                    if found := live.since(after):
+                        after = found[-1][0]
+                        yield Heard(found)
+                        quiet = 0.0
+                    elif live.is_over:
+                        await set_within(changed, LOOK_SECONDS)
+                    else:
+                        await live.more(after, self._heartbeat)
+                        if live.last <= after and not live.is_over:
+                            yield Heard()
+                    continue
+                # The row first: what it says has ended has told everything by then.
+                now = await self._database.one(READ_ANSWER, id=answer.id)
+                if now is None:
+                    return
+                answer = now
+                if answer.is_open or after < answer.sequence:
+                    recorded = await pieces_of(self._database, answer.id, after, live.first if live else None)
+                    if not recorded and not answer.is_open and not after % PER_ATTEMPT and answer.text:
+                        # Its events are kept no more: it is told whole.
+                        recorded = [(answer.sequence, answer.text)]
+                    if recorded:
+                        after = recorded[-1][0]
+                        yield Heard(recorded)
+                        quiet = 0.0
+                if not answer.is_open:
+                    yield Heard(ended=answer)
+                    return
+                if live is not None:
+                    # Nothing more comes of attempts before this one.
+                    after = max(after, live.first - 1)
+                    continue
+                await set_within(changed, min(LOOK_SECONDS, self._heartbeat))
+                quiet += LOOK_SECONDS
+                if quiet >= self._heartbeat and not changed.is_set():
+                    yield Heard()
+                    quiet = 0.0

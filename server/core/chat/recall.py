@@ -1,0 +1,128 @@
+"""Recall: what was said before in a conversation, and what the knowledge base says, as far as a question needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Integer, bindparam, select
+
+from server.core.knowledge.query import MAX_CHARACTERS
+from server.core.knowledge.search import KnowledgeSearch
+from server.core.shared.call_context import READ_KNOWLEDGE, Call, Caller
+from server.errors import InvalidRequest
+from server.model import Answer
+from server.store.database import Database
+from server.store.statement import Statement
+
+# How many turns go along with a question, how many characters they may have together, and how many are looked
+# through for what has a bearing on it.
+TURNS, CHARACTERS = 20, 24_000
+LOOKED_THROUGH = 100
+PASSAGES = 6
+
+_answers = Answer.table().c
+_BEFORE = Statement[Answer](
+    select(Answer.table())
+    .where(_answers.conversation_id == bindparam("conversation"), _answers.number < bindparam("before"))
+    .order_by(_answers.number.desc())
+    .limit(bindparam("limit", type_=Integer)),
+    Answer,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A passage of a document, or of this conversation, that has a bearing on a question."""
+
+    text: str
+    # Of a passage of a document: what that is called, where it stands, and how to check it.
+    title: str = ""
+    document_id: str = ""
+    heading: str = ""
+    page: int = 0
+    digest: str = ""
+    revision: int = 0
+    # Of something that was said: the turn, and who said it.
+    turn: int = 0
+    role: str = ""
+
+    def citation(self, number: int) -> dict[str, Any]:
+        """What is told of it beside an answer that names it as `[number]`."""
+        if self.turn:
+            return {"number": number, "turn": self.turn, "role": self.role, "text": self.text}
+        return {
+            "number": number,
+            "document_id": f"document_{self.document_id}",
+            "title": self.title,
+            "heading": self.heading,
+            "page": self.page,
+            "chunk_sha256": self.digest,
+            "content_version": self.revision,
+            "text": self.text,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What goes along with a question: earlier turns in order, those further back, and passages of documents."""
+
+    turns: Sequence[Answer]
+    earlier: Sequence[Answer]
+    passages: Sequence[Passage]
+
+
+class Recall:
+    """Reads what a question needs; nothing that its asker may not see."""
+
+    def __init__(self, database: Database, knowledge: KnowledgeSearch) -> None:
+        self._database = database
+        self._knowledge = knowledge
+
+    async def of(self, answer: Answer, *, passages: bool) -> Recalled:
+        """What goes along with the question of an answer; of documents where `passages` are wanted."""
+        before: Sequence[Answer] = ()
+        if answer.conversation_id is not None and answer.number > 1:
+            found = await self._database.all(
+                _BEFORE, conversation=answer.conversation_id, before=answer.number, limit=LOOKED_THROUGH
+            )
+            before = [each for each in found[::-1] if not each.is_open]
+        turns = _last(before)
+        earlier = before[: len(before) - len(turns)]
+        return Recalled(turns, earlier, await self.passages(answer, answer.message) if passages else ())
+
+    async def passages(self, answer: Answer, question: str) -> Sequence[Passage]:
+        """Passages of documents that answer a question, best first; none where its asker may not read them."""
+        if not answer.reads_knowledge:
+            return ()
+        caller = Caller(answer.organization_id, "", "", frozenset({READ_KNOWLEDGE}))
+        call = Call(caller, request_id=f"answer_{answer.id}")
+        try:
+            hits, _ = await self._knowledge.search(call, question[:MAX_CHARACTERS], limit=PASSAGES)
+        except InvalidRequest:
+            # It has no word to look for.
+            return ()
+        return [
+            Passage(
+                text=hit.text,
+                title=hit.title,
+                document_id=hit.document_id,
+                heading=hit.heading,
+                page=hit.page,
+                digest=hit.digest,
+                revision=hit.revision,
+            )
+            for hit in hits
+        ]
+
+
+def _last(before: Sequence[Answer]) -> Sequence[Answer]:
+    """As many of the last turns as go along."""
+    room, kept = CHARACTERS, 0
+    for turn in before[::-1][:TURNS]:
+        room -= len(turn.message) + len(turn.text)
+        if room < 0 and kept:
+            break
+        kept += 1
+    return before[len(before) - kept :]

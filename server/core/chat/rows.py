@@ -1,0 +1,103 @@
+"""Rows of chat: conversations and answers as their owners reach them, and what was told of an answer so far."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, select
+
+from server.core.shared.call_context import Call
+from server.core.shared.resource import Resource
+from server.errors import NotFound
+from server.model import Answer, AnswerPieces, Conversation, Event
+from server.store.statement import Statement
+from server.store.transaction import Reader, Transaction
+
+# A piece of an answer: some of its text, or an object that tells what began, ended or began again.
+Piece = str | dict[str, Any]
+# Where the pieces of each attempt begin to be counted: what somebody has seen of the one before has lower numbers,
+# whether or not it was recorded.
+PER_ATTEMPT = 1_000_000
+PAGE = 200
+
+_answers, _conversations, _events = Answer.table().c, Conversation.table().c, Event.table().c
+LOCK_ANSWER = Statement[Answer](
+    select(Answer.table()).where(_answers.id == bindparam("id")).with_for_update(key_share=True), Answer
+)
+READ_ANSWER = Statement[Answer](select(Answer.table()).where(_answers.id == bindparam("id")), Answer)
+_named = (
+    _conversations.organization_id == bindparam("organization"),
+    _conversations.owner == bindparam("owner"),
+    _conversations.name == bindparam("name"),
+)
+CONVERSATION = Statement[Conversation](select(Conversation.table()).where(*_named), Conversation)
+LOCK_CONVERSATION = Statement[Conversation](
+    select(Conversation.table()).where(*_named).with_for_update(key_share=True), Conversation
+)
+_PIECES = Statement[Any](
+    select(_events.payload, _events.number)
+    .where(
+        _events.resource_id == bindparam("id"),
+        _events.number > bindparam("number"),
+        _events.type == "chat.tokens",
+    )
+    .order_by(_events.number)
+    .limit(PAGE)
+)
+
+
+class Answers(Resource[Answer]):
+    """Answers as their owners know them."""
+
+    async def get(self, reader: Reader, call: Call, identifier: str) -> Answer:
+        """The answer with this id, in any spelling. Raises NotFound."""
+        return self.visible(call, await super().get(reader, call, identifier), identifier)
+
+    async def lock(self, transaction: Transaction, call: Call, identifier: str, *, shared: bool = False) -> Answer:
+        """The same, locked. Raises NotFound."""
+        return self.visible(call, await super().lock(transaction, call, identifier, shared=shared), identifier)
+
+    def visible(self, call: Call, answer: Answer, identifier: str) -> Answer:
+        """The answer, where it exists for the caller. Raises NotFound."""
+        if answer.owner != call.caller.owner:
+            raise NotFound("answer", identifier)
+        return answer
+
+
+ANSWERS = Answers(Answer, "answer")
+
+
+async def conversation_of(reader: Reader, call: Call, name: str) -> Conversation:
+    """The caller's conversation of this name. Raises NotFound."""
+    found = await reader.one(
+        CONVERSATION, organization=call.organization_id, owner=call.caller.owner, name=name.replace("\0", "")
+    )
+    if found is None:
+        raise NotFound("session", name)
+    return found
+
+
+async def pieces_of(
+    reader: Reader, answer_id: str, after: int = 0, until: int | None = None
+) -> list[tuple[int, Piece]]:
+    """What was recorded of an answer, each piece with its number, above `after` and below `until`."""
+    found: list[tuple[int, Piece]] = []
+    number = 0
+    while True:
+        rows: Sequence[Any] = await reader.all(_PIECES, id=answer_id, number=number)
+        for payload, _ in rows:
+            told = AnswerPieces.of_snapshot(payload)
+            for sequence, piece in enumerate(json.loads(told.pieces), told.sequence):
+                if sequence > after and (until is None or sequence < until):
+                    found.append((sequence, piece))
+        if len(rows) < PAGE:
+            return found
+        number = rows[-1][1]
+
+
+def text_of(pieces: Sequence[tuple[int, Piece]]) -> str:
+    """The text that pieces come to: of the last attempt alone."""
+    last = max((sequence // PER_ATTEMPT for sequence, _ in pieces), default=0)
+    return "".join(piece for sequence, piece in pieces if isinstance(piece, str) and (sequence // PER_ATTEMPT) == last)

@@ -1,0 +1,1 @@
+"""Answering questions: with language models by a plan, or with what was found."""

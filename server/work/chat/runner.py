@@ -1,0 +1,160 @@
+"""Gives answers: the runner of the tasks that questions are."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+
+import structlog
+
+from server.core.chat.extractive import NAME, extract
+from server.core.chat.live import LiveAnswers
+from server.core.chat.plans import Plan, plans
+from server.core.chat.recall import Recall, Recalled
+from server.core.chat.rows import READ_ANSWER
+from server.core.models.port import ModelFailed, Models, ModelTimeout, ModelUnavailable, Usage
+from server.core.queue.claims import ANSWER
+from server.core.queue.completion import Result, failure
+from server.errors import ServiceError
+from server.model import Answer, Task, TaskStatus
+from server.store.database import Database
+from server.work.chat.player import Player
+from server.work.chat.said import Said, StepRecord
+from server.work.chat.writer import Giving, PieceWriter
+
+# How often an answer is begun anew whose giver never came to an end.
+MAX_TRIES = 3
+MAX_TOKENS = 4096
+EXTRACTIVE = "extractive"
+log = structlog.get_logger()
+
+
+class AnswerRunner:
+    """Answers, many at a time: mostly they wait for a model."""
+
+    runtime = ANSWER
+
+    def __init__(
+        self,
+        database: Database,
+        live: LiveAnswers,
+        recall: Recall,
+        models: Models,
+        *,
+        concurrency: int,
+        seconds: float,
+    ) -> None:
+        self._database = database
+        self._live = live
+        self._recall = recall
+        self._models = models
+        self._seconds = seconds
+        self._plans: Mapping[str, Plan] = plans()
+        self.concurrency = concurrency
+        self.writer = PieceWriter(database)
+
+    async def run(self, task: Task) -> Result:
+        """Answers the question of a task."""
+        answer = await self._database.one(READ_ANSWER, id=task.id)
+        if answer is None or not answer.is_open:
+            # It was deleted, or an earlier attempt has ended it.
+            return Result(status=TaskStatus.CANCELLED)
+        if task.lost >= MAX_TRIES:
+            return failure("Interrupted", "whoever gave this answer died or went silent again and again")
+        with self._live.giving(answer.id, task.attempt) as live:
+            giving, said = Giving(answer, task.attempt, live, self.writer), Said()
+            if task.attempt > 1:
+                giving.tell({"restarted": task.attempt})
+            try:
+                result = await self._result(giving, said)
+            except asyncio.CancelledError:
+                # What was told is kept, whoever ends this and why.
+                with contextlib.suppress(Exception):
+                    await asyncio.shield(self.writer.flush(giving))
+                raise
+            await self.writer.flush(giving)
+            return result
+
+    async def _result(self, giving: Giving, said: Said) -> Result:
+        try:
+            async with asyncio.timeout(self._seconds):
+                await self._give(giving, said)
+        except TimeoutError:
+            late = ModelTimeout(f"the answer took longer than {self._seconds:g} seconds")
+            return self._failed(giving, said, late)
+        except ServiceError as error:
+            return self._failed(giving, said, error)
+        except BaseExceptionGroup as group:
+            # Steps beside each other.
+            first, _ = group.split(ServiceError)
+            if first is None:
+                raise
+            return self._failed(giving, said, _first(first))
+        return Result(status=TaskStatus.COMPLETED, output=self._output(giving, said))
+
+    def _failed(self, giving: Giving, said: Said, error: ServiceError) -> Result:
+        known = failure(error.reason, error.message)
+        return Result(status=known.status, error=known.error, output=self._output(giving, said))
+
+    @staticmethod
+    def _output(giving: Giving, said: Said) -> bytes:
+        return said.output(giving.text, giving.attempt, giving.live.last)
+
+    async def _give(self, giving: Giving, said: Said) -> None:
+        answer = giving.answer
+        model = self._model(answer)
+        recalled = await self._recall.of(answer, passages=answer.use_memory or model is None)
+        if model is None:
+            await self._extract(giving, said, recalled)
+            return
+        plan: Plan | None = self._plans[answer.swarm or answer.mode]
+        player = Player(self._models, giving, recalled, said, max_tokens=answer.max_tokens or MAX_TOKENS)
+        while plan is not None:
+            try:
+                await player.follow(plan, model)
+                return
+            except (ModelUnavailable, ModelFailed, BaseExceptionGroup) as error:
+                cause = _first(error)
+                if giving.text or not isinstance(cause, ModelUnavailable | ModelFailed):
+                    # What was told stands, and nothing simpler can take it back.
+                    raise
+                said.fallback = f"{plan.name}: {cause.message}"
+                if not plan.fallback and cause.details.get("circuit") == "open":
+                    await self._extract(giving, said, await self._recall.of(answer, passages=True))
+                    return
+                if not plan.fallback:
+                    raise
+                giving.tell({"fallback": plan.fallback, "reason": cause.message})
+                plan = self._plans[plan.fallback]
+
+    def _model(self, answer: Answer) -> str | None:
+        """The model that gives the answer; None where nobody but ourselves can."""
+        if answer.model == NAME:
+            return None
+        return self._models.known(answer.model) if answer.model else self._models.default or None
+
+    async def _extract(self, giving: Giving, said: Said, recalled: Recalled) -> None:
+        answer = giving.answer
+        record = StepRecord("extract", NAME)
+        said.steps.append(record)
+        found = await extract(answer, recalled)
+        for part in found.parts:
+            giving.tell(part)
+        record.end(Usage(), giving.text)
+        said.answered_by, said.cited = NAME, found.cited
+        said.execution_mode = EXTRACTIVE if answer.swarm or said.fallback else answer.mode
+        if answer.swarm and not said.fallback:
+            said.fallback = f"{answer.swarm} needs a language model, and none is configured"
+        said.quality_score, said.quality_by = found.coverage, "heuristic"
+
+
+def _first(error: BaseException) -> ServiceError:
+    """The first error that a group holds for a caller."""
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            if isinstance(each, ServiceError | BaseExceptionGroup):
+                return _first(each)
+        raise error
+    assert isinstance(error, ServiceError)
+    return error
