@@ -3,7 +3,7 @@
 from sqlalchemy.orm import configure_mappers
 
 from server.model.agents import Agent, AgentRuntime, AgentStatus, Duty, Skill, Worker, WorkerStatus
-from server.model.chat import GOING_ON, OPEN_ANSWER, Answer, AnswerPieces, AnswerStatus, Conversation
+from server.model.chat import AWAITED, GOING_ON, OPEN_ANSWER, Answer, AnswerPieces, AnswerStatus, Conversation
 from server.model.discussion import Comment, Rating, TaskFile
 from server.model.events import EVENT_TYPES, PERSONAL, TOLD_TO, Event, Feed
 from server.model.identity import ApiKey, Avatar, OAuthClient, Organization, Role, Tier, User
@@ -47,6 +47,7 @@ configure_mappers()
 
 __all__ = [
     "AGEING",
+    "AWAITED",
     "BY_HAND",
     "CLAIMABLE",
     "DUE",

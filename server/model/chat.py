@@ -23,6 +23,7 @@ class AnswerStatus(StrEnum):
 
 # What the partial indexes below hold; see `server.model.tasks`.
 _OPEN = "{t}status IN ('queued', 'running')"
+_AWAITED = "{t}awaited_as <> ''"
 _IDLE = "{t}ended_at IS NULL"
 
 
@@ -67,10 +68,11 @@ class Answer(Record, table=True):
     __table_args__ = (
         Index("answers_by_conversation", "conversation_id", "number", unique=True),
         _index("answers_open", "conversation_id", "number", where=_OPEN),
+        _index("answers_awaited", "conversation_id", "number", where=_AWAITED),
     )
 
     bulky: ClassVar[frozenset[str]] = frozenset({"message", "text", "prompt", "context", "steps", "error"})
-    unrecorded: ClassVar[frozenset[str]] = frozenset({"prompt", "traceparent"})
+    unrecorded: ClassVar[frozenset[str]] = frozenset({"prompt", "traceparent", "awaited_as"})
 
     id: str = Field(primary_key=True)
     organization_id: str = Field(foreign_key="organizations.id")
@@ -121,6 +123,8 @@ class Answer(Record, table=True):
     citations: str = Field(default="[]", sa_column=Column(Text, nullable=False))
     # What the model wants called, a JSON array.
     tool_calls: str = Field(default="[]", sa_column=Column(Text, nullable=False))
+    # As what a socket is to be told of it, where it has not been told yet: chat or stream.
+    awaited_as: str = ""
     # W3C trace context of the request.
     traceparent: str = ""
     version: int = 1
@@ -149,6 +153,7 @@ class AnswerPieces(Record):
 finish(Conversation, Answer)
 AnswerPieces.columns = ("id", "organization_id", "owner", "sequence", "pieces")
 AnswerPieces.defaults = dict.fromkeys(AnswerPieces.columns)
-OPEN_ANSWER, GOING_ON = (
-    text(words.format(t=f"{table}.")) for words, table in ((_OPEN, "answers"), (_IDLE, "conversations"))
+OPEN_ANSWER, AWAITED, GOING_ON = (
+    text(words.format(t=f"{table}."))
+    for words, table in ((_OPEN, "answers"), (_AWAITED, "answers"), (_IDLE, "conversations"))
 )

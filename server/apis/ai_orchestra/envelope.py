@@ -21,7 +21,7 @@ def answer(message: type[M], call: Call, data: Any) -> M:
     return message(success=True, data=data, error=values.NULL, metadata=metadata(call))
 
 
-def metadata(call: Call) -> ResponseMetadata:
-    """About an answer that is given now."""
+def metadata(call: Call, version: str = VERSION) -> ResponseMetadata:
+    """About an answer that is given now, in the words of a version of the API."""
     now = timestamp(time.time_ns() // 1_000_000 * 1000)
-    return ResponseMetadata(request_id=call.request_id, timestamp=now, version=VERSION)
+    return ResponseMetadata(request_id=call.request_id, timestamp=now, version=version)

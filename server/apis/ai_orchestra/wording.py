@@ -7,8 +7,9 @@ from typing import Any
 
 from server.apikit.event_wording import EventWording, by_kind
 from server.apikit.projection import shown_message
+from server.apis.ai_orchestra.chat.shape import answer_message, session_message
 from server.apis.ai_orchestra.webhooks import delivery_message, webhook_message
-from server.model import Delivery, Record, Webhook
+from server.model import Answer, Conversation, Delivery, Record, Webhook
 
 Shown = dict[str, Any]
 # The names that the document gives, by what there is to be told: an answered message, and the end of a conversation,
@@ -33,5 +34,10 @@ def _delivery_shown(delivery: Delivery) -> Shown:
     return shown
 
 
-SHAPES: Mapping[type[Record], Callable[[Any], Shown]] = {Delivery: _delivery_shown, Webhook: _webhook_shown}
+SHAPES: Mapping[type[Record], Callable[[Any], Shown]] = {
+    Answer: lambda answer: {"message": answer.message or "", **shown_message(answer_message(answer))},
+    Conversation: lambda conversation: shown_message(session_message(conversation)),
+    Delivery: _delivery_shown,
+    Webhook: _webhook_shown,
+}
 WORDING = EventWording(api="ai_orchestra", by_type={**by_kind({"webhook": "webhook"}), **DOCUMENTED}, shapes=SHAPES)

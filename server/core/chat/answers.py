@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from server.core.chat.extractive import NAME as BUILTIN
@@ -17,7 +18,7 @@ from server.core.queue.rows import LOCK, LOCK_ALL
 from server.core.shared import idempotency
 from server.core.shared.call_context import READ_KNOWLEDGE, Call
 from server.errors import Conflict, InvalidRequest, TooMany, Unavailable
-from server.model import OPEN_ANSWER, Answer, AnswerStatus, Conversation, Task, TaskKind, TaskStatus, new_id
+from server.model import AWAITED, OPEN_ANSWER, Answer, AnswerStatus, Conversation, Task, TaskKind, TaskStatus, new_id
 from server.store.database import Database
 from server.store.feed import Feeds
 from server.store.forever import set_within
@@ -48,6 +49,20 @@ _OPEN_OF = Statement[Any](
     )
     .limit(MOST_QUEUED + 1)
 )
+_AWAITED = Statement[Answer](
+    select(*Answer.table().c)
+    .join(Conversation.table(), _conversations.id == _answers.conversation_id)
+    .where(
+        AWAITED,
+        _conversations.organization_id == bindparam("organization"),
+        _conversations.owner == bindparam("owner"),
+        _conversations.name == bindparam("name"),
+    )
+    .order_by(_answers.number)
+    .limit(MOST_QUEUED + 1),
+    Answer,
+)
+_TOLD = Statement[Any](update(Answer.table()).where(_answers.id == bindparam("id")).values(awaited_as=""))
 
 
 class ChatAnswers:
@@ -61,10 +76,11 @@ class ChatAnswers:
         # How long an answer may take.
         self._seconds = seconds
 
-    async def ask(self, call: Call, question: Question, *, prompt: bytes | None = None) -> Answer:
+    async def ask(self, call: Call, question: Question, *, prompt: bytes | None = None, awaited_as: str = "") -> Answer:
         """The answer to a question, which somebody begins to give now, or when those before it have ended.
 
-        A `prompt` that somebody has brought whole belongs to no conversation. Raises InvalidRequest, Conflict where
+        A `prompt` that somebody has brought whole belongs to no conversation. A socket that is to be told of it, now or
+        when it comes back, says as what. Raises InvalidRequest, Conflict where
         the conversation is busy and the question is not to wait, TooMany where too many wait.
         """
         if prompt is None:
@@ -92,7 +108,9 @@ class ChatAnswers:
                 )
             if before > MOST_QUEUED:
                 raise TooMany(f"at most {MOST_QUEUED} questions of a session wait", details={"limit": MOST_QUEUED})
-            return await self._begin(transaction, call, question, conversation=conversation, waits=before > 0)
+            return await self._begin(
+                transaction, call, question, conversation=conversation, waits=before > 0, awaited_as=awaited_as
+            )
 
         return await self._database.write(body)
 
@@ -135,6 +153,19 @@ class ChatAnswers:
 
         return await self._database.write(body)
 
+    async def awaited(self, call: Call, session: str) -> Sequence[Answer]:
+        """What a socket has asked in a conversation of the caller's and not been told yet, in order."""
+        key = {"organization": call.organization_id, "owner": call.caller.owner, "name": session}
+        return await self._database.all(_AWAITED, **key)
+
+    async def told(self, answer: Answer) -> None:
+        """The whole answer has been told to the socket that awaits it."""
+
+        async def body(transaction: Transaction) -> None:
+            await transaction.run(_TOLD, id=answer.id)
+
+        await self._database.write(body)
+
     async def _begin(
         self,
         transaction: Transaction,
@@ -144,6 +175,7 @@ class ChatAnswers:
         conversation: Conversation | None = None,
         waits: bool = False,
         prompt: bytes | None = None,
+        awaited_as: str = "",
     ) -> Answer:
         now = transaction.now
         number = 0
@@ -167,6 +199,7 @@ class ChatAnswers:
             use_memory=question.use_memory,
             reads_knowledge=call.caller.may(READ_KNOWLEDGE) and call.caller.projects is None,
             max_tokens=question.max_tokens,
+            awaited_as=awaited_as,
             traceparent=call.headers.get("traceparent", "")[:100],
             created_at=now,
             updated_at=now,

@@ -6,6 +6,8 @@ DECLARED_SCOPES = (
     "agents:read",
     "agents:write",
     "audit:read",
+    "chat:read",
+    "chat:write",
     "events:read",
     "heartbeats:write",
     "invitations:read",

@@ -12,7 +12,7 @@ from server.model import Role
 _OF_ADMINS = frozenset({"audit", "invitations", "logs", "organizations", "users"})
 # What is a person's own: the profile, the password, the logins and the notifications.
 _OWN = frozenset({"account:read", "account:write", "notifications:read", "notifications:write"})
-_WORK = frozenset({"comments:write", "files:write", "keys:write", "tasks:write"})
+_WORK = frozenset({"chat:write", "comments:write", "files:write", "keys:write", "tasks:write"})
 _LEAD = frozenset({"agents:write", "projects:write", "webhooks:write"})
 
 

@@ -63,7 +63,7 @@ class AnswerRunner:
         if task.lost >= MAX_TRIES:
             return failure("Interrupted", "whoever gave this answer died or went silent again and again")
         with self._live.giving(answer.id, task.attempt) as live:
-            giving, said = Giving(answer, task.attempt, live, self.writer), Said()
+            giving, said = Giving(answer, task.attempt, live, self.writer), Said(self._database.clock())
             if task.attempt > 1:
                 giving.tell({"restarted": task.attempt})
             try:

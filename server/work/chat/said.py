@@ -34,6 +34,8 @@ class StepRecord:
 class Said:
     """Everything that `core.chat.ending.TOLD` names."""
 
+    # When it was begun, in microseconds since 1970.
+    started_at: int
     execution_mode: str = ""
     fallback: str = ""
     answered_by: str = ""
@@ -48,6 +50,7 @@ class Said:
         """The value with which the task ends."""
         told: dict[str, Any] = {
             "text": text,
+            "started_at": self.started_at,
             "attempt": attempt,
             "sequence": sequence,
             "stop_reason": self.stop_reason,

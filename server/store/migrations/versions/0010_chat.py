@@ -65,6 +65,7 @@ def upgrade() -> None:
         sa.Column("steps", sa.Text(), nullable=False),
         sa.Column("citations", sa.Text(), nullable=False),
         sa.Column("tool_calls", sa.Text(), nullable=False),
+        sa.Column("awaited_as", sa.String(), nullable=False),
         sa.Column("traceparent", sa.String(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
@@ -76,6 +77,7 @@ def upgrade() -> None:
     )
     op.create_index("answers_by_conversation", "answers", ["conversation_id", "number"], unique=True)
     _partial("answers_open", "answers", ["conversation_id", "number"], "status IN ('queued', 'running')")
+    _partial("answers_awaited", "answers", ["conversation_id", "number"], "awaited_as <> ''")
 
 
 def _partial(name: str, table: str, columns: list[str], where: str) -> None:
@@ -83,6 +85,7 @@ def _partial(name: str, table: str, columns: list[str], where: str) -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("answers_awaited", "answers")
     op.drop_index("answers_open", "answers")
     op.drop_index("answers_by_conversation", "answers")
     op.drop_table("answers")

@@ -1,0 +1,1 @@
+"""AI Orchestra: chat over REST, server-sent events and WebSockets, in both versions of its requests."""
