@@ -18,6 +18,7 @@ HTTP_STATUS: Mapping[str, int] = {
     "precondition": 412,
     "exhausted": 429,
     "unavailable": 503,
+    "timeout": 504,
     "internal": 500,
 }
 

@@ -34,6 +34,7 @@ CODES: Mapping[str, grpc.StatusCode] = {
     "exhausted": grpc.StatusCode.RESOURCE_EXHAUSTED,
     "gone": grpc.StatusCode.OUT_OF_RANGE,
     "unavailable": grpc.StatusCode.UNAVAILABLE,
+    "timeout": grpc.StatusCode.DEADLINE_EXCEEDED,
     "internal": grpc.StatusCode.INTERNAL,
 }
 

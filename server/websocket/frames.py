@@ -25,6 +25,7 @@ UNFIT = (ParseError, ValueError, TypeError, AttributeError, RecursionError)
 _CODES = {
     "exhausted": CloseCode.TRY_AGAIN_LATER,
     "unavailable": CloseCode.SERVICE_RESTART,
+    "timeout": CloseCode.TRY_AGAIN_LATER,
     "internal": CloseCode.INTERNAL_ERROR,
 }
 
