@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from gateway.envoy import Gateway, command, environment
 from server.apis import declarations
 from server.private_files import own_folder, private_folder, unusable
@@ -216,6 +218,8 @@ def _server_environment(settings: Settings) -> dict[str, str]:
     """The settings, for a child that reads them from its environment."""
     # Those of APIs come from its environment as they came from ours.
     values = settings.model_dump(mode="json", exclude={"apis"})
+    # Secrets hide from whoever prints them, and must not be hidden from the child.
+    values |= {name: value.get_secret_value() for name, value in settings if isinstance(value, SecretStr)}
     given = {name.upper(): "" if value is None else str(value) for name, value in values.items()}
     # Without this, modules in the folder that we were started in, such as a `server.py`, would stand before our own.
     return {**os.environ, **given, "PYTHONSAFEPATH": "1"}

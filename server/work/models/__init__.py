@@ -1,0 +1,5 @@
+"""Providers of language models: who answers what the port in `core/models` asks."""
+
+from server.work.models.providers import ModelProviders
+
+__all__ = ["ModelProviders"]

@@ -1,0 +1,62 @@
+"""What is sent to a provider for a request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from server.core.models.port import ModelMessage, ModelRequest
+from server.work.models.table import Kind
+
+_TRACEPARENT = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def body_of(request: ModelRequest, model: str, kind: Kind) -> dict[str, Any]:
+    """The JSON object of `POST /chat/completions`: only what was asked for, because some refuse the rest."""
+    body: dict[str, Any] = {
+        "model": model,
+        "messages": [_message(each) for each in request.messages],
+        "stream": True,
+        kind.limit: request.max_output_tokens,
+    }
+    if kind.asks_usage:
+        body["stream_options"] = {"include_usage": True}
+    given: Mapping[str, Any] = {
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "stop": list(request.stop) or None,
+        kind.seed: request.seed,
+        "tools": list(request.tools) or None,
+        "tool_choice": request.tool_choice,
+        "response_format": request.response_format,
+    }
+    body.update((name, value) for name, value in given.items() if value is not None)
+    return body
+
+
+def headers_of(request: ModelRequest) -> dict[str, str]:
+    """Headers beside those that every request has."""
+    return {"traceparent": request.traceparent} if _TRACEPARENT.fullmatch(request.traceparent) else {}
+
+
+def characters_of(request: ModelRequest) -> int:
+    """How long the prompt is, for an estimate of its tokens."""
+    return sum(
+        len(each.content) + sum(len(call.name) + len(call.arguments) for call in each.tool_calls)
+        for each in request.messages
+    )
+
+
+def _message(message: ModelMessage) -> dict[str, Any]:
+    made: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.tool_calls:
+        made["tool_calls"] = [
+            {"id": each.id, "type": "function", "function": {"name": each.name, "arguments": each.arguments}}
+            for each in message.tool_calls
+        ]
+        # Some take no empty text beside a call, and all take none.
+        made["content"] = message.content or None
+    if message.tool_call_id:
+        made["tool_call_id"] = message.tool_call_id
+    return made
