@@ -14,7 +14,7 @@ from server.core.shared.call_context import Call
 from server.core.shared.count_cache import CountCache
 from server.core.shared.pagination import Listing, Page
 from server.errors import NotFound
-from server.model import GOING_ON, Answer, Conversation, Event
+from server.model import GOING_ON, Answer, AnswerStatus, Conversation, Event, TaskStatus
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
@@ -86,14 +86,18 @@ class Conversations:
         """Removes a page of a conversation's turns, or the conversation where there are none; then it is returned."""
         rows = await transaction.all(_IDS, conversation=found.id)
         for task in await transaction.all(LOCK_ALL, ids=[row[0] for row in rows]):
-            await request_cancel(transaction, task)
+            asked = await request_cancel(transaction, task)
+            if asked.status == TaskStatus.RUNNING:
+                # Whoever gives it hears that without hearing what it was.
+                transaction.emit("chat.cancel_requested", _unsaid(found, task.id))
         key = {"organization": found.organization_id, "owner": found.owner, "name": found.name}
         conversation = await transaction.one(LOCK_CONVERSATION, **key)
         if conversation is None or conversation.id != found.id:
             raise NotFound("session", found.name)
         for (answer_id,) in rows:
-            await transaction.run(_BLANK, id=answer_id, nothing=_nothing(found))
+            # First the row: whoever records pieces of it has done so then, or finds it gone.
             await transaction.run(_FORGET, id=answer_id)
+            await transaction.run(_BLANK, id=answer_id, nothing=_unsaid(found, answer_id).snapshot())
         if len(rows) == PAGE:
             return None
         await transaction.run(_BLANK, id=found.id, nothing=_nothing(found))
@@ -118,6 +122,16 @@ class Conversations:
             return len(idle)
 
         return await self._database.write(body)
+
+
+def _unsaid(conversation: Conversation, answer_id: str) -> Answer:
+    """An answer of which nothing is known but whose it was."""
+    return Answer.new(
+        id=answer_id,
+        organization_id=conversation.organization_id,
+        owner=conversation.owner,
+        status=AnswerStatus.CANCELLED.value,
+    )
 
 
 def _nothing(conversation: Conversation) -> str:

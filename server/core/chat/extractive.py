@@ -21,7 +21,7 @@ LONGEST = 600
 MOST_SENTENCES = 1000
 # How much of each turn is looked through.
 TURN_CHARACTERS = 1000
-# What a sentence must have of a question's words to answer it.
+# What a passage must have of a question's words, so that a sentence of it may answer that.
 BEARING = 0.34
 # Words that ask, and say nothing of what is asked.
 _ASKING = frozenset(
@@ -57,6 +57,8 @@ class _Sentence:
     text: str
     has: frozenset[str]
     passage: Passage
+    # How much of the question the passage has, and its place among them.
+    bearing: float
     place: int
 
 
@@ -67,14 +69,17 @@ async def extract(answer: Answer, recalled: Recalled) -> Extract:
     found: list[_Sentence] = []
     seen = set[str]()
     for place, passage in enumerate(_sources(recalled)):
+        about, here = _words(f"{passage.title} {passage.heading}") & wanted, list[tuple[str, frozenset[str]]]()
         for text in _sentences(passage.text):
             if text in seen or len(seen) >= MOST_SENTENCES:
                 continue
             seen.add(text)
             await pace.turn()
-            has = _words(text) & wanted
-            if has:
-                found.append(_Sentence(text, has, passage, place))
+            if has := _words(text) & wanted:
+                here.append((text, has))
+        bearing = len(about.union(*(has for _, has in here))) / len(wanted) if here else 0.0
+        if bearing >= BEARING:
+            found += [_Sentence(text, has, passage, bearing, place) for text, has in here]
     chosen = _chosen(found, wanted, SENTENCES.get(answer.mode, 3))
     if not chosen:
         return Extract([_NOTHING + ("" if answer.reads_knowledge else _UNREAD)], (), 0.0)
@@ -118,9 +123,13 @@ def _chosen(found: Sequence[_Sentence], wanted: frozenset[str], most: int) -> li
     """Sentences that together have most of what is wanted, each of them once; first what adds most."""
     chosen: list[_Sentence] = []
     missing, said = set(wanted), set[str]()
-    candidates = [each for each in found if len(each.has) >= BEARING * len(wanted) and not each.text.endswith("?")]
+    candidates = [each for each in found if not each.text.endswith("?")]
+
+    def worth(each: _Sentence) -> tuple[float, ...]:
+        return len(each.has & missing), len(each.has), each.bearing, -each.place, -len(each.text)
+
     while candidates and len(chosen) < most:
-        best = max(candidates, key=lambda each: (len(each.has & missing), len(each.has), -each.place, -len(each.text)))
+        best = max(candidates, key=worth)
         candidates.remove(best)
         plain = " ".join(best.text.split()).casefold()
         if plain in said:

@@ -23,7 +23,13 @@ EVERY_SECONDS = 0.05
 # What one event holds at most; a page of the feed is to have room for several.
 MOST_PIECES, MOST_CHARACTERS = 500, 8000
 _tasks, _answers = Task.table().c, Answer.table().c
-_HELD = Statement[Any](select(_tasks.id, _tasks.attempt).where(any_of(_tasks.id, "ids"), _tasks.status == "running"))
+# Where an answer is being deleted, that comes before or after.
+_HELD = Statement[Any](
+    select(_tasks.id, _tasks.attempt)
+    .join(Answer.table(), _answers.id == _tasks.id)
+    .where(any_of(_tasks.id, "ids"), _tasks.status == "running")
+    .with_for_update(read=True, key_share=True, of=Answer.table())
+)
 _STARTED = Statement[Answer](
     update(Answer.table())
     .where(_answers.id == bindparam("id"), _answers.status.in_(("queued", "running")))
