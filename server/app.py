@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -17,7 +16,6 @@ from grpc_reflection.v1alpha import reflection
 
 from server.apis import serving, wordings
 from server.compose import use_cases
-from server.core.agents.duties import forget_duties
 from server.core.agents.shifts import Shifts
 from server.core.chat.ending import answer_ended
 from server.core.chat.live import LiveAnswers
@@ -26,7 +24,7 @@ from server.core.identity.access_tokens import AccessTokens, signing_secret
 from server.core.identity.authentication import Authenticator
 from server.core.knowledge.ingestion import Ingestion
 from server.core.knowledge.remains import Remains
-from server.core.models.port import Models, NoModels
+from server.core.models.port import Models
 from server.core.monitoring.alert_rules import AlertRules, AlertThresholds
 from server.core.monitoring.metrics import Metrics
 from server.core.monitoring.traffic import Traffic
@@ -37,7 +35,6 @@ from server.core.queue.dependencies import Dependencies
 from server.core.queue.due_tasks import DueTasks
 from server.core.queue.lease_service import LeaseService
 from server.core.queue.routing.rerouting import Rerouting
-from server.core.shared import idempotency
 from server.core.shared.sealing import Sealer
 from server.core.tasks.text_index import TextBackfill
 from server.core.webhooks.addresses import AddressGuard
@@ -45,7 +42,6 @@ from server.core.webhooks.fan_out import FanOut
 from server.core.webhooks.queue import DeliveryQueue
 from server.core.webhooks.receivers import Receivers
 from server.core.webhooks.sending import Sending
-from server.core.workers.bounds import forget_ended
 from server.core.workers.reconciliation import Reconciliation
 from server.core.workflows import progression
 from server.errors import ServiceError
@@ -75,14 +71,13 @@ from server.work.ingestion import IngestionRunner
 from server.work.installer import Installer
 from server.work.mail import MailServer
 from server.work.metric_files import MetricFiles
+from server.work.models import ModelProviders
 from server.work.notifications import NotificationLoops
 from server.work.python_runner import PythonRunner
+from server.work.retention import Retention
 from server.work.sandbox import Limits, Sandboxes
 from server.work.webhooks import WebhookLoops
 
-HOUR = 3600 * 1_000_000
-DAY = 24 * HOUR
-TRIM_SECONDS = 60.0
 # How long gateways have to hear that the server stops, before it refuses what they send.
 LINGER_SECONDS = 1.5
 # Where WebSockets are listened for: a unix socket, or a host and port.
@@ -108,7 +103,8 @@ class Application:
         self.database.hooks.step_ended.append(progression.advance)
         self.database.hooks.answer_ended.append(answer_ended)
         self.live_answers = LiveAnswers()
-        self.models = models or NoModels()
+        self.providers = ModelProviders.of(settings)
+        self.models = models or self.providers
         self.claims = Claims(self.database, lease_seconds=settings.lease_seconds)
         self.leases = LeaseService(
             self.database, lease_seconds=settings.lease_seconds, max_attempts=settings.max_attempts
@@ -151,7 +147,6 @@ class Application:
         )
         self.health = Health()
         self.server = self._server()
-        self._trimmed = time.monotonic()
 
     def _dispatcher(self) -> Dispatcher:
         settings, agents = self.settings, self.use_cases.agents
@@ -191,7 +186,7 @@ class Application:
             Reconciliation(self.database).sweep,
             cases.workflow_runs.cancel_orphans,
             self.remains.sweep,
-            self._forget_old,
+            Retention(settings, self.database, cases, [self.installer.remove_unused, self.remains.sweep_blobs]).sweep,
             TextBackfill(self.database).sweep,
             cases.task_metrics.compact,
             cases.system_logs.sweep,
@@ -208,25 +203,6 @@ class Application:
             Sending(database, self.receivers, self.sealer),
             self.feeds,
         )
-
-    async def _forget_old(self) -> None:
-        if time.monotonic() - self._trimmed < TRIM_SECONDS:
-            return
-        self._trimmed = time.monotonic()
-        now = self.database.clock()
-        retained = now - int(self.settings.event_retention_hours * HOUR)
-        await self.use_cases.events.trim(retained)
-        await self.use_cases.deliveries.forget(retained)
-        await self.use_cases.audit_log.forget(retained)
-        await self.use_cases.inbox.forget(now - int(self.settings.notification_days * DAY))
-        await idempotency.forget(self.database, now - int(self.settings.idempotency_hours * HOUR))
-        await self.use_cases.attempts.forget()
-        await self.use_cases.logins.forget(now)
-        await self.use_cases.authorization_codes.forget(now)
-        await forget_ended(self.database, now - DAY)
-        await forget_duties(self.database)
-        await self.installer.remove_unused()
-        await self.remains.sweep_blobs()
 
     def _server(self) -> grpc.aio.Server:
         settings, cases = self.settings, self.use_cases
@@ -272,6 +248,7 @@ class Application:
         self._noting = asyncio.create_task(forever("audit", self.use_cases.audit.run))
         self._recording = asyncio.create_task(forever("answers", self.answers.writer.run))
         await self.sandboxes.start()
+        await self.providers.start()
         if self.sandboxes.unavailable is not None:
             log.warning("deployed code cannot run here", reason=self.sandboxes.unavailable)
         ports = [self.server.add_insecure_port(address) for address in addresses]
@@ -299,6 +276,7 @@ class Application:
         await self.receivers.close()
         await self.dispatcher.stop(seconds / 2)
         await self.sandboxes.close()
+        await self.providers.close()
         if self.semantic is not None:
             await self.semantic.close()
         self._polling.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Mapping
 from typing import ClassVar
@@ -132,6 +133,12 @@ class Unavailable(ServiceError):
 
     kind = "unavailable"
     reason = "SERVICE_UNAVAILABLE"
+
+    @property
+    def retry_after(self) -> int:
+        """After how many seconds."""
+        said = self.details.get("retry_after")
+        return max(1, math.ceil(said)) if isinstance(said, int | float) else 1
 
 
 class SandboxUnavailable(Unavailable):

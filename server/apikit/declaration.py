@@ -76,6 +76,8 @@ class Declaration:
     programs: bool = False
     # Whether its sockets alone may have such callers, as long as they have not said who they are.
     guest_sockets: bool = False
+    # Where the frames of its sockets have what they say.
+    frame_field: str = "payload"
     # What core calls fields of requests by, and this API.
     field_words: Mapping[str, str] = field(default_factory=dict)
     # The group of its settings; its name where it is None.

@@ -226,7 +226,7 @@ class Pipeline:
         if isinstance(known, Exhausted):
             call.response_headers = known.quota.headers()
         headers = [("x-request-id", call.request_id), *call.response_headers]
-        wait = known.retry_after if isinstance(known, TooMany) else 1 if known.kind == "unavailable" else None
+        wait = known.retry_after if isinstance(known, TooMany | Unavailable) else None
         if wait is not None:
             headers.append(("retry-after", str(wait)))
         rendered = method.api.render(known, call.request_id) if call.through_gateway else None

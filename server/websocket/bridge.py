@@ -175,7 +175,8 @@ class Bridge:
                 body = route.handler.api.render(error, _header(request, "x-request-id")).body
                 with suppress(ConnectionClosed):
                     now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-                    said = {"type": "error", "payload": body.get("error", body), "timestamp": now}
+                    where = route.handler.api.declaration.frame_field
+                    said = {"type": "error", where: body.get("error", body), "timestamp": now}
                     await socket.send(json.dumps(said))
             return closing(error)
         except ConnectionClosed:

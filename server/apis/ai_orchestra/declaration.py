@@ -23,5 +23,6 @@ DECLARATION = Declaration(
     only_at_hosts=["HealthService"],
     # The document's socket says nowhere who it is.
     guest_sockets=True,
+    frame_field="data",
     limits=Limits(requests_per_minute=1000, hourly=False, at_once=50),
 )

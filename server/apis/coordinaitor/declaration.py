@@ -17,6 +17,7 @@ DECLARATION = Declaration(
     limits=Limits(tiers={"free": (1_000, 50), "pro": (10_000, 200), "enterprise": (100_000, 1_000)}),
     # The document's socket says nowhere who it is.
     guest_sockets=True,
+    frame_field="data",
     projects=("TaskService", "ProjectService", "CommentService", "FileService", "RatingService"),
     programs=True,
     field_words={

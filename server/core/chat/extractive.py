@@ -35,10 +35,16 @@ _ASKING = frozenset(
 )
 _SENTENCE = re.compile(r"[^.!?。！？\n]+(?:[.!?。！？]+(?=\s|$|[^\x00-\x7f])|\n|$)")
 _NOTHING = (
-    "I found nothing about that in this conversation or in the knowledge base. No language model is configured here, "
-    f"so I ({NAME}) can only quote what I find. Upload documents to /v1/knowledge/documents, or let the operator name "
-    "a provider: OPENAI_API_KEY, or OLLAMA_BASE_URL, or MODEL_BASE_URL for any server that speaks OpenAI's protocol."
+    "I found nothing about that in this conversation or in the knowledge base. {why}, "
+    f"so I ({NAME}) can only quote what I find. {{help}}"
 )
+_UNCONFIGURED = "No language model is configured here"
+_AWAY = "The language model does not answer now"
+_HELP = (
+    "Upload documents to /v1/knowledge/documents, or let the operator name a provider: OPENAI_API_KEY, or "
+    "OLLAMA_BASE_URL, or MODEL_BASE_URL for any server that speaks OpenAI's protocol."
+)
+_LATER = "Ask again later, or upload documents to /v1/knowledge/documents."
 _UNREAD = " The knowledge base was not searched, because this key lacks the scope knowledge:read."
 
 
@@ -62,8 +68,8 @@ class _Sentence:
     place: int
 
 
-async def extract(answer: Answer, recalled: Recalled) -> Extract:
-    """What the passages and earlier turns say to a question."""
+async def extract(answer: Answer, recalled: Recalled, *, model_is_away: bool = False) -> Extract:
+    """What the passages and earlier turns say to a question; where there is a model, it does not answer now."""
     wanted = _words(beginning(answer.message, MAX_WORDS))
     pace = Pace()
     found: list[_Sentence] = []
@@ -82,7 +88,9 @@ async def extract(answer: Answer, recalled: Recalled) -> Extract:
             found += [_Sentence(text, has, passage, bearing, place) for text, has in here]
     chosen = _chosen(found, wanted, SENTENCES.get(answer.mode, 3))
     if not chosen:
-        return Extract([_NOTHING + ("" if answer.reads_knowledge else _UNREAD)], (), 0.0)
+        why, help = (_AWAY, _LATER) if model_is_away else (_UNCONFIGURED, _HELP)
+        nothing = _NOTHING.format(why=why, help=help)
+        return Extract([nothing + ("" if answer.reads_knowledge else _UNREAD)], (), 0.0)
     cited: list[Passage] = []
     parts: list[str] = []
     for sentence in chosen:

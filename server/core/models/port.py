@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -115,10 +115,9 @@ class ModelTimeout(ServiceError):
     reason = "TIMEOUT"
 
 
-class ModelFailed(ServiceError):
+class ModelFailed(Unavailable):
     """The provider answered what nobody can read, or broke off in mid-stream."""
 
-    kind = "unavailable"
     reason = "MODEL_FAILED"
 
 
@@ -142,7 +141,7 @@ class Models(Protocol):
         `name` may be a model alone: it is then of `provider`, or of the default model's provider.
         """
 
-    def stream(self, request: ModelRequest) -> AsyncIterator[TextPiece | ModelEnd]:
+    def stream(self, request: ModelRequest) -> AsyncGenerator[TextPiece | ModelEnd]:
         """The answer as it comes, and last how it ended.
 
         Raises ModelUnavailable, ModelTimeout, ModelFailed, ModelRefused, also after pieces have come.
@@ -164,9 +163,10 @@ class NoModels:
         """None."""
         return None
 
-    def stream(self, _request: ModelRequest, /) -> AsyncIterator[TextPiece | ModelEnd]:
+    async def stream(self, _request: ModelRequest, /) -> AsyncGenerator[TextPiece | ModelEnd]:
         """Raises ModelUnavailable."""
         raise ModelUnavailable("no provider of language models is configured")
+        yield
 
     async def list(self) -> Sequence[ModelInfo]:
         """None."""

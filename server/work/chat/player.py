@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from contextlib import aclosing
 from typing import Any
 
 from server.core.chat.plans import Plan, Stage, Step
@@ -77,15 +78,16 @@ class Player:
         self._giving.tell({"step": step.name, "state": "started"})
         text, usage = "", Usage()
         parts: list[str] = []
-        async for each in self._models.stream(self._request(step, model, before)):
-            if isinstance(each, TextPiece):
-                parts.append(each.text)
-                if step.visible:
-                    self._giving.tell(each.text)
-            else:
-                usage = each.usage
-                if step.visible:
-                    self._ended(each)
+        async with aclosing(self._models.stream(self._request(step, model, before))) as pieces:
+            async for each in pieces:
+                if isinstance(each, TextPiece):
+                    parts.append(each.text)
+                    if step.visible:
+                        self._giving.tell(each.text)
+                else:
+                    usage = each.usage
+                    if step.visible:
+                        self._ended(each)
         text = "".join(parts)
         record.end(usage, text)
         self._giving.tell({"step": step.name, "state": "completed", "duration_ms": record.milliseconds})
@@ -103,11 +105,12 @@ class Player:
         parts: list[str] = []
         usage = Usage()
         try:
-            async for each in self._models.stream(request):
-                if isinstance(each, TextPiece):
-                    parts.append(each.text)
-                else:
-                    usage = each.usage
+            async with aclosing(self._models.stream(request)) as pieces:
+                async for each in pieces:
+                    if isinstance(each, TextPiece):
+                        parts.append(each.text)
+                    else:
+                        usage = each.usage
         except ServiceError:
             # The answer is there, and stands without a score.
             record.end(usage, "")

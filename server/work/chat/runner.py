@@ -120,13 +120,18 @@ class AnswerRunner:
                     # What was told stands, and nothing simpler can take it back.
                     raise
                 said.fallback = f"{plan.name}: {cause.message}"
-                if not plan.fallback and cause.details.get("circuit") == "open":
+                if not plan.fallback and self._is_given_up(model):
                     await self._extract(giving, said, await self._recall.of(answer, passages=True))
                     return
                 if not plan.fallback:
                     raise
                 giving.tell({"fallback": plan.fallback, "reason": cause.message})
                 plan = self._plans[plan.fallback]
+
+    def _is_given_up(self, model: str) -> bool:
+        """Whether nobody asks the model's provider for now, because it has failed again and again."""
+        provider = model.partition("/")[0]
+        return any(each.provider == provider and each.circuit == "open" for each in self._models.states())
 
     def _model(self, answer: Answer) -> str | None:
         """The model that gives the answer; None where nobody but ourselves can."""
@@ -138,7 +143,7 @@ class AnswerRunner:
         answer = giving.answer
         record = StepRecord("extract", NAME)
         said.steps.append(record)
-        found = await extract(answer, recalled)
+        found = await extract(answer, recalled, model_is_away=bool(said.fallback))
         for part in found.parts:
             giving.tell(part)
         record.end(Usage(), giving.text)

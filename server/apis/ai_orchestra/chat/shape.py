@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.wire.ai_orchestra.v2.chat_pb2 import (
@@ -16,7 +17,7 @@ from orchestrator.wire.ai_orchestra.v2.chat_pb2 import (
 
 from server import values
 from server.apikit.projection import timestamp
-from server.core.models.port import ModelTimeout
+from server.core.models.port import ModelRefused, ModelTimeout
 from server.errors import ServiceError, Unavailable
 from server.model import Answer, AnswerStatus, Conversation
 
@@ -27,6 +28,14 @@ class AnswerFailed(Unavailable):
     """There is no whole answer; `details` has what there was of it."""
 
     reason = "ANSWER_FAILED"
+
+
+# What is raised by what a failed answer says of itself; asking again may help with all others.
+_FAILURES: Mapping[str, type[ServiceError]] = {
+    ModelTimeout.reason: ModelTimeout,
+    ModelRefused.reason: ModelRefused,
+    "InternalError": ServiceError,
+}
 
 
 def shown_id(answer_id: str) -> str:
@@ -100,5 +109,5 @@ def error_of(answer: Answer) -> ServiceError | None:
     said = json.loads(answer.error or "{}")
     if answer.text:
         details["partial_response"] = answer.text
-    kind = ModelTimeout if said.get("type") == ModelTimeout.reason else AnswerFailed
+    kind = _FAILURES.get(said.get("type"), AnswerFailed)
     return kind(said.get("message") or "the answer has failed", reason=said.get("type"), details=details)

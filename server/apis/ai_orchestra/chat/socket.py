@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 from google.api.httpbody_pb2 import HttpBody
 from orchestrator.wire.ai_orchestra.v2.chat_socket_service_pb2 import SocketRequest
@@ -79,7 +79,14 @@ async def _named(requests: AsyncIterator[SocketRequest]) -> AsyncIterator[Socket
 
 
 def _message_in(request: SocketRequest) -> bool:
-    return bool(request.data) and values.is_object(request.data) and "message" in values.parts(request.data)
+    data = _value(request)
+    return bool(data) and values.is_object(data) and "message" in values.parts(data)
+
+
+def _value(request: SocketRequest) -> bytes:
+    """What `data` is, as bytes: the bridge has it as a message."""
+    data: Any = request.data
+    return data if isinstance(data, bytes) else cast("bytes", data.SerializeToString())
 
 
 class ChatSocket(SocketProtocol[SocketRequest]):
@@ -255,11 +262,12 @@ class ChatSocket(SocketProtocol[SocketRequest]):
 
 def _data(request: SocketRequest) -> dict[str, Any]:
     """The object of a frame. Raises InvalidRequest where it is none."""
-    if not request.data:
+    given = _value(request)
+    if not given:
         return {"message": request.message} if request.message else {}
-    if not values.is_object(request.data):
+    if not values.is_object(given):
         raise InvalidRequest("data", "must be an object")
-    data: dict[str, Any] = values.decode(request.data)
+    data: dict[str, Any] = values.decode(given)
     return {"message": request.message, **data} if request.message else data
 
 
