@@ -71,7 +71,7 @@ from server.work.ingestion import IngestionRunner
 from server.work.installer import Installer
 from server.work.mail import MailServer
 from server.work.metric_files import MetricFiles
-from server.work.models import ModelProviders
+from server.work.models import CountedModels, ModelProviders
 from server.work.notifications import NotificationLoops
 from server.work.python_runner import PythonRunner
 from server.work.retention import Retention
@@ -103,8 +103,9 @@ class Application:
         self.database.hooks.step_ended.append(progression.advance)
         self.database.hooks.answer_ended.append(answer_ended)
         self.live_answers = LiveAnswers()
+        self.traffic, self.metrics = Traffic(), Metrics()
         self.providers = ModelProviders.of(settings)
-        self.models = models or self.providers
+        self.models = CountedModels(models or self.providers, self.metrics)
         self.claims = Claims(self.database, lease_seconds=settings.lease_seconds)
         self.leases = LeaseService(
             self.database, lease_seconds=settings.lease_seconds, max_attempts=settings.max_attempts
@@ -115,7 +116,6 @@ class Application:
         self.addresses = AddressGuard(allow_private=settings.webhook_allow_private)
         self.wordings = wordings()
         self.semantic = Semantic.of(settings, self.database)
-        self.traffic, self.metrics = Traffic(), Metrics()
         self.metric_files = MetricFiles(settings.run_dir, self.metrics)
         self.use_cases = use_cases(
             settings,
@@ -137,6 +137,7 @@ class Application:
             live=self.live_answers,
         )
         self.use_cases.scrapes.totals = self.metric_files.totals
+        self.use_cases.health.model_states = self.models.states
         self.dispatcher = self._dispatcher()
         self.clock = QueueClock(self.database, DueTasks(self.database), Dependencies(self.database), self.feeds)
         self.use_cases.health.loops_live = lambda: self.dispatcher.is_live() and self.clock.is_live()
@@ -169,6 +170,8 @@ class Application:
         if self.semantic is not None:
             runners.append(self.semantic.runner)
         self.remains = Remains(self.database, cases.blobs)
+        others = [self.installer.remove_unused, self.remains.sweep_blobs]
+        self.retention = Retention(settings, self.database, cases, others)
         dispatcher = Dispatcher(
             self.claims,
             self.leases,
@@ -186,7 +189,7 @@ class Application:
             Reconciliation(self.database).sweep,
             cases.workflow_runs.cancel_orphans,
             self.remains.sweep,
-            Retention(settings, self.database, cases, [self.installer.remove_unused, self.remains.sweep_blobs]).sweep,
+            self.retention.sweep,
             TextBackfill(self.database).sweep,
             cases.task_metrics.compact,
             cases.system_logs.sweep,
@@ -243,10 +246,9 @@ class Application:
         await self.database.open()
         await self.bus.open()
         self.feeds.start()
-        self._polling = asyncio.create_task(forever("poll", self.feeds.poll))
+        loops = {"poll": self.feeds.poll, "audit": self.use_cases.audit.run, "answers": self.answers.writer.run}
+        self._loops = [asyncio.create_task(forever(name, loop)) for name, loop in loops.items()]
         await self.metric_files.start()
-        self._noting = asyncio.create_task(forever("audit", self.use_cases.audit.run))
-        self._recording = asyncio.create_task(forever("answers", self.answers.writer.run))
         await self.sandboxes.start()
         await self.providers.start()
         if self.sandboxes.unavailable is not None:
@@ -279,10 +281,9 @@ class Application:
         await self.providers.close()
         if self.semantic is not None:
             await self.semantic.close()
-        self._polling.cancel()
-        self._noting.cancel()
-        self._recording.cancel()
-        await asyncio.gather(self._polling, self._noting, self._recording, return_exceptions=True)
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
         with suppress(ServiceError):
             await self.use_cases.audit.flush()
         await self.metric_files.stop()

@@ -50,6 +50,13 @@ def filled(template: str) -> str:
     return re.sub(r"\{[^}]*\}", "x-1", template)
 
 
+def asked_plainly(name: str) -> tuple[str, str]:
+    """A method and a path of an API that are answered once: a GET where it has one."""
+    plain = [each for each in bindings(name) if each.verb in ("GET", "POST") and not each.stream and not each.socket]
+    chosen = next((each for each in plain if each.verb == "GET"), plain[0])
+    return chosen.verb, filled(chosen.template)
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def served(tmp_path_factory) -> AsyncIterator[tuple[Everything, Tenant]]:
     settings = Settings(data_dir=tmp_path_factory.mktemp("everything"))
@@ -167,7 +174,8 @@ async def test_in_production_the_host_chooses_the_api_at_either_port(everything,
             everything.calls.clear()
             answer = await everything.ask(port, "GET", path, X_API_Key=someone.key, Host=named)
             assert answer.status == 200, answer.text
-            assert [call.rpartition(".")[0].rpartition(".")[0] for call in everything.calls] == api.packages
+            (called,) = [call.rpartition(".")[0].rpartition(".")[0] for call in everything.calls]
+            assert called in api.packages
         shape(await everything.ask(port, "GET", "/nothing", Host=host), 404, api.name, "NOT_FOUND")
 
 
@@ -390,8 +398,7 @@ async def test_a_message_that_grpc_finds_too_large_is_a_body_that_is(everything,
 @pytest.mark.parametrize("name", APIS)
 async def test_what_gateways_say_to_the_server_and_to_grpc_callers_cannot(everything, someone: Tenant, name: str) -> None:
     api = APIS[name]
-    path = filled(next(each.template for each in bindings(name) if each.verb in ("GET", "POST") and not each.stream and not each.socket))
-    verb = "POST" if name == "oauth" else "GET"
+    verb, path = asked_plainly(name)
     plain = await everything.ask(everything.port(api), verb, path, X_API_Key=someone.key)
     for header, value in {
         "x-trace-bin": "?", "grpc-timeout": "soon", "grpc-encoding": "br", "grpc-accept-encoding": "gzip", "te": "x",
@@ -457,8 +464,7 @@ async def test_what_envoy_refuses_before_it_has_read_a_path_has_the_usual_shape(
 @pytest.mark.parametrize("name", APIS)
 async def test_a_header_that_is_not_utf8_is_refused_or_left_out(everything, someone: Tenant, name: str, tracebacks) -> None:
     api = APIS[name]
-    path = filled(next(each.template for each in bindings(name) if each.verb in ("GET", "POST") and not each.stream and not each.socket))
-    verb, port = "POST" if name == "oauth" else "GET", everything.port(api)
+    (verb, path), port = asked_plainly(name), everything.port(api)
     everything.calls.clear()
     # What servers act by. Overlong, cut off, half of a pair and beyond the last character are as bad as what is none.
     for value in (b"\xff\xfe", b"a\xc0\xaf", b"\xe2\x82", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xc3\xa9\xe9"):

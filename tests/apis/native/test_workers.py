@@ -33,7 +33,8 @@ from orchestrator.v1.task_pb2 import (
 )
 
 from server.worker.values import from_value
-from server.app import TRIM_SECONDS, Application
+from server.app import Application
+from server.work.retention import TRIM_SECONDS
 from server.core.queue import cancellation
 from server.core.workers import claim_loop
 from server.model import new_id
@@ -670,7 +671,7 @@ async def test_a_server_forgets_workers_that_have_been_gone_for_a_day(
     listed = Rest(client.channel, client.tenant)
     await pass_time_in(application, 25 * 3600)
     assert (await listed("ListWorkers")).pagination.total == 2
-    application._trimmed -= TRIM_SECONDS
+    application.retention._trimmed -= TRIM_SECONDS
     await application.dispatcher.sweep()
     shown = await listed("ListWorkers")
     assert shown.pagination.total == 1 and [each.id for each in shown.data] == [rest.id]
