@@ -26,6 +26,7 @@ KEPT_HEADERS = frozenset(
         "last-event-id",
         "if-range",
         "range",
+        "traceparent",
         METHOD,
         BODY_FIELDS,
         HOST,

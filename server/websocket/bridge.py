@@ -46,7 +46,7 @@ BACKLOG = 1024
 LAST_WORDS_SECONDS = 1.0
 # Which APIs' sockets are at the port that a request came to, from the gateway.
 PACKAGES = "x-socket-packages"
-PASSED_ON = (*CREDENTIALS, "x-request-id", "if-match", HOST, PEER, PROGRAM, ORIGIN, SITE)
+PASSED_ON = (*CREDENTIALS, "x-request-id", "if-match", "traceparent", HOST, PEER, PROGRAM, ORIGIN, SITE)
 log = structlog.get_logger()
 # The library would log requests with their tokens, and each health check as a failure.
 _SILENT = logging.getLogger("server.websocket")

@@ -200,7 +200,7 @@ class ChatAnswers:
             reads_knowledge=call.caller.may(READ_KNOWLEDGE) and call.caller.projects is None,
             max_tokens=question.max_tokens,
             awaited_as=awaited_as,
-            traceparent=call.headers.get("traceparent", "")[:100],
+            traceparent=call.traceparent,
             created_at=now,
             updated_at=now,
         )

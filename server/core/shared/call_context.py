@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -10,6 +11,8 @@ from server.errors import Unauthorized
 
 # The scope of whoever searches the knowledge base.
 READ_KNOWLEDGE = "knowledge:read"
+# Version 00; what is all zeros is none.
+_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,12 @@ class Call:
     def organization_id(self) -> str:
         """The tenant whose rows exist for this call."""
         return self.caller.organization_id
+
+    @property
+    def traceparent(self) -> str:
+        """The W3C trace context that came with it; empty where there is none, or none that can be read."""
+        said = self.headers.get("traceparent", "")
+        return said if _TRACEPARENT.fullmatch(said) else ""
 
     @property
     def through_gateway(self) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
 from server.core.chat.plans import Plan, Stage, Step
 from server.core.chat.recall import Recalled
+from server.core.chat.rows import Piece
 from server.core.models.port import ModelEnd, ModelMessage, ModelRequest, Models, TextPiece, Usage
 from server.errors import ServiceError
 from server.model import Answer
@@ -42,12 +43,23 @@ _RECALLED = (
 class Player:
     """One answer's."""
 
-    def __init__(self, models: Models, giving: Giving, recalled: Recalled, said: Said, *, max_tokens: int) -> None:
+    def __init__(
+        self,
+        models: Models,
+        giving: Giving,
+        recalled: Recalled,
+        said: Said,
+        taken: Mapping[str, Mapping[str, Any]],
+        *,
+        max_tokens: int,
+    ) -> None:
         self._models = models
         self._giving = giving
         self._recalled = recalled
         self._said = said
         self._max_tokens = max_tokens
+        # Steps that an attempt before this one has taken, by their places.
+        self._taken = taken
         # What steps have said so far.
         self._by_step: list[tuple[str, str]] = []
 
@@ -56,23 +68,30 @@ class Player:
         said = self._said
         said.execution_mode, said.answered_by = plan.name, model
         said.cited = self._recalled.passages
-        for stage in plan.stages:
-            for _ in range(stage.times):
-                await self._go_through(stage, model)
+        for number, stage in enumerate(plan.stages, 1):
+            for round in range(1, stage.times + 1):
+                await self._go_through(stage, f"{plan.name}/{number}.{round}", model)
 
-    async def _go_through(self, stage: Stage, model: str) -> None:
+    async def _go_through(self, stage: Stage, place: str, model: str) -> None:
         before = list(self._by_step)
         if len(stage.steps) == 1:
-            texts: Sequence[str] = [await self._take(stage.steps[0], model, before)]
+            texts: Sequence[str] = [await self._take(stage.steps[0], place, model, before)]
         else:
             async with asyncio.TaskGroup() as group:
-                works = [group.create_task(self._take(step, model, before)) for step in stage.steps]
+                works = [group.create_task(self._take(step, place, model, before)) for step in stage.steps]
             texts = [work.result() for work in works]
         self._by_step += [(step.name, text) for step, text in zip(stage.steps, texts, strict=True)]
 
-    async def _take(self, step: Step, model: str, before: Sequence[tuple[str, str]]) -> str:
+    async def _take(self, step: Step, place: str, model: str, before: Sequence[tuple[str, str]]) -> str:
         if step.judges:
             return await self._judge(step, model)
+        place = f"{place}/{step.name}"
+        if not step.visible and (taken := self._taken.get(place)) is not None:
+            # It was taken and recorded before whoever took it died.
+            record = StepRecord(step.name, model)
+            record.milliseconds, record.usage = taken["duration_ms"], Usage(*taken["usage"])
+            self._said.steps.append(record)
+            return str(taken["text"])
         record = StepRecord(step.name, model)
         self._said.steps.append(record)
         self._giving.tell({"step": step.name, "state": "started"})
@@ -90,7 +109,11 @@ class Player:
                         self._ended(each)
         text = "".join(parts)
         record.end(usage, text)
-        self._giving.tell({"step": step.name, "state": "completed", "duration_ms": record.milliseconds})
+        told: dict[str, Any] = {"step": step.name, "state": "completed", "duration_ms": record.milliseconds}
+        if not step.visible:
+            # For whoever reads along, and for an attempt that begins after this one.
+            told |= {"place": place, "text": text, "usage": [usage.input_tokens, usage.output_tokens, usage.estimated]}
+        self._giving.tell(told)
         return text
 
     def _ended(self, end: ModelEnd) -> None:
@@ -142,6 +165,11 @@ class Player:
             response_format=_SCORE if judges else None,
             traceparent=answer.traceparent,
         )
+
+
+def taken_in(pieces: Sequence[tuple[int, Piece]]) -> dict[str, Mapping[str, Any]]:
+    """The steps that were taken and recorded, by their places."""
+    return {each["place"]: each for _, each in pieces if isinstance(each, dict) and "place" in each}
 
 
 def history(answer: Answer, recalled: Recalled) -> list[ModelMessage]:

@@ -12,14 +12,14 @@ from server.core.chat.extractive import NAME, extract
 from server.core.chat.live import LiveAnswers
 from server.core.chat.plans import Plan, plans
 from server.core.chat.recall import Recall, Recalled
-from server.core.chat.rows import READ_ANSWER
+from server.core.chat.rows import READ_ANSWER, pieces_of
 from server.core.models.port import ModelFailed, Models, ModelTimeout, ModelUnavailable, Usage
 from server.core.queue.claims import ANSWER
 from server.core.queue.completion import Result, failure
 from server.errors import ServiceError
 from server.model import Answer, Task, TaskStatus
 from server.store.database import Database
-from server.work.chat.player import Player
+from server.work.chat.player import Player, taken_in
 from server.work.chat.said import Said, StepRecord
 from server.work.chat.writer import Giving, PieceWriter
 
@@ -109,7 +109,10 @@ class AnswerRunner:
             await self._extract(giving, said, recalled)
             return
         plan: Plan | None = self._plans[answer.swarm or answer.mode]
-        player = Player(self._models, giving, recalled, said, max_tokens=answer.max_tokens or MAX_TOKENS)
+        before = await pieces_of(self._database, answer.id) if giving.attempt > 1 else []
+        player = Player(
+            self._models, giving, recalled, said, taken_in(before), max_tokens=answer.max_tokens or MAX_TOKENS
+        )
         while plan is not None:
             try:
                 await player.follow(plan, model)

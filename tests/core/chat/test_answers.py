@@ -258,3 +258,30 @@ async def _of_one_organization(chat: Chat) -> Tenant:
 
 def test_an_answer_is_open_until_it_has_ended() -> None:
     assert Answer.new(status="queued").is_open and not Answer.new(status="failed").is_open
+
+
+async def test_what_was_taken_before_a_death_is_not_taken_again(chat: Chat) -> None:
+    """The reviewer is cut off; whoever comes next begins with him, and knows what planner and coder have said."""
+    models = await chat.start(lambda request: ["planned" if "planner" in request.messages[0].content else "made", "."])
+    tenant = await make_tenant(chat.application.database)
+
+    def holding(request):
+        if "reviewer" in request.messages[0].content:
+            models.go.clear()
+        return ["made", "."]
+
+    models.reply = holding
+    answer = await chat.ask(tenant, "Build it", swarm_type="coding-team")
+    await until(lambda: len(models.requests) == 3 and not models.go.is_set())
+    live = chat.application.live_answers.get(answer.id)
+    await until(lambda: live.pieces and live.pieces[-1] == "made")
+    # As if the process were gone: its lease runs out, and another attempt begins.
+    await chat.application.answers.writer.flush()
+    await chat.application.leases.give_back(chat.application.dispatcher.holder)
+    models.reply = lambda _: ["whole", "."]
+    models.go.set()
+    pieces, ended = await chat.heard(answer)
+    assert ended.status == "completed" and ended.text == "whole." and ended.execution_mode == "coding-team"
+    assert len(models.requests) == 4 and {"restarted": 2} in [piece for _, piece in pieces]
+    assert [step["name"] for step in json.loads(ended.steps)] == ["planner", "coder", "reviewer"]
+    assert "## coder\nmade." in models.requests[-1].messages[-1].content
