@@ -277,7 +277,7 @@ class Application:
         await asyncio.gather(self.clock.stop(), self.webhooks.stop(seconds / 2), self.notifications.stop())
         await self.receivers.close()
         await self.dispatcher.stop(seconds / 2)
-        await self.sandboxes.close()
+        await asyncio.gather(self.answers.summing.stop(), self.sandboxes.close())
         await self.providers.close()
         if self.semantic is not None:
             await self.semantic.close()

@@ -7,9 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from server.core.chat.recall import Passage, Recalled
-from server.core.knowledge.languages import DEFAULT, is_frequent
-from server.core.knowledge.query import MAX_WORDS
-from server.core.knowledge.terms import beginning, terms
+from server.core.chat.words import asked_words, words_of
 from server.model import Answer
 from server.pace import Pace
 
@@ -23,16 +21,6 @@ MOST_SENTENCES = 1000
 TURN_CHARACTERS = 1000
 # What a passage must have of a question's words, so that a sentence of it may answer that.
 BEARING = 0.34
-# Words that ask, and say nothing of what is asked.
-_ASKING = frozenset(
-    word
-    for words in (
-        "what who whom whose where when why how which my your his her their our me you we us do does did can could",
-        "would should will shall may please tell explain describe show give say know about there here has had were am",
-        "i hello hi",
-    )
-    for word in words.split()
-)
 _SENTENCE = re.compile(r"[^.!?。！？\n]+(?:[.!?。！？]+(?=\s|$|[^\x00-\x7f])|\n|$)")
 _NOTHING = (
     "I found nothing about that in this conversation or in the knowledge base. {why}, "
@@ -70,18 +58,18 @@ class _Sentence:
 
 async def extract(answer: Answer, recalled: Recalled, *, model_is_away: bool = False) -> Extract:
     """What the passages and earlier turns say to a question; where there is a model, it does not answer now."""
-    wanted = _words(beginning(answer.message, MAX_WORDS))
+    wanted = asked_words(answer.message)
     pace = Pace()
     found: list[_Sentence] = []
     seen = set[str]()
     for place, passage in enumerate(_sources(recalled)):
-        about, here = _words(f"{passage.title} {passage.heading}") & wanted, list[tuple[str, frozenset[str]]]()
+        about, here = words_of(f"{passage.title} {passage.heading}") & wanted, list[tuple[str, frozenset[str]]]()
         for text in _sentences(passage.text):
             if text in seen or len(seen) >= MOST_SENTENCES:
                 continue
             seen.add(text)
             await pace.turn()
-            if has := _words(text) & wanted:
+            if has := words_of(text) & wanted:
                 here.append((text, has))
         bearing = len(about.union(*(has for _, has in here))) / len(wanted) if here else 0.0
         if bearing >= BEARING:
@@ -104,7 +92,7 @@ async def extract(answer: Answer, recalled: Recalled, *, model_is_away: bool = F
 
 def _sources(recalled: Recalled) -> Iterator[Passage]:
     """What can be quoted: passages of documents, then what was said, the newest first."""
-    yield from recalled.passages
+    yield from (each for each in recalled.passages if not each.turn)
     for turn in [*recalled.earlier, *recalled.turns][::-1]:
         yield Passage(text=turn.message[:TURN_CHARACTERS], turn=turn.number, role="user")
         if turn.answered_by and turn.answered_by != NAME:
@@ -116,15 +104,6 @@ def _sentences(text: str) -> Iterator[str]:
         sentence = found[0].strip()
         if sentence:
             yield sentence[:LONGEST]
-
-
-def _words(text: str) -> frozenset[str]:
-    """The stems of what a text says, without words that say nothing by themselves."""
-    return frozenset(
-        term.text
-        for term in terms(text, DEFAULT)
-        if term.form not in _ASKING and not is_frequent(term.form, (DEFAULT,))
-    )
 
 
 def _chosen(found: Sequence[_Sentence], wanted: frozenset[str], most: int) -> list[_Sentence]:

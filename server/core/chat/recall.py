@@ -8,19 +8,21 @@ from typing import Any
 
 from sqlalchemy import Integer, bindparam, select
 
+from server.core.chat.words import asked_words, words_of
 from server.core.knowledge.query import MAX_CHARACTERS
 from server.core.knowledge.search import KnowledgeSearch
 from server.core.shared.call_context import READ_KNOWLEDGE, Call, Caller
 from server.errors import InvalidRequest
-from server.model import Answer
+from server.model import Answer, Conversation
 from server.store.database import Database
 from server.store.statement import Statement
 
-# How many turns go along with a question, how many characters they may have together, and how many are looked
-# through for what has a bearing on it.
-TURNS, CHARACTERS = 20, 24_000
-LOOKED_THROUGH = 100
-PASSAGES = 6
+# How many turns go along with a question, how many characters they may have together, and how many before those are
+# looked through for what has a bearing on it.
+TURNS, CHARACTERS = 40, 32_000
+LOOKED_THROUGH = 150
+PASSAGES, RECALLED_TURNS = 6, 4
+RECALLED_CHARACTERS = 500
 
 _answers = Answer.table().c
 _BEFORE = Statement[Answer](
@@ -29,6 +31,10 @@ _BEFORE = Statement[Answer](
     .order_by(_answers.number.desc())
     .limit(bindparam("limit", type_=Integer)),
     Answer,
+)
+_conversations = Conversation.table().c
+_SUMMARY = Statement[Any](
+    select(_conversations.summary, _conversations.summary_turns).where(_conversations.id == bindparam("conversation"))
 )
 
 
@@ -66,11 +72,14 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """What goes along with a question: earlier turns in order, those further back, and passages of documents."""
+    """What goes along with a question: earlier turns in order, those further back, and passages that bear on it."""
 
     turns: Sequence[Answer]
     earlier: Sequence[Answer]
     passages: Sequence[Passage]
+    # What was said up to the turn `summary_turns`, in short.
+    summary: str = ""
+    summary_turns: int = 0
 
 
 class Recall:
@@ -83,14 +92,20 @@ class Recall:
     async def of(self, answer: Answer, *, passages: bool) -> Recalled:
         """What goes along with the question of an answer; of documents where `passages` are wanted."""
         before: Sequence[Answer] = ()
+        summary, reach = "", 0
         if answer.conversation_id is not None and answer.number > 1:
             found = await self._database.all(
                 _BEFORE, conversation=answer.conversation_id, before=answer.number, limit=LOOKED_THROUGH
             )
             before = [each for each in found[::-1] if not each.is_open]
-        turns = _last(before)
+            row = await self._database.one(_SUMMARY, conversation=answer.conversation_id)
+            summary, reach = row if row is not None else ("", 0)
+        turns = _last([turn for turn in before if turn.number > reach])
         earlier = before[: len(before) - len(turns)]
-        return Recalled(turns, earlier, await self.passages(answer, answer.message) if passages else ())
+        found_passages: list[Passage] = []
+        if passages:
+            found_passages = [*await self.passages(answer, answer.message), *_bearing(answer.message, earlier)]
+        return Recalled(turns, earlier, found_passages, summary, reach)
 
     async def passages(self, answer: Answer, question: str) -> Sequence[Passage]:
         """Passages of documents that answer a question, best first; none where its asker may not read them."""
@@ -115,6 +130,17 @@ class Recall:
             )
             for hit in hits
         ]
+
+
+def _bearing(question: str, earlier: Sequence[Answer]) -> list[Passage]:
+    """Earlier turns that have most of a question's words."""
+    wanted = asked_words(question)
+    found = [(len(words_of(turn.message[:RECALLED_CHARACTERS]) & wanted), turn) for turn in earlier]
+    best = sorted((each for each in found if each[0]), key=lambda each: (-each[0], -each[1].number))
+    return [
+        Passage(text=turn.message[:RECALLED_CHARACTERS], turn=turn.number, role="user")
+        for _, turn in best[:RECALLED_TURNS]
+    ]
 
 
 def _last(before: Sequence[Answer]) -> Sequence[Answer]:

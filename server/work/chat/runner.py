@@ -13,6 +13,7 @@ from server.core.chat.live import LiveAnswers
 from server.core.chat.plans import Plan, plans
 from server.core.chat.recall import Recall, Recalled
 from server.core.chat.rows import READ_ANSWER, pieces_of
+from server.core.chat.summaries import Summaries
 from server.core.models.port import ModelFailed, Models, ModelTimeout, ModelUnavailable, Usage
 from server.core.queue.claims import ANSWER
 from server.core.queue.completion import Result, failure
@@ -21,6 +22,7 @@ from server.model import Answer, Task, TaskStatus
 from server.store.database import Database
 from server.work.chat.player import Player, taken_in
 from server.work.chat.said import Said, StepRecord
+from server.work.chat.summing import Summing
 from server.work.chat.writer import Giving, PieceWriter
 
 # How often an answer is begun anew whose giver never came to an end.
@@ -52,6 +54,7 @@ class AnswerRunner:
         self._seconds = seconds
         self._plans: Mapping[str, Plan] = plans()
         self.concurrency = concurrency
+        self.summing = Summing(Summaries(database), models)
         self.writer = PieceWriter(database)
 
     async def run(self, task: Task) -> Result:
@@ -74,6 +77,7 @@ class AnswerRunner:
                     await asyncio.shield(self.writer.flush(giving))
                 raise
             await self.writer.flush(giving)
+            self.summing.after(answer, said.answered_by if said.answered_by != NAME else None)
             return result
 
     async def _result(self, giving: Giving, said: Said) -> Result:
