@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_the_first_success_of_the_readme_works_as_pasted(stack: Stack, key: str, tmp_path: Path) -> None:
     section = re.search(r"## A first success\n(.*?)\n## ", (ROOT / "README.md").read_text(), re.S).group(1)
     blocks = re.findall(r"```sh\n(.*?)```", section, re.S)
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "dev-api-key").write_text(key + "\n")
     (tmp_path / ".venv").symlink_to(Path(sys.executable).parent.parent)
@@ -36,8 +36,10 @@ def test_the_first_success_of_the_readme_works_as_pasted(stack: Stack, key: str,
     shown = done.stdout.split("---\n")
     assert '"name":"My Session"' in shown[1] and '"status":"created"' in shown[1]
     assert '"output":"HELLO WORLD"' in shown[3] and '"status":"completed"' in shown[3]
-    assert "event: session.created" in shown[4] and "event: execution.completed" in shown[4]
-    assert shown[5].splitlines()[1:] == ["task.created", "task.started", "task.completed", "HELLO WORLD"], done.stderr
+    assert "You said in turn 1: “My favourite colour is teal.” [1]" in shown[4]
+    assert "event: session.created" in shown[5] and "event: execution.completed" in shown[5]
+    assert "event: chat.completed" in shown[5]
+    assert shown[6].splitlines()[1:] == ["task.created", "task.started", "task.completed", "HELLO WORLD"], done.stderr
 
 
 def test_the_walk_through_knowledge_and_webhooks_works_as_pasted(stack: Stack, key: str, tmp_path: Path) -> None:

@@ -66,12 +66,9 @@ class Summing:
             ],
             max_output_tokens=TOKENS,
         )
-        parts: list[str] = []
         try:
             async with aclosing(self._models.stream(request)) as pieces:
-                async for each in pieces:
-                    if isinstance(each, TextPiece):
-                        parts.append(each.text)
+                parts = [each.text async for each in pieces if isinstance(each, TextPiece)]
         except ServiceError:
             return listed(due)
         return "".join(parts).strip()[:MOST_CHARACTERS] or listed(due)
