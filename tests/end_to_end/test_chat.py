@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +11,7 @@ import httpx2 as httpx
 import pytest
 
 from tests.support.aimock import aimock
+from tests.support.receiver import Receiver
 from tests.support.stack import Stack, events_of
 
 pytestmark = pytest.mark.xdist_group("chat")
@@ -43,6 +44,7 @@ def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             MODEL_FIRST_SECONDS="1.5",
             LEASE_SECONDS="2",
             HEARTBEAT_SECONDS="0.5",
+            WEBHOOK_ALLOW_PRIVATE="1",
         ).start()
         yield running
         running.stop()
@@ -230,3 +232,28 @@ def test_events_of_chats_are_in_the_one_feed_and_their_owners_alone(chat: Stack,
         while "chat.completed" not in types:
             types += [each["event"] for each in [next(events)] if "event" in each]
     assert types[:2] == ["chat.queued", "chat.started"] and "chat.tokens" in types
+
+
+async def test_webhooks_are_told_of_answers_and_of_the_ends_of_sessions(client: httpx.Client) -> None:
+    async with Receiver() as receiver:
+        body = {"events": ["chat.completed", "session.ended"], "secret": "webhook-secret", "url": f"http://127.0.0.1:{receiver.port}/"}
+        assert (await asyncio.to_thread(client.post, "/webhooks", json=body)).status_code == 201
+        await asyncio.to_thread(asked, client, "quantum", session_id="told", optimization_mode="lite")
+        await asyncio.to_thread(client.delete, "/chat/v2/sessions/told")
+        async with asyncio.timeout(10):
+            while len(receiver.received) < 2:
+                await asyncio.sleep(0.02)
+        completed, ended = sorted(receiver.received, key=lambda each: each.event)
+        assert completed.event == "chat.completed" and completed.signed_by("webhook-secret")
+        assert completed.json["data"]["session_id"] == "told" and completed.json["data"]["status"] == "completed"
+        assert ended.event == "session.ended" and ended.json["data"]["session_id"] == "told"
+
+
+def test_metrics_tell_of_models(chat: Stack, client: httpx.Client) -> None:
+    asked(client, "quantum", optimization_mode="lite")
+    text = client.get("/metrics").text
+    assert re.search(r'model_calls_total\{provider="compatible"\} [1-9]', text)
+    assert re.search(r'model_tokens_total\{provider="compatible",direction="output"\} [1-9]', text)
+    assert 'http_requests_total{method="POST",endpoint="/chat/v2/chat"}' in text
+    health = client.get("/health").json()
+    assert health["components"]["swarm_intelligence"] == "healthy"
