@@ -32,7 +32,7 @@ _MARK = Statement[Any](
 
 async def earlier(database: Database, call: Call) -> IdempotencyKey | None:
     """What is known of this request from an earlier arrival. Raises Conflict where the key was for another request."""
-    found = await database.one(_GET, organization=call.organization_id, key=call.idempotency_key)
+    found = await database.one(_GET, organization=call.organization_id, key=_key(call))
     return _same(found, call) if found is not None else None
 
 
@@ -43,7 +43,7 @@ async def done(transaction: Transaction, call: Call) -> str | None:
     """
     if not call.idempotency_key:
         return None
-    found = await transaction.one(_GET, organization=call.organization_id, key=call.idempotency_key)
+    found = await transaction.one(_GET, organization=call.organization_id, key=_key(call))
     return _same(found, call).resource_id if found is not None else None
 
 
@@ -53,7 +53,7 @@ async def mark(transaction: Transaction, call: Call, resource_id: str) -> None:
         return
     record = IdempotencyKey.new(
         organization_id=call.organization_id,
-        key=call.idempotency_key,
+        key=_key(call),
         digest=call.digest,
         resource_id=resource_id,
         created_at=transaction.now,
@@ -70,7 +70,7 @@ async def remember(database: Database, call: Call, answer: bytes) -> None:
         await transaction.run(
             _ANSWER,
             organization=call.organization_id,
-            key=call.idempotency_key,
+            key=_key(call),
             answer=answer,
             status=call.http_status,
             version=call.etag,
@@ -88,11 +88,16 @@ async def forget(database: Database, before: int) -> None:
     await database.write(body)
 
 
+def _key(call: Call) -> str:
+    """What a request is known by: what one caller has got is no answer to another one of his organization."""
+    return f"{call.caller.owner}/{call.idempotency_key}"
+
+
 def _same(found: IdempotencyKey, call: Call) -> IdempotencyKey:
     if found.digest != call.digest:
         raise Conflict(
             "this idempotency key was used for another request",
             reason="IDEMPOTENCY_KEY_REUSED",
-            details={"key": found.key},
+            details={"key": call.idempotency_key},
         )
     return found

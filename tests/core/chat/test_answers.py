@@ -288,3 +288,10 @@ async def test_what_was_taken_before_a_death_is_not_taken_again(chat: Chat) -> N
     assert len(models.requests) == 4 and {"restarted": 2} in [piece for _, piece in pieces]
     assert [step["name"] for step in json.loads(ended.steps)] == ["planner", "coder", "reviewer"]
     assert "## coder\nmade." in models.requests[-1].messages[-1].content
+
+
+async def test_what_one_program_has_got_is_no_answer_to_another_with_the_same_idempotency_key(chat: Chat) -> None:
+    await chat.start(hello)
+    mine, other = [await _of_one_organization(chat) for _ in range(2)]
+    first, second = [await chat.ask(each, "Say hello", key="1") for each in (mine, other)]
+    assert first.id != second.id and first.owner != second.owner
