@@ -64,7 +64,7 @@ from server.websocket import Bridge
 from server.work.chat.runner import AnswerRunner
 from server.work.clock import QueueClock
 from server.work.code_search import CodeSearch
-from server.work.dispatch import Dispatcher, Runner
+from server.work.dispatch import Dispatcher
 from server.work.embedding.semantic import Semantic
 from server.work.environments import Environments
 from server.work.ingestion import IngestionRunner
@@ -75,6 +75,7 @@ from server.work.models import CountedModels, ModelProviders
 from server.work.notifications import NotificationLoops
 from server.work.python_runner import PythonRunner
 from server.work.retention import Retention
+from server.work.runners import Runner
 from server.work.sandbox import Limits, Sandboxes
 from server.work.webhooks import WebhookLoops
 
@@ -284,11 +285,10 @@ class Application:
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
-        with suppress(ServiceError):
-            await self.use_cases.audit.flush()
         await self.metric_files.stop()
         await self.use_cases.health.close()
         with suppress(ServiceError):
+            await self.use_cases.audit.flush()
             await self.use_cases.system_logs.flush()
         await self.bus.close()
         await self.database.close()

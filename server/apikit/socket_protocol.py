@@ -110,6 +110,9 @@ class SocketProtocol(ABC, Generic[R]):
     async def opened(self, socket: Subscriber[R], request: R) -> None:
         """The path and the query; what they ask for in vain, the socket is closed for."""
 
+    async def heard(self, socket: Subscriber[R], request: R) -> None:
+        """A frame has come, whatever it says. What it is refused for, the client is told."""
+
     async def quiet(self, socket: Subscriber[R]) -> None:
         """There was no event for a while."""
 

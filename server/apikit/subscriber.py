@@ -34,6 +34,8 @@ class Subscriber(Generic[R]):
         self._out: asyncio.Queue[Sequence[HttpBody] | Exception | None] = asyncio.Queue(QUEUED)
         self._works: set[asyncio.Task[None]] = set()
         self._begun: set[str] = set()
+        # What is done when a frame, by its identity, has been sent.
+        self._when_sent: dict[int, Callable[[], Awaitable[None]]] = {}
 
     async def frames(self, requests: AsyncIterator[R]) -> AsyncIterator[HttpBody]:
         """Everything that is to be sent. Raises what the socket is to be closed for."""
@@ -44,6 +46,9 @@ class Subscriber(Generic[R]):
                     raise each
                 for frame in each:
                     yield frame
+                    # It has been taken by whoever sends it.
+                    if (sent := self._when_sent.pop(id(frame), None)) is not None:
+                        self.start(sent)
         finally:
             for work in self._works:
                 work.cancel()
@@ -57,6 +62,15 @@ class Subscriber(Generic[R]):
     async def send(self, frames: Sequence[HttpBody]) -> None:
         """Sends frames that belong together."""
         await self._out.put(frames)
+
+    async def send_last(self, frame: HttpBody, then: Callable[[], Awaitable[None]]) -> None:
+        """Sends a frame, and does something when it has gone."""
+        self._when_sent[id(frame)] = then
+        await self._out.put([frame])
+
+    def over(self, error: ServiceError) -> Exception:
+        """What a command raises for which the socket is to be closed."""
+        return _Over(error)
 
     async def say(self, type: str, payload: dict[str, Any], reply_to: str = "") -> None:
         """Sends a frame that is no event."""
@@ -153,6 +167,7 @@ class Subscriber(Generic[R]):
     async def _answer(self, request: R) -> None:
         commands = self._protocol.commands
         try:
+            await self._protocol.heard(self, request)
             if request.invalid_frame:
                 raise InvalidRequest("frame", request.invalid_frame)
             if request.type not in commands:

@@ -58,11 +58,13 @@ class Webhook(Record, table=True):
 
     # Headers may hold credentials of the receiver. Where it has got to is not a change of the webhook.
     unrecorded: ClassVar[frozenset[str]] = frozenset(
-        {"headers", "secret", "previous_secret", "previous_secret_until", "cursor"}
+        {"owner", "headers", "secret", "previous_secret", "previous_secret_until", "cursor"}
     )
 
     id: str = Field(primary_key=True)
     organization_id: str = Field(foreign_key="organizations.id")
+    # Who made it, as `Caller.owner`: it is told of what is this person's or program's alone, and of no other's.
+    owner: str = ""
     # The API in whose words and shapes it speaks.
     api: str
     url: str = Field(sa_column=Column(Text, nullable=False))

@@ -9,7 +9,6 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 import structlog
 from cachetools import FIFOCache
@@ -22,6 +21,7 @@ from server.errors import ServiceError
 from server.model import Agent, AgentRuntime, Event, Task, TaskStatus, new_id
 from server.store.feed import Feeds
 from server.store.forever import forever, set_within
+from server.work.runners import CancelledWith, Runner
 
 # Work is announced; looking without having been told is only the safety net.
 POLL_SECONDS = 1.0
@@ -42,16 +42,6 @@ ANSWERABLE = frozenset({"chat.queued", "chat.completed", "chat.failed", "chat.ca
 MAX_ROOMY = 100
 MAX_ASKED = 1000
 log = structlog.get_logger()
-
-
-class Runner(Protocol):
-    """Does the tasks of one runtime. Cancelling `run` ends whatever it has started."""
-
-    runtime: str
-    concurrency: int
-
-    async def run(self, task: Task) -> Result:
-        """Does the task. Whatever it raises fails the task as our own fault."""
 
 
 @dataclass(slots=True)
@@ -162,7 +152,7 @@ class Dispatcher:
             if kind == "chat.cancel_requested":
                 # An answer's id is that of its task; where it is not here yet, `_cancel_remote` finds it.
                 self._cancel(event.resource_id)
-                self._remote_cancel.set()
+                self._asked[event.resource_id, getattr(record, "attempt", 0)] = None
 
     def _look_for_others(self) -> None:
         self._remote = None
@@ -230,11 +220,11 @@ class Dispatcher:
             return Result(status=TaskStatus.CANCELLED)
         try:
             return await runner.run(task)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as cancelled:
             if not running.cancelled or running.lost:
                 raise
             asyncio.current_task().uncancel()
-            return Result(status=TaskStatus.CANCELLED)
+            return cancelled.result if isinstance(cancelled, CancelledWith) else Result(status=TaskStatus.CANCELLED)
         except ServiceError as error:
             # Not the task's fault. Nobody keeps its lease any more, so it runs out and the task is done again.
             log.warning("task not done", task=task.id, reason=error.reason, error=error.message)
@@ -255,6 +245,10 @@ class Dispatcher:
                 # The lease is kept meanwhile; where this never succeeds it is let go, and the task is done again.
                 log.warning("result not recorded", task=task.id, reason=error.reason, attempt=attempt)
                 await asyncio.sleep(0.2 * 2**attempt)
+            except Exception:
+                # It cannot be recorded, now or ever: better an end without a result than none.
+                log.exception("bug", task=task.id)
+                result = failure("InternalError", "something went wrong on our side")
 
     async def _keep(self) -> None:
         while True:

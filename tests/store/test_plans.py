@@ -33,6 +33,13 @@ ALLOWED = {
     "core.monitoring.alert_rules._ENDS",
     "core.monitoring.task_metrics._ORGANIZATIONS",
 }
+# Of all organizations, for whoever scrapes a machine: outside the event loop, and at most once in a few seconds.
+ALLOWED |= {
+    "core.monitoring.backlog._ALL_ACTIVE_AGENTS",
+    "core.monitoring.backlog._ALL_COMPLETED_SINCE",
+    "core.monitoring.backlog._ALL_HELD_BACK",
+    "core.monitoring.scrape._ENDED_OF_ALL",
+}
 # Asked once when a process starts; the table has one row.
 ALLOWED |= {"store.migrations._VERSION"}
 # The table has a row for each time that somebody has rotated the key.

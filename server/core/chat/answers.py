@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,19 +12,19 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from server.core.chat.extractive import NAME as BUILTIN
 from server.core.chat.plans import swarms
 from server.core.chat.questions import BALANCED, OnConflict, Question
-from server.core.chat.rows import ANSWERS, LOCK_CONVERSATION, READ_ANSWER
+from server.core.chat.rows import ANSWERS, LOCK_CONVERSATION, OPEN, READ_ANSWER, STATE
 from server.core.models.port import Models
 from server.core.queue.cancellation import request_cancel
 from server.core.queue.rows import LOCK, LOCK_ALL
 from server.core.shared import idempotency
 from server.core.shared.call_context import READ_KNOWLEDGE, Call
-from server.errors import Conflict, InvalidRequest, TooMany, Unavailable
+from server.errors import Conflict, InvalidRequest, NotFound, TooMany, Unavailable
 from server.model import AWAITED, OPEN_ANSWER, Answer, AnswerStatus, Conversation, Task, TaskKind, TaskStatus, new_id
 from server.store.database import Database
 from server.store.feed import Feeds
 from server.store.forever import set_within
 from server.store.statement import Statement
-from server.store.transaction import Transaction
+from server.store.transaction import Again, Transaction
 
 # How many questions of a conversation may wait.
 MOST_QUEUED = 20
@@ -119,19 +120,23 @@ class ChatAnswers:
         return await ANSWERS.get(self._database, call, identifier)
 
     async def wait(self, answer: Answer, seconds: float) -> Answer:
-        """The answer when it has ended, or as it is after so long. Raises Unavailable where the server stops."""
+        """The answer when it has ended, or as it is after so long.
+
+        Raises NotFound where it is deleted meanwhile, and Unavailable where the server stops.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
         with self._feeds.watching(answer.organization_id, answer.id) as changed:
-            remaining = seconds
-            while answer.is_open and remaining > 0:
+            while answer.is_open and (remaining := until - loop.time()) > 0:
                 changed.clear()
-                answer = await self._database.one(READ_ANSWER, id=answer.id) or answer
-                if not answer.is_open:
-                    break
+                state = await self._database.one(STATE, id=answer.id)
+                if state is None:
+                    raise NotFound("answer", answer.id)
+                if state[0] not in OPEN:
+                    return await self._database.one(READ_ANSWER, id=answer.id) or answer
                 if self._feeds.patience_is_over:
                     raise Unavailable("the server is stopping; the answer goes on, and can be read later")
-                step = min(LOOK_SECONDS, remaining)
-                await set_within(changed, step)
-                remaining -= step
+                await set_within(changed, min(LOOK_SECONDS, remaining))
         return answer
 
     async def cancel(self, call: Call, identifier: str) -> Answer:
@@ -244,7 +249,9 @@ async def _joined(transaction: Transaction, call: Call, name: str) -> Conversati
         return new
     # Somebody else has begun it meanwhile.
     found = await transaction.one(LOCK_CONVERSATION, **key)
-    assert found is not None
+    if found is None:
+        # And somebody has deleted it.
+        raise Again
     return found
 
 
@@ -271,4 +278,6 @@ async def _ask_to_end(transaction: Transaction, task: Task) -> None:
     if asked.status == TaskStatus.RUNNING and task.cancel_requested_at is None:
         answer = await transaction.one(READ_ANSWER, id=task.id)
         if answer is not None and answer.status != AnswerStatus.CANCELLED:
-            transaction.emit("chat.cancel_requested", answer)
+            # Whoever gives it knows it by the attempt.
+            named = Answer.new(**{**answer.values(), "attempt": asked.attempt})
+            transaction.emit("chat.cancel_requested", named)

@@ -5,33 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Integer, bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 
-from server.core.chat.rows import LOCK_CONVERSATION, conversation_of
+from server.core.chat.rows import LOCK_CONVERSATION, SIZES, TURNS, conversation_of
 from server.core.queue.cancellation import request_cancel
 from server.core.queue.rows import LOCK_ALL
 from server.core.shared.call_context import Call
 from server.core.shared.count_cache import CountCache
-from server.core.shared.pagination import Listing, Page
+from server.core.shared.pagination import Listing, Page, first_within
 from server.errors import NotFound
-from server.model import GOING_ON, Answer, AnswerStatus, Conversation, Event, TaskStatus
+from server.model import GOING_ON, OPEN_ANSWER, Answer, AnswerStatus, Conversation, Event, Task, TaskStatus
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
 
 IDLE = 24 * 3600 * 1_000_000
 SWEEP, PAGE = 100, 200
+# What one answer may hold of a conversation: a client of gRPC takes 4 MiB by default.
+MOST_CHARACTERS = 1_500_000
 
 _conversations, _answers, _events = Conversation.table().c, Answer.table().c, Event.table().c
+_tasks = Task.table().c
 _LIST = Listing(Conversation, [], [], light=["summary"], of="owner")
-_TURNS = Statement[Answer](
-    select(Answer.table())
-    .where(_answers.conversation_id == bindparam("conversation"), _answers.number < bindparam("before"))
-    .order_by(_answers.number.desc())
-    .limit(bindparam("limit", type_=Integer)),
-    Answer,
+_IDS = Statement[Any](
+    select(_answers.id, _tasks.status)
+    .join(Task.table(), _tasks.id == _answers.id)
+    .where(_answers.conversation_id == bindparam("conversation"))
+    .limit(PAGE)
 )
-_IDS = Statement[Any](select(_answers.id).where(_answers.conversation_id == bindparam("conversation")).limit(PAGE))
+_OPEN_IDS = Statement[Any](
+    select(_answers.id).where(OPEN_ANSWER, _answers.conversation_id == bindparam("conversation")).limit(PAGE)
+)
 _FORGET = Statement[Any](delete(Answer.table()).where(_answers.id == bindparam("id")))
 # Events have numbers without holes, so they stay; what was said does not.
 _BLANK = Statement[Any](
@@ -68,41 +72,58 @@ class Conversations:
         """One of the caller's. Raises NotFound."""
         return await conversation_of(self._database, call, name)
 
-    async def turns(self, call: Call, name: str, *, limit: int, before: int = 1 << 31 - 1) -> Sequence[Answer]:
-        """What was asked and answered in one, in order: the last `limit` before the turn `before`. Raises NotFound."""
+    async def turns(self, call: Call, name: str, *, limit: int, before: int = (1 << 31) - 1) -> Sequence[Answer]:
+        """What was asked and answered in one, in order: the last `limit` before the turn `before`, or as many as fit.
+
+        Raises NotFound.
+        """
         conversation = await conversation_of(self._database, call, name)
-        found = await self._database.all(_TURNS, conversation=conversation.id, before=before, limit=limit)
-        return found[::-1]
+        sizes = await self._database.all(SIZES, conversation=conversation.id, before=before, limit=limit)
+        kept = first_within(MOST_CHARACTERS, sizes, lambda row: row[1])
+        if not kept:
+            return ()
+        return await self._database.all(TURNS, conversation=conversation.id, first=kept[-1][0], before=before)
 
     async def delete(self, call: Call, name: str) -> Conversation:
         """Deletes one with everything that was said in it; what is being answered ends. Raises NotFound."""
         found = await conversation_of(self._database, call, name)
         while True:
+            # What ends says so in events, of which the next transaction leaves nothing.
+            await self._database.write(lambda transaction: self._end(transaction, found))
             conversation = await self._database.write(lambda transaction: self._remove(transaction, found))
             if conversation is not None:
                 return conversation
 
-    async def _remove(self, transaction: Transaction, found: Conversation) -> Conversation | None:
-        """Removes a page of a conversation's turns, or the conversation where there are none; then it is returned."""
-        rows = await transaction.all(_IDS, conversation=found.id)
-        for task in await transaction.all(LOCK_ALL, ids=[row[0] for row in rows]):
+    async def _end(self, transaction: Transaction, found: Conversation) -> None:
+        rows = await transaction.all(_OPEN_IDS, conversation=found.id)
+        tasks = await transaction.all(LOCK_ALL, ids=[row[0] for row in rows])
+        # The last ones first, so that none of them begins meanwhile.
+        for task in sorted(tasks, key=lambda task: task.id, reverse=True):
             asked = await request_cancel(transaction, task)
             if asked.status == TaskStatus.RUNNING:
                 # Whoever gives it hears that without hearing what it was.
-                transaction.emit("chat.cancel_requested", _unsaid(found, task.id))
+                transaction.emit("chat.cancel_requested", _unsaid(found, task.id, asked.attempt))
+
+    async def _remove(self, transaction: Transaction, found: Conversation) -> Conversation | None:
+        """Removes a page of a conversation's turns, or the conversation where there are none; then it is returned."""
         key = {"organization": found.organization_id, "owner": found.owner, "name": found.name}
         conversation = await transaction.one(LOCK_CONVERSATION, **key)
         if conversation is None or conversation.id != found.id:
             raise NotFound("session", found.name)
-        for (answer_id,) in rows:
+        # From here on nobody asks anything in it.
+        rows = await transaction.all(_IDS, conversation=found.id)
+        if any(status == TaskStatus.PENDING for _, status in rows):
+            return None
+        for answer_id, _ in rows:
             # First the row: whoever records pieces of it has done so then, or finds it gone.
             await transaction.run(_FORGET, id=answer_id)
             await transaction.run(_BLANK, id=answer_id, nothing=_unsaid(found, answer_id).snapshot())
         if len(rows) == PAGE:
             return None
-        await transaction.run(_BLANK, id=found.id, nothing=_nothing(found))
+        unsaid = Conversation.new(**{**conversation.values(), "summary": ""})
+        await transaction.run(_BLANK, id=found.id, nothing=unsaid.snapshot())
         await transaction.run(_DELETE, id=found.id)
-        transaction.emit("conversation.deleted", conversation)
+        transaction.emit("conversation.deleted", unsaid)
         return conversation
 
     async def end_idle(self) -> int:
@@ -124,17 +145,12 @@ class Conversations:
         return await self._database.write(body)
 
 
-def _unsaid(conversation: Conversation, answer_id: str) -> Answer:
+def _unsaid(conversation: Conversation, answer_id: str, attempt: int = 0) -> Answer:
     """An answer of which nothing is known but whose it was."""
     return Answer.new(
         id=answer_id,
         organization_id=conversation.organization_id,
         owner=conversation.owner,
         status=AnswerStatus.CANCELLED.value,
+        attempt=attempt,
     )
-
-
-def _nothing(conversation: Conversation) -> str:
-    """The payload of an event of which nothing is kept but whose it was."""
-    blank = Conversation.new(id=conversation.id, organization_id=conversation.organization_id, owner=conversation.owner)
-    return blank.snapshot()

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import bindparam, select, update
 
 from server import values
-from server.core.chat.rows import LOCK_ANSWER, pieces_of, text_of
+from server.core.chat.rows import LOCK_ANSWER, READ_ANSWER, pieces_of, text_of
 from server.core.shared.resource import change
-from server.model import Answer, AnswerStatus, Conversation, Task, TaskStatus
+from server.model import OPEN_ANSWER, Answer, AnswerStatus, Conversation, Task, TaskStatus
 from server.store.statement import Statement
 from server.store.transaction import Transaction
 
@@ -45,28 +45,40 @@ _LOCK = Statement[Conversation](
     select(Conversation.table()).where(_conversations.id == bindparam("id")).with_for_update(key_share=True),
     Conversation,
 )
+# The first that has not ended: it may be given already.
 _NEXT = Statement[Any](
     select(_answers.id)
-    .where(_answers.status == "queued", _answers.conversation_id == bindparam("conversation"))
+    .where(OPEN_ANSWER, _answers.conversation_id == bindparam("conversation"))
     .order_by(_answers.number)
     .limit(1)
 )
+# One that somebody ends just now is his to care for: he looks for the next one himself, when he has this conversation.
+_waiting = select(_tasks.id).where(
+    _tasks.id == bindparam("task"), _tasks.status == "pending", _tasks.ready_at.is_(None)
+)
 _START = Statement[Any](
     update(Task.table())
-    .where(_tasks.id == bindparam("task"), _tasks.status == "pending", _tasks.ready_at.is_(None))
+    .where(_tasks.id.in_(_waiting.with_for_update(key_share=True, skip_locked=True)))
     .values(ready_at=bindparam("now"), rank=bindparam("now"))
 )
 
 
 async def answer_ended(transaction: Transaction, task: Task, output: bytes | None) -> None:
     """Ends the answer of a task that has just ended; `output` is what whoever answered says of it, as `TOLD`."""
+    found = await transaction.one(READ_ANSWER, id=task.id)
+    if found is None:
+        return
+    # Tasks are locked before conversations, and those before answers.
+    conversation = None
+    if found.conversation_id is not None:
+        conversation = await transaction.one(_LOCK, id=found.conversation_id)
     answer = await transaction.one(LOCK_ANSWER, id=task.id)
     if answer is None or not answer.is_open:
         return
     told = {name: value for name, value in (values.decode(output) if output else {}).items() if name in TOLD}
     if not told.get("text"):
         # Whoever gave it has died, or was told to stop: what had arrived is kept.
-        pieces = await pieces_of(transaction, answer.id)
+        pieces, _ = await pieces_of(transaction, answer.id)
         told["text"] = text_of(pieces)
         told["sequence"] = pieces[-1][0] if pieces else 0
     status = _ENDS[TaskStatus(task.status)]
@@ -81,17 +93,14 @@ async def answer_ended(transaction: Transaction, task: Task, output: bytes | Non
         completed_at=transaction.now,
     )
     transaction.emit(f"chat.{status.value}", ended)
-    if answer.conversation_id is not None:
-        await _go_on(transaction, answer.conversation_id)
+    if conversation is not None:
+        await _go_on(transaction, conversation)
 
 
-async def _go_on(transaction: Transaction, conversation_id: str) -> None:
-    """Lets the next question of a conversation be answered."""
-    conversation = await transaction.one(_LOCK, id=conversation_id)
-    if conversation is None:
-        return
+async def _go_on(transaction: Transaction, conversation: Conversation) -> None:
+    """Lets the next question of a conversation, which is locked, be answered."""
     await transaction.update(conversation, last_active_at=transaction.now)
-    row = await transaction.one(_NEXT, conversation=conversation_id)
+    row = await transaction.one(_NEXT, conversation=conversation.id)
     if row is not None:
         await transaction.run(_START, task=row[0], now=transaction.now)
 

@@ -21,7 +21,8 @@ MOST_SENTENCES = 1000
 TURN_CHARACTERS = 1000
 # What a passage must have of a question's words, so that a sentence of it may answer that.
 BEARING = 0.34
-_SENTENCE = re.compile(r"[^.!?。！？\n]+(?:[.!?。！？]+(?=\s|$|[^\x00-\x7f])|\n|$)")
+# Where a sentence may end.
+_STOP = re.compile(r"[.!?。！？\n]+")
 _NOTHING = (
     "I found nothing about that in this conversation or in the knowledge base. {why}, "
     f"so I ({NAME}) can only quote what I find. {{help}}"
@@ -64,11 +65,13 @@ async def extract(answer: Answer, recalled: Recalled, *, model_is_away: bool = F
     seen = set[str]()
     for place, passage in enumerate(_sources(recalled)):
         about, here = words_of(f"{passage.title} {passage.heading}") & wanted, list[tuple[str, frozenset[str]]]()
+        await pace.turn()
         for text in _sentences(passage.text):
-            if text in seen or len(seen) >= MOST_SENTENCES:
-                continue
-            seen.add(text)
             await pace.turn()
+            plain = " ".join(text.split()).casefold()
+            if plain in seen or len(seen) >= MOST_SENTENCES:
+                continue
+            seen.add(plain)
             if has := words_of(text) & wanted:
                 here.append((text, has))
         bearing = len(about.union(*(has for _, has in here))) / len(wanted) if here else 0.0
@@ -100,16 +103,24 @@ def _sources(recalled: Recalled) -> Iterator[Passage]:
 
 
 def _sentences(text: str) -> Iterator[str]:
-    for found in _SENTENCE.finditer(text):
-        sentence = found[0].strip()
+    start = 0
+    for stop in _STOP.finditer(text):
+        rest = text[stop.end() : stop.end() + 1]
+        # A point within a number or a name ends nothing.
+        if rest and not rest.isspace() and stop[0].isascii() and "\n" not in stop[0]:
+            continue
+        sentence = text[start : stop.end()].strip()
+        start = stop.end()
         if sentence:
             yield sentence[:LONGEST]
+    if last := text[start:].strip():
+        yield last[:LONGEST]
 
 
 def _chosen(found: Sequence[_Sentence], wanted: frozenset[str], most: int) -> list[_Sentence]:
     """Sentences that together have most of what is wanted, each of them once; first what adds most."""
     chosen: list[_Sentence] = []
-    missing, said = set(wanted), set[str]()
+    missing = set(wanted)
     candidates = [each for each in found if not each.text.endswith("?")]
 
     def worth(each: _Sentence) -> tuple[float, ...]:
@@ -118,10 +129,6 @@ def _chosen(found: Sequence[_Sentence], wanted: frozenset[str], most: int) -> li
     while candidates and len(chosen) < most:
         best = max(candidates, key=worth)
         candidates.remove(best)
-        plain = " ".join(best.text.split()).casefold()
-        if plain in said:
-            continue
-        said.add(plain)
         missing -= best.has
         chosen.append(best)
     return chosen

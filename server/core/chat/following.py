@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from server.core.chat.live import LiveAnswers
-from server.core.chat.rows import ANSWERS, PER_ATTEMPT, READ_ANSWER, Piece, pieces_of
+from server.core.chat.rows import ANSWERS, OPEN, PER_ATTEMPT, READ_ANSWER, STATE, Piece, pieces_of
 from server.core.shared.call_context import Call
 from server.errors import Unavailable
-from server.model import Answer
+from server.model import Answer, AnswerStatus
 from server.store.database import Database
 from server.store.feed import Feeds
 from server.store.forever import set_within
@@ -45,7 +45,7 @@ class AnswerStreams:
         A piece `{"restarted": n}` says that the text before it counts no more: whoever gave the answer died, and it
         begins anew as the attempt n.
         """
-        quiet = 0.0
+        quiet, event = 0.0, 0
         with self._feeds.watching(answer.organization_id, answer.id) as changed:
             while True:
                 if self._feeds.closed:
@@ -66,21 +66,25 @@ class AnswerStreams:
                             yield Heard()
                     continue
                 # The row first: what it says has ended has told everything by then.
-                now = await self._database.one(READ_ANSWER, id=answer.id)
-                if now is None:
+                state = await self._database.one(STATE, id=answer.id)
+                if state is None:
+                    # It was deleted, with all that it had said.
+                    yield Heard(ended=_gone(answer))
                     return
-                answer = now
-                if answer.is_open or after < answer.sequence:
-                    recorded = await pieces_of(self._database, answer.id, after, live.first if live else None)
-                    if not recorded and not answer.is_open and not after % PER_ATTEMPT and answer.text:
+                is_open, last = state[0] in OPEN, state[1]
+                if is_open or after < last:
+                    until = live.first if live is not None else None
+                    recorded, event = await pieces_of(self._database, answer.id, after, until, event)
+                    if not recorded and not is_open and not after % PER_ATTEMPT:
                         # Its events are kept no more: it is told whole.
-                        recorded = [(answer.sequence, answer.text)]
+                        recorded = await self._whole(answer.id)
                     if recorded:
                         after = recorded[-1][0]
                         yield Heard(recorded)
                         quiet = 0.0
-                if not answer.is_open:
-                    yield Heard(ended=answer)
+                if not is_open:
+                    ended = await self._database.one(READ_ANSWER, id=answer.id)
+                    yield Heard(ended=ended or _gone(answer))
                     return
                 if live is not None:
                     # Nothing more comes of attempts before this one.
@@ -91,3 +95,13 @@ class AnswerStreams:
                 if quiet >= self._heartbeat and not changed.is_set():
                     yield Heard()
                     quiet = 0.0
+
+    async def _whole(self, answer_id: str) -> list[tuple[int, Piece]]:
+        answer = await self._database.one(READ_ANSWER, id=answer_id)
+        return [(answer.sequence, answer.text)] if answer is not None and answer.text else []
+
+
+def _gone(answer: Answer) -> Answer:
+    """An answer that is there no more."""
+    ended = {"status": AnswerStatus.CANCELLED.value, "stop_reason": "cancelled", "text": "", "message": ""}
+    return Answer.new(**{**answer.values(), **ended})

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Integer, bindparam, select
+from sqlalchemy import bindparam, func, select
 
+from server.core.chat.rows import SIZES
+from server.core.chat.rows import TURNS as TURNS_OF
 from server.core.chat.words import asked_words, words_of
 from server.core.knowledge.query import MAX_CHARACTERS
 from server.core.knowledge.search import KnowledgeSearch
 from server.core.shared.call_context import READ_KNOWLEDGE, Call, Caller
+from server.core.shared.pagination import first_within
 from server.errors import InvalidRequest
 from server.model import Answer, Conversation
 from server.store.database import Database
@@ -22,14 +25,24 @@ from server.store.statement import Statement
 TURNS, CHARACTERS = 40, 32_000
 LOOKED_THROUGH = 150
 PASSAGES, RECALLED_TURNS = 6, 4
-RECALLED_CHARACTERS = 500
+RECALLED_CHARACTERS, LOOKED_AT = 500, 1000
 
 _answers = Answer.table().c
-_BEFORE = Statement[Answer](
-    select(Answer.table())
-    .where(_answers.conversation_id == bindparam("conversation"), _answers.number < bindparam("before"))
-    .order_by(_answers.number.desc())
-    .limit(bindparam("limit", type_=Integer)),
+# Turns that do not go along: how each begins.
+_EARLIER = Statement[Answer](
+    select(
+        *(
+            func.substr(column, 1, LOOKED_AT).label(column.name) if column.name in ("message", "text") else column
+            for column in Answer.table().c
+        )
+    )
+    .where(
+        _answers.conversation_id == bindparam("conversation"),
+        _answers.number < bindparam("before"),
+        _answers.number >= bindparam("first"),
+    )
+    .order_by(_answers.number)
+    .limit(LOOKED_THROUGH),
     Answer,
 )
 _conversations = Conversation.table().c
@@ -91,17 +104,20 @@ class Recall:
 
     async def of(self, answer: Answer, *, passages: bool) -> Recalled:
         """What goes along with the question of an answer; of documents where `passages` are wanted."""
-        before: Sequence[Answer] = ()
+        turns: Sequence[Answer] = ()
+        earlier: Sequence[Answer] = ()
         summary, reach = "", 0
         if answer.conversation_id is not None and answer.number > 1:
-            found = await self._database.all(
-                _BEFORE, conversation=answer.conversation_id, before=answer.number, limit=LOOKED_THROUGH
-            )
-            before = [each for each in found[::-1] if not each.is_open]
-            row = await self._database.one(_SUMMARY, conversation=answer.conversation_id)
+            key = {"conversation": answer.conversation_id}
+            row = await self._database.one(_SUMMARY, **key)
             summary, reach = row if row is not None else ("", 0)
-        turns = _last([turn for turn in before if turn.number > reach])
-        earlier = before[: len(before) - len(turns)]
+            sizes = await self._database.all(SIZES, **key, before=answer.number, limit=LOOKED_THROUGH)
+            whole = first_within(CHARACTERS, [row for row in sizes[:TURNS] if row[0] > reach], lambda row: row[1])
+            first = whole[-1][0] if whole else answer.number
+            found = await self._database.all(TURNS_OF, **key, first=first, before=answer.number)
+            turns = [turn for turn in found if not turn.is_open]
+            if passages and sizes and sizes[-1][0] < first:
+                earlier = await self._database.all(_EARLIER, **key, first=sizes[-1][0], before=first)
         found_passages: list[Passage] = []
         if passages:
             found_passages = [*await self.passages(answer, answer.message), *_bearing(answer.message, earlier)]
@@ -141,14 +157,3 @@ def _bearing(question: str, earlier: Sequence[Answer]) -> list[Passage]:
         Passage(text=turn.message[:RECALLED_CHARACTERS], turn=turn.number, role="user")
         for _, turn in best[:RECALLED_TURNS]
     ]
-
-
-def _last(before: Sequence[Answer]) -> Sequence[Answer]:
-    """As many of the last turns as go along."""
-    room, kept = CHARACTERS, 0
-    for turn in before[::-1][:TURNS]:
-        room -= len(turn.message) + len(turn.text)
-        if room < 0 and kept:
-            break
-        kept += 1
-    return before[len(before) - kept :]

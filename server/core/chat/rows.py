@@ -6,12 +6,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Integer, bindparam, func, select
 
 from server.core.shared.call_context import Call
 from server.core.shared.resource import Resource
 from server.errors import NotFound
-from server.model import Answer, AnswerPieces, Conversation, Event
+from server.model import Answer, AnswerPieces, AnswerStatus, Conversation, Event
+from server.pace import Pace
 from server.store.statement import Statement
 from server.store.transaction import Reader, Transaction
 
@@ -27,6 +28,27 @@ LOCK_ANSWER = Statement[Answer](
     select(Answer.table()).where(_answers.id == bindparam("id")).with_for_update(key_share=True), Answer
 )
 READ_ANSWER = Statement[Answer](select(Answer.table()).where(_answers.id == bindparam("id")), Answer)
+# How an answer stands: its status, and the number of its last piece.
+STATE = Statement[Any](select(_answers.status, _answers.sequence).where(_answers.id == bindparam("id")))
+OPEN = frozenset({AnswerStatus.QUEUED.value, AnswerStatus.RUNNING.value})
+# How large turns of a conversation are, the last first.
+SIZES = Statement[Any](
+    select(_answers.number, func.length(_answers.message) + func.length(_answers.text))
+    .where(_answers.conversation_id == bindparam("conversation"), _answers.number < bindparam("before"))
+    .order_by(_answers.number.desc())
+    .limit(bindparam("limit", type_=Integer))
+)
+TURNS = Statement[Answer](
+    select(Answer.table())
+    .where(
+        _answers.conversation_id == bindparam("conversation"),
+        _answers.number >= bindparam("first"),
+        _answers.number < bindparam("before"),
+    )
+    .order_by(_answers.number)
+    .limit(200),
+    Answer,
+)
 _named = (
     _conversations.organization_id == bindparam("organization"),
     _conversations.owner == bindparam("owner"),
@@ -80,24 +102,42 @@ async def conversation_of(reader: Reader, call: Call, name: str) -> Conversation
 
 
 async def pieces_of(
-    reader: Reader, answer_id: str, after: int = 0, until: int | None = None
-) -> list[tuple[int, Piece]]:
-    """What was recorded of an answer, each piece with its number, above `after` and below `until`."""
+    reader: Reader, answer_id: str, after: int = 0, until: int | None = None, event: int = 0
+) -> tuple[list[tuple[int, Piece]], int]:
+    """What was recorded of an answer, each piece with its number, above `after` and below `until`.
+
+    It is looked for in events above the number `event`; the number of the last one of those is returned beside it.
+    """
     found: list[tuple[int, Piece]] = []
-    number = 0
+    pace = Pace()
     while True:
-        rows: Sequence[Any] = await reader.all(_PIECES, id=answer_id, number=number)
-        for payload, _ in rows:
+        rows: Sequence[Any] = await reader.all(_PIECES, id=answer_id, number=event)
+        for payload, number in rows:
+            await pace.turn()
             told = AnswerPieces.of_snapshot(payload)
-            for sequence, piece in enumerate(json.loads(told.pieces), told.sequence):
-                if sequence > after and (until is None or sequence < until):
-                    found.append((sequence, piece))
+            # What was deleted has none.
+            for sequence, piece in enumerate(json.loads(told.pieces or "[]"), told.sequence or 0):
+                if until is not None and sequence >= until:
+                    # It is to be looked for again from this event on.
+                    return found, event
+                if sequence > after:
+                    found.append((sequence, readable(piece)))
+            event = number
         if len(rows) < PAGE:
-            return found
-        number = rows[-1][1]
+            return found, event
 
 
 def text_of(pieces: Sequence[tuple[int, Piece]]) -> str:
-    """The text that pieces come to: of the last attempt alone."""
-    last = max((sequence // PER_ATTEMPT for sequence, _ in pieces), default=0)
-    return "".join(piece for sequence, piece in pieces if isinstance(piece, str) and (sequence // PER_ATTEMPT) == last)
+    """The text that pieces come to: that of the last attempt that had any."""
+    by_attempt: dict[int, list[str]] = {}
+    for sequence, piece in pieces:
+        if isinstance(piece, str):
+            by_attempt.setdefault(sequence // PER_ATTEMPT, []).append(piece)
+    return "".join(by_attempt[max(by_attempt)]) if by_attempt else ""
+
+
+def readable(piece: Piece) -> Piece:
+    """A piece as every client and every database can read it back: models say halves of characters, and zeros."""
+    if isinstance(piece, dict):
+        return {name: readable(value) if isinstance(value, str) else value for name, value in piece.items()}
+    return piece.replace("\0", "").encode("utf-8", "replace").decode()

@@ -17,6 +17,7 @@ from server.store.database import Database
 from server.store.statement import Statement
 
 R = TypeVar("R", bound=Record)
+T = TypeVar("T")
 # From where on an offset is no work for the event loop, nor are so many rows.
 DEEP = 1000
 MANY = 200
@@ -78,7 +79,7 @@ def left_out(rows: Iterable[Record], columns: Iterable[str]) -> list[str]:
     return [name for name in columns if any(row.values()[name] in ("", b"") for row in rows)]
 
 
-def first_within(most: int, rows: Sequence[R], size: Callable[[R], int]) -> Sequence[R]:
+def first_within(most: int, rows: Sequence[T], size: Callable[[T], int]) -> Sequence[T]:
     """The first of these rows that come to at most this size together, and at least one."""
     for count, row in enumerate(rows):
         most -= size(row)

@@ -21,7 +21,18 @@ from server.core.webhooks import lanes
 from server.core.webhooks.disabling import LOCK
 from server.core.webhooks.javascript import stringify
 from server.core.webhooks.wording import EventPatterns, Wording
-from server.model import LISTENING, PENDING, Delivery, Event, Feed, Organization, Webhook, new_id
+from server.model import (
+    LISTENING,
+    PENDING,
+    TOLD_TO,
+    Delivery,
+    Event,
+    Feed,
+    Organization,
+    Webhook,
+    new_id,
+    resource_of,
+)
 from server.store.among import any_of
 from server.store.database import Database
 from server.store.feed import AFTER
@@ -152,7 +163,10 @@ class FanOut:
         wanted = [
             (event, name)
             for event in events
-            if event.resource_id != webhook.id and (name := wording.name(event)) is not None and patterns.takes(name)
+            if event.resource_id != webhook.id
+            and (name := wording.name(event)) is not None
+            and patterns.takes(name)
+            and _is_told(event, webhook)
         ]
         if not wanted and not save and number - webhook.cursor < UNWANTED:
             self._seen[webhook.id] = _Seen(webhook.version, webhook.cursor, number)
@@ -235,6 +249,12 @@ class FanOut:
             return written
 
         return await self._database.write(body)
+
+
+def _is_told(event: Event, webhook: Webhook) -> bool:
+    """Whether an event may be told to whoever made a webhook: what is one person's alone is no other's."""
+    column = TOLD_TO.get(event.type.partition(".")[0])
+    return column is None or bool(resource_of(event).values()[column] == webhook.owner)
 
 
 async def _insert(transaction: Transaction, webhook: str, deliveries: Sequence[Delivery]) -> None:

@@ -97,6 +97,7 @@ class Webhooks:
             webhook = Webhook.new(
                 id=identifier,
                 organization_id=call.organization_id,
+                owner=call.caller.owner,
                 api=api,
                 url=url,
                 description=description,

@@ -19,6 +19,8 @@ from server.work.chat.writer import Giving
 # What is passed on from one step to the next, of each.
 MOST_SAID = 24_000
 JUDGE_TOKENS = 200
+# Of a token, about.
+CHARACTERS = 4
 _SCORE = {
     "type": "json_schema",
     "json_schema": {
@@ -66,6 +68,7 @@ class Player:
         """Goes through a plan. Raises what the model raises; what was told until then is told."""
         said = self._said
         said.execution_mode, said.answered_by = plan.name, model
+        self._by_step = []
         said.cited = self._recalled.passages
         for number, stage in enumerate(plan.stages, 1):
             for round in range(1, stage.times + 1):
@@ -94,20 +97,25 @@ class Player:
         record = StepRecord(step.name, model)
         self._said.steps.append(record)
         self._giving.tell({"step": step.name, "state": "started"})
-        text, usage = "", Usage()
+        request = self._request(step, model, before)
+        usage: Usage | None = None
         parts: list[str] = []
-        async with aclosing(self._models.stream(self._request(step, model, before))) as pieces:
-            async for each in pieces:
-                if isinstance(each, TextPiece):
-                    parts.append(each.text)
-                    if step.visible:
-                        self._giving.tell(each.text)
-                else:
-                    usage = each.usage
-                    if step.visible:
-                        self._ended(each)
-        text = "".join(parts)
-        record.end(usage, text)
+        try:
+            async with aclosing(self._models.stream(request)) as pieces:
+                async for each in pieces:
+                    if isinstance(each, TextPiece):
+                        parts.append(each.text)
+                        if step.visible:
+                            self._giving.tell(each.text)
+                    else:
+                        usage = each.usage
+                        if step.visible:
+                            self._ended(each)
+        finally:
+            # What is broken off has cost something, too.
+            text = "".join(parts)
+            usage = usage or _estimated(request, text)
+            record.end(usage, text)
         told: dict[str, Any] = {"step": step.name, "state": "completed", "duration_ms": record.milliseconds}
         if not step.visible:
             # For whoever reads along, and for an attempt that begins after this one.
@@ -166,6 +174,12 @@ class Player:
         )
 
 
+def _estimated(request: ModelRequest, text: str) -> Usage:
+    """About what a call took that did not come to its end: four characters are a token or so."""
+    asked = sum(len(message.content) for message in request.messages)
+    return Usage(asked // CHARACTERS, len(text) // CHARACTERS, estimated=True)
+
+
 def taken_in(pieces: Sequence[tuple[int, Piece]]) -> dict[str, Mapping[str, Any]]:
     """The steps that were taken and recorded, by their places."""
     return {each["place"]: each for _, each in pieces if isinstance(each, dict) and "place" in each}
@@ -184,8 +198,9 @@ def history(recalled: Recalled) -> list[ModelMessage]:
         said = f"What was said in this conversation up to turn {recalled.summary_turns}:\n{recalled.summary}"
         messages.append(ModelMessage(role="system", content=said))
     for turn in recalled.turns:
-        messages.append(ModelMessage(role="user", content=turn.message))
+        # What was cancelled before anything was said, or failed so, was never part of what was said.
         if turn.text:
+            messages.append(ModelMessage(role="user", content=turn.message))
             messages.append(ModelMessage(role="assistant", content=turn.text))
     return messages
 

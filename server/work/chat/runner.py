@@ -14,7 +14,7 @@ from server.core.chat.plans import Plan, plans
 from server.core.chat.recall import Recall, Recalled
 from server.core.chat.rows import READ_ANSWER, pieces_of
 from server.core.chat.summaries import Summaries
-from server.core.models.port import ModelFailed, Models, ModelTimeout, ModelUnavailable, Usage
+from server.core.models.port import ModelFailed, ModelRefused, Models, ModelTimeout, ModelUnavailable, Usage
 from server.core.queue.claims import ANSWER
 from server.core.queue.completion import Result, failure
 from server.errors import ServiceError
@@ -24,11 +24,14 @@ from server.work.chat.player import Player, taken_in
 from server.work.chat.said import Said, StepRecord
 from server.work.chat.summing import Summing
 from server.work.chat.writer import Giving, PieceWriter
+from server.work.runners import CancelledWith
 
 # How often an answer is begun anew whose giver never came to an end.
 MAX_TRIES = 3
 MAX_TOKENS = 4096
 EXTRACTIVE = "extractive"
+# After which a simpler plan may do.
+MODEL_FAULTS = (ModelUnavailable, ModelFailed, ModelTimeout, ModelRefused)
 log = structlog.get_logger()
 
 
@@ -75,7 +78,8 @@ class AnswerRunner:
                 # What was told is kept, whoever ends this and why.
                 with contextlib.suppress(Exception):
                     await asyncio.shield(self.writer.flush(giving))
-                raise
+                left = Result(status=TaskStatus.CANCELLED, output=self._output(giving, said))
+                raise CancelledWith(left) from None
             await self.writer.flush(giving)
             self.summing.after(answer, said.answered_by if said.answered_by != NAME else None)
             return result
@@ -113,7 +117,7 @@ class AnswerRunner:
             await self._extract(giving, said, recalled)
             return
         plan: Plan | None = self._plans[answer.swarm or answer.mode]
-        before = await pieces_of(self._database, answer.id) if giving.attempt > 1 else []
+        before, _ = await pieces_of(self._database, answer.id) if giving.attempt > 1 else ([], 0)
         player = Player(
             self._models, giving, recalled, said, taken_in(before), max_tokens=answer.max_tokens or MAX_TOKENS
         )
@@ -121,9 +125,9 @@ class AnswerRunner:
             try:
                 await player.follow(plan, model)
                 return
-            except (ModelUnavailable, ModelFailed, BaseExceptionGroup) as error:
+            except (*MODEL_FAULTS, BaseExceptionGroup) as error:
                 cause = _first(error)
-                if giving.text or not isinstance(cause, ModelUnavailable | ModelFailed):
+                if giving.text or not isinstance(cause, MODEL_FAULTS):
                     # What was told stands, and nothing simpler can take it back.
                     raise
                 said.fallback = f"{plan.name}: {cause.message}"
@@ -138,7 +142,7 @@ class AnswerRunner:
     def _is_given_up(self, model: str) -> bool:
         """Whether nobody asks the model's provider for now, because it has failed again and again."""
         provider = model.partition("/")[0]
-        return any(each.provider == provider and each.circuit == "open" for each in self._models.states())
+        return any(each.provider == provider and each.circuit != "closed" for each in self._models.states())
 
     def _model(self, answer: Answer) -> str | None:
         """The model that gives the answer; None where nobody but ourselves can."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from server import values
 from server.core.chat.recall import Passage
+from server.core.chat.rows import readable
 from server.core.models.port import ToolCall, Usage
 
 
@@ -78,7 +79,10 @@ class Said:
                 [{"id": each.id, "name": each.name, "arguments": each.arguments} for each in self.tool_calls]
             ),
         }
-        return values.encode({name: value for name, value in told.items() if value is not None})
+        given = {name: value for name, value in told.items() if value is not None}
+        return values.encode(
+            {name: readable(value) if isinstance(value, str) else value for name, value in given.items()}
+        )
 
 
 def _json(items: Sequence[Any]) -> str:

@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import bindparam, select, update
 
 from server.core.chat.live import LiveAnswer
-from server.core.chat.rows import Piece
+from server.core.chat.rows import Piece, readable
 from server.errors import ServiceError
 from server.model import Answer, AnswerPieces, AnswerStatus, Task
 from server.store.among import any_of
@@ -61,7 +61,7 @@ class Giving:
 
     def tell(self, piece: Piece) -> None:
         """Tells whoever follows here at once, and everybody else soon."""
-        self.live.add(piece)
+        self.live.add(readable(piece))
         self._writer.wake(self)
 
     @property
@@ -148,7 +148,7 @@ def _events(giving: Giving, until: int) -> list[AnswerPieces]:
         if number > until:
             break
         waiting.append(piece)
-        size += len(piece) if isinstance(piece, str) else 100
+        size += len(piece) if isinstance(piece, str) else 100 + len(str(piece.get("text", "")))
         if len(waiting) >= MOST_PIECES or size >= MOST_CHARACTERS:
             made.append(_row(giving, first, waiting))
             waiting, size, first = [], 0, number + 1

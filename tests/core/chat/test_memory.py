@@ -32,7 +32,7 @@ async def test_turns_that_go_along_no_more_are_in_a_summary_that_names_the_last_
         return found
 
     found = await asyncio.wait_for(summed_up(), 10)
-    assert (found.summary, found.summary_turns) == ("in short", AFTER + 1 - LEFT)
+    assert (found.summary, found.summary_turns) == ("in short", AFTER - LEFT)
     await chat.answered(tenant, "and now?", optimization_mode="lite")
     texts = [message.content for message in models.requests[-1].messages]
     assert texts[1] == f"What was said in this conversation up to turn {found.summary_turns}:\nin short"

@@ -47,7 +47,7 @@ class Citation(_message.Message):
     def __init__(self, number: _Optional[int] = ..., text: _Optional[str] = ..., document_id: _Optional[str] = ..., title: _Optional[str] = ..., heading: _Optional[str] = ..., page: _Optional[int] = ..., chunk_sha256: _Optional[str] = ..., content_version: _Optional[int] = ..., turn: _Optional[int] = ..., role: _Optional[str] = ...) -> None: ...
 
 class AnswerMetadata(_message.Message):
-    __slots__ = ("tokens_used", "tokens_estimated", "model", "processing_steps", "answer_id", "turn", "stop_reason", "quality_by", "fallback", "citations")
+    __slots__ = ("tokens_used", "tokens_estimated", "model", "processing_steps", "answer_id", "turn", "stop_reason", "quality_by", "fallback", "citations", "truncated")
     TOKENS_USED_FIELD_NUMBER: _ClassVar[int]
     TOKENS_ESTIMATED_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
@@ -58,6 +58,7 @@ class AnswerMetadata(_message.Message):
     QUALITY_BY_FIELD_NUMBER: _ClassVar[int]
     FALLBACK_FIELD_NUMBER: _ClassVar[int]
     CITATIONS_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATED_FIELD_NUMBER: _ClassVar[int]
     tokens_used: int
     tokens_estimated: bool
     model: str
@@ -68,7 +69,8 @@ class AnswerMetadata(_message.Message):
     quality_by: str
     fallback: str
     citations: _containers.RepeatedCompositeFieldContainer[Citation]
-    def __init__(self, tokens_used: _Optional[int] = ..., tokens_estimated: _Optional[bool] = ..., model: _Optional[str] = ..., processing_steps: _Optional[_Iterable[_Union[ProcessingStep, _Mapping]]] = ..., answer_id: _Optional[str] = ..., turn: _Optional[int] = ..., stop_reason: _Optional[str] = ..., quality_by: _Optional[str] = ..., fallback: _Optional[str] = ..., citations: _Optional[_Iterable[_Union[Citation, _Mapping]]] = ...) -> None: ...
+    truncated: bool
+    def __init__(self, tokens_used: _Optional[int] = ..., tokens_estimated: _Optional[bool] = ..., model: _Optional[str] = ..., processing_steps: _Optional[_Iterable[_Union[ProcessingStep, _Mapping]]] = ..., answer_id: _Optional[str] = ..., turn: _Optional[int] = ..., stop_reason: _Optional[str] = ..., quality_by: _Optional[str] = ..., fallback: _Optional[str] = ..., citations: _Optional[_Iterable[_Union[Citation, _Mapping]]] = ..., truncated: _Optional[bool] = ...) -> None: ...
 
 class ChatAnswer(_message.Message):
     __slots__ = ("response", "session_id", "execution_mode", "quality_score", "execution_time", "metadata", "status")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,7 +42,9 @@ def question_in(data: Mapping[str, Any], session_id: str, mode: str) -> Question
     use_memory, most = data.get("use_memory", False), data.get("max_tokens")
     if not isinstance(use_memory, bool):
         raise InvalidRequest("use_memory", "must be true or false")
-    if most is not None and (isinstance(most, bool) or not isinstance(most, int | float) or most != int(most)):
+    if most is not None and (
+        isinstance(most, bool) or not isinstance(most, int | float) or not math.isfinite(most) or most != int(most)
+    ):
         raise InvalidRequest("max_tokens", "must be a whole number")
     return Question(
         **{"message": "", "optimization_mode": mode, **given},

@@ -24,6 +24,8 @@ SESSIONS, TURNS = 20, 50
 
 async def answered(answers: ChatAnswers, call: Call, question: Any, seconds: float) -> Answer:
     """The answer to a question, whole. Raises what `ask` raises, and what is told where there is none."""
+    # What was said is kept with the answer alone; a repeated request waits for the same one.
+    call.keep_answer = False
     answer = await answers.wait(await answers.ask(call, question), seconds)
     if (error := error_of(answer)) is not None:
         raise error

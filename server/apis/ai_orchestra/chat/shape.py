@@ -62,6 +62,7 @@ def answer_message(answer: Answer) -> ChatAnswer:
             quality_by=answer.quality_by,
             fallback=answer.fallback,
             citations=[Citation(**each) for each in json.loads(answer.citations or "[]")],
+            truncated=not answer.text and answer.output_tokens > 0 and answer.status == AnswerStatus.COMPLETED,
         ),
         status=answer.status,
     )

@@ -26,10 +26,12 @@ from server.core.chat.answers import ChatAnswers
 from server.core.chat.conversations import Conversations
 from server.core.chat.following import AnswerStreams
 from server.core.chat.questions import BALANCED, MODES, check_session
+from server.core.chat.rows import Piece
 from server.core.models.port import Models
 from server.core.shared.call_context import Call
 from server.errors import InvalidRequest, NotFound, ServiceError, TooMany
 from server.model import Answer, Event
+from server.store.transaction import in_pieces
 
 Socket = Subscriber[SocketRequest]
 FRAMES, WINDOW_SECONDS = 100, 60.0
@@ -107,6 +109,7 @@ class ChatSocket(SocketProtocol[SocketRequest]):
         # When the last frames came, and which answers are told of already.
         self._frames: deque[float] = deque(maxlen=FRAMES)
         self._told: set[str] = set()
+        self._refused = 0
         self._known = False
         self.commands = {
             CHAT: self._chat,
@@ -135,6 +138,18 @@ class ChatSocket(SocketProtocol[SocketRequest]):
         if self._known:
             await self._resume(socket)
 
+    async def heard(self, socket: Socket, request: SocketRequest) -> None:
+        """Counts frames. Raises TooMany where a minute has had its hundred; who goes on and on is hung up on."""
+        now = time.monotonic()
+        if len(self._frames) < FRAMES or now - self._frames[0] >= WINDOW_SECONDS:
+            self._frames.append(now)
+            self._refused = 0
+            return
+        wait = int(WINDOW_SECONDS - (now - self._frames[0])) + 1
+        error = TooMany(f"a socket may say {FRAMES} things a minute", details={"retry_after": wait}, retry_after=wait)
+        self._refused += 1
+        raise error if self._refused <= FRAMES else socket.over(error)
+
     async def admitted(self, socket: Socket, request: SocketRequest | None) -> None:
         self._known = True
         if request is not None:
@@ -160,7 +175,8 @@ class ChatSocket(SocketProtocol[SocketRequest]):
             self._follow(socket, answer, answer.awaited_as)
 
     async def _chat(self, socket: Socket, request: SocketRequest) -> None:
-        self._count(socket)
+        # As a request over REST is counted.
+        await socket.call.meter()
         question = question_in(_data(request), self._opening.session_id, self._mode)
         answer = await self._answers.ask(socket.call, question, awaited_as=request.type)
         self._follow(socket, answer, request.type, request.id)
@@ -172,32 +188,35 @@ class ChatSocket(SocketProtocol[SocketRequest]):
 
     async def _tell(self, socket: Socket, answer: Answer, as_type: str, reply_to: str, after: int) -> None:
         """Tells an answer: each token where it is streamed, and at last all of it."""
-        named = {"answer_id": shown_id(answer.id), "session_id": answer.session_name}
+        named = {"answer_id": shown_id(answer.id), "session_id": answer.session_name, "done": False}
         async for heard in self._streams.follow(answer, after):
             if heard.ended is not None:
                 await self._end(socket, heard.ended, as_type, reply_to)
+                self._told.discard(answer.id)
                 return
             if as_type == STREAM:
-                frames = []
-                for number, piece in heard.pieces:
-                    kind, told = told_of(number, piece)
-                    more = {} if kind == "token" else {"event": kind}
-                    frames.append(self.said(STREAM, {**told, **more, **named, "done": False}, reply_to))
-                if frames:
-                    await socket.send(frames)
+                for some in in_pieces(list(heard.pieces)):
+                    await socket.send([self._frame(number, piece, named, reply_to) for number, piece in some])
+
+    def _frame(self, number: int, piece: Piece, named: Mapping[str, Any], reply_to: str) -> HttpBody:
+        kind, told = told_of(number, piece)
+        more = {} if kind == "token" else {"event": kind}
+        return self.said(STREAM, {**told, **more, **named}, reply_to)
 
     async def _end(self, socket: Socket, answer: Answer, as_type: str, reply_to: str) -> None:
         error = error_of(answer)
         if error is None:
             shown = shown_message(answer_message(answer))
-            last = {**shown, "done": True} if as_type == STREAM else shown
-            await socket.send([self.said(as_type, last, reply_to)])
+            last = self.said(as_type, {**shown, "done": True} if as_type == STREAM else shown, reply_to)
         else:
-            await socket.say("error", self.explained(error, socket.call.request_id), reply_to)
-        await self._answers.told(answer)
+            last = self.said("error", self.explained(error, socket.call.request_id), reply_to)
+
+        async def told() -> None:
+            await self._answers.told(answer)
+
+        await socket.send_last(last, told)
 
     async def _command(self, socket: Socket, request: SocketRequest) -> None:
-        self._count(socket)
         data, session = _data(request), self._opening.session_id
         name = _word(data, _COMMAND, "command").removeprefix("/")
         told: dict[str, Any] = {"command": name}
@@ -219,7 +238,6 @@ class ChatSocket(SocketProtocol[SocketRequest]):
         await socket.say("command", told, request.id)
 
     async def _control(self, socket: Socket, request: SocketRequest) -> None:
-        self._count(socket)
         action = _word(_data(request), _ACTION, "action")
         if action == "ping":
             await socket.say("control", {"action": "pong"}, request.id)
@@ -230,7 +248,6 @@ class ChatSocket(SocketProtocol[SocketRequest]):
             raise InvalidRequest("action", "must be one of ping, pong, status")
 
     async def _authenticate(self, socket: Socket, request: SocketRequest) -> None:
-        self._count(socket)
         await socket.authenticate(request.token or str(_data(request).get("token", "")), request)
 
     async def _status(self, socket: Socket) -> dict[str, Any]:
@@ -250,14 +267,6 @@ class ChatSocket(SocketProtocol[SocketRequest]):
         turns = await self._conversations.turns(socket.call, conversation.name, limit=20)
         told["answering"] = [shown_id(turn.id) for turn in turns if turn.is_open]
         return told
-
-    def _count(self, socket: Socket) -> None:
-        """Counts a frame. Raises TooMany where a minute has had its hundred."""
-        now = time.monotonic()
-        if len(self._frames) == FRAMES and now - self._frames[0] < WINDOW_SECONDS:
-            wait = int(WINDOW_SECONDS - (now - self._frames[0])) + 1
-            raise TooMany(f"a socket may say {FRAMES} things a minute", details={"retry_after": wait}, retry_after=wait)
-        self._frames.append(now)
 
 
 def _data(request: SocketRequest) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from server.core.chat.rows import Piece
 from server.core.shared.call_context import Call
 from server.errors import InvalidRequest
 from server.model import Answer
+from server.store.transaction import in_pieces
 
 CONTENT_TYPE = "text/event-stream"
 
@@ -46,7 +47,9 @@ class ServerSent:
             if heard.ended is not None:
                 yield _body(_last(heard.ended, call))
             elif heard.pieces:
-                yield _body(b"".join(_told(number, piece) for number, piece in heard.pieces))
+                # Of a long answer others are told between its parts.
+                for some in in_pieces(list(heard.pieces)):
+                    yield _body(b"".join(_told(number, piece) for number, piece in some))
             else:
                 yield _body(b": keep-alive\n\n")
 

@@ -1,4 +1,4 @@
-"""Chat: conversations, and what was asked and answered in them."""
+"""Chat: conversations, what was asked and answered in them, and which webhooks are told of that."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,6 +10,8 @@ depends_on = None
 
 
 def upgrade() -> None:
+    # Those that there are were made for what everybody may know.
+    op.add_column("webhooks", sa.Column("owner", sa.String(), nullable=False, server_default=""))
     op.create_table(
         "conversations",
         sa.Column("id", sa.String(), nullable=False),
@@ -93,3 +95,4 @@ def downgrade() -> None:
     op.drop_index("conversations_by_owner", "conversations")
     op.drop_index("conversations_by_name", "conversations")
     op.drop_table("conversations")
+    op.drop_column("webhooks", "owner")
