@@ -71,6 +71,7 @@ from server.work.ingestion import IngestionRunner
 from server.work.installer import Installer
 from server.work.mail import MailServer
 from server.work.metric_files import MetricFiles
+from server.work.model_agents import model_runner
 from server.work.models import CountedModels, ModelProviders
 from server.work.notifications import NotificationLoops
 from server.work.python_runner import PythonRunner
@@ -167,25 +168,22 @@ class Application:
             concurrency=settings.answers_at_once,
             seconds=settings.answer_seconds,
         )
-        runners: list[Runner] = [runner, self.installer, ingestion, self.answers]
+        thinker = model_runner(settings, self.database, cases, self.models, self.sandboxes, search, limits)
+        self.thinking = thinker.agents
+        runners: list[Runner] = [runner, thinker, self.installer, ingestion, self.answers]
         if self.semantic is not None:
             runners.append(self.semantic.runner)
         self.remains = Remains(self.database, cases.blobs)
         others = [self.installer.remove_unused, self.remains.sweep_blobs]
         self.retention = Retention(settings, self.database, cases, others)
-        dispatcher = Dispatcher(
-            self.claims,
-            self.leases,
-            self.feeds,
-            runners,
-            lease_seconds=settings.lease_seconds,
-        )
+        dispatcher = Dispatcher(self.claims, self.leases, self.feeds, runners, lease_seconds=settings.lease_seconds)
         dispatcher.sweeps = [
             cases.sessions.expire,
             cases.conversations.end_idle,
             cases.coding_sessions.start_queued,
             cases.workers.find_lost,
             Shifts(self.database).sweep,
+            self.thinking.sweep,
             Rerouting(self.database).sweep,
             Reconciliation(self.database).sweep,
             cases.workflow_runs.cancel_orphans,
@@ -258,6 +256,7 @@ class Application:
         await self.server.start()
         if socket_address is not None:
             await self.sockets.start(socket_address)
+        await self.thinking.sweep()  # Nothing is claimed for agents that cannot think here.
         self.dispatcher.start()
         self.clock.start()
         self.webhooks.start()

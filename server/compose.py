@@ -108,7 +108,7 @@ def use_cases(
     `live` are the answers that are given in this process.
     """
     counts, models = CountCache(database), models or NoModels()
-    agents = AgentRegistry(database, counts, no_sandbox=no_sandbox)
+    agents = AgentRegistry(database, counts, no_sandbox=no_sandbox, models=models)
     reports = WorkerReports(database, leases)
     blobs = Blobs(settings.blob_url, settings.data_dir.resolve() / "blobs")
     quotas = not settings.no_quotas
@@ -132,7 +132,7 @@ def use_cases(
         agent_directory=AgentDirectory(database),
         agent_history=AgentHistory(database),
         agent_health=AgentHealthChecks(database),
-        agent_heartbeats=AgentHeartbeats(database, silent_seconds=settings.agent_silent_seconds),
+        agent_heartbeats=AgentHeartbeats(database, silent_seconds=settings.agent_silent_seconds, models=models),
         agent_performance=AgentPerformance(database),
         answer_streams=AnswerStreams(
             database, feeds, live or LiveAnswers(), heartbeat_seconds=settings.heartbeat_seconds

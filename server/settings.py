@@ -131,6 +131,8 @@ class Settings(BaseSettings):
     answer_seconds: float = Field(300.0, gt=0, le=3600)
     chat_wait_seconds: float = Field(60.0, gt=0, le=60)
     answers_at_once: int = Field(200, ge=1, le=5000)
+    # How many tasks language models do at a time, in each server process.
+    model_tasks_at_once: int = Field(100, ge=1, le=5000)
 
     # Streams at a time, in each server process: of events, of workers, and those behind WebSockets.
     open_streams: int = Field(10_000, ge=1)

@@ -15,7 +15,16 @@ from server.model.record import Record, new_id
 from server.model.sessions import BY_HAND, MOVES, Checkpoint, Session, SessionCount, SessionKind, SessionStatus
 from server.model.snapshots import resource_of
 from server.model.system import Alert, IdempotencyKey, Rollup
-from server.model.task_records import Attempt, Dependency, PastChange, TaskLanguage, TaskLog, TaskTag, UnindexedTask
+from server.model.task_records import (
+    Attempt,
+    Dependency,
+    ModelTurn,
+    PastChange,
+    TaskLanguage,
+    TaskLog,
+    TaskTag,
+    UnindexedTask,
+)
 from server.model.tasks import (
     AGEING,
     CLAIMABLE,
@@ -100,6 +109,7 @@ __all__ = [
     "Invitation",
     "LogEntry",
     "Login",
+    "ModelTurn",
     "Notification",
     "NotificationCursor",
     "OAuthClient",

@@ -13,10 +13,14 @@ from server.values import EMPTY_OBJECT
 
 
 class AgentRuntime(StrEnum):
-    """How an agent does its work: deployed code in our sandbox, or somebody else's program that asks for work."""
+    """How an agent does its work: deployed code in our sandbox, somebody else's program, or a language model.
+
+    One with a model is asked by our own runner, with tools, until a worker comes for it and takes it over.
+    """
 
     PYTHON = "python"
     EXTERNAL = "external"
+    MODEL = "model"
 
 
 class AgentStatus(StrEnum):
@@ -24,7 +28,8 @@ class AgentStatus(StrEnum):
 
     An agent with code is INSTALLING until its packages are there, then ACTIVE, or ERROR where that fails. An external
     one is INITIALIZING until its first worker comes, ACTIVE while one is there, INACTIVE when the last one has left and
-    ERROR when the last one has gone silent. Either is INACTIVE while it is disabled.
+    ERROR when the last one has gone silent. One with a model is ACTIVE, or ERROR while nobody is configured who offers
+    its model. Each is INACTIVE while it is disabled.
     """
 
     INITIALIZING = "initializing"
@@ -53,6 +58,13 @@ class Agent(Record, table=True):
             "shift_at",
             postgresql_where=text("shift_at IS NOT NULL"),
             sqlite_where=text("shift_at IS NOT NULL"),
+        ),
+        Index(
+            "agents_by_model",
+            "provider",
+            "model",
+            postgresql_where=text("runtime = 'model'"),
+            sqlite_where=text("runtime = 'model'"),
         ),
     )
 

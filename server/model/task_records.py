@@ -82,6 +82,26 @@ class Attempt(Record, table=True):
     ended_at: int = Field(sa_type=BigInteger)
 
 
+class ModelTurn(Record, table=True):
+    """What was said, or done, in the conversation with the model that does a task. It outlives whoever leads it."""
+
+    __tablename__ = "model_turns"
+
+    task_id: str = Field(primary_key=True, foreign_key="tasks.id")
+    # Counted from 1, whichever attempt it was in.
+    number: int = Field(primary_key=True)
+    attempt: int
+    # assistant: what the model said, and which tools it calls. asked: whom a call has given a task. tool: what a call
+    # gave. user: what the model was told.
+    role: str
+    # A JSON object, in ASCII.
+    content: str = Field(sa_column=Column(Text, nullable=False))
+    # What the model's answer took.
+    input_tokens: int = 0
+    output_tokens: int = 0
+    created_at: int = Field(sa_type=BigInteger)
+
+
 class TaskLog(Record, table=True):
     """A line that whoever does a task wrote about it."""
 
@@ -94,4 +114,4 @@ class TaskLog(Record, table=True):
     created_at: int = Field(sa_type=BigInteger)
 
 
-finish(TaskTag, TaskLanguage, UnindexedTask, PastChange, Dependency, Attempt, TaskLog)
+finish(TaskTag, TaskLanguage, UnindexedTask, PastChange, Dependency, Attempt, ModelTurn, TaskLog)

@@ -7,13 +7,12 @@ import os
 import socket
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import partial
 
 import structlog
 from cachetools import FIFOCache
 
-from server.core.queue.claims import ANSWER, CLAIMABLE_AFTER, EMBEDDING, INGESTION, INSTALLATION, PYTHON, Claims
+from server.core.queue.claims import ANSWER, CLAIMABLE_AFTER, EMBEDDING, HERE, INGESTION, INSTALLATION, Claims
 from server.core.queue.completion import Result, failure
 from server.core.queue.fencing import StaleLease
 from server.core.queue.lease_service import LeaseService
@@ -21,7 +20,7 @@ from server.errors import ServiceError
 from server.model import Agent, AgentRuntime, Event, Task, TaskStatus, new_id
 from server.store.feed import Feeds
 from server.store.forever import forever, set_within
-from server.work.runners import CancelledWith, Runner
+from server.work.runners import CancelledWith, Runner, Running
 
 # Work is announced; looking without having been told is only the safety net.
 POLL_SECONDS = 1.0
@@ -44,16 +43,6 @@ MAX_ASKED = 1000
 log = structlog.get_logger()
 
 
-@dataclass(slots=True)
-class _Running:
-    attempt: int
-    work: asyncio.Task[None]
-    cancelled: bool = False
-    lost: bool = False
-    # Whether it has got its first turn: what is cancelled before that would never end.
-    begun: bool = False
-
-
 class Dispatcher:
     """The work of one server process."""
 
@@ -66,10 +55,10 @@ class Dispatcher:
         self._runners = runners
         self._lease_seconds = lease_seconds
         self.holder = f"{socket.gethostname()}/{os.getpid()}/{new_id()}"
-        self._running: dict[str, _Running] = {}
+        self._running: dict[str, Running] = {}
         self._wake = {runner.runtime: asyncio.Event() for runner in runners}
-        # Agents that may have room since something of theirs ended.
-        self._roomy: dict[str, None] = {}
+        # Agents that may have room since something of theirs ended, for each runner that has agents.
+        self._roomy: dict[str, dict[str, None]] = {runtime: {} for runtime in self._wake if runtime in HERE}
         self._remote_cancel = asyncio.Event()
         # Attempts that were to be cancelled before we knew that we have them: a claim is announced before it returns.
         self._asked: FIFOCache[tuple[str, int], None] = FIFOCache(MAX_ASKED)
@@ -127,21 +116,22 @@ class Dispatcher:
             if isinstance(record, Task | Agent) and record.runtime == AgentRuntime.EXTERNAL:
                 # What workers do is no business of ours, but for what goes to others when they leave.
                 if kind in UNROUTED:
-                    self._wake[PYTHON].set()
+                    self._wake_agents()
                 continue
+            runtime = record.runtime if isinstance(record, Task | Agent) else None
             if kind in ROOM:
-                agent_id = event.agent_id or event.resource_id
-                if len(self._roomy) < MAX_ROOMY:
-                    self._roomy[agent_id] = None
-            if kind in CLAIMABLE_AFTER or kind in ROOM or kind in UNROUTED:
-                self._wake[PYTHON].set()
+                self._note_room(event.agent_id or event.resource_id, runtime)
+            if kind in CLAIMABLE_AFTER or kind in ROOM:
+                self._wake_agents(runtime)
+            if kind in UNROUTED:
+                self._wake_agents()
             if kind in INSTALLABLE:
                 self._wake[INSTALLATION].set()
             if kind in READABLE:
                 self._wake[INGESTION].set()
             if kind == "task.taken":
                 self._lose(event.resource_id)
-                self._wake[PYTHON].set()
+                self._wake_agents()
             if kind == "document.ready" and EMBEDDING in self._wake:
                 self._wake[EMBEDDING].set()
             if kind in ANSWERABLE:
@@ -153,6 +143,16 @@ class Dispatcher:
                 # An answer's id is that of its task; where it is not here yet, `_cancel_remote` finds it.
                 self._cancel(event.resource_id)
                 self._asked[event.resource_id, getattr(record, "attempt", 0)] = None
+
+    def _wake_agents(self, runtime: str | None = None) -> None:
+        """Has those look for tasks who do those of this runtime, or of any where nobody knows whose they will be."""
+        for each in [runtime] if runtime in self._roomy else self._roomy:
+            self._wake[each].set()
+
+    def _note_room(self, agent_id: str, runtime: str | None) -> None:
+        for each in [runtime] if runtime in self._roomy else self._roomy:
+            if len(self._roomy[each]) < MAX_ROOMY:
+                self._roomy[each][agent_id] = None
 
     def _look_for_others(self) -> None:
         self._remote = None
@@ -186,7 +186,7 @@ class Dispatcher:
                     before.work.cancel()
                 work = asyncio.create_task(self._do(runner, task))
                 asked = (task.id, task.attempt) in self._asked
-                self._running[task.id] = _Running(task.attempt, work, cancelled=asked)
+                self._running[task.id] = Running(task.attempt, work, cancelled=asked)
                 active.add(work)
                 work.add_done_callback(active.discard)
                 work.add_done_callback(lambda _: wake.set())
@@ -195,8 +195,8 @@ class Dispatcher:
 
     async def _look(self, runner: Runner, free: int) -> list[Task]:
         roomy: dict[str, None] = {}
-        if runner.runtime == PYTHON:
-            roomy, self._roomy = self._roomy, {}
+        if runner.runtime in self._roomy:
+            roomy, self._roomy[runner.runtime] = self._roomy[runner.runtime], {}
         if not roomy and not await self._claims.any_waiting(runner.runtime):
             return []
         return await self._claims.claim(runner.runtime, self.holder, free, roomy)
@@ -213,7 +213,7 @@ class Dispatcher:
             if self._running.get(task.id) is running:
                 del self._running[task.id]
 
-    async def _run(self, runner: Runner, task: Task, running: _Running) -> Result | None:
+    async def _run(self, runner: Runner, task: Task, running: Running) -> Result | None:
         """The task's result, or None where its lease is no longer ours."""
         running.begun = True
         if task.cancel_requested_at is not None or running.cancelled:

@@ -1,8 +1,9 @@
-"""Runners: what does the tasks of one runtime, and how one that is cancelled says what it leaves behind."""
+"""Runners: what does the tasks of one runtime, how it does one now, and what it leaves behind when it is cancelled."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Protocol
 
 from server.core.queue.completion import Result
@@ -25,3 +26,15 @@ class Runner(Protocol):
 
     async def run(self, task: Task) -> Result:
         """Does the task. Whatever it raises fails the task as our own fault."""
+
+
+@dataclass(slots=True)
+class Running:
+    """An attempt that is being made in this process."""
+
+    attempt: int
+    work: asyncio.Task[None]
+    cancelled: bool = False
+    lost: bool = False
+    # Whether it has got its first turn: what is cancelled before that would never end.
+    begun: bool = False

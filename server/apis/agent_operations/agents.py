@@ -14,6 +14,7 @@ from server.apis.agent_operations.shape import agent_message, light_agent_messag
 from server.core.agents.health import AgentHealthChecks
 from server.core.agents.profile import MAX_CONFIGURATION_BYTES, MAX_SKILLS, AgentProfile
 from server.core.agents.registry import AgentRegistry
+from server.core.agents.thinking import NAMED
 from server.core.shared.call_context import Call
 from server.core.shared.free_form import check_object, check_value
 from server.core.shared.if_match import ANY
@@ -25,6 +26,7 @@ from server.pace import Pace, all_of
 RETRY_ATTEMPTS = 3
 # How often an update is begun again because somebody else has changed the agent meanwhile.
 TRIES = 5
+MAX_WORD_BYTES = 500
 # Settings that are columns of their own, and their names there.
 _COLUMNS = {
     "max_concurrent_tasks": "max_concurrent_tasks",
@@ -152,6 +154,11 @@ async def _settings(
         if value is None or (column == name and not isinstance(value, int)):
             raise InvalidRequest(f"configuration.{name}", f"must be a {'whole ' if column == name else ''}number")
         columns[column] = value
+    for name in NAMED & rest.keys():
+        # They stay where they are, too: an agent that thinks elsewhere may keep something else by these names.
+        word = values.decode(rest[name]) if len(rest[name]) <= MAX_WORD_BYTES else None
+        if word is None or isinstance(word, str):
+            columns[name] = word or ""
     return columns, rest
 
 

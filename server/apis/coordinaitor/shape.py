@@ -78,7 +78,17 @@ def task_message(task: Task, beside: Seen | None = None, **included: Any) -> Tas
         files=included.get("files"),
         history=included.get("history"),
         metrics=included.get("metrics"),
+        result=included.get("result"),
+        error=included.get("error"),
     )
+
+
+def outcome(task: Task) -> dict[str, Any]:
+    """What came of a task, or why it failed, as far as whoever did it has said so."""
+    if task.status == TaskStatus.FAILED and task.error:
+        return {"error": str(json.loads(task.error).get("message", ""))}
+    said = task.status == TaskStatus.COMPLETED and task.output is not None and not values.is_null(task.output)
+    return {"result": task.output} if said else {}
 
 
 def seen_message(seen: Seen, **included: Any) -> TaskMessage:

@@ -58,6 +58,8 @@ class AgentServicer:
                 type=request.type,
                 capabilities=list(request.capabilities),
                 max_concurrent_tasks=request.max_concurrent_tasks or MAX_TASKS,
+                model=request.model,
+                provider=request.provider,
             ),
         )
         return await self._answer(call, agent.id)

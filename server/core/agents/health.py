@@ -42,7 +42,7 @@ class AgentHealthChecks:
         self._database = database
 
     async def of(self, agent: Agent) -> AgentHealth:
-        """How an agent is that `Agents.get` has given."""
+        """How an agent is that `Agents.get` has given. Only of one with workers anything has to be heard."""
         now = self._database.clock()
         external = agent.runtime == AgentRuntime.EXTERNAL
         workers = await self._database.all(LIVE_WORKERS, agent=agent.id) if external else []

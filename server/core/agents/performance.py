@@ -13,7 +13,7 @@ from server.core.shared.call_context import Call
 from server.core.shared.ids import parse_id
 from server.core.shared.pagination import BoundedTexts
 from server.errors import NotFound
-from server.model import Agent, AgentStatus, Skill, Task, TaskKind, Worker
+from server.model import Agent, AgentRuntime, AgentStatus, Skill, Task, TaskKind, Worker
 from server.store.database import Database
 from server.store.statement import Statement
 
@@ -35,7 +35,12 @@ agent_running = (
 )
 # An agent that sends heartbeats is its own worker.
 agent_load = select(_workers.current_load).where(_workers.id == _agents.id, _workers.status.in_(LIVE)).scalar_subquery()
-agent_seen = select(func.max(_workers.last_seen_at)).where(_workers.agent_id == _agents.id).scalar_subquery()
+# Nothing is heard of one that works here, whatever workers it had before.
+agent_seen = (
+    select(func.max(_workers.last_seen_at))
+    .where(_workers.agent_id == _agents.id, _agents.runtime == AgentRuntime.EXTERNAL.value)
+    .scalar_subquery()
+)
 # Nobody who looks how an agent stands has a use for these.
 _columns = [column for column in Agent.table().c if column.name not in ("code", "configuration", "entry")]
 _names = [column.name for column in _columns]

@@ -7,11 +7,12 @@ from typing import Any
 
 from sqlalchemy import select
 
-from server.core.agents import lifecycle
+from server.core.agents import lifecycle, thinking
 from server.core.agents.deployment import entry_text, requirements_text
 from server.core.agents.duties import note_duty
 from server.core.agents.profile import UNCHANGED, AgentProfile, with_duty
 from server.core.identity.api_keys import revoke_agent_tokens
+from server.core.models.port import Models, NoModels
 from server.core.monitoring import alerts
 from server.core.queue.cancellation import cancel_open
 from server.core.queue.holds import unbind
@@ -48,10 +49,18 @@ _LIST = Listing(
 class AgentRegistry:
     """The agents of every organization; each call sees its own."""
 
-    def __init__(self, database: Database, counts: CountCache, *, no_sandbox: Callable[[], str | None]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        counts: CountCache,
+        *,
+        no_sandbox: Callable[[], str | None],
+        models: Models | None = None,
+    ) -> None:
         self._database = database
         self._counts = counts
         self._no_sandbox = no_sandbox
+        self._models = models or NoModels()
 
     async def create(
         self,
@@ -95,7 +104,10 @@ class AgentRegistry:
         return await AGENTS.create(self._database, call, make)
 
     async def register(self, call: Call, *, name: str, description: str = "", profile: AgentProfile) -> Agent:
-        """A new external agent, initializing until a worker comes. Raises InvalidRequest."""
+        """A new agent: active where its model can be asked here, and else initializing until a worker comes.
+
+        Raises InvalidRequest.
+        """
         columns = {"timeout_seconds": EXTERNAL_TIMEOUT_SECONDS, **await profile.columns()}
         if "type" not in columns:
             raise InvalidRequest("type", "required field missing")
@@ -106,9 +118,8 @@ class AgentRegistry:
                 organization_id=call.organization_id,
                 name=name,
                 description=description,
-                runtime=AgentRuntime.EXTERNAL.value,
                 **with_duty(columns, transaction.now),
-                status=AgentStatus.INITIALIZING.value,
+                **thinking.beginning(self._models, columns, transaction.now),
                 created_at=transaction.now,
                 updated_at=transaction.now,
             )
@@ -176,6 +187,7 @@ class AgentRegistry:
             if code is None and changes.get("code", agent.code) != agent.code:
                 raise Conflict("the agent's code has changed meanwhile; try again")
             changes.update(lifecycle.required(agent, changes))
+            changes.update(await thinking.decided(transaction, self._models, agent, changes))
             if disabled is not None and disabled != (agent.disabled_at is not None):
                 after = Agent.new(**{**agent.values(), **changes})
                 changes.update(await lifecycle.switched(transaction, after, disabled=disabled))
@@ -186,6 +198,7 @@ class AgentRegistry:
             transaction.emit("agent.updated", changed)
             if {"type", "capabilities"} & changes.keys():
                 await index_skills(transaction, changed)
+            await thinking.follow_runtime(transaction, agent, changed)
             if "status" in changes:
                 await lifecycle.follow(transaction, changed)
             elif changed.off_duty != agent.off_duty:

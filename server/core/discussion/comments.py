@@ -18,7 +18,7 @@ from server.core.shared.ids import parse_id
 from server.core.shared.pagination import Listing, Page
 from server.core.shared.resource import Resource
 from server.errors import InvalidRequest, NotFound
-from server.model import Comment, User, new_id
+from server.model import Comment, Task, User, new_id
 from server.store.among import any_of
 from server.store.database import Database
 from server.store.statement import Statement
@@ -49,27 +49,13 @@ class TaskComments:
         self, call: Call, task_id: str, *, content: str, mentions: Sequence[str] = (), attempt: int = 0
     ) -> Comment:
         """A new comment. Raises NotFound, Forbidden, StaleLease, and InvalidRequest, as for a mention of nobody."""
-        if not content.strip():
-            raise InvalidRequest("content", "must not be empty")
-        if len(content) > MAX_CONTENT:
-            raise InvalidRequest("content", f"must have at most {MAX_CONTENT} characters")
+        check_content(content)
         if len(mentions) > MAX_MENTIONS:
             raise InvalidRequest("mentions", f"must have at most {MAX_MENTIONS} users")
 
         async def make(transaction: Transaction) -> Comment:
             task, author = await locked(transaction, call, task_id, attempt)
-            comment = Comment.new(
-                id=new_id(),
-                organization_id=call.organization_id,
-                task_id=task.id,
-                content=content,
-                author=author,
-                mentions=json.dumps(await _mentioned(transaction, call, mentions)),
-                created_at=transaction.now,
-            )
-            await transaction.insert(comment)
-            transaction.emit("comment.created", comment, about=task)
-            return comment
+            return await add_comment(transaction, task, author, content, await _mentioned(transaction, call, mentions))
 
         return await COMMENTS.create(self._database, call, make)
 
@@ -108,6 +94,32 @@ class TaskComments:
             await idempotency.mark(transaction, call, comment.id)
 
         await self._database.write(body)
+
+
+def check_content(content: str) -> None:
+    """Raises InvalidRequest for what no comment can say."""
+    if not content.strip():
+        raise InvalidRequest("content", "must not be empty")
+    if len(content) > MAX_CONTENT:
+        raise InvalidRequest("content", f"must have at most {MAX_CONTENT} characters")
+
+
+async def add_comment(
+    transaction: Transaction, task: Task, author: str, content: str, mentioned: Sequence[str] = ()
+) -> Comment:
+    """A new comment on a task, by somebody who may write it; `mentioned` are ids of users."""
+    comment = Comment.new(
+        id=new_id(),
+        organization_id=task.organization_id,
+        task_id=task.id,
+        content=content,
+        author=author,
+        mentions=json.dumps(list(mentioned)),
+        created_at=transaction.now,
+    )
+    await transaction.insert(comment)
+    transaction.emit("comment.created", comment, about=task)
+    return comment
 
 
 async def _mentioned(reader: Reader, call: Call, mentions: Sequence[str]) -> list[str]:

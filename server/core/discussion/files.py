@@ -53,6 +53,39 @@ class Uploaded:
     attempt: int = 0
 
 
+async def named(uploaded: Uploaded) -> tuple[str, str]:
+    """The name that a file is kept under, and its content type. Raises InvalidRequest."""
+    name = safe_name(uploaded.filename)
+    if len(uploaded.description) > MAX_DESCRIPTION:
+        raise InvalidRequest("description", f"must have at most {MAX_DESCRIPTION} characters")
+    return name, await content_type_of(uploaded.sample, name)
+
+
+async def add_file(
+    transaction: Transaction, task: Task, author: str, uploaded: Uploaded, *, name: str, content_type: str
+) -> TaskFile:
+    """A new file of a task, which is locked, by somebody who may write it. Raises TooMany."""
+    row = await transaction.one(_COUNT, task=task.id)
+    if row is not None and row[0] >= MOST:
+        raise TooMany(f"the task has {row[0]} files, and {MOST} is the limit", details={"limit": MOST})
+    file = TaskFile.new(
+        id=new_id(),
+        organization_id=task.organization_id,
+        task_id=task.id,
+        name=name,
+        description=uploaded.description.strip(),
+        content_type=content_type,
+        size=uploaded.blob.size,
+        sha256=uploaded.blob.sha256,
+        blob=uploaded.blob.name,
+        author=author,
+        created_at=transaction.now,
+    )
+    await transaction.insert(file)
+    transaction.emit("file.uploaded", file, about=task)
+    return file
+
+
 class TaskFiles:
     """The files of every organization's tasks; each call sees its own."""
 
@@ -75,31 +108,10 @@ class TaskFiles:
 
         async def body(transaction: Transaction) -> TaskFile:
             task, author = await locked(transaction, call, task_id, uploaded.attempt)
-            row = await transaction.one(_COUNT, task=task.id)
-            if row is not None and row[0] >= MOST:
-                raise TooMany(f"the task has {row[0]} files, and {MOST} is the limit", details={"limit": MOST})
-            file = TaskFile.new(
-                id=new_id(),
-                organization_id=call.organization_id,
-                task_id=task.id,
-                name=name,
-                description=uploaded.description.strip(),
-                content_type=content_type,
-                size=blob.size,
-                sha256=blob.sha256,
-                blob=blob.name,
-                author=author,
-                created_at=transaction.now,
-            )
-            await transaction.insert(file)
-            transaction.emit("file.uploaded", file, about=task)
-            return file
+            return await add_file(transaction, task, author, uploaded, name=name, content_type=content_type)
 
         try:
-            name = safe_name(uploaded.filename)
-            if len(uploaded.description) > MAX_DESCRIPTION:
-                raise InvalidRequest("description", f"must have at most {MAX_DESCRIPTION} characters")
-            content_type = await content_type_of(uploaded.sample, name)
+            name, content_type = await named(uploaded)
             return await self._database.write(body)
         except REFUSALS:
             # Whatever else ends it may have come after the row was there: what nobody names is swept away.

@@ -41,7 +41,9 @@ CLAIMABLE_AFTER = frozenset(
 # What an attempt may take beyond its timeout before it is over: the way there and back, and making a sandbox ready.
 LATE = 5_000_000
 
-PYTHON = AgentRuntime.PYTHON.value
+PYTHON, MODEL, EXTERNAL = (each.value for each in (AgentRuntime.PYTHON, AgentRuntime.MODEL, AgentRuntime.EXTERNAL))
+# Agents of these do their work here, in whichever server process comes first.
+HERE = frozenset({PYTHON, MODEL})
 
 _tasks = Task.table().c
 _agents = Agent.table().c
@@ -172,19 +174,16 @@ class Claims:
                 locked = await transaction.one(_LOCK_AGENT, agent=name)
                 agents[name] = locked
             for name in dict.fromkeys(first):
-                claimed += await self._of_locked(transaction, agents[name], holder, first.count(name))
+                claimed += await self._of_locked(transaction, agents[name], runtime, holder, first.count(name))
             # Where some of those had no room, others behind them may have.
             for name in dict.fromkeys(waiting[limit:]):
                 if len(claimed) < limit:
-                    claimed += await self._of_agent(transaction, name, holder, limit - len(claimed))
+                    claimed += await self._of_agent(transaction, name, runtime, holder, limit - len(claimed))
             if len(waiting) == WINDOW and not claimed:
                 claimed += await self._next_round(transaction, runtime, holder, limit)
             for name in also:
                 if len(claimed) < limit:
-                    row = await transaction.one(_TRY_AGENT, agent=name)
-                    # Others' agents are none of ours, whatever room they have.
-                    if row is not None and row[_RUNTIME] == runtime:
-                        claimed += await self._of_locked(transaction, row, holder, limit - len(claimed))
+                    claimed += await self._of_agent(transaction, name, runtime, holder, limit - len(claimed))
             return _started(transaction, claimed)
 
         return await self._database.write(body)
@@ -199,7 +198,7 @@ class Claims:
 
         async def body(transaction: Transaction) -> list[Task]:
             agent = await transaction.one(_LOCK_AGENT, agent=agent_id)
-            return _started(transaction, await self._of_locked(transaction, agent, holder, limit, worker))
+            return _started(transaction, await self._of_locked(transaction, agent, EXTERNAL, holder, limit, worker))
 
         return await self._database.write(body)
 
@@ -212,18 +211,27 @@ class Claims:
             room = min(limit, (await rooms(transaction, [worker.id])).get(worker.id, 0))
             if room <= 0:
                 return []
-            return _started(transaction, await self._of_locked(transaction, agent, worker.holder, room))
+            return _started(transaction, await self._of_locked(transaction, agent, EXTERNAL, worker.holder, room))
 
         return await self._database.write(body)
 
-    async def _of_agent(self, transaction: Transaction, agent_id: str, holder: str, limit: int) -> list[Task]:
+    async def _of_agent(
+        self, transaction: Transaction, agent_id: str, runtime: str, holder: str, limit: int
+    ) -> list[Task]:
         row = await transaction.one(_TRY_AGENT, agent=agent_id)
-        return await self._of_locked(transaction, row, holder, limit)
+        return await self._of_locked(transaction, row, runtime, holder, limit)
 
     async def _of_locked(
-        self, transaction: Transaction, row: Any, holder: str, limit: int, worker: tuple[str, int] | None = None
+        self,
+        transaction: Transaction,
+        row: Any,
+        runtime: str,
+        holder: str,
+        limit: int,
+        worker: tuple[str, int] | None = None,
     ) -> list[Task]:
-        if row is None:
+        # Others' agents are none of ours, whatever room they have: one may have changed hands just now.
+        if row is None or row[_RUNTIME] != runtime:
             return []
         *columns, others = row
         agent = Agent.load(columns)
@@ -249,7 +257,7 @@ class Claims:
         for _ in range(ROUND):
             row = await transaction.one(_NEXT_AGENT, runtime=runtime, after=self._round)
             self._round = row[0] if row is not None else ""
-            if row is not None and (claimed := await self._of_agent(transaction, row[0], holder, limit)):
+            if row is not None and (claimed := await self._of_agent(transaction, row[0], runtime, holder, limit)):
                 return claimed
         return []
 

@@ -34,6 +34,18 @@ _UNBIND = Statement[Any](
 )
 
 
+_HAND_OVER = Statement[Any](
+    update(Task.table())
+    .where(_tasks.agent_id == bindparam("agent"), _tasks.status == "pending", _tasks.kind == TaskKind.EXECUTION.value)
+    .values(runtime=bindparam("runtime"))
+)
+
+
+async def hand_over(transaction: Transaction, agent_id: str, runtime: str) -> None:
+    """Gives what waits for an agent to those who do its tasks from now on; whoever does one ends it."""
+    await transaction.run(_HAND_OVER, agent=agent_id, runtime=runtime)
+
+
 async def hold(transaction: Transaction, agent_id: str) -> None:
     """Holds back what waits for an agent that cannot work now; what was routed to it goes to another one."""
     await unbind(transaction, agent_id)

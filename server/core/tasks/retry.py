@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from server.core.agents.registry import AGENTS
+from server.core.models.turns import forget_turns
 from server.core.queue.creation import check_agent
 from server.core.queue.dependencies import waits_for
 from server.core.queue.routing.admission import admit
@@ -27,6 +28,8 @@ async def back_to_queue(
     if task.workflow_run_id is not None or task.subtasks:
         instead = "retry its run instead" if task.workflow_run_id else "its parts are retried, while it runs"
         raise not_retryable(task, instead)
+    # What a model has said of it is over with it.
+    await forget_turns(transaction, task.id)
     waiting = await change(
         transaction,
         task,

@@ -11,8 +11,10 @@ from server.core.agents.duties import note_duty
 from server.core.agents.presence import LIVE, LOCK_AGENT, mark_present
 from server.core.agents.profile import AgentProfile, with_duty
 from server.core.agents.registry import AGENTS, remove
+from server.core.agents.thinking import beginning
 from server.core.identity.api_keys import issue_agent_token
 from server.core.identity.organizations import LOCK_ORGANIZATION
+from server.core.models.port import Models, NoModels
 from server.core.queue.cancellation import cancel_open
 from server.core.queue.claims import until
 from server.core.queue.holds import unbind
@@ -76,8 +78,9 @@ _UNASSIGN = Statement[Any](
 class AgentHeartbeats:
     """Those of every organization's agents; each call sees its own."""
 
-    def __init__(self, database: Database, *, silent_seconds: float) -> None:
+    def __init__(self, database: Database, *, silent_seconds: float, models: Models | None = None) -> None:
         self._database = database
+        self._models = models or NoModels()
         # For so long after a heartbeat an agent is there, and keeps its leases.
         self._silent = int(silent_seconds * 1_000_000)
 
@@ -105,12 +108,13 @@ class AgentHeartbeats:
                     f"an agent is called {name} already", reason="AGENT_EXISTS", details={"agent_id": taken[0]}
                 )
             now = transaction.now
+            runtime = beginning(self._models, columns, now)["runtime"]
             agent = Agent.new(
                 id=new_id(),
                 organization_id=call.organization_id,
                 name=name,
-                runtime=AgentRuntime.EXTERNAL.value,
                 **with_duty(columns, now),
+                runtime=runtime,
                 status=AgentStatus.ACTIVE.value,
                 active_since=now,
                 created_at=now,
@@ -119,7 +123,8 @@ class AgentHeartbeats:
             await transaction.insert(agent)
             await note_duty(transaction, agent)
             await index_skills(transaction, agent)
-            await transaction.insert(self._worker(agent, now))
+            if runtime == AgentRuntime.EXTERNAL:
+                await transaction.insert(self._worker(agent, now))
             await idempotency.mark(transaction, call, agent.id)
             transaction.emit("agent.created", agent)
             return agent, await issue_agent_token(transaction, call, agent.id) if token else ""
@@ -135,7 +140,7 @@ class AgentHeartbeats:
         async def body(transaction: Transaction) -> None:
             agent = await AGENTS.get(transaction, call, identifier)
             digits = agent.id
-            if agent.runtime != AgentRuntime.EXTERNAL:
+            if agent.runtime == AgentRuntime.PYTHON:
                 raise Conflict("the agent runs its own code here, so it sends no heartbeats", reason="NOT_EXTERNAL")
             now = transaction.now
             worker = await transaction.one(_LOCK_WORKER, agent=digits, organization=call.organization_id)
@@ -158,7 +163,8 @@ class AgentHeartbeats:
                 silent_at=now + self._silent,
                 ended_at=None,
             )
-            if fresh or worker.status not in LIVE or agent.status != AgentStatus.ACTIVE:
+            changed = agent.status != AgentStatus.ACTIVE or agent.runtime != AgentRuntime.EXTERNAL
+            if fresh or worker.status not in LIVE or changed:
                 locked = await transaction.one(LOCK_AGENT, agent=digits)
                 if locked is None or locked.deleted_at is not None:
                     raise NotFound("agent", identifier)

@@ -13,9 +13,9 @@ from sqlalchemy import bindparam, select
 
 from server.core.agents.presence import LIVE, LOCK_AGENT, mark_present
 from server.core.queue.cancellation import cancel_open
-from server.core.queue.holds import hold, unbind, unhold
+from server.core.queue.holds import hand_over, hold, unbind, unhold
 from server.core.queue.routing.hours import ON_DUTY, on_duty
-from server.model import CLAIMABLE, HELD_BACK, Agent, Task, Worker
+from server.model import CLAIMABLE, HELD_BACK, Agent, AgentRuntime, Task, Worker
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
@@ -66,6 +66,13 @@ _OFF_DUTY = Statement[Any](
     .where(_tasks.runtime == bindparam("runtime"), CLAIMABLE, ~ON_DUTY)
     .limit(BATCH)
 )
+# What those would claim who did the agent's tasks before.
+_MISLAID = Statement[Any](
+    select(_tasks.agent_id)
+    .join(Agent.table(), _agents.id == _tasks.agent_id)
+    .where(_tasks.runtime == bindparam("runtime"), CLAIMABLE, _agents.runtime != bindparam("runtime"))
+    .limit(BATCH)
+)
 _PRESENT = Statement[Any](
     select(_workers.agent_id)
     .join(Agent.table(), _agents.id == _workers.agent_id)
@@ -96,11 +103,13 @@ class Reconciliation:
         """Puts right what is wrong now, as much as one look should."""
         database = self._database
         held = {row[0] for row in await database.scan(_HELD)}
-        routed = {row[0] for kind in ("python", "external") for row in await database.scan(_ROUTED, runtime=kind)}
-        off = {row[0] for kind in ("python", "external") for row in await database.scan(_OFF_DUTY, runtime=kind)}
+        routed, off, mislaid = [
+            {row[0] for kind in AgentRuntime for row in await database.scan(statement, runtime=kind.value)}
+            for statement in (_ROUTED, _OFF_DUTY, _MISLAID)
+        ]
         present = {row[0] for row in await database.scan(_PRESENT)}
         deleted = await database.scan(_DELETED, since=database.clock() - RECENT)
-        if not (held or routed or off or present or deleted):
+        if not (held or routed or off or mislaid or present or deleted):
             return
 
         async def body(transaction: Transaction) -> None:
@@ -112,6 +121,10 @@ class Reconciliation:
                 await unhold(transaction, agent_id)
             for agent_id in sorted(routed):
                 await unbind(transaction, agent_id)
+            for agent_id in sorted(mislaid):
+                agent = await transaction.one(LOCK_AGENT, agent=agent_id)
+                if agent is not None:
+                    await hand_over(transaction, agent_id, agent.runtime)
             for agent_id in sorted(off):
                 agent = await transaction.one(LOCK_AGENT, agent=agent_id)
                 if agent is not None and not on_duty(agent):

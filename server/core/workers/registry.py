@@ -90,7 +90,7 @@ class WorkerRegistry:
                 worker = await WORKERS.lock(transaction, call, made)
                 return worker, await transaction.all(_HELD, holder=worker.holder)
             agent = await AGENTS.get(transaction, call, agent_id)
-            if agent.runtime != AgentRuntime.EXTERNAL:
+            if agent.runtime == AgentRuntime.PYTHON:
                 raise Conflict("the agent runs its own code here, so it takes no workers", reason="NOT_EXTERNAL")
             # Workers are locked before their agent everywhere.
             known = await WORKERS.lock(transaction, call, worker_id) if worker_id else None

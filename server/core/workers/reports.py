@@ -227,6 +227,11 @@ async def _held(transaction: Transaction, worker: Worker, task_id: str, attempt:
 
 async def _note(transaction: Transaction, worker: Worker, note: Note) -> Task:
     task = await _held(transaction, worker, note.task_id, note.attempt)
+    return await noted(transaction, task, note)
+
+
+async def noted(transaction: Transaction, task: Task, note: Note) -> Task:
+    """The task, which is locked, with what is said of how it goes."""
     if note.lines:
         await _write(transaction, task, note.lines)
     if note.progress is None and not note.message:

@@ -11,7 +11,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Task(_message.Message):
-    __slots__ = ("id", "title", "description", "status", "priority", "project_id", "agent_id", "tags", "estimated_hours", "actual_hours", "progress", "due_date", "created_at", "updated_at", "completed_at", "created_by", "requirements", "acceptance_criteria", "taken_by", "assigned_agent", "project", "comments", "files", "history", "metrics")
+    __slots__ = ("id", "title", "description", "status", "priority", "project_id", "agent_id", "tags", "estimated_hours", "actual_hours", "progress", "due_date", "created_at", "updated_at", "completed_at", "created_by", "requirements", "acceptance_criteria", "taken_by", "assigned_agent", "project", "comments", "files", "history", "metrics", "result", "error")
     ID_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
@@ -37,6 +37,8 @@ class Task(_message.Message):
     FILES_FIELD_NUMBER: _ClassVar[int]
     HISTORY_FIELD_NUMBER: _ClassVar[int]
     METRICS_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
     id: str
     title: str
     description: str
@@ -62,7 +64,9 @@ class Task(_message.Message):
     files: _struct_pb2.Value
     history: _struct_pb2.Value
     metrics: TaskMetrics
-    def __init__(self, id: _Optional[str] = ..., title: _Optional[str] = ..., description: _Optional[str] = ..., status: _Optional[str] = ..., priority: _Optional[str] = ..., project_id: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., agent_id: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., tags: _Optional[_Iterable[str]] = ..., estimated_hours: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., actual_hours: _Optional[float] = ..., progress: _Optional[float] = ..., due_date: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., completed_at: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., created_by: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., requirements: _Optional[_Iterable[str]] = ..., acceptance_criteria: _Optional[_Iterable[str]] = ..., taken_by: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., assigned_agent: _Optional[_Union[AssignedAgent, _Mapping]] = ..., project: _Optional[_Union[ProjectName, _Mapping]] = ..., comments: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., files: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., history: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., metrics: _Optional[_Union[TaskMetrics, _Mapping]] = ...) -> None: ...
+    result: _struct_pb2.Value
+    error: str
+    def __init__(self, id: _Optional[str] = ..., title: _Optional[str] = ..., description: _Optional[str] = ..., status: _Optional[str] = ..., priority: _Optional[str] = ..., project_id: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., agent_id: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., tags: _Optional[_Iterable[str]] = ..., estimated_hours: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., actual_hours: _Optional[float] = ..., progress: _Optional[float] = ..., due_date: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., completed_at: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., created_by: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., requirements: _Optional[_Iterable[str]] = ..., acceptance_criteria: _Optional[_Iterable[str]] = ..., taken_by: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., assigned_agent: _Optional[_Union[AssignedAgent, _Mapping]] = ..., project: _Optional[_Union[ProjectName, _Mapping]] = ..., comments: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., files: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., history: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., metrics: _Optional[_Union[TaskMetrics, _Mapping]] = ..., result: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., error: _Optional[str] = ...) -> None: ...
 
 class AssignedAgent(_message.Message):
     __slots__ = ("id", "name", "type")

@@ -18,6 +18,7 @@ class AgentRuntime(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     AGENT_RUNTIME_UNSPECIFIED: _ClassVar[AgentRuntime]
     AGENT_RUNTIME_PYTHON: _ClassVar[AgentRuntime]
     AGENT_RUNTIME_EXTERNAL: _ClassVar[AgentRuntime]
+    AGENT_RUNTIME_MODEL: _ClassVar[AgentRuntime]
 
 class AgentStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -41,6 +42,7 @@ class DayOfWeek(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
 AGENT_RUNTIME_UNSPECIFIED: AgentRuntime
 AGENT_RUNTIME_PYTHON: AgentRuntime
 AGENT_RUNTIME_EXTERNAL: AgentRuntime
+AGENT_RUNTIME_MODEL: AgentRuntime
 AGENT_STATUS_UNSPECIFIED: AgentStatus
 AGENT_STATUS_INSTALLING: AgentStatus
 AGENT_STATUS_ACTIVE: AgentStatus

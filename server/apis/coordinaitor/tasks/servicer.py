@@ -10,7 +10,7 @@ from orchestrator.wire.coordinaitor.v1 import task_service_pb2 as pb
 from orchestrator.wire.coordinaitor.v1.task_pb2 import TaskMetrics
 
 from server.apis.coordinaitor.envelope import answer, listed, page_of
-from server.apis.coordinaitor.shape import listed_task, seen_message
+from server.apis.coordinaitor.shape import listed_task, outcome, seen_message
 from server.apis.coordinaitor.tasks import requests as said
 from server.apis.coordinaitor.tasks.shape import history_message, history_value, metrics_message, waiting_message
 from server.core.shared.call_context import Call
@@ -68,6 +68,7 @@ class TaskServicer:
         call.etag = seen.task.version
         wanted = said.included(request.include) if request.include else ()
         more = {name: await self._included[name](call, seen.task) for name in wanted if name in self._included}
+        more.update(outcome(seen.task))
         return answer(pb.GetTaskResponse, call, seen_message(seen, **more), "task")
 
     async def UpdateTask(self, request: pb.UpdateTaskRequest, call: Call) -> pb.UpdateTaskResponse:

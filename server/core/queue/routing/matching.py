@@ -65,14 +65,14 @@ _CANDIDATES = Statement[Any](
     .order_by(_skills.place)
     .limit(SAMPLE)
 )
-# For a task that asks for nothing: whoever works elsewhere.
+# For a task that asks for nothing: whoever is no deployed function, which takes what it was made for.
 _ANYBODY = Statement[Any](
     select(RUNNING.label("running"), QUEUED.label("queued"), *Agent.table().c)
     .where(
         _agents.organization_id == bindparam("organization"),
         _agents.status == "active",
         ON_DUTY,
-        _agents.runtime == AgentRuntime.EXTERNAL.value,
+        _agents.runtime != AgentRuntime.PYTHON.value,
         _agents.deleted_at.is_(None),
     )
     .order_by(_agents.id.desc())

@@ -39,16 +39,20 @@ class ListAgentsResponse(_message.Message):
     def __init__(self, items: _Optional[_Iterable[_Union[_agent_pb2.Agent, _Mapping]]] = ..., total: _Optional[int] = ..., page: _Optional[int] = ..., page_size: _Optional[int] = ..., has_more: _Optional[bool] = ...) -> None: ...
 
 class RegisterAgentRequest(_message.Message):
-    __slots__ = ("name", "type", "capabilities", "max_concurrent_tasks")
+    __slots__ = ("name", "type", "capabilities", "max_concurrent_tasks", "model", "provider")
     NAME_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
     CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
     MAX_CONCURRENT_TASKS_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_FIELD_NUMBER: _ClassVar[int]
     name: str
     type: str
     capabilities: _containers.RepeatedScalarFieldContainer[str]
     max_concurrent_tasks: int
-    def __init__(self, name: _Optional[str] = ..., type: _Optional[str] = ..., capabilities: _Optional[_Iterable[str]] = ..., max_concurrent_tasks: _Optional[int] = ...) -> None: ...
+    model: str
+    provider: str
+    def __init__(self, name: _Optional[str] = ..., type: _Optional[str] = ..., capabilities: _Optional[_Iterable[str]] = ..., max_concurrent_tasks: _Optional[int] = ..., model: _Optional[str] = ..., provider: _Optional[str] = ...) -> None: ...
 
 class GetAgentPerformanceRequest(_message.Message):
     __slots__ = ()
