@@ -119,8 +119,9 @@ class Idle:
 
 
 def _has_no_end(method: MethodDescriptor) -> bool:
-    """Whether its answers go on; a download ends with the file."""
-    return method.server_streaming and not method.name.startswith("Download")
+    """Whether its answers go on; a download ends with the file, and what is told of a chat's answer with that."""
+    ends = method.name.startswith("Download") or method.containing_service.name == "ChatService"
+    return method.server_streaming and not ends
 
 
 @pytest.fixture

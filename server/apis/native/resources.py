@@ -26,6 +26,7 @@ from orchestrator.wire.v1.task_pb2 import Task as TaskMessage
 
 from server import values
 from server.apikit.projection import project, remembered, timestamp
+from server.apis.native.chat.resources import answer_message, conversation_message, pieces_message
 from server.apis.native.collaboration.resources import (
     comment_message,
     file_message,
@@ -43,9 +44,12 @@ from server.core.queue.schedule import next_runs
 from server.model import (
     EVENT_TYPES,
     Agent,
+    Answer,
+    AnswerPieces,
     ApiKey,
     Attempt,
     Comment,
+    Conversation,
     Delivery,
     Document,
     Event,
@@ -218,8 +222,11 @@ def _schedule(task: Task) -> Schedule:
 # The field of an event that holds a resource, and what fills it; and the kinds of events that have one.
 RESOURCE_FIELDS: Mapping[type[Record], tuple[str, Callable[[Any], Message]]] = {
     Agent: ("agent", agent_message),
+    Answer: ("answer", answer_message),
+    AnswerPieces: ("answer_pieces", pieces_message),
     ApiKey: ("api_key", key_message),
     Comment: ("comment", comment_message),
+    Conversation: ("conversation", conversation_message),
     Delivery: ("webhook_delivery", delivery_message),
     Document: ("document", document_message),
     Notification: ("notification", notification_message),

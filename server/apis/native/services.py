@@ -3,6 +3,7 @@
 from orchestrator.v1 import (
     agent_service_pb2,
     audit_service_pb2,
+    chat_service_pb2,
     comment_service_pb2,
     event_service_pb2,
     knowledge_service_pb2,
@@ -22,6 +23,7 @@ from orchestrator.v1 import (
 from server.apikit.api import Services
 from server.apikit.declaration import Limits
 from server.apis.native.agents import AgentServicer
+from server.apis.native.chat.servicer import ChatServicer
 from server.apis.native.collaboration.comments import CommentServicer, RatingServicer
 from server.apis.native.collaboration.projects import ProjectServicer
 from server.apis.native.collaboration.task_board import TaskBoardServicer
@@ -63,6 +65,15 @@ def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Service
         (
             knowledge_service_pb2.DESCRIPTOR.services_by_name["KnowledgeService"],
             KnowledgeServicer(use_cases.documents, use_cases.knowledge_search, use_cases.blobs),
+        ),
+        (
+            chat_service_pb2.DESCRIPTOR.services_by_name["ChatService"],
+            ChatServicer(
+                use_cases.chat_answers,
+                use_cases.answer_streams,
+                use_cases.conversations,
+                wait_seconds=settings.chat_wait_seconds,
+            ),
         ),
         (event_service_pb2.DESCRIPTOR.services_by_name["EventService"], EventServicer(use_cases.events)),
         (audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"], AuditServicer(use_cases.audit_log)),

@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, delete, select, update
 from server.core.chat.rows import LOCK_CONVERSATION, SIZES, TURNS, conversation_of
 from server.core.queue.cancellation import request_cancel
 from server.core.queue.rows import LOCK_ALL
+from server.core.shared import idempotency
 from server.core.shared.call_context import Call
 from server.core.shared.count_cache import CountCache
 from server.core.shared.pagination import Listing, Page, first_within
@@ -68,6 +69,10 @@ class Conversations:
             owner=call.caller.owner,
         )
 
+    async def page(self, call: Call, *, size: int, token: str) -> Page[Conversation]:
+        """The caller's conversations, newest first. Raises InvalidRequest."""
+        return await _LIST.page(self._database, call.organization_id, size=size, token=token, owner=call.caller.owner)
+
     async def get(self, call: Call, name: str) -> Conversation:
         """One of the caller's. Raises NotFound."""
         return await conversation_of(self._database, call, name)
@@ -86,11 +91,14 @@ class Conversations:
 
     async def delete(self, call: Call, name: str) -> Conversation:
         """Deletes one with everything that was said in it; what is being answered ends. Raises NotFound."""
+        if call.idempotency_key and await idempotency.earlier(self._database, call) is not None:
+            # It has been deleted, and all that is known of it is its name.
+            return Conversation.new(organization_id=call.organization_id, owner=call.caller.owner, name=name)
         found = await conversation_of(self._database, call, name)
         while True:
             # What ends says so in events, of which the next transaction leaves nothing.
             await self._database.write(lambda transaction: self._end(transaction, found))
-            conversation = await self._database.write(lambda transaction: self._remove(transaction, found))
+            conversation = await self._database.write(lambda transaction: self._remove(transaction, call, found))
             if conversation is not None:
                 return conversation
 
@@ -104,7 +112,7 @@ class Conversations:
                 # Whoever gives it hears that without hearing what it was.
                 transaction.emit("chat.cancel_requested", _unsaid(found, task.id, asked.attempt))
 
-    async def _remove(self, transaction: Transaction, found: Conversation) -> Conversation | None:
+    async def _remove(self, transaction: Transaction, call: Call, found: Conversation) -> Conversation | None:
         """Removes a page of a conversation's turns, or the conversation where there are none; then it is returned."""
         key = {"organization": found.organization_id, "owner": found.owner, "name": found.name}
         conversation = await transaction.one(LOCK_CONVERSATION, **key)
@@ -123,6 +131,7 @@ class Conversations:
         unsaid = Conversation.new(**{**conversation.values(), "summary": ""})
         await transaction.run(_BLANK, id=found.id, nothing=unsaid.snapshot())
         await transaction.run(_DELETE, id=found.id)
+        await idempotency.mark(transaction, call, conversation.id)
         transaction.emit("conversation.deleted", unsaid)
         return conversation
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 from server.core.chat.live import LiveAnswers
@@ -39,7 +39,7 @@ class AnswerStreams:
         """The answer. Raises NotFound."""
         return await ANSWERS.get(self._database, call, identifier)
 
-    async def follow(self, answer: Answer, after: int = 0) -> AsyncIterator[Heard]:
+    async def follow(self, answer: Answer, after: int = 0) -> AsyncGenerator[Heard]:
         """What is told of an answer above the number `after`. Raises Unavailable where the server stops.
 
         A piece `{"restarted": n}` says that the text before it counts no more: whoever gave the answer died, and it

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.wire.ai_orchestra.v2.chat_pb2 import (
@@ -17,25 +16,11 @@ from orchestrator.wire.ai_orchestra.v2.chat_pb2 import (
 
 from server import values
 from server.apikit.projection import timestamp
-from server.core.models.port import ModelRefused, ModelTimeout
-from server.errors import ServiceError, Unavailable
+from server.core.chat.failures import failure_of
+from server.errors import ServiceError
 from server.model import Answer, AnswerStatus, Conversation
 
 SECOND = 1_000_000
-
-
-class AnswerFailed(Unavailable):
-    """There is no whole answer; `details` has what there was of it."""
-
-    reason = "ANSWER_FAILED"
-
-
-# What is raised by what a failed answer says of itself; asking again may help with all others.
-_FAILURES: Mapping[str, type[ServiceError]] = {
-    ModelTimeout.reason: ModelTimeout,
-    ModelRefused.reason: ModelRefused,
-    "InternalError": ServiceError,
-}
 
 
 def shown_id(answer_id: str) -> str:
@@ -101,14 +86,4 @@ def error_of(answer: Answer) -> ServiceError | None:
     details: dict[str, Any] = {"answer_id": shown_id(answer.id), "status": answer.status}
     if answer.session_name:
         details["session_id"] = answer.session_name
-    if answer.is_open:
-        return ModelTimeout(
-            "the answer has not come in time; it goes on, and can be read and followed", details=details
-        )
-    if answer.status != AnswerStatus.FAILED:
-        return None
-    said = json.loads(answer.error or "{}")
-    if answer.text:
-        details["partial_response"] = answer.text
-    kind = _FAILURES.get(said.get("type"), AnswerFailed)
-    return kind(said.get("message") or "the answer has failed", reason=said.get("type"), details=details)
+    return failure_of(answer, details)
