@@ -72,7 +72,7 @@ from server.work.installer import Installer
 from server.work.mail import MailServer
 from server.work.metric_files import MetricFiles
 from server.work.model_agents import model_runner
-from server.work.models import CountedModels, ModelProviders
+from server.work.models import CountedModels, MeteredModels, ModelProviders
 from server.work.notifications import NotificationLoops
 from server.work.python_runner import PythonRunner
 from server.work.retention import Retention
@@ -104,8 +104,7 @@ class Application:
         )
         self.database.hooks.step_ended.append(progression.advance)
         self.database.hooks.answer_ended.append(answer_ended)
-        self.live_answers = LiveAnswers()
-        self.traffic, self.metrics = Traffic(), Metrics()
+        self.live_answers, self.traffic, self.metrics = LiveAnswers(), Traffic(), Metrics()
         self.providers = ModelProviders.of(settings)
         self.models = CountedModels(models or self.providers, self.metrics)
         self.claims = Claims(self.database, lease_seconds=settings.lease_seconds)
@@ -116,8 +115,7 @@ class Application:
         self.tokens = AccessTokens(secret)
         self.sealer = Sealer(secret, settings.api_secret_key_previous)
         self.addresses = AddressGuard(allow_private=settings.webhook_allow_private)
-        self.wordings = wordings()
-        self.semantic = Semantic.of(settings, self.database)
+        self.wordings, self.semantic = wordings(), Semantic.of(settings, self.database)
         self.metric_files = MetricFiles(settings.run_dir, self.metrics)
         self.use_cases = use_cases(
             settings,
@@ -152,23 +150,23 @@ class Application:
         self.server = self._server()
 
     def _dispatcher(self) -> Dispatcher:
-        settings, agents = self.settings, self.use_cases.agents
+        settings, cases = self.settings, self.use_cases
         environments = Environments(settings.data_dir.resolve() / "environments")
         limits = Limits(memory_bytes=settings.sandbox_memory_mb << 20, disk_bytes=settings.sandbox_disk_mb << 20)
-        self.installer = Installer(agents, environments)
-        cases = self.use_cases
+        self.installer = Installer(cases.agents, environments)
         search = CodeSearch(cases.knowledge_search)
-        runner = PythonRunner(agents, self.sandboxes, environments, search, limits, settings.sandbox_concurrency)
+        runner = PythonRunner(cases.agents, self.sandboxes, environments, search, limits, settings.sandbox_concurrency)
         ingestion = IngestionRunner(Ingestion(self.database, embeds=self.semantic is not None), cases.blobs)
+        metered = MeteredModels(self.models, cases.ledger)
         self.answers = AnswerRunner(
             self.database,
             self.live_answers,
             Recall(self.database, cases.knowledge_search),
-            self.models,
+            metered,
             concurrency=settings.answers_at_once,
             seconds=settings.answer_seconds,
         )
-        thinker = model_runner(settings, self.database, cases, self.models, self.sandboxes, search, limits)
+        thinker = model_runner(settings, self.database, cases, metered, self.sandboxes, search, limits)
         self.thinking = thinker.agents
         runners: list[Runner] = [runner, thinker, self.installer, ingestion, self.answers]
         if self.semantic is not None:
@@ -180,6 +178,7 @@ class Application:
         dispatcher.sweeps = [
             cases.sessions.expire,
             cases.conversations.end_idle,
+            cases.ledger.sweep,
             cases.coding_sessions.start_queued,
             cases.workers.find_lost,
             Shifts(self.database).sweep,
@@ -246,6 +245,7 @@ class Application:
         await self.bus.open()
         self.feeds.start()
         loops = {"poll": self.feeds.poll, "audit": self.use_cases.audit.run, "answers": self.answers.writer.run}
+        loops["usage"] = self.use_cases.ledger.run
         self._loops = [asyncio.create_task(forever(name, loop)) for name, loop in loops.items()]
         await self.metric_files.start()
         await self.sandboxes.start()
@@ -287,6 +287,7 @@ class Application:
         await self.metric_files.stop()
         await self.use_cases.health.close()
         with suppress(ServiceError):
+            await self.use_cases.ledger.flush()
             await self.use_cases.audit.flush()
             await self.use_cases.system_logs.flush()
         await self.bus.close()

@@ -34,7 +34,11 @@ from server.core.identity.signing_keys import SigningKeys
 from server.core.knowledge.documents import Documents
 from server.core.knowledge.search import KnowledgeSearch
 from server.core.knowledge.vectors import Nearest
+from server.core.models.budgets import Budgets
+from server.core.models.ledger import Ledger
 from server.core.models.port import Models, NoModels
+from server.core.models.prices import Prices
+from server.core.models.usage import Usages
 from server.core.monitoring.health import HealthChecks
 from server.core.monitoring.metrics import Metrics
 from server.core.monitoring.recent_lines import RecentLines
@@ -82,6 +86,8 @@ from server.store.blobs import Blobs
 from server.store.database import Database
 from server.store.feed import Feeds
 
+CALL_MARGIN_SECONDS = 60.0
+
 
 def use_cases(
     settings: Settings,
@@ -118,6 +124,9 @@ def use_cases(
     logins = Logins(
         database, secret, signing_keys, passwords, attempts, development=settings.environment == "development"
     )
+    prices = Prices.read(settings.model_prices)
+    # A little longer than any call may take.
+    ledger = Ledger(database, prices, call_seconds=settings.model_timeout_seconds + CALL_MARGIN_SECONDS)
     codes = AuthorizationCodes(database, logins)
     health = HealthChecks(
         database,
@@ -144,6 +153,7 @@ def use_cases(
         audit=Audit(database),
         audit_log=AuditLog(database),
         blobs=blobs,
+        budgets=Budgets(database, ledger.forget),
         chat_answers=ChatAnswers(database, feeds, models, seconds=settings.answer_seconds),
         checkpoints=Checkpoints(database),
         client_tokens=ClientTokens(database, logins, signing_keys),
@@ -156,6 +166,7 @@ def use_cases(
         health=health,
         invitations=Invitations(database, counts, secret),
         knowledge_search=KnowledgeSearch(database, nearest),
+        ledger=ledger,
         logins=logins,
         inbox=Inbox(database),
         names=Names(database),
@@ -164,6 +175,7 @@ def use_cases(
         personal_keys=PersonalKeys(database),
         registration=Registration(database, logins, passwords, attempts, is_open=settings.open_registration),
         models=models,
+        prices=prices,
         projects=Projects(database, counts),
         ratings=Ratings(database),
         scrapes=Scrapes(database, health, metrics or Metrics()),
@@ -181,6 +193,7 @@ def use_cases(
         task_moves=TaskMoves(database),
         task_queries=TaskQueries(database, counts, feeds),
         task_relations=TaskRelations(database),
+        usages=Usages(database),
         users=Users(database, counts, logins),
         task_search=TaskSearch(database, counts),
         task_waiting=TaskWaiting(database),

@@ -49,7 +49,6 @@ class Settings(BaseSettings):
     # Signs access tokens. Must be set outside development, and be the same for all processes; in development it is made
     # where it is empty, and kept in the data folder.
     api_secret_key: str = ""
-
     # What it was before, so that what was sealed with it can be read, and is sealed anew when it is used.
     api_secret_key_previous: str = ""
 
@@ -63,7 +62,6 @@ class Settings(BaseSettings):
     database_timeout_seconds: float = Field(10.0, ge=1, le=600)
     # Shares quotas between processes.
     redis_url: str = ""
-
     # Where uploaded files are: `s3://bucket/prefix`, with the usual variables of AWS; in the data folder when empty.
     blob_url: str = ""
 
@@ -181,6 +179,8 @@ class Settings(BaseSettings):
     # Any other server that speaks as OpenAI's does.
     model_base_url: str = ""
     model_api_key: SecretStr = SecretStr("")
+    # What models cost, as a JSON object or the path of a file with one (`core/models/prices.py`); none when empty.
+    model_prices: str = ""
     # How long an answer may take in all, how long until it begins, and how long it may pause.
     model_timeout_seconds: float = Field(120.0, gt=0, le=3600)
     model_first_seconds: float = Field(60.0, gt=0, le=3600)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import typer
 
+from server.cli.budgets import budgets, usage
 from server.cli.clients import clients
 from server.cli.events import events
 from server.cli.gateway import gateway
@@ -28,6 +29,8 @@ app.command()(up)
 app.command()(server)
 app.command()(gateway)
 app.command()(migrate)
+app.command()(usage)
+app.add_typer(budgets, name="budgets")
 app.add_typer(keys, name="keys")
 app.add_typer(clients, name="clients")
 app.add_typer(organizations, name="organizations")

@@ -30,7 +30,11 @@ from server.core.identity.oauth_clients import OAuthClients
 from server.core.identity.signing_keys import SigningKeys
 from server.core.knowledge.documents import Documents
 from server.core.knowledge.search import KnowledgeSearch
+from server.core.models.budgets import Budgets
+from server.core.models.ledger import Ledger
 from server.core.models.port import Models
+from server.core.models.prices import Prices
+from server.core.models.usage import Usages
 from server.core.monitoring.health import HealthChecks
 from server.core.monitoring.scrape import Scrapes
 from server.core.monitoring.system_logs import SystemLogs
@@ -90,12 +94,14 @@ class UseCases:
     conversations: Conversations
     authorization_codes: AuthorizationCodes
     blobs: Blobs
+    budgets: Budgets
     documents: Documents
     deliveries: Deliveries
     events: EventStreams
     health: HealthChecks
     invitations: Invitations
     knowledge_search: KnowledgeSearch
+    ledger: Ledger
     logins: Logins
     inbox: Inbox
     names: Names
@@ -104,6 +110,7 @@ class UseCases:
     personal_keys: PersonalKeys
     registration: Registration
     models: Models
+    prices: Prices
     projects: Projects
     ratings: Ratings
     scrapes: Scrapes
@@ -121,6 +128,7 @@ class UseCases:
     task_moves: TaskMoves
     task_queries: TaskQueries
     task_relations: TaskRelations
+    usages: Usages
     users: Users
     task_search: TaskSearch
     task_waiting: TaskWaiting

@@ -3,6 +3,7 @@
 from sqlalchemy.orm import configure_mappers
 
 from server.model.agents import Agent, AgentRuntime, AgentStatus, Duty, Skill, Worker, WorkerStatus
+from server.model.budgets import ModelBudget, ModelReservation, ModelUsage, Period, UsageScope
 from server.model.chat import AWAITED, GOING_ON, OPEN_ANSWER, Answer, AnswerPieces, AnswerStatus, Conversation
 from server.model.discussion import Comment, Rating, TaskFile
 from server.model.events import EVENT_TYPES, PERSONAL, TOLD_TO, Event, Feed
@@ -109,12 +110,16 @@ __all__ = [
     "Invitation",
     "LogEntry",
     "Login",
+    "ModelBudget",
+    "ModelReservation",
     "ModelTurn",
+    "ModelUsage",
     "Notification",
     "NotificationCursor",
     "OAuthClient",
     "Organization",
     "PastChange",
+    "Period",
     "Priority",
     "Project",
     "ProjectAgent",
@@ -141,6 +146,7 @@ __all__ = [
     "TaskTag",
     "Tier",
     "UnindexedTask",
+    "UsageScope",
     "User",
     "Webhook",
     "Worker",

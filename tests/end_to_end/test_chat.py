@@ -257,3 +257,18 @@ def test_metrics_tell_of_models(chat: Stack, client: httpx.Client) -> None:
     assert 'http_requests_total{method="POST",endpoint="/chat/v2/chat"}' in text
     health = client.get("/health").json()
     assert health["components"]["swarm_intelligence"] == "healthy"
+
+
+def test_a_message_that_no_budget_has_room_for_is_429_and_says_which(chat: Stack) -> None:
+    _, key = chat.new_key("Out of budget")
+    told = chat.orchestrator("budgets", "set", "--organization", "Out of budget", "--period", "day", "--tokens", "10")
+    with chat.client(key) as client:
+        refused = asked(client, "Explain quantum computing")
+        error = refused.json()["error"]
+        assert (refused.status_code, error["code"]) == (429, "RATE_LIMIT_ERROR")
+        details = error["details"]
+        assert details["reason"] == "BUDGET_EXHAUSTED" and details["budget_id"] == told.split()[0]
+        assert (details["limit"], details["used"], details["reserved"], details["period"]) == (10, 0, 0, "day")
+        assert details["renew_time"].endswith("T00:00:00Z") and 0 < int(refused.headers["retry-after"]) <= 86_400
+        # What asks no model is answered still.
+        assert asked(client, "Explain quantum computing", model="builtin-extractive-1").status_code == 200

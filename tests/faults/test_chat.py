@@ -71,3 +71,26 @@ async def test_an_answer_survives_kill_9_of_the_server(tmp_path: Path, database_
 def _streamed(client: httpx.Client, answer: str) -> list[dict]:
     with client.stream("GET", f"/chat/v2/answers/{answer}/stream") as stream:
         return [event for event in events_of(stream.iter_lines()) if "event" in event]
+
+
+@pytest.mark.timeout(120)
+async def test_what_a_killed_server_had_reserved_is_there_for_the_attempt_after_it(tmp_path: Path, database_url: str) -> None:
+    environment = {"LEASE_SECONDS": "2", "HEARTBEAT_SECONDS": "0.5", "DATABASE_URL": database_url}
+    with aimock(FIXTURES, tmp_path) as mock:
+        stack = Stack(tmp_path / "data", MODEL_BASE_URL=mock.url, DEFAULT_MODEL="compatible/one", **environment).start()
+        try:
+            _, key = stack.new_key("Thrifty")
+            # As much as one call may take, and not as much as two.
+            stack.orchestrator("budgets", "set", "--organization", "Thrifty", "--tokens", "1500")
+            ask = {"type": "stream", "data": {"message": "a story", "optimization_mode": "lite", "max_tokens": 1000}}
+            await listen(stack, key, ask, lambda frame: frame.get("token"))
+            stack.server().send_signal(signal.SIGKILL)
+            rest = await listen(stack, key, None, lambda frame: frame["type"] == "stream" and frame["done"])
+            assert rest[-1]["response"] == STORY
+            assert "restarted" in [frame["data"].get("event") for frame in rest]
+            # Nothing is reserved any more, and the other attempt has taken nothing.
+            cells = stack.orchestrator("budgets", "list", "--organization", "Thrifty").split("│")
+            limit, used, reserved = (int(cell) for cell in cells[5:8])
+            assert limit == 1500 and 0 < used < 500 and reserved == 0
+        finally:
+            assert stack.stop() == 0

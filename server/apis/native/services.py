@@ -7,6 +7,7 @@ from orchestrator.v1 import (
     comment_service_pb2,
     event_service_pb2,
     knowledge_service_pb2,
+    model_service_pb2,
     notification_service_pb2,
     project_service_pb2,
     rating_service_pb2,
@@ -30,6 +31,7 @@ from server.apis.native.collaboration.task_board import TaskBoardServicer
 from server.apis.native.collaboration.task_files import TaskFileServicer
 from server.apis.native.events import EventServicer
 from server.apis.native.knowledge.servicer import KnowledgeServicer
+from server.apis.native.models.servicer import ModelServicer
 from server.apis.native.people.audit import AuditServicer
 from server.apis.native.people.notifications import NotificationServicer
 from server.apis.native.people.users import UserServicer
@@ -74,6 +76,10 @@ def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Service
                 use_cases.conversations,
                 wait_seconds=settings.chat_wait_seconds,
             ),
+        ),
+        (
+            model_service_pb2.DESCRIPTOR.services_by_name["ModelService"],
+            ModelServicer(use_cases.models, use_cases.budgets, use_cases.usages, use_cases.prices),
         ),
         (event_service_pb2.DESCRIPTOR.services_by_name["EventService"], EventServicer(use_cases.events)),
         (audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"], AuditServicer(use_cases.audit_log)),

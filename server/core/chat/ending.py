@@ -107,4 +107,7 @@ async def _go_on(transaction: Transaction, conversation: Conversation) -> None:
 
 def _error(task: Task) -> str:
     said = json.loads(task.error) if task.error else {"type": "InternalError", "message": ""}
-    return json.dumps({"type": said["type"], "message": said["message"]}, separators=(",", ":"))
+    kept = {"type": said["type"], "message": said["message"]}
+    if said.get("details"):
+        kept["details"] = said["details"]
+    return json.dumps(kept, separators=(",", ":"))

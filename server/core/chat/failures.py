@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from server.core.models.budgets import BudgetExhausted
 from server.core.models.port import ModelRefused, ModelTimeout
 from server.errors import Details, ServiceError, Unavailable
 from server.model import Answer, AnswerStatus
@@ -20,6 +21,7 @@ class AnswerFailed(Unavailable):
 _FAILURES: Mapping[str, type[ServiceError]] = {
     ModelTimeout.reason: ModelTimeout,
     ModelRefused.reason: ModelRefused,
+    BudgetExhausted.reason: BudgetExhausted,
     "InternalError": ServiceError,
 }
 
@@ -33,6 +35,8 @@ def failure_of(answer: Answer, details: Details) -> ServiceError | None:
     if answer.status != AnswerStatus.FAILED:
         return None
     said = json.loads(answer.error or "{}")
-    partial = {"partial_response": answer.text} if answer.text else {}
+    told: dict[str, object] = {**said.get("details", {}), **details}
+    if answer.text:
+        told["partial_response"] = answer.text
     kind = _FAILURES.get(said.get("type"), AnswerFailed)
-    return kind(said.get("message") or "the answer has failed", reason=said.get("type"), details={**details, **partial})
+    return kind(said.get("message") or "the answer has failed", reason=said.get("type"), details=told)

@@ -17,6 +17,8 @@ DECLARED_SCOPES = (
     "knowledge:read",
     "knowledge:write",
     "logs:read",
+    "models:read",
+    "models:write",
     "notifications:read",
     "notifications:write",
     "projects:read",

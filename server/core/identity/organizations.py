@@ -11,7 +11,7 @@ from server.errors import InvalidRequest, NotFound
 from server.model import Feed, Organization, Tier, User, new_id
 from server.store.database import Database
 from server.store.statement import Statement
-from server.store.transaction import Transaction
+from server.store.transaction import Reader, Transaction
 
 _organizations = Organization.table().c
 # Whoever registers may call an organization as another one is called: the one that was first is meant.
@@ -81,14 +81,19 @@ async def switch(database: Database, organization: str, *, on: bool) -> Organiza
     return await _change(database, organization, disabled_at=None if on else database.clock())
 
 
+async def find(reader: Reader, organization: str) -> Organization:
+    """An organization by its id or its name. Raises NotFound."""
+    try:
+        found = await reader.one(ORGANIZATION, id=parse_id("organization", organization))
+    except NotFound:
+        found = await reader.one(_ORGANIZATION, name=organization)
+    if found is None:
+        raise NotFound("organization", organization)
+    return found
+
+
 async def _change(database: Database, organization: str, **values: Any) -> Organization:
     async def body(transaction: Transaction) -> Organization:
-        try:
-            found = await transaction.one(ORGANIZATION, id=parse_id("organization", organization))
-        except NotFound:
-            found = await transaction.one(_ORGANIZATION, name=organization)
-        if found is None:
-            raise NotFound("organization", organization)
-        return await transaction.update(found, **values)
+        return await transaction.update(await find(transaction, organization), **values)
 
     return await database.write(body)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Mapping
 
 import structlog
@@ -14,7 +15,8 @@ from server.core.chat.plans import Plan, plans
 from server.core.chat.recall import Recall, Recalled
 from server.core.chat.rows import READ_ANSWER, pieces_of
 from server.core.chat.summaries import Summaries
-from server.core.models.port import ModelFailed, ModelRefused, Models, ModelTimeout, ModelUnavailable, Usage
+from server.core.models.accounts import Account
+from server.core.models.port import ModelFailed, ModelRefused, ModelTimeout, ModelUnavailable, Usage
 from server.core.queue.claims import ANSWER
 from server.core.queue.completion import Result, failure
 from server.errors import ServiceError
@@ -24,6 +26,7 @@ from server.work.chat.player import Player, taken_in
 from server.work.chat.said import Said, StepRecord
 from server.work.chat.summing import Summing
 from server.work.chat.writer import Giving, PieceWriter
+from server.work.models.metered import MeteredModels
 from server.work.runners import CancelledWith
 
 # How often an answer is begun anew whose giver never came to an end.
@@ -45,7 +48,7 @@ class AnswerRunner:
         database: Database,
         live: LiveAnswers,
         recall: Recall,
-        models: Models,
+        models: MeteredModels,
         *,
         concurrency: int,
         seconds: float,
@@ -102,8 +105,9 @@ class AnswerRunner:
         return Result(status=TaskStatus.COMPLETED, output=self._output(giving, said))
 
     def _failed(self, giving: Giving, said: Said, error: ServiceError) -> Result:
-        known = failure(error.reason, error.message)
-        return Result(status=known.status, error=known.error, output=self._output(giving, said))
+        said_of_it = {"type": error.reason, "message": error.message, "traceback": "", "details": error.details}
+        error_text = json.dumps(said_of_it, separators=(",", ":"), default=str)
+        return Result(status=TaskStatus.FAILED, error=error_text, output=self._output(giving, said))
 
     @staticmethod
     def _output(giving: Giving, said: Said) -> bytes:
@@ -118,8 +122,16 @@ class AnswerRunner:
             return
         plan: Plan | None = self._plans[answer.swarm or answer.mode]
         before, _ = await pieces_of(self._database, answer.id) if giving.attempt > 1 else ([], 0)
+        account = Account(
+            organization_id=answer.organization_id, key_id=answer.key_id, task_id=answer.id, attempt=giving.attempt
+        )
         player = Player(
-            self._models, giving, recalled, said, taken_in(before), max_tokens=answer.max_tokens or MAX_TOKENS
+            self._models.on(account),
+            giving,
+            recalled,
+            said,
+            taken_in(before),
+            max_tokens=answer.max_tokens or MAX_TOKENS,
         )
         while plan is not None:
             try:

@@ -8,9 +8,11 @@ from contextlib import aclosing
 import structlog
 
 from server.core.chat.summaries import MOST_CHARACTERS, Due, Summaries, listed
-from server.core.models.port import ModelMessage, ModelRequest, Models, TextPiece
+from server.core.models.accounts import Account
+from server.core.models.port import ModelMessage, ModelRequest, TextPiece
 from server.errors import ServiceError
 from server.model import Answer
+from server.work.models.metered import MeteredModels
 
 TOKENS = 800
 OF_TURN = 1500
@@ -24,7 +26,7 @@ log = structlog.get_logger()
 class Summing:
     """One process's. What is broken off is done after the next answer."""
 
-    def __init__(self, summaries: Summaries, models: Models) -> None:
+    def __init__(self, summaries: Summaries, models: MeteredModels) -> None:
         self._summaries = summaries
         self._models = models
         self._works: set[asyncio.Task[None]] = set()
@@ -46,13 +48,15 @@ class Summing:
         try:
             due = await self._summaries.due(answer)
             if due is not None:
-                await self._summaries.write(due, await self._text(due, model) if model else listed(due))
+                await self._summaries.write(due, await self._text(due, answer, model) if model else listed(due))
         except ServiceError as error:
             log.warning("a conversation is summed up later", reason=error.reason)
         except Exception:
             log.exception("bug", answer=answer.id)
 
-    async def _text(self, due: Due, model: str) -> str:
+    async def _text(self, due: Due, answer: Answer, model: str) -> str:
+        # The answer's task is over, so what is reserved for this is bound to its time alone.
+        account = Account(organization_id=answer.organization_id, key_id=answer.key_id)
         said = "\n\n".join(
             f"Turn {turn.number}\nUser: {turn.message[:OF_TURN]}\nAssistant: {turn.text[:OF_TURN]}"
             for turn in due.turns
@@ -67,7 +71,7 @@ class Summing:
             max_output_tokens=TOKENS,
         )
         try:
-            async with aclosing(self._models.stream(request)) as pieces:
+            async with aclosing(self._models.on(account).stream(request)) as pieces:
                 parts = [each.text async for each in pieces if isinstance(each, TextPiece)]
         except ServiceError:
             return listed(due)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from server.core.models.port import Models
 from server.core.use_cases import UseCases
 from server.settings import Settings
 from server.store.database import Database
 from server.work.code_search import CodeSearch
 from server.work.model_agents.runner import ModelRunner
 from server.work.model_agents.tools import toolkit
+from server.work.models.metered import MeteredModels
 from server.work.sandbox import Limits, Sandboxes
 
 
@@ -16,7 +16,7 @@ def model_runner(
     settings: Settings,
     database: Database,
     cases: UseCases,
-    models: Models,
+    models: MeteredModels,
     sandboxes: Sandboxes,
     search: CodeSearch,
     limits: Limits,

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from server.core.agents.registry import AgentRegistry
 from server.core.agents.thinking import ThinkingAgents, model_of
 from server.core.model_work.conversation import Conversation
-from server.core.models.port import ModelFailed, ModelRefused, Models, ModelTimeout, ModelUnavailable
+from server.core.models.accounts import Account
+from server.core.models.budgets import BudgetExhausted
+from server.core.models.port import ModelFailed, ModelRefused, ModelTimeout, ModelUnavailable
 from server.core.queue.claims import MODEL
 from server.core.queue.completion import Result, failure
 from server.model import Task
@@ -17,6 +19,7 @@ from server.store.database import Database
 from server.work.model_agents.prompt import prompt_for
 from server.work.model_agents.talk import Talk
 from server.work.model_agents.toolbox import Tool, Toolbox, Work
+from server.work.models.metered import MeteredModels
 
 
 class ModelRunner:
@@ -28,7 +31,7 @@ class ModelRunner:
         self,
         database: Database,
         agents: AgentRegistry,
-        models: Models,
+        models: MeteredModels,
         tools: Sequence[Tool],
         *,
         concurrency: int,
@@ -36,7 +39,7 @@ class ModelRunner:
         self._database = database
         self._registry = agents
         # Those whose tasks these are.
-        self.agents = ThinkingAgents(database, models)
+        self.agents = ThinkingAgents(database, models.unmetered)
         self._models = models
         self._tools = tools
         self.concurrency = concurrency
@@ -50,7 +53,7 @@ class ModelRunner:
         if agent is None:
             return failure("AgentUnavailable", "the agent has been deleted")
         conversation = Conversation(self._database, task)
-        model = model_of(self._models, agent.model, agent.provider)
+        model = model_of(self._models.unmetered, agent.model, agent.provider)
         if model is None:
             # Another process may have had this provider. Here nobody claims for the agent any more, and the task waits.
             await self.agents.look()
@@ -61,7 +64,10 @@ class ModelRunner:
                 await conversation.begin()
                 prompt = await prompt_for(agent, task)
                 toolbox = Toolbox(self._tools, Work(task, agent, conversation))
-                return await Talk(self._models, model, agent, prompt, conversation, toolbox).lead()
+                account = Account(
+                    organization_id=task.organization_id, agent_id=agent.id, task_id=task.id, attempt=task.attempt
+                )
+                return await Talk(self._models.on(account), model, agent, prompt, conversation, toolbox).lead()
         except asyncio.CancelledError:
             # Where the process stops, somebody else goes on with it.
             with contextlib.suppress(Exception):
@@ -74,5 +80,5 @@ class ModelRunner:
             )
         except (ModelUnavailable, ModelTimeout, ModelFailed) as error:
             return failure(error.reason, error.message)
-        except ModelRefused as error:
+        except (ModelRefused, BudgetExhausted) as error:
             return failure(error.reason, error.message, retryable=False)

@@ -10,7 +10,7 @@ from orchestrator.v1.agent_service_pb2 import RegisterAgentRequest
 
 from server.core.models.port import ModelUnavailable, NoModels
 from server.settings import Settings
-from server.work.models import ModelProviders
+from server.work.models import MeteredModels, ModelProviders
 from server.worker.finding import find_agent
 from server.work.model_agents.runner import ModelRunner
 from tests.support.raw_provider import HEAD, RawProvider, piece
@@ -44,7 +44,7 @@ async def test_what_a_server_without_the_provider_has_claimed_goes_back_and_cost
     task = await office.give(agent)
     await eventually(lambda: models.running)
     held, cases = await office.get(task), office.cases
-    runner = ModelRunner(office.database, cases.agents, NoModels(), [], concurrency=1)
+    runner = ModelRunner(office.database, cases.agents, MeteredModels(NoModels(), office.cases.ledger), [], concurrency=1)
     with pytest.raises(ModelUnavailable):
         await runner.run(held)
     waiting = await office.get(task)

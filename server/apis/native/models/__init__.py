@@ -1,0 +1,1 @@
+"""The native API: language models, their usage and budgets."""

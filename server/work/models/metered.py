@@ -1,0 +1,117 @@
+"""Asks models on somebody's account: within his budgets, and with what they take recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+from server.core.models.accounts import Account
+from server.core.models.ledger import Ledger, Taken
+from server.core.models.port import ModelEnd, ModelInfo, ModelRequest, Models, ProviderState, TextPiece, Usage
+
+# Characters of a token: of an estimate of what was used, and of one that is not to be too low.
+_CHARACTERS, _FEWEST = 4, 3
+# Tokens that each message takes beside its text.
+_BESIDE = 8
+
+
+class MeteredModels:
+    """Other models, asked on accounts."""
+
+    def __init__(self, models: Models, ledger: Ledger) -> None:
+        self._models = models
+        self.ledger = ledger
+
+    def on(self, account: Account) -> Models:
+        """The models as they are asked on this account."""
+        return _OnAccount(self, account)
+
+    @property
+    def unmetered(self) -> Models:
+        """The models themselves, for whoever looks up what is known of them: nobody asks these."""
+        return self._models
+
+    @property
+    def default(self) -> str:
+        """The model that is asked where none is named."""
+        return self._models.default
+
+    def known(self, name: str, provider: str = "") -> str | None:
+        """`provider/model` for what somebody calls it."""
+        return self._models.known(name, provider)
+
+    async def list(self) -> Sequence[ModelInfo]:
+        """Models that providers say they have."""
+        return await self._models.list()
+
+    def states(self) -> Sequence[ProviderState]:
+        """The configured providers."""
+        return self._models.states()
+
+    async def stream(self, request: ModelRequest, account: Account) -> AsyncGenerator[TextPiece | ModelEnd]:
+        """The answer as it comes. Raises the port's errors, and BudgetExhausted before anybody is asked.
+
+        Where a budget was reserved of, what the call took is recorded when this has ended, however it ends. A call
+        that breaks off has taken its prompt and what had come, by an estimate; one of which nothing came, nothing.
+        """
+        reservation = ""
+        if await self.ledger.is_limited(account):
+            most = most_input(request)
+            reservation = await self.ledger.reserve(account, request.model, most, request.max_output_tokens)
+        usage: Usage | None = None
+        characters, came = 0, False
+        try:
+            async with aclosing(self._models.stream(request)) as pieces:
+                async for each in pieces:
+                    came = True
+                    if isinstance(each, ModelEnd):
+                        usage = each.usage
+                    else:
+                        characters += len(each.text)
+                    yield each
+        finally:
+            if came or reservation:
+                spent = usage or Usage(_tokens(_length(request)), _tokens(characters), estimated=True)
+                taken = Taken(account=account, model=request.model, usage=spent, reservation=reservation, counts=came)
+                if reservation:
+                    # Whoever cancels this again does not keep it from being recorded.
+                    await asyncio.shield(asyncio.ensure_future(self.ledger.settle(taken)))
+                else:
+                    self.ledger.note(taken)
+
+
+class _OnAccount:
+    """The port, on one account."""
+
+    def __init__(self, models: MeteredModels, account: Account) -> None:
+        self._models = models
+        self._account = account
+        self.known, self.list, self.states = models.known, models.list, models.states
+
+    @property
+    def default(self) -> str:
+        return self._models.default
+
+    def stream(self, request: ModelRequest) -> AsyncGenerator[TextPiece | ModelEnd]:
+        return self._models.stream(request, self._account)
+
+
+def most_input(request: ModelRequest) -> int:
+    """How many tokens the prompt has at most, by an estimate: a third of its characters, and each that is not ASCII."""
+    texts = [message.content for message in request.messages]
+    wide = sum(0 if text.isascii() else len(text) - len(text.encode("ascii", "ignore")) for text in texts)
+    return -(-(_length(request) - wide) // _FEWEST) + wide + _BESIDE * len(request.messages)
+
+
+def _length(request: ModelRequest) -> int:
+    """How many characters the prompt has."""
+    called = sum(len(call.name) + len(call.arguments) for message in request.messages for call in message.tool_calls)
+    beside = [*request.tools, *([request.response_format] if request.response_format else [])]
+    written = sum(len(json.dumps(each, default=str)) for each in beside)
+    return sum(len(message.content) for message in request.messages) + called + written
+
+
+def _tokens(characters: int) -> int:
+    return -(-characters // _CHARACTERS)
