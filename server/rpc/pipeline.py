@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from google.protobuf.message import Message
@@ -16,7 +16,7 @@ from server.apikit.refusals import UpgradeRequired
 from server.core.identity.authentication import Authenticator
 from server.core.shared import idempotency
 from server.core.shared.call_context import Call
-from server.errors import InvalidRequest, ServiceError, TooMany, Unavailable
+from server.errors import InvalidRequest, ServiceError, Unavailable
 from server.rpc.access import NOBODY, AccessControl
 from server.rpc.actors import actor_of
 from server.rpc.arrival import METHOD, arrived
@@ -226,7 +226,7 @@ class Pipeline:
         if isinstance(known, Exhausted):
             call.response_headers = known.quota.headers()
         headers = [("x-request-id", call.request_id), *call.response_headers]
-        wait = known.retry_after if isinstance(known, TooMany | Unavailable) else None
+        wait = _patience(known)
         if wait is not None:
             headers.append(("retry-after", str(wait)))
         rendered = method.api.render(known, call.request_id) if call.through_gateway else None
@@ -254,6 +254,13 @@ def _status(method: Method, call: Call, *, begun: bool) -> int:
     if not begun:
         return GONE
     return SWITCHED if method.client_streams else call.http_status
+
+
+def _patience(error: ServiceError) -> int | None:
+    """After how many seconds trying again may help; None where it does not."""
+    if hasattr(error, "retry_after"):
+        return cast("int | None", error.retry_after)
+    return 1 if error.kind == "unavailable" else None
 
 
 def _known(error: BaseException) -> ServiceError | None:

@@ -126,6 +126,8 @@ class ModelRefused(ServiceError):
 
     kind = "unavailable"
     reason = "MODEL_REFUSED"
+    # Never.
+    retry_after = None
 
 
 class Models(Protocol):
