@@ -9,6 +9,7 @@ import sys
 from typing import Protocol
 
 from benchmarks import (
+    chat,
     claims,
     dispatch,
     execute,
@@ -47,6 +48,7 @@ BENCHMARKS: dict[str, tuple[str, Benchmark]] = {
     "webhooks": (webhooks.TITLE, webhooks.run),
     "upload": (upload.TITLE, upload.run),
     "knowledge": (knowledge.TITLE, knowledge.run),
+    "chat": (chat.TITLE, chat.run),
 }
 
 

@@ -98,6 +98,17 @@ async def aiohttp_peer(folder: Path) -> AsyncIterator[Server]:
         yield Server(port, folder)
 
 
+@asynccontextmanager
+async def model_peer(folder: Path) -> AsyncIterator[Server]:
+    """The model server that answers at once."""
+    folder.mkdir()
+    (port,) = free_ports(1)
+    arguments = [sys.executable, "-m", "benchmarks.model_peer", str(port)]
+    async with _process(arguments, dict(os.environ), folder.with_suffix(".log")) as process:
+        await _until_accepting(port, process, folder.with_suffix(".log"))
+        yield Server(port, folder)
+
+
 async def _until_accepting(port: int, process: asyncio.subprocess.Process, log: Path) -> None:
     async with asyncio.timeout(READY_SECONDS):
         while not await _accepts(port):

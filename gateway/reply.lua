@@ -78,6 +78,12 @@ local function unreadable(headers)
   return acted_by
 end
 
+-- Whether a path has a slash, or a backslash, that is escaped: who takes it for one, and who does not, would disagree.
+local function has_escaped_slash(path)
+  local bare = path and path:find("%", 1, true) and path:match("^[^?]*")
+  return bare and (bare:find("%%2[Ff]") or bare:find("%%5[Cc]"))
+end
+
 -- An id that the server takes as it is: the answer and its header must say the same.
 local function usable(id)
   return id and #id > 0 and #id <= 128 and not id:find("[^ -~]")
@@ -219,6 +225,9 @@ function envoy_on_request(handle)
   if headers:get(":method") == "CONNECT" then
     -- It has no body that would ever be whole.
     handle:respond({[":status"] = "405", ["allow"] = table.concat(VERBS, ", ")}, "")
+  end
+  if has_escaped_slash(headers:get(":path")) and not handle:metadata():get("slashes") then
+    handle:respond({[":status"] = "400"}, "")
   end
   local unread = unreadable(headers)
   if unread then

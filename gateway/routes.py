@@ -59,6 +59,8 @@ class Routes:
                 routes.extend(self._streams(api, host))
             matched = {"prefix" if route.prefix == "/" else "path_separated_prefix": route.prefix}
             routes.append(self._route(matched, f"{route.timeout_seconds:g}s", api, host))
+            if route.escaped_slashes:
+                routes[-1]["metadata"]["filter_metadata"]["reply"]["slashes"] = True
         return {
             "name": host.name,
             "domains": list(host.domains),

@@ -17,6 +17,8 @@ class Route:
 
     prefix: str
     timeout_seconds: float = 65.0
+    # Whether slashes in its paths may be escaped: its methods take the rest of a path, and unescape it themselves.
+    escaped_slashes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from server.errors import InvalidRequest
 
 RULE = "orchestrator.options.v1.rule"
 HTTP = "google.api.http"
-_VARIABLE = re.compile(r"\{(\w+)\}")
+_VARIABLE = re.compile(r"\{(\w+)(?:=\*\*)?\}")
 _ANY_VARIABLE = re.compile(r"\{[^}]*\}")
 
 
@@ -173,5 +173,6 @@ def _paths(descriptor: MethodDescriptor) -> tuple[tuple[re.Pattern[str], Mapping
             fields = [descriptor.input_type.fields_by_name[name] for name in names]
             spelled = {spelling: each.name for each in fields for spelling in (each.name, each.json_name)}
             literals = [re.escape(each) for each in _VARIABLE.sub("\0", template).split("\0")]
-            paths.append((re.compile("[^/]+".join(literals)), spelled))
+            one = ".+" if "=**" in template else "[^/]+"
+            paths.append((re.compile(one.join(literals)), spelled))
     return tuple(paths)

@@ -12,6 +12,7 @@ import structlog
 from google.protobuf.message import Message
 
 from server.apikit.field_words import spelled
+from server.apikit.held_back import HeldBack
 from server.apikit.refusals import UpgradeRequired
 from server.core.identity.authentication import Authenticator
 from server.core.shared import idempotency
@@ -153,16 +154,19 @@ class Pipeline:
                 async with self.streams.opening.take():
                     await self._access.enter(call, method, stream)
                     answers = await stream.wait(begin(request, call))
+                    if not isinstance(answers, HeldBack):
+                        await context.send_initial_metadata(_response_metadata(call))
+                if isinstance(answers, HeldBack):
+                    await stream.wait(answers.begun())
                     await context.send_initial_metadata(_response_metadata(call))
                 begun = True
-                headers_alone = call.headers.get(METHOD) == "HEAD"
                 while (answer := await stream.wait(anext(answers, None))) is not None:
                     # Nothing is told to a key that has ended, also where that is not yet known here.
                     if not self._access.still_in(call):
                         await stream.wait(self._access.stay(call))
                     said = answer
                     yield answer
-                    if headers_alone:
+                    if call.headers.get(METHOD) == "HEAD":
                         # Its headers have gone with the first answer, and a stream would have no last one.
                         break
                 code = "OK"

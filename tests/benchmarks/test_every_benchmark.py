@@ -22,6 +22,7 @@ LINES = {
     "webhooks": 5,
     "upload": 3,
     "knowledge": 5,
+    "chat": 5,
 }
 # Those that `make test` runs, too: REST with its peer, dispatch with its, and one that needs no gateway.
 QUICK = frozenset({"rest", "dispatch", "claims"})

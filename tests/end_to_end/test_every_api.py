@@ -105,6 +105,10 @@ ORCHESTRAS_WORDS = {
 }
 
 
+# And OpenAI's clients.
+OPENAIS_CODES = {"UNAUTHORIZED": "invalid_api_key"}
+
+
 def shape(answer: Answer, status: int, api: str, code: str) -> None:
     """That a refusal is in the shape of an API: its document's, written down here."""
     said = answer.json
@@ -128,6 +132,11 @@ def shape(answer: Answer, status: int, api: str, code: str) -> None:
         assert code != "INVALID_REQUEST" or status != 400 or set(error["details"]) == {"field", "reason"}
         assert said["metadata"]["request_id"] == request_id and said["metadata"]["version"] == "v2"
         assert re.fullmatch(r"20\d\d-.*Z", said["metadata"]["timestamp"])
+    elif api == "openai":
+        error = said["error"]
+        assert set(said) == {"error"} and set(error) == {"message", "type", "param", "code"} and error["message"]
+        assert error["type"] == ("server_error" if status >= 500 else "invalid_request_error")
+        assert error["code"] == OPENAIS_CODES.get(code, code.lower()) or (error["code"] is None and error["param"])
     elif api == "camel":
         assert said["success"] is False and said["error"]["code"] == code and said["error"]["message"]
         assert said["meta"]["requestId"] == request_id and re.fullmatch(r"20\d\d-.*Z", said["meta"]["timestamp"])
@@ -344,7 +353,8 @@ async def test_what_envoy_refuses_has_the_shape_of_the_api(everything, someone: 
         assert (await everything.ask(port, "POST", f"{posts}?nothing=1", "{}", **headers)).status == 200
     else:
         await refused("POST", f"{posts}?nothing=1", 400, "INVALID_REQUEST", "{}")
-    if name != "oauth":
+    # Those two read their bodies themselves.
+    if name not in ("oauth", "openai"):
         await refused("POST", posts, 400, "INVALID_REQUEST", "{nothing")
 
 
@@ -363,10 +373,11 @@ async def test_what_grpc_refuses_by_itself_is_an_error_of_the_api(
     api = APIS[name]
     headers = {"X_API_Key": someone.key} | ({"Host": host} if host else {})
     # A stream that has begun has its status already.
-    posts = next(each.template for each in bindings(name) if each.verb == "POST" and "{" not in each.template)
+    plain = [each.template for each in bindings(name) if each.verb == "POST" and "{" not in each.template and not each.stream]
+    verb, path = ("POST", plain[0]) if plain else asked_plainly(name)
     ended.late = late
     for ended.code in set(grpc.StatusCode) - {grpc.StatusCode.OK}:
-        answer = await everything.ask(everything.port(api), "POST", posts, "{}", **headers)
+        answer = await everything.ask(everything.port(api), verb, path, "{}" if plain else None, **headers)
         status, code = HOW_GRPC_ENDS.get(ended.code, (500, "INTERNAL_ERROR"))
         if name == "oauth" and status != 503:
             assert answer.status == status and answer.json["error"] in ("server_error", "temporarily_unavailable")

@@ -15,10 +15,10 @@ DECLARATION = Declaration(
         Route("/readiness"),
         Route("/metrics"),
         Route("/webhooks"),
-        Route("/v1/chat"),
-        Route("/v1/models"),
     ],
     hosts=["api.ai-orchestra.com", "staging-api.ai-orchestra.com"],
+    # Its document has `/v1/chat/completions` and `/v1/models` for OpenAI's clients.
+    includes=["openai"],
     # At port 8000, `/health` is the one that the Industrial API's document has as well, and answers for both.
     only_at_hosts=["HealthService"],
     # The document's socket says nowhere who it is.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import bindparam, func, select, update
@@ -18,7 +19,7 @@ from server.core.queue.cancellation import request_cancel
 from server.core.queue.rows import LOCK, LOCK_ALL
 from server.core.shared import idempotency
 from server.core.shared.call_context import READ_KNOWLEDGE, Call
-from server.errors import Conflict, InvalidRequest, NotFound, TooMany, Unavailable
+from server.errors import Conflict, InvalidRequest, NotFound, ServiceError, TooMany, Unavailable
 from server.model import AWAITED, OPEN_ANSWER, Answer, AnswerStatus, Conversation, Task, TaskKind, TaskStatus, new_id
 from server.store.database import Database
 from server.store.feed import Feeds
@@ -76,6 +77,7 @@ class ChatAnswers:
         self._swarms = swarms()
         # How long an answer may take.
         self._seconds = seconds
+        self._abandoned: set[asyncio.Task[None]] = set()
 
     async def ask(self, call: Call, question: Question, *, prompt: bytes | None = None, awaited_as: str = "") -> Answer:
         """The answer to a question, which somebody begins to give now, or when those before it have ended.
@@ -150,6 +152,12 @@ class ChatAnswers:
 
         return await self._database.write(body)
 
+    def abandon(self, call: Call, asked: asyncio.Future[Answer]) -> None:
+        """Cancels an answer that has been asked for, or still is, and that nobody will hear. Returns at once."""
+        work = asyncio.create_task(self._abandon(call, asked))
+        self._abandoned.add(work)
+        work.add_done_callback(self._abandoned.discard)
+
     async def cancel_open(self, call: Call, session: str) -> int:
         """Cancels whatever is asked and not answered in a conversation of the caller's; returns how much that was."""
 
@@ -170,6 +178,11 @@ class ChatAnswers:
             await transaction.run(_TOLD, id=answer.id)
 
         await self._database.write(body)
+
+    async def _abandon(self, call: Call, asked: asyncio.Future[Answer]) -> None:
+        # Where it was refused, or the store is away, there is nothing to end, or somebody else ends it.
+        with suppress(ServiceError, asyncio.CancelledError):
+            await self.cancel(call, (await asked).id)
 
     async def _begin(
         self,

@@ -90,6 +90,8 @@ async def answer_ended(transaction: Transaction, task: Task, output: bytes | Non
         **told,
         status=status.value,
         error=_error(task) if status == AnswerStatus.FAILED else None,
+        # A prompt that somebody has brought is nobody's any more.
+        prompt=None,
         completed_at=transaction.now,
     )
     transaction.emit(f"chat.{status.value}", ended)

@@ -39,16 +39,20 @@ class AnswerStreams:
         """The answer. Raises NotFound."""
         return await ANSWERS.get(self._database, call, identifier)
 
-    async def follow(self, answer: Answer, after: int = 0) -> AsyncGenerator[Heard]:
+    async def follow(self, answer: Answer, after: int = 0, *, to_its_end: bool = False) -> AsyncGenerator[Heard]:
         """What is told of an answer above the number `after`. Raises Unavailable where the server stops.
+
+        That is at once, or, where nobody could come back for the rest (`to_its_end`), when it has no more time.
 
         A piece `{"restarted": n}` says that the text before it counts no more: whoever gave the answer died, and it
         begins anew as the attempt n.
         """
-        quiet, event = 0.0, 0
-        with self._feeds.watching(answer.organization_id, answer.id) as changed:
+        quiet, event, feeds = 0.0, 0, self._feeds
+        # Whoever has just asked knows the row.
+        known = to_its_end and answer.version == 1
+        with feeds.watching(answer.organization_id, answer.id) as changed, self._live.awaiting(answer.id, changed):
             while True:
-                if self._feeds.closed:
+                if feeds.patience_is_over if to_its_end else feeds.closed:
                     raise Unavailable("the server is stopping; the answer goes on: follow it from the last number")
                 changed.clear()
                 live = self._live.get(answer.id)
@@ -64,6 +68,10 @@ class AnswerStreams:
                         await live.more(after, self._heartbeat)
                         if live.last <= after and not live.is_over:
                             yield Heard()
+                    continue
+                if known:
+                    known = False
+                    await set_within(changed, min(LOOK_SECONDS, self._heartbeat))
                     continue
                 # The row first: what it says has ended has told everything by then.
                 state = await self._database.one(STATE, id=answer.id)

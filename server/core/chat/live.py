@@ -64,15 +64,29 @@ class LiveAnswers:
 
     def __init__(self) -> None:
         self._by_id: dict[str, LiveAnswer] = {}
+        self._awaited: dict[str, set[asyncio.Event]] = {}
 
     def get(self, answer_id: str) -> LiveAnswer | None:
         """The one that is being given here, if it is."""
         return self._by_id.get(answer_id)
 
     @contextmanager
+    def awaiting(self, answer_id: str, signal: asyncio.Event) -> Iterator[None]:
+        """Sets `signal` whenever somebody begins to give the answer here."""
+        self._awaited.setdefault(answer_id, set()).add(signal)
+        try:
+            yield
+        finally:
+            self._awaited[answer_id].discard(signal)
+            if not self._awaited[answer_id]:
+                del self._awaited[answer_id]
+
+    @contextmanager
     def giving(self, answer_id: str, attempt: int) -> Iterator[LiveAnswer]:
         """A new attempt, which is over at the end."""
         live = self._by_id[answer_id] = LiveAnswer(attempt)
+        for signal in self._awaited.get(answer_id, ()):
+            signal.set()
         try:
             yield live
         finally:

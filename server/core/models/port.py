@@ -35,7 +35,8 @@ class ModelRequest:
 
     model: str
     messages: Sequence[ModelMessage]
-    max_output_tokens: int
+    # None for as many as the model likes.
+    max_output_tokens: int | None
     temperature: float | None = None
     top_p: float | None = None
     stop: Sequence[str] = ()
@@ -43,6 +44,7 @@ class ModelRequest:
     # As OpenAI's chat completions have them, JSON objects.
     tools: Sequence[Mapping[str, Any]] = ()
     tool_choice: Any = None
+    parallel_tool_calls: bool | None = None
     response_format: Mapping[str, Any] | None = None
     # W3C trace context, passed on; empty for none.
     traceparent: str = ""

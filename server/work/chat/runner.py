@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 import structlog
 
 from server.core.chat.extractive import NAME, extract
 from server.core.chat.live import LiveAnswers
 from server.core.chat.plans import Plan, plans
+from server.core.chat.prompts import Prompt
 from server.core.chat.recall import Recall, Recalled
 from server.core.chat.rows import READ_ANSWER, pieces_of
 from server.core.chat.summaries import Summaries
@@ -22,6 +24,7 @@ from server.core.queue.completion import Result, failure
 from server.errors import ServiceError
 from server.model import Answer, Task, TaskStatus
 from server.store.database import Database
+from server.work.chat import prompted
 from server.work.chat.player import Player, taken_in
 from server.work.chat.said import Said, StepRecord
 from server.work.chat.summing import Summing
@@ -116,15 +119,21 @@ class AnswerRunner:
     async def _give(self, giving: Giving, said: Said) -> None:
         answer = giving.answer
         model = self._model(answer)
+        account = Account(
+            organization_id=answer.organization_id, key_id=answer.key_id, task_id=answer.id, attempt=giving.attempt
+        )
+        prompt = await Prompt.decode(answer.prompt) if answer.prompt is not None else None
+        if prompt is not None and model is not None and not prompt.plan:
+            await prompted.give(self._models.on(account), giving, said, prompt, model)
+            return
         recalled = await self._recall.of(answer, passages=answer.use_memory or model is None)
+        if prompt is not None:
+            recalled = replace(recalled, turns=prompt.turns())
         if model is None:
             await self._extract(giving, said, recalled)
             return
         plan: Plan | None = self._plans[answer.swarm or answer.mode]
         before, _ = await pieces_of(self._database, answer.id) if giving.attempt > 1 else ([], 0)
-        account = Account(
-            organization_id=answer.organization_id, key_id=answer.key_id, task_id=answer.id, attempt=giving.attempt
-        )
         player = Player(
             self._models.on(account),
             giving,

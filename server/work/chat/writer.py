@@ -19,7 +19,7 @@ from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Transaction
 
-EVERY_SECONDS = 0.05
+EVERY_SECONDS, FIRST_SECONDS = 0.05, 0.003
 # What one event holds at most; a page of the feed is to have room for several.
 MOST_PIECES, MOST_CHARACTERS = 500, 8000
 _tasks, _answers = Task.table().c, Answer.table().c
@@ -88,6 +88,8 @@ class PieceWriter:
         """Records, for as long as the process lives."""
         while True:
             await self._work.wait()
+            # Whoever follows here hears the first piece before it is written down.
+            await asyncio.sleep(FIRST_SECONDS)
             self._work.clear()
             began = time.monotonic()
             try:

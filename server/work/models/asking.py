@@ -18,17 +18,18 @@ def body_of(request: ModelRequest, model: str, kind: Kind) -> dict[str, Any]:
         "model": model,
         "messages": [_message(each) for each in request.messages],
         "stream": True,
-        kind.limit: request.max_output_tokens,
     }
     if kind.asks_usage:
         body["stream_options"] = {"include_usage": True}
     given: Mapping[str, Any] = {
+        kind.limit: request.max_output_tokens,
         "temperature": request.temperature,
         "top_p": request.top_p,
         "stop": list(request.stop) or None,
         kind.seed: request.seed,
         "tools": list(request.tools) or None,
         "tool_choice": request.tool_choice,
+        "parallel_tool_calls": request.parallel_tool_calls,
         "response_format": request.response_format,
     }
     body.update((name, value) for name, value in given.items() if value is not None)

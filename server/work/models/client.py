@@ -16,10 +16,11 @@ from server.work.models import faults
 from server.work.models.bounds import TooMuch, bounded, stripped
 from server.work.models.faults import Fault
 from server.work.models.table import Configured
+from server.work.models.transport import AiohttpTransport
 
 log = structlog.get_logger()
 CONNECT_SECONDS = 10.0
-CONNECTIONS, IDLE_CONNECTIONS = 1000, 20
+CONNECTIONS = 1000
 
 
 def loaded() -> None:
@@ -34,9 +35,7 @@ class Client:
         self._provider = provider
         key = provider.key.get_secret_value()
         http = httpx2.AsyncClient(
-            # How long an answer may take, its reader knows.
-            timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
-            limits=httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=IDLE_CONNECTIONS),
+            transport=AiohttpTransport(connections=CONNECTIONS, connect_seconds=CONNECT_SECONDS),
             follow_redirects=False,
             event_hooks={
                 "request": [] if provider.name == "openai" else [stripped(key)],

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from server.core.models.accounts import Account
 from server.core.models.ledger import Ledger, Taken
@@ -15,6 +16,8 @@ from server.core.models.port import ModelEnd, ModelInfo, ModelRequest, Models, P
 _CHARACTERS, _FEWEST = 4, 3
 # Tokens that each message takes beside its text.
 _BESIDE = 8
+# What a call within a budget may write whose caller does not say.
+MOST_OUTPUT = 4096
 
 
 class MeteredModels:
@@ -58,8 +61,11 @@ class MeteredModels:
         """
         reservation = ""
         if await self.ledger.is_limited(account):
-            most = most_input(request)
-            reservation = await self.ledger.reserve(account, request.model, most, request.max_output_tokens)
+            if request.max_output_tokens is None:
+                # What is not bounded would pass every budget.
+                request = replace(request, max_output_tokens=MOST_OUTPUT)
+            most, written = most_input(request), request.max_output_tokens or MOST_OUTPUT
+            reservation = await self.ledger.reserve(account, request.model, most, written)
         usage: Usage | None = None
         characters, came = 0, False
         try:
