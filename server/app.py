@@ -46,14 +46,14 @@ from server.core.workers.reconciliation import Reconciliation
 from server.core.workflows import progression
 from server.errors import ServiceError
 from server.rpc import transport
-from server.rpc.actors import remember
-from server.rpc.guests import Guests
+from server.rpc.callers.actors import remember
+from server.rpc.callers.guests import Guests
+from server.rpc.callers.quotas import Quotas
 from server.rpc.handlers import Handlers
 from server.rpc.health import Health
 from server.rpc.log import LINES, CallLog
 from server.rpc.meter import RequestMeter, measure
 from server.rpc.pipeline import Pipeline
-from server.rpc.quotas import Quotas
 from server.settings import Settings
 from server.store.bus import Bus, PostgresBus, SocketBus
 from server.store.database import Database

@@ -4,13 +4,13 @@ from sqlalchemy.orm import configure_mappers
 
 from server.model.agents import Agent, AgentRuntime, AgentStatus, Duty, Skill, Worker, WorkerStatus
 from server.model.budgets import ModelBudget, ModelReservation, ModelUsage, Period, UsageScope
-from server.model.chat import AWAITED, GOING_ON, OPEN_ANSWER, Answer, AnswerPieces, AnswerStatus, Conversation
+from server.model.chat import ALONE, AWAITED, GOING_ON, OPEN_ANSWER, Answer, AnswerPieces, AnswerStatus, Conversation
 from server.model.discussion import Comment, Rating, TaskFile
 from server.model.events import EVENT_TYPES, PERSONAL, TOLD_TO, Event, Feed
-from server.model.identity import ApiKey, Avatar, OAuthClient, Organization, Role, Tier, User
 from server.model.knowledge import Chunk, ChunkVectors, Document, DocumentStatus, DocumentTag
-from server.model.logins import AuthorizationCode, FailedLogins, Invitation, Login, RefreshToken, SigningKey
-from server.model.notifications import AuditEntry, LogEntry, Notification, NotificationCursor
+from server.model.people.identity import ApiKey, Avatar, OAuthClient, Organization, Role, Tier, User
+from server.model.people.logins import AuthorizationCode, FailedLogins, Invitation, Login, RefreshToken, SigningKey
+from server.model.people.notifications import AuditEntry, LogEntry, Notification, NotificationCursor
 from server.model.projects import PROJECT_MOVES, Project, ProjectAgent, ProjectMember, ProjectStatus
 from server.model.record import Record, new_id
 from server.model.sessions import BY_HAND, MOVES, Checkpoint, Session, SessionCount, SessionKind, SessionStatus
@@ -57,6 +57,7 @@ configure_mappers()
 
 __all__ = [
     "AGEING",
+    "ALONE",
     "AWAITED",
     "BY_HAND",
     "CLAIMABLE",

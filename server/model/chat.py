@@ -24,6 +24,7 @@ class AnswerStatus(StrEnum):
 # What the partial indexes below hold; see `server.model.tasks`.
 _OPEN = "{t}status IN ('queued', 'running')"
 _AWAITED = "{t}awaited_as <> ''"
+_ALONE = "{t}conversation_id IS NULL"
 _IDLE = "{t}ended_at IS NULL"
 
 
@@ -68,6 +69,7 @@ class Answer(Record, table=True):
     __table_args__ = (
         Index("answers_by_conversation", "conversation_id", "number", unique=True),
         _index("answers_open", "conversation_id", "number", where=_OPEN),
+        _index("answers_alone", "created_at", where=_ALONE),
         _index("answers_awaited", "conversation_id", "number", where=_AWAITED),
     )
 
@@ -153,7 +155,7 @@ class AnswerPieces(Record):
 finish(Conversation, Answer)
 AnswerPieces.columns = ("id", "organization_id", "owner", "sequence", "pieces")
 AnswerPieces.defaults = dict.fromkeys(AnswerPieces.columns)
-OPEN_ANSWER, AWAITED, GOING_ON = (
+OPEN_ANSWER, AWAITED, ALONE, GOING_ON = (
     text(words.format(t=f"{table}."))
-    for words, table in ((_OPEN, "answers"), (_AWAITED, "answers"), (_IDLE, "conversations"))
+    for words, table in ((_OPEN, "answers"), (_AWAITED, "answers"), (_ALONE, "answers"), (_IDLE, "conversations"))
 )

@@ -8,10 +8,10 @@ from server.model.agents import Agent, Worker
 from server.model.chat import Answer, AnswerPieces, Conversation
 from server.model.discussion import Comment, Rating, TaskFile
 from server.model.events import Event
-from server.model.identity import ApiKey, User
 from server.model.knowledge import Document
-from server.model.logins import Invitation
-from server.model.notifications import Notification
+from server.model.people.identity import ApiKey, User
+from server.model.people.logins import Invitation
+from server.model.people.notifications import Notification
 from server.model.projects import Project, ProjectMember
 from server.model.record import Record
 from server.model.sessions import Checkpoint, Session

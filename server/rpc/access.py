@@ -13,10 +13,10 @@ from server.core.identity.authentication import Authenticator
 from server.core.shared.call_context import Call, Caller
 from server.core.shared.if_match import parse_if_match
 from server.errors import Forbidden, InvalidRequest
-from server.rpc.credentials import credential, gives_credential
-from server.rpc.guests import Guests, client_of
+from server.rpc.callers.credentials import credential, gives_credential
+from server.rpc.callers.guests import Guests, client_of
+from server.rpc.callers.quotas import Quotas
 from server.rpc.method import Method
-from server.rpc.quotas import Quotas
 from server.rpc.streams import OpenStream
 from server.rpc.validation import Validation
 

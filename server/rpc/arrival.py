@@ -7,8 +7,8 @@ from typing import Any
 from server.core.shared.call_context import Call
 from server.model import new_id
 from server.rpc.access import BODY_FIELDS, NOBODY
-from server.rpc.actors import address_of
-from server.rpc.guests import HOST, ORIGIN, PEER, PROGRAM, SITE, forget_claims
+from server.rpc.callers.actors import address_of
+from server.rpc.callers.guests import HOST, ORIGIN, PEER, PROGRAM, SITE, forget_claims
 from server.rpc.method import Method
 
 # What the caller wants in fact, from the gateway: HEAD where it has made a GET of that.

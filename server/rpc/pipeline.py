@@ -19,15 +19,15 @@ from server.core.shared import idempotency
 from server.core.shared.call_context import Call
 from server.errors import InvalidRequest, ServiceError, Unavailable
 from server.rpc.access import NOBODY, AccessControl
-from server.rpc.actors import actor_of
 from server.rpc.arrival import METHOD, arrived
+from server.rpc.callers.actors import actor_of
+from server.rpc.callers.guests import Guests
+from server.rpc.callers.quotas import Exhausted, Quotas
 from server.rpc.errors import BROKEN_OFF, CODES, EVENTS, MAX_MESSAGE, gateway_headers, last_event, status_details
-from server.rpc.guests import Guests
 from server.rpc.in_process import InProcessContext
 from server.rpc.log import CallLog
 from server.rpc.meter import CANCELLED, GONE, SWITCHED, RequestMeter
 from server.rpc.method import Method
-from server.rpc.quotas import Exhausted, Quotas
 from server.rpc.streams import OpenStream, OpenStreams
 from server.rpc.under_way import UnderWay
 from server.store.acting import acting

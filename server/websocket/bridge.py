@@ -28,8 +28,8 @@ from server.apikit.api import Api
 from server.apikit.errors import ErrorContext, render_code_message_details
 from server.apikit.refusals import NoSuchPath, UpgradeRequired
 from server.errors import Forbidden, ServiceError, Unavailable
-from server.rpc.credentials import CREDENTIALS
-from server.rpc.guests import HOST, ORIGIN, PEER, PROGRAM, SITE
+from server.rpc.callers.credentials import CREDENTIALS
+from server.rpc.callers.guests import HOST, ORIGIN, PEER, PROGRAM, SITE
 from server.rpc.handlers import BidiHandler
 from server.rpc.in_process import InProcessContext
 from server.websocket.frames import Encoder, closing, request_of

@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from server.core.agents.duties import forget_duties
+from server.core.chat.forgetting import forget_answers
 from server.core.shared import idempotency
 from server.core.use_cases import UseCases
 from server.core.workers.bounds import forget_ended
@@ -45,6 +46,7 @@ class Retention:
         await cases.audit_log.forget(retained)
         await cases.inbox.forget(now - int(self._settings.notification_days * DAY))
         await idempotency.forget(self._database, now - int(self._settings.idempotency_hours * HOUR))
+        await forget_answers(self._database, retained)
         await cases.attempts.forget()
         await cases.logins.forget(now)
         await cases.authorization_codes.forget(now)

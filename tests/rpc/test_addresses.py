@@ -6,7 +6,7 @@ import pytest
 
 from server.core.shared.call_context import Call
 from server.rpc.access import NOBODY
-from server.rpc.actors import address_of
+from server.rpc.callers.actors import address_of
 
 
 class Context:

@@ -12,7 +12,7 @@ from google.rpc.status_pb2 import Status
 from server.core.identity import api_keys
 from server.core.shared.call_context import Call, Caller
 from server.errors import Unauthorized
-from server.rpc.quotas import Quotas
+from server.rpc.callers.quotas import Quotas
 from tests.support.tenants import Tenant, make_tenant
 from tests.support.waiting import eventually
 from tests.support.clock import pass_time

@@ -43,8 +43,9 @@ IDS = {"run_id": "run", "execution_id": "task", "task_id": "task", "session_id":
 IDS |= {"webhook_id": "webhook", "document_id": "document", "project_id": "project", "user_id": "user"}
 # Requests that hold the resource itself.
 HOLDING = ("webhook", "document", "user", "project", "task")
-# What changes whoever calls has no id; tests/end_to_end/test_coordinaitor_people.py tries it.
-OF_CALLERS = ("UpdateMe",)
+# What changes whoever calls has no id, and a budget is known by its subject: tests/end_to_end/test_coordinaitor_people.py
+# and tests/apis/native/test_models.py try them.
+OF_CALLERS = ("UpdateMe", "SetBudget", "DeleteBudget")
 RESOURCES_READ = {
     "GetSession": "session", "GetTask": "task", "GetExecution": "task",
     "GetAgent": "agent", "GetWorkflow": "workflow", "GetRun": "run", "GetWebhook": "webhook",

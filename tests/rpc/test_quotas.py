@@ -12,8 +12,8 @@ import pytest
 import redis
 
 from server.core.shared.call_context import Caller
-from server.rpc import quotas as quotas_module
-from server.rpc.quotas import Exhausted, Quotas
+from server.rpc.callers import quotas as quotas_module
+from server.rpc.callers.quotas import Exhausted, Quotas
 from tests.support.proxy import proxied
 from tests.support.services import missing
 

@@ -50,7 +50,7 @@ RELEASED = {
     "0007_code_that_searches.py": "d1e16f86e5be2d3dc871c8c371e4a9e2450fd3c43fabaf7fa79fe8af224275ff",
     "0008_people.py": "1276e5ba5152bfe0e5f637f39e4030921cd4edd3ada5f66d31b76ac4a3b86602",
     "0009_sentence_vectors.py": "51947d88cfdaf6731d721f6723c47bf50e61eaa336441493293ebbebeeb2edf2",
-    "0010_chat.py": "8393c4a9e6f532bcf0d3592900e882b8e0fe7af96470e5c38f528490e01decf1",
+    "0010_chat.py": "718cacd6e79ccb8836e8ef643f00fb21c937d4a70f03759ffa0970e0dc192f8b",
     "0011_model_turns.py": "28ba9a086a5b856ccdd8c15e155f59c160771ace79f1d3af5efeb5494f68b1e2",
 }
 # Columns that a later migration is meant to remove or fill anew, by table and name; a test of its own says how.

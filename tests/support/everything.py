@@ -31,7 +31,7 @@ from server.apis import declarations
 from server.core.identity.authentication import Authenticator
 from server.errors import InvalidRequest, ServiceError, Unavailable
 from server.rpc import transport
-from server.rpc.guests import Guests
+from server.rpc.callers.guests import Guests
 from server.rpc.handlers import Handlers
 from server.rpc.log import CallLog
 from server.rpc.pipeline import Pipeline

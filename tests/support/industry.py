@@ -31,11 +31,11 @@ from server.apis.industrial.declaration import DECLARATION
 from server.core.identity.authentication import Authenticator
 from server.apikit.cors import Origins
 from server.errors import ServiceError
-from server.rpc.guests import Guests
+from server.rpc.callers.guests import Guests
 from server.rpc.log import CallLog
 from server.rpc.handlers import Handlers
 from server.rpc.pipeline import Pipeline
-from server.rpc.quotas import Quotas
+from server.rpc.callers.quotas import Quotas
 from server.settings import Settings
 from server.store.database import Database
 from tests.support.ports import free_port

@@ -29,7 +29,7 @@ from server.errors import TooMany, Unauthorized, Unavailable
 from server.rpc.log import CallLog
 from server.rpc.handlers import Handlers
 from server.rpc.pipeline import Pipeline
-from server.rpc.quotas import Quotas
+from server.rpc.callers.quotas import Quotas
 from server.settings import Settings
 from server.store.migrations import migrate
 from server.store.opened import open_database

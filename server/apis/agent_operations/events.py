@@ -9,9 +9,9 @@ from google.api.httpbody_pb2 import HttpBody
 from orchestrator.wire.agent_operations.v1.event_service_pb2 import SocketRequest
 
 from server.apikit.event_encoder import EventEncoder
-from server.apikit.frames import alert_payload, event_frame, plain
-from server.apikit.socket_protocol import Finder, SocketDependencies
-from server.apikit.subscriber import Subscriber
+from server.apikit.sockets.frames import alert_payload, event_frame, plain
+from server.apikit.sockets.socket_protocol import Finder, SocketDependencies
+from server.apikit.sockets.subscriber import Subscriber
 from server.apis.agent_operations.shape import light_agent_message, task_message
 from server.apis.agent_operations.socket import OperationsSocket
 from server.apis.agent_operations.workflow_shape import run_message, workflow_message

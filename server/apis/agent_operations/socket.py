@@ -8,9 +8,9 @@ from typing import Any
 from google.api.httpbody_pb2 import HttpBody
 from orchestrator.wire.agent_operations.v1.event_service_pb2 import SocketRequest
 
-from server.apikit.frames import said
-from server.apikit.socket_protocol import Finder, SocketProtocol, Subscriptions
-from server.apikit.subscriber import Subscriber
+from server.apikit.sockets.frames import said
+from server.apikit.sockets.socket_protocol import Finder, SocketProtocol, Subscriptions
+from server.apikit.sockets.subscriber import Subscriber
 from server.apis.agent_operations.subscriptions import SCOPES, topic_of
 from server.core.shared.call_context import Call
 from server.errors import NotFound, ServiceError

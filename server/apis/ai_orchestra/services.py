@@ -11,7 +11,7 @@ from orchestrator.ai_orchestra.v2 import (
 
 from server.apikit.api import Services
 from server.apikit.declaration import Limits
-from server.apikit.socket_protocol import SocketDependencies
+from server.apikit.sockets.socket_protocol import SocketDependencies
 from server.apis.ai_orchestra.chat.first_version import FirstChatServicer
 from server.apis.ai_orchestra.chat.servicer import ChatServicer
 from server.apis.ai_orchestra.chat.socket import ChatSocketServicer

@@ -19,7 +19,7 @@ from orchestrator.coordinaitor.v1 import (
 
 from server.apikit.api import Services
 from server.apikit.declaration import Limits
-from server.apikit.socket_protocol import SocketDependencies
+from server.apikit.sockets.socket_protocol import SocketDependencies
 from server.apis.coordinaitor.agents.servicer import AgentServicer
 from server.apis.coordinaitor.declaration import DECLARATION
 from server.apis.coordinaitor.events.audit import AuditServicer

@@ -16,7 +16,7 @@ import structlog
 from cachetools import FIFOCache
 from google.api.httpbody_pb2 import HttpBody
 
-from server.apikit.frames import alert_payload, event_frame, plain, time_text
+from server.apikit.sockets.frames import alert_payload, event_frame, plain, time_text
 from server.apis.industrial.ids import shown_id
 from server.apis.industrial.rooms import AGENTS, SESSIONS, Rooms, word_for_agent
 from server.apis.industrial.shape import (

@@ -8,8 +8,8 @@ from typing import Any
 from google.api.httpbody_pb2 import HttpBody
 from orchestrator.wire.industrial.v1.event_service_pb2 import SocketRequest
 
-from server.apikit.socket_protocol import Finder, SocketDependencies
-from server.apikit.subscriber import Subscriber
+from server.apikit.sockets.socket_protocol import Finder, SocketDependencies
+from server.apikit.sockets.subscriber import Subscriber
 from server.apis.industrial.event_frames import EventFrames
 from server.apis.industrial.rooms import AGENTS, SESSIONS, SYSTEM, Room, room_at
 from server.apis.industrial.socket import IndustrialSocket

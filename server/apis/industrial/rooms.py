@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from server.apikit.socket_protocol import Topics
+from server.apikit.sockets.socket_protocol import Topics
 from server.apis.industrial.ids import shown_id
 from server.core.shared.ids import parse_id
 from server.errors import InvalidRequest

@@ -12,9 +12,9 @@ from google.api.httpbody_pb2 import HttpBody
 from orchestrator.wire.industrial.v1.event_service_pb2 import SocketRequest
 
 from server.apikit.errors import ErrorContext
-from server.apikit.frames import said
-from server.apikit.socket_protocol import Finder, SocketProtocol
-from server.apikit.subscriber import Subscriber
+from server.apikit.sockets.frames import said
+from server.apikit.sockets.socket_protocol import Finder, SocketProtocol
+from server.apikit.sockets.subscriber import Subscriber
 from server.apis.industrial.errors import render_error
 from server.apis.industrial.event_frames import EventFrames
 from server.apis.industrial.rooms import SCOPES, SYSTEM, Room, Rooms, room_of

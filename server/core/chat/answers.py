@@ -8,24 +8,34 @@ from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import bindparam, func, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
 
+from server.core.chat.beginning import joined
 from server.core.chat.extractive import NAME as BUILTIN
 from server.core.chat.plans import swarms
 from server.core.chat.questions import BALANCED, OnConflict, Question
-from server.core.chat.rows import ANSWERS, LOCK_CONVERSATION, OPEN, READ_ANSWER, STATE
+from server.core.chat.rows import ANSWERS, OPEN, READ_ANSWER, STATE
 from server.core.models.port import Models
 from server.core.queue.cancellation import request_cancel
 from server.core.queue.rows import LOCK, LOCK_ALL
 from server.core.shared import idempotency
 from server.core.shared.call_context import READ_KNOWLEDGE, Call
 from server.errors import Conflict, InvalidRequest, NotFound, ServiceError, TooMany, Unavailable
-from server.model import AWAITED, OPEN_ANSWER, Answer, AnswerStatus, Conversation, Task, TaskKind, TaskStatus, new_id
+from server.model import (
+    AWAITED,
+    OPEN_ANSWER,
+    Answer,
+    AnswerStatus,
+    Conversation,
+    Task,
+    TaskKind,
+    TaskStatus,
+    new_id,
+)
 from server.store.database import Database
 from server.store.feed import Feeds
 from server.store.forever import set_within
 from server.store.statement import Statement
-from server.store.transaction import Again, Transaction
+from server.store.transaction import Transaction
 
 # How many questions of a conversation may wait.
 MOST_QUEUED = 20
@@ -33,11 +43,6 @@ MOST_QUEUED = 20
 LOOK_SECONDS = 1.0
 
 _answers, _conversations = Answer.table().c, Conversation.table().c
-_BEGIN = Statement[Any](
-    upsert(Conversation.table())
-    .values({name: bindparam(name) for name in Conversation.columns})
-    .on_conflict_do_nothing()
-)
 _open = (OPEN_ANSWER, _answers.conversation_id == bindparam("conversation"))
 _COUNT_OPEN = Statement[Any](select(func.count()).select_from(Answer.table()).where(*_open))
 _OPEN_OF = Statement[Any](
@@ -100,7 +105,7 @@ class ChatAnswers:
             name = question.session_id or f"session_{new_id()}"
             if question.on_conflict == OnConflict.INTERRUPT:
                 await _interrupt(transaction, call, name)
-            conversation = await _joined(transaction, call, name)
+            conversation = await joined(transaction, call, name)
             row = await transaction.one(_COUNT_OPEN, conversation=conversation.id)
             before = row[0] if row is not None else 0
             if before and question.on_conflict == OnConflict.REJECT:
@@ -239,33 +244,6 @@ class ChatAnswers:
         await idempotency.mark(transaction, call, answer.id)
         transaction.emit("chat.queued", answer)
         return answer
-
-
-async def _joined(transaction: Transaction, call: Call, name: str) -> Conversation:
-    """The caller's conversation of this name, locked; a new one where there is none."""
-    key = {"organization": call.organization_id, "owner": call.caller.owner, "name": name}
-    found = await transaction.one(LOCK_CONVERSATION, **key)
-    if found is not None:
-        return found
-    now = transaction.now
-    new = Conversation.new(
-        id=new_id(),
-        organization_id=call.organization_id,
-        owner=call.caller.owner,
-        name=name,
-        last_active_at=now,
-        created_at=now,
-        updated_at=now,
-    )
-    if await transaction.run(_BEGIN, **new.values()):
-        transaction.emit("conversation.created", new)
-        return new
-    # Somebody else has begun it meanwhile.
-    found = await transaction.one(LOCK_CONVERSATION, **key)
-    if found is None:
-        # And somebody has deleted it.
-        raise Again
-    return found
 
 
 async def _interrupt(transaction: Transaction, call: Call, name: str) -> int:

@@ -33,8 +33,8 @@ from server.apikit.declaration import Limits
 from server.apis.industrial.declaration import DECLARATION
 from server.core.monitoring.health import HealthChecks
 from server.errors import Forbidden, Unauthorized
-from server.rpc.guests import Guests
-from server.rpc.quotas import Exhausted, Quotas
+from server.rpc.callers.guests import Guests
+from server.rpc.callers.quotas import Exhausted, Quotas
 from server.settings import Settings
 from server.store import migrations
 from server.store.database import Database

@@ -10,6 +10,8 @@ import pytest
 from server import values
 from server.apis.ai_orchestra.chat.requests import question_in
 from server.core.chat.extractive import extract
+from server.core.chat.forgetting import forget_answers
+from server.core.chat.questions import Question
 from server.core.chat.recall import Recalled
 from server.core.chat.rows import PER_ATTEMPT, text_of
 from server.core.chat.summaries import MOST_CHARACTERS, Due, listed
@@ -181,3 +183,17 @@ async def test_an_answer_that_fails_again_and_again_lets_the_next_one_go(chat: C
 
 def test_frames_say_numbers_as_json_has_them() -> None:
     assert values.decode(values.encode({"a": 1.0})) == {"a": 1}
+
+
+async def test_answers_of_no_conversation_are_forgotten_when_they_are_old(chat: Chat) -> None:
+    await chat.start(lambda _: ["a"])
+    tenant = await make_tenant(chat.application.database)
+    kept = await chat.answered(tenant, "in a conversation", optimization_mode="lite")
+    alone = await chat.cases.chat_answers.ask(tenant.call(), Question(message="x"), prompt=b'{"messages": []}')
+    await chat.cases.chat_answers.wait(alone, 10)
+    await forget_answers(chat.application.database, alone.created_at)
+    assert (await chat.cases.chat_answers.get(tenant.call(), alone.id)).id == alone.id
+    await forget_answers(chat.application.database, alone.created_at + 1)
+    with pytest.raises(NotFound):
+        await chat.cases.chat_answers.get(tenant.call(), alone.id)
+    assert (await chat.cases.chat_answers.get(tenant.call(), kept.id)).text == "a"

@@ -14,10 +14,10 @@ from orchestrator.wire.ai_orchestra.v2.chat_socket_service_pb2 import SocketRequ
 
 from server import values
 from server.apikit.errors import ErrorContext
-from server.apikit.frames import time_text
 from server.apikit.projection import shown_message
-from server.apikit.socket_protocol import SocketDependencies, SocketProtocol, Subscriptions
-from server.apikit.subscriber import Subscriber
+from server.apikit.sockets.frames import time_text
+from server.apikit.sockets.socket_protocol import SocketDependencies, SocketProtocol, Subscriptions
+from server.apikit.sockets.subscriber import Subscriber
 from server.apis.ai_orchestra.chat.requests import question_in
 from server.apis.ai_orchestra.chat.shape import answer_message, error_of, session_message, shown_id
 from server.apis.ai_orchestra.chat.sse import told_of

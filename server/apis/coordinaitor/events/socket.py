@@ -12,9 +12,9 @@ from google.api.httpbody_pb2 import HttpBody
 from orchestrator.wire.coordinaitor.v1.event_service_pb2 import SocketRequest
 
 from server.apikit.errors import ErrorContext
-from server.apikit.frames import time_text
-from server.apikit.socket_protocol import Finder, SocketDependencies, SocketProtocol, Subscriptions
-from server.apikit.subscriber import Subscriber
+from server.apikit.sockets.frames import time_text
+from server.apikit.sockets.socket_protocol import Finder, SocketDependencies, SocketProtocol, Subscriptions
+from server.apikit.sockets.subscriber import Subscriber
 from server.apis.coordinaitor.errors import render_error
 from server.apis.coordinaitor.events.subscriptions import SCOPES, TOLD, topic_of
 from server.apis.coordinaitor.wording import WORDING, notification_shown

@@ -79,6 +79,7 @@ def upgrade() -> None:
     )
     op.create_index("answers_by_conversation", "answers", ["conversation_id", "number"], unique=True)
     _partial("answers_open", "answers", ["conversation_id", "number"], "status IN ('queued', 'running')")
+    _partial("answers_alone", "answers", ["created_at"], "conversation_id IS NULL")
     _partial("answers_awaited", "answers", ["conversation_id", "number"], "awaited_as <> ''")
 
 
@@ -88,6 +89,7 @@ def _partial(name: str, table: str, columns: list[str], where: str) -> None:
 
 def downgrade() -> None:
     op.drop_index("answers_awaited", "answers")
+    op.drop_index("answers_alone", "answers")
     op.drop_index("answers_open", "answers")
     op.drop_index("answers_by_conversation", "answers")
     op.drop_table("answers")

@@ -14,7 +14,7 @@ from pathlib import Path
 from server.apikit.api import Api
 from server.core.shared.call_context import Call
 from server.errors import Forbidden
-from server.rpc.credentials import says_nothing
+from server.rpc.callers.credentials import says_nothing
 
 # From the gateway, which lets no caller say it: the host that was addressed, and the address it was asked from. Only a
 # gateway at our unix sockets is believed, because nobody but this user reaches those.

@@ -9,8 +9,8 @@ from server.core.identity.access_tokens import digest_of, looks_like_token
 from server.core.shared.audit import Audit
 from server.core.shared.call_context import Call
 from server.errors import ServiceError
-from server.rpc.credentials import credential, gives_credential
-from server.rpc.guests import PEER
+from server.rpc.callers.credentials import credential, gives_credential
+from server.rpc.callers.guests import PEER
 from server.rpc.method import Method
 from server.store.acting import Actor
 

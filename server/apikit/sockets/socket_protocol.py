@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from google.api.httpbody_pb2 import HttpBody
 
-from server.apikit.frames import said
+from server.apikit.sockets.frames import said
 from server.core.events.stream import EventFilter, EventStreams
 from server.core.shared.call_context import Call
 from server.errors import ServiceError
 from server.model import Event
 
 if TYPE_CHECKING:
-    from server.apikit.subscriber import Subscriber
+    from server.apikit.sockets.subscriber import Subscriber
 
 
 class SocketRequest(Protocol):

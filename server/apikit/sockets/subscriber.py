@@ -8,7 +8,7 @@ from typing import Any, Generic
 
 from google.api.httpbody_pb2 import HttpBody
 
-from server.apikit.socket_protocol import R, SocketDependencies, SocketProtocol
+from server.apikit.sockets.socket_protocol import R, SocketDependencies, SocketProtocol
 from server.core.shared.call_context import Call
 from server.errors import Conflict, Forbidden, InvalidRequest, ServiceError, TooMany, Unauthorized
 

@@ -1,0 +1,1 @@
+"""Sockets: what a WebSocket says and hears, whichever API it is of."""

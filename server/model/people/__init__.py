@@ -1,0 +1,1 @@
+"""Tables of people: who they are, how they log in, and what they are told."""
