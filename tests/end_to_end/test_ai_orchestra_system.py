@@ -218,8 +218,6 @@ def test_the_documented_webhook_is_made_tested_changed_and_deleted(api: httpx.Cl
         ("GET", "/webhooks/a/b/c/d", None, 404, "NOT_FOUND", {}),
         ("DELETE", "/readiness", None, 405, "METHOD_NOT_ALLOWED", {}),
         ("GET", "/chat/nothing", None, 404, "NOT_FOUND", {}),
-        ("GET", "/v1/chat/nothing", None, 404, "NOT_FOUND", {}),
-        ("GET", "/v1/models/no/thing", None, 404, "NOT_FOUND", {}),
     ],
 )
 def test_errors_are_in_the_envelope_with_the_documents_words(
@@ -271,10 +269,10 @@ def test_two_processes_count_together_and_never_less_also_when_one_is_killed(pai
             assert httpx.get(f"{pair.url}/v1/agents", headers={"x-api-key": key}).status_code == 200
 
     ask(20)
-    seen = [of_all(pair)[one]]
+    seen = [of_all(pair).get(one, 0)]
     while seen[-1] < 20:
         # What the other process has counted is written within two seconds.
-        seen.append(of_all(pair)[one])
+        seen.append(of_all(pair).get(one, 0))
     assert seen == sorted(seen) and seen[-1] == 20 and of_all(pair)["server_processes"] == 2
     killed = pair.server()
     killed.send_signal(signal.SIGKILL)
