@@ -115,7 +115,8 @@ class Recall:
             whole = first_within(CHARACTERS, [row for row in sizes[:TURNS] if row[0] > reach], lambda row: row[1])
             first = whole[-1][0] if whole else answer.number
             found = await self._database.all(TURNS_OF, **key, first=first, before=answer.number)
-            turns = [turn for turn in found if not turn.is_open]
+            # What was cancelled before anything was said, or failed so, was never part of what was said.
+            turns = [turn for turn in found if turn.text and not turn.is_open]
             if passages and sizes and sizes[-1][0] < first:
                 earlier = await self._database.all(_EARLIER, **key, first=sizes[-1][0], before=first)
         found_passages: list[Passage] = []

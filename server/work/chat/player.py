@@ -198,9 +198,8 @@ def history(recalled: Recalled) -> list[ModelMessage]:
         said = f"What was said in this conversation up to turn {recalled.summary_turns}:\n{recalled.summary}"
         messages.append(ModelMessage(role="system", content=said))
     for turn in recalled.turns:
-        # What was cancelled before anything was said, or failed so, was never part of what was said.
+        messages.append(ModelMessage(role="user", content=turn.message))
         if turn.text:
-            messages.append(ModelMessage(role="user", content=turn.message))
             messages.append(ModelMessage(role="assistant", content=turn.text))
     return messages
 
