@@ -27,6 +27,8 @@ from tests.support.waiting import eventually
 
 HEARTBEAT = 15
 CHAT = "ChatSocketService.Connect"
+# Their streams are answers, and end with those.
+ENDING = ("ChatService", "ChatCompletionService")
 # The ping of an Industrial socket.
 PING = 30
 
@@ -121,7 +123,7 @@ class Idle:
 
 def _has_no_end(method: MethodDescriptor) -> bool:
     """Whether its answers go on; a download ends with the file, and what is told of a chat's answer with that."""
-    ends = method.name.startswith("Download") or method.containing_service.name == "ChatService"
+    ends = method.name.startswith("Download") or method.containing_service.name in ENDING
     return method.server_streaming and not ends
 
 

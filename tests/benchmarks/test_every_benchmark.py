@@ -24,8 +24,8 @@ LINES = {
     "knowledge": 5,
     "chat": 5,
 }
-# Those that `make test` runs, too: REST with its peer, dispatch with its, and one that needs no gateway.
-QUICK = frozenset({"rest", "dispatch", "claims"})
+# Those that `make test` runs, too: REST with its peer, and one that needs no gateway.
+QUICK = frozenset({"rest", "claims"})
 
 
 # One of them starts five servers, two of which read with a model.
