@@ -132,6 +132,9 @@ local function explained(message)
   if message:find("Root element must be a message", 1, true) then
     return "body", "must be a JSON object"
   end
+  if message:find("Proto field is not repeating, cannot start list", 1, true) then
+    return "body", "has a list where one value must be"
+  end
   return "body", "is not valid JSON: " .. message:match("^[^\n]*")
 end
 

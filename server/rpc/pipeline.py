@@ -118,7 +118,11 @@ class Pipeline:
         """The handler of a method that goes on answering. `behaviour` checks first, then returns what to send."""
 
         def begin(request: bytes, call: Call) -> Awaitable[AsyncIterator[Message]]:
-            return behaviour(self._access.message(method, request), call)
+            message = self._access.message(method, request)
+            if method.idempotency and "idempotency-key" in call.headers and call.caller is not NOBODY:
+                # What the first arrival of it has begun is what is told of again.
+                _identify(call, method, message)
+            return behaviour(message, call)
 
         return self._answering(method, begin)
 
@@ -201,11 +205,7 @@ class Pipeline:
         self, call: Call, method: Method, request: Message, behaviour: Callable[[Any, Call], Awaitable[Message]]
     ) -> Message:
         """Serves a request, or gives the answer again that an earlier arrival of it got."""
-        key = call.headers["idempotency-key"]
-        if not 0 < len(key) <= 255:
-            raise InvalidRequest("Idempotency-Key", "must have 1 to 255 characters")
-        call.idempotency_key = key
-        call.digest = hashlib.sha256(method.name.encode() + request.SerializeToString(deterministic=True)).hexdigest()
+        _identify(call, method, request)
         known = await idempotency.earlier(self._database, call)
         if known is not None and known.response is not None:
             call.http_status, call.etag = known.http_status or 200, known.etag
@@ -258,6 +258,15 @@ def _status(method: Method, call: Call, *, begun: bool) -> int:
     if not begun:
         return GONE
     return SWITCHED if method.client_streams else call.http_status
+
+
+def _identify(call: Call, method: Method, request: Message) -> None:
+    """Notes by what a request is known when it comes again. Raises InvalidRequest."""
+    key = call.headers["idempotency-key"]
+    if not 0 < len(key) <= 255:
+        raise InvalidRequest("Idempotency-Key", "must have 1 to 255 characters")
+    call.idempotency_key = key
+    call.digest = hashlib.sha256(method.name.encode() + request.SerializeToString(deterministic=True)).hexdigest()
 
 
 def _patience(error: ServiceError) -> int | None:

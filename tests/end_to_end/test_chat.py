@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -272,3 +273,36 @@ def test_a_message_that_no_budget_has_room_for_is_429_and_says_which(chat: Stack
         assert details["renew_time"].endswith("T00:00:00Z") and 0 < int(refused.headers["retry-after"]) <= 86_400
         # What asks no model is answered still.
         assert asked(client, "Explain quantum computing", model="builtin-extractive-1").status_code == 200
+
+
+def test_a_stream_that_is_asked_for_again_under_its_key_is_the_same_one(client: httpx.Client) -> None:
+    def begun(body: dict[str, Any]) -> tuple[int, Any]:
+        with client.stream("POST", "/chat/v2/chat/stream", json=body, headers={"Idempotency-Key": "one"}) as stream:
+            if stream.status_code != 200:
+                return stream.status_code, json.loads(stream.read())["error"]["code"]
+            events = list(events_of(stream.iter_lines()))
+            return 200, (events[0]["data"], events[-1]["data"]["response"])
+
+    first = begun({"message": "quantum", "optimization_mode": "lite"})
+    assert first[0] == 200 and begun({"message": "quantum", "optimization_mode": "lite"}) == first
+    assert begun({"message": "another", "optimization_mode": "lite"}) == (409, "IDEMPOTENCY_KEY_REUSED")
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "reason"),
+    [
+        ({"message": "a\0b"}, "message", "NUL"),
+        ({"message": ["a"]}, "body", "a list where one value must be"),
+        ({"message": "x", "model": "/"}, "model", "no provider"),
+        ({"message": "x", "model": "mode/lite"}, "model", "no provider"),
+    ],
+)
+def test_what_is_wrong_is_said_in_words_that_fit(client: httpx.Client, body: dict[str, Any], field: str, reason: str) -> None:
+    answer = client.post("/chat/v2/chat", json=body)
+    details = answer.json()["error"]["details"]
+    assert answer.status_code == 400 and details["field"] == field and reason in details["reason"], details
+
+
+def test_who_chooses_the_builtin_is_told_so(client: httpx.Client) -> None:
+    said = asked(client, "Explain the unheard-of", model="builtin-extractive-1").json()["data"]
+    assert "I was asked and no language model" in said["response"] and "OPENAI_API_KEY" not in said["response"]

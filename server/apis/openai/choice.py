@@ -36,6 +36,9 @@ def chosen(asked: Asked, models: Models) -> Choice:
     elif named and named != BUILTIN and models.known(named) is None:
         raise ModelNotFound(named)
     if plan or named == BUILTIN or not (named or models.default):
+        for field, given in (("tools", prompt.tools), ("response_format", prompt.response_format)):
+            if given and (field != "tools" or prompt.tool_choice not in (None, "none", "auto")):
+                raise InvalidRequest(field, f"is not obeyed by {name or BUILTIN}; name a model of a provider")
         message = prompt.question.replace("\0", "")
         if not message.strip():
             raise InvalidRequest("messages", "must have a message of the user: this model answers the last one")

@@ -50,6 +50,8 @@ def _message(given: Any, at: str) -> ModelMessage:
 
 def _text(content: object, at: str) -> str:
     if isinstance(content, str):
+        if "\0" in content:
+            raise InvalidRequest(at, "must not contain a NUL character")
         return content
     if not isinstance(content, list):
         raise InvalidRequest(at, "must be a string, or a list of parts")
@@ -60,8 +62,8 @@ def _text(content: object, at: str) -> str:
             what = f"parts of type {kind[:50]} are" if isinstance(kind, str) else "parts without a type are"
             raise InvalidRequest(f"{at}[{number}].type", f"{what} not taken: this API takes text alone")
         text = part.get(kind)
-        if not isinstance(text, str):
-            raise InvalidRequest(f"{at}[{number}].{kind}", "must be a string")
+        if not isinstance(text, str) or "\0" in text:
+            raise InvalidRequest(f"{at}[{number}].{kind}", "must be a string without a NUL character")
         parts.append(text)
     return "".join(parts)
 

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 from orchestrator.wire.openai.v1 import model_service_pb2 as pb
 
-from server.apis.openai.choice import MODE, SWARM
+from server.apis.openai.choice import DEFAULT, MODE, SWARM
 from server.apis.openai.errors import ModelNotFound
 from server.core.chat.extractive import NAME as BUILTIN
 from server.core.chat.plans import swarms
@@ -33,6 +33,8 @@ class ModelServicer:
         name = unquote(request.model)
         if name in self._own:
             return _model(name, OURS)
+        if name == DEFAULT:
+            return _model(name, self._models.default.partition("/")[0] or OURS)
         known = self._models.known(name)
         found = next((each for each in await self._models.list() if known == each.name), None) if known else None
         if found is None:

@@ -93,7 +93,8 @@ class ChatAnswers:
         """
         if prompt is None:
             await question.check(self._swarms)
-        if question.model and question.model != BUILTIN and self._models.known(question.model) is None:
+        plan = question.model.startswith(("mode/", "swarm/")) and prompt is None
+        if plan or (question.model and question.model != BUILTIN and self._models.known(question.model) is None):
             raise InvalidRequest("model", f"is of no provider that is configured here; {BUILTIN} always is")
 
         async def body(transaction: Transaction) -> Answer:

@@ -33,6 +33,8 @@ _HELP = (
     "Upload documents to /v1/knowledge/documents, or let the operator name a provider: OPENAI_API_KEY, or "
     "OLLAMA_BASE_URL, or MODEL_BASE_URL for any server that speaks OpenAI's protocol."
 )
+_CHOSEN = "I was asked and no language model"
+_UPLOAD = "Upload documents to /v1/knowledge/documents, or leave the model out."
 _LATER = "Ask again later, or upload documents to /v1/knowledge/documents."
 _UNREAD = " The knowledge base was not searched, because this key lacks the scope knowledge:read."
 
@@ -57,8 +59,11 @@ class _Sentence:
     place: int
 
 
-async def extract(answer: Answer, recalled: Recalled, *, model_is_away: bool = False) -> Extract:
-    """What the passages and earlier turns say to a question; where there is a model, it does not answer now."""
+async def extract(answer: Answer, recalled: Recalled, *, model_is_away: bool = False, chosen: bool = False) -> Extract:
+    """What the passages and earlier turns say to a question.
+
+    Where there is a model, it does not answer now, or somebody has chosen this instead.
+    """
     wanted = asked_words(answer.message)
     pace = Pace()
     found: list[_Sentence] = []
@@ -77,19 +82,21 @@ async def extract(answer: Answer, recalled: Recalled, *, model_is_away: bool = F
         bearing = len(about.union(*(has for _, has in here))) / len(wanted) if here else 0.0
         if bearing >= BEARING:
             found += [_Sentence(text, has, passage, bearing, place) for text, has in here]
-    chosen = _chosen(found, wanted, SENTENCES.get(answer.mode, 3))
-    if not chosen:
-        why, help = (_AWAY, _LATER) if model_is_away else (_UNCONFIGURED, _HELP)
+    best = _chosen(found, wanted, SENTENCES.get(answer.mode, 3))
+    if not best:
+        why, help = (_UNCONFIGURED, _HELP)
+        if model_is_away or chosen:
+            why, help = (_AWAY, _LATER) if model_is_away else (_CHOSEN, _UPLOAD)
         nothing = _NOTHING.format(why=why, help=help)
         return Extract([nothing + ("" if answer.reads_knowledge else _UNREAD)], (), 0.0)
     cited: list[Passage] = []
     parts: list[str] = []
-    for sentence in chosen:
+    for sentence in best:
         if sentence.passage not in cited:
             cited.append(sentence.passage)
         number = cited.index(sentence.passage) + 1
         parts.append(f"{' ' if parts else ''}{_shown(sentence)} [{number}]")
-    covered = frozenset[str]().union(*(each.has for each in chosen))
+    covered = frozenset[str]().union(*(each.has for each in best))
     return Extract(parts, cited, round(len(covered) / len(wanted), 2) if wanted else 0.0)
 
 

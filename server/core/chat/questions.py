@@ -48,6 +48,8 @@ class Question:
         """Raises InvalidRequest where it could not be answered, whoever did it."""
         if not self.message.strip():
             raise InvalidRequest("message", "Required field missing" if not self.message else "must not be blank")
+        if "\0" in self.message:
+            raise InvalidRequest("message", "must not contain a NUL character")
         if len(self.message.encode("utf-8", "replace")) > MAX_MESSAGE_BYTES:
             raise InvalidRequest("message", f"must have at most {MAX_MESSAGE_BYTES >> 10} KiB")
         check_session(self.session_id, empty=True)

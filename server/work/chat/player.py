@@ -11,7 +11,7 @@ from typing import Any
 from server.core.chat.plans import Plan, Stage, Step
 from server.core.chat.recall import Recalled
 from server.core.chat.rows import Piece
-from server.core.models.port import ModelEnd, ModelMessage, ModelRequest, Models, TextPiece, Usage
+from server.core.models.port import ModelEnd, ModelFailed, ModelMessage, ModelRequest, Models, TextPiece, Usage
 from server.errors import ServiceError
 from server.work.chat.said import Said, StepRecord
 from server.work.chat.writer import Giving
@@ -114,13 +114,15 @@ class Player:
         finally:
             # What is broken off has cost something, too.
             text = "".join(parts)
-            usage = usage or _estimated(request, text)
+            usage = usage or (_estimated(request, text) if text else Usage())
             record.end(usage, text)
         told: dict[str, Any] = {"step": step.name, "state": "completed", "duration_ms": record.milliseconds}
         if not step.visible:
             # For whoever reads along, and for an attempt that begins after this one.
             told |= {"place": place, "text": text, "usage": [usage.input_tokens, usage.output_tokens, usage.estimated]}
         self._giving.tell(told)
+        if step.visible and not text and self._said.tool_calls:
+            raise ModelFailed("the model called tools, and nobody had offered it any")
         return text
 
     def _ended(self, end: ModelEnd) -> None:

@@ -175,7 +175,7 @@ class AnswerRunner:
         answer = giving.answer
         record = StepRecord("extract", NAME)
         said.steps.append(record)
-        found = await extract(answer, recalled, model_is_away=bool(said.fallback))
+        found = await extract(answer, recalled, model_is_away=bool(said.fallback), chosen=bool(self._models.default))
         for part in found.parts:
             giving.tell(part)
         record.end(Usage(), giving.text)

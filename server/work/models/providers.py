@@ -51,7 +51,7 @@ class ModelProviders:
 
     def known(self, name: str, provider: str = "") -> str | None:
         """`provider/model` for what somebody calls it; None where its provider is not configured, or it is no name."""
-        if not 0 < len(name) <= _MOST_NAME or not name.isprintable() or name != name.strip():
+        if not 0 < len(name) <= _MOST_NAME or not name.isprintable() or name != name.strip() or name != name.strip("/"):
             return None
         if not provider:
             first, _, rest = name.partition("/")
