@@ -29,7 +29,7 @@ _conversations, _answers, _events = Conversation.table().c, Answer.table().c, Ev
 _tasks = Task.table().c
 _LIST = Listing(Conversation, [], [], light=["summary"], of="owner")
 _IDS = Statement[Any](
-    select(_answers.id, _tasks.status)
+    select(_answers.id, _answers.number, _answers.status, _tasks.status)
     .join(Task.table(), _tasks.id == _answers.id)
     .where(_answers.conversation_id == bindparam("conversation"))
     .limit(PAGE)
@@ -120,12 +120,14 @@ class Conversations:
             raise NotFound("session", found.name)
         # From here on nobody asks anything in it.
         rows = await transaction.all(_IDS, conversation=found.id)
-        if any(status == TaskStatus.PENDING for _, status in rows):
+        if any(row[-1] == TaskStatus.PENDING for row in rows):
             return None
-        for answer_id, _ in rows:
+        for answer_id, number, status, _ in rows:
             # First the row: whoever records pieces of it has done so then, or finds it gone.
             await transaction.run(_FORGET, id=answer_id)
-            await transaction.run(_BLANK, id=answer_id, nothing=_unsaid(found, answer_id).snapshot())
+            await transaction.run(
+                _BLANK, id=answer_id, nothing=_unsaid(found, answer_id, number=number, status=status).snapshot()
+            )
         if len(rows) == PAGE:
             return None
         unsaid = Conversation.new(**{**conversation.values(), "summary": ""})
@@ -154,12 +156,16 @@ class Conversations:
         return await self._database.write(body)
 
 
-def _unsaid(conversation: Conversation, answer_id: str, attempt: int = 0) -> Answer:
-    """An answer of which nothing is known but whose it was."""
+def _unsaid(
+    conversation: Conversation, answer_id: str, attempt: int = 0, number: int = 0, status: str = AnswerStatus.CANCELLED
+) -> Answer:
+    """An answer of which it is known whose it was and how it stood, and nothing that was said."""
     return Answer.new(
         id=answer_id,
         organization_id=conversation.organization_id,
         owner=conversation.owner,
-        status=AnswerStatus.CANCELLED.value,
+        session_name=conversation.name,
+        number=number,
+        status=str(status),
         attempt=attempt,
     )
