@@ -15,6 +15,7 @@ from orchestrator.wire.agent_orchestration.v1.webhook_pb2 import Webhook as Webh
 from orchestrator.wire.agent_orchestration.v1.webhook_pb2 import WebhookAttempt, WebhookDelivery
 
 from server.apikit.projection import project, remembered, shown_message, timestamp
+from server.apikit.webhook_fields import delivery_as, delivery_in_event, webhook_as, webhook_in_event
 from server.core.agents.entry_point import Entry, signature
 from server.model import (
     Agent,
@@ -97,45 +98,12 @@ def execution_message(task: Task) -> Execution:
 
 def webhook_message(webhook: Webhook) -> WebhookMessage:
     """A webhook, without its secret."""
-    return project(
-        webhook,
-        WebhookMessage,
-        id=f"webhook_{webhook.id}",
-        events=json.loads(webhook.events),
-        headers=json.loads(webhook.headers),
-        order=webhook.ordering,
-        enabled=webhook.enabled,
-        secret=None,
-        signing_secret=None,
-    )
+    return webhook_as(WebhookMessage, webhook)
 
 
 def delivery_message(delivery: Delivery, attempts: Sequence[DeliveryAttempt] = ()) -> WebhookDelivery:
     """A delivery; without its body where the row was read for a list or kept by an event."""
-    return project(
-        delivery,
-        WebhookDelivery,
-        id=f"delivery_{delivery.id}",
-        webhook_id=f"webhook_{delivery.webhook_id}",
-        event_id=str(delivery.event_number or ""),
-        status=delivery.state,
-        attempt_count=delivery.attempts,
-        attempts=[project(attempt, WebhookAttempt, response=attempt.answer) for attempt in attempts],
-        body=delivery.body or None,
-    )
-
-
-def _webhook_in_event(webhook: Webhook) -> dict[str, Any]:
-    shown = shown_message(webhook_message(webhook))
-    # Whoever reads events need not know with which credentials others are called.
-    del shown["headers"]
-    return shown
-
-
-def _delivery_in_event(delivery: Delivery) -> dict[str, Any]:
-    shown = shown_message(delivery_message(delivery))
-    del shown["attempts"]
-    return shown
+    return delivery_as(WebhookDelivery, WebhookAttempt, delivery, attempts)
 
 
 def _line(line: TaskLog) -> dict[str, Any]:
@@ -150,10 +118,10 @@ def _line(line: TaskLog) -> dict[str, Any]:
 # What is shown of a resource in the stream of events, and sent to webhooks.
 EVENT_SHAPES: Mapping[type[Record], Callable[[Any], dict[str, Any]]] = {
     Agent: lambda agent: shown_message(agent_message(agent)),
-    Delivery: _delivery_in_event,
+    Delivery: lambda delivery: delivery_in_event(delivery_message(delivery)),
     Document: lambda document: shown_message(document_message(document)),
     Session: lambda session: shown_message(session_message(session)),
     Task: lambda task: shown_message(execution_message(task)),
     TaskLog: _line,
-    Webhook: _webhook_in_event,
+    Webhook: lambda webhook: webhook_in_event(webhook_message(webhook)),
 }

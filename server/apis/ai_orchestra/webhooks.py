@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ from orchestrator.wire.ai_orchestra.v2.webhook_pb2 import Webhook as WebhookMess
 from orchestrator.wire.ai_orchestra.v2.webhook_pb2 import WebhookAttempt, WebhookDelivery
 
 from server import values
-from server.apikit.projection import project
+from server.apikit.webhook_fields import delivery_as, webhook_as
 from server.apis.ai_orchestra.envelope import answer
 from server.core.shared.call_context import Call
 from server.core.webhooks.deliveries import Deliveries, Sent
@@ -118,37 +117,17 @@ class WebhookServicer:
 
     def _with_secret(self, webhook: Webhook, call: Call) -> pb.WebhookResponse:
         secret = self._webhooks.secret_of(webhook)
-        return _answer(webhook, call, secret=secret, signing_secret=signing_secret(secret))
+        return _answer(webhook, call, secret=secret, signing=signing_secret(secret))
 
 
 def webhook_message(webhook: Webhook, **secrets: str) -> WebhookMessage:
-    """A webhook; with its secret where that is given."""
-    return project(
-        webhook,
-        WebhookMessage,
-        id=_id(webhook.id),
-        events=json.loads(webhook.events),
-        headers=json.loads(webhook.headers),
-        order=webhook.ordering,
-        enabled=webhook.enabled,
-        secret=secrets.get("secret"),
-        signing_secret=secrets.get("signing_secret"),
-    )
+    """A webhook; with its `secret`, and the one that signs (`signing`), where those are given."""
+    return webhook_as(WebhookMessage, webhook, **secrets)
 
 
 def delivery_message(delivery: Delivery, attempts: Sequence[DeliveryAttempt] = ()) -> WebhookDelivery:
     """A delivery; without its body where the row was read for a list or kept by an event."""
-    return project(
-        delivery,
-        WebhookDelivery,
-        id=f"delivery_{delivery.id}",
-        webhook_id=_id(delivery.webhook_id),
-        event_id=str(delivery.event_number or ""),
-        status=delivery.state,
-        attempt_count=delivery.attempts,
-        attempts=[project(attempt, WebhookAttempt, response=attempt.answer) for attempt in attempts],
-        body=delivery.body or None,
-    )
+    return delivery_as(WebhookDelivery, WebhookAttempt, delivery, attempts)
 
 
 def _headers(request: pb.CreateWebhookRequest | pb.UpdateWebhookRequest) -> dict[str, Any] | None:

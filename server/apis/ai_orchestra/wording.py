@@ -7,6 +7,7 @@ from typing import Any
 
 from server.apikit.event_wording import EventWording, by_kind
 from server.apikit.projection import shown_message
+from server.apikit.webhook_fields import delivery_in_event, webhook_in_event
 from server.apis.ai_orchestra.chat.shape import answer_message, session_message
 from server.apis.ai_orchestra.webhooks import delivery_message, webhook_message
 from server.model import Answer, Conversation, Delivery, Record, Webhook
@@ -21,23 +22,10 @@ DOCUMENTED: Mapping[str, str] = {
 }
 
 
-def _webhook_shown(webhook: Webhook) -> Shown:
-    shown = shown_message(webhook_message(webhook))
-    # Whoever reads events need not know with which credentials others are called.
-    del shown["headers"]
-    return shown
-
-
-def _delivery_shown(delivery: Delivery) -> Shown:
-    shown = shown_message(delivery_message(delivery))
-    del shown["attempts"]
-    return shown
-
-
 SHAPES: Mapping[type[Record], Callable[[Any], Shown]] = {
     Answer: lambda answer: {"message": answer.message or "", **shown_message(answer_message(answer))},
     Conversation: lambda conversation: shown_message(session_message(conversation)),
-    Delivery: _delivery_shown,
-    Webhook: _webhook_shown,
+    Delivery: lambda delivery: delivery_in_event(delivery_message(delivery)),
+    Webhook: lambda webhook: webhook_in_event(webhook_message(webhook)),
 }
 WORDING = EventWording(api="ai_orchestra", by_type={**by_kind({"webhook": "webhook"}), **DOCUMENTED}, shapes=SHAPES)
