@@ -151,3 +151,10 @@ class StorageFull(Unavailable):
     """The database cannot grow; nothing of the request was recorded."""
 
     reason = "STORAGE_FULL"
+
+
+def service_error_in(error: BaseException) -> ServiceError | None:
+    """The error that the caller is meant to see, also out of a task group; None for a bug."""
+    if isinstance(error, BaseExceptionGroup):
+        return next(filter(None, map(service_error_in, error.exceptions)), None)
+    return error if isinstance(error, ServiceError) else None

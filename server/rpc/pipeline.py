@@ -17,7 +17,7 @@ from server.apikit.refusals import UpgradeRequired
 from server.core.identity.authentication import Authenticator
 from server.core.shared import idempotency
 from server.core.shared.call_context import Call
-from server.errors import InvalidRequest, ServiceError, Unavailable
+from server.errors import InvalidRequest, ServiceError, Unavailable, service_error_in
 from server.rpc.access import NOBODY, AccessControl
 from server.rpc.arrival import METHOD, arrived
 from server.rpc.callers.actors import actor_of
@@ -218,7 +218,7 @@ class Pipeline:
     @staticmethod
     def _told(method: Method, call: Call, error: Exception) -> ServiceError:
         """What the caller is told of an error."""
-        known = _known(error)
+        known = service_error_in(error)
         if known is None:
             log.error("bug", method=call.method, request_id=call.request_id, exc_info=error)
             known = ServiceError("something went wrong on our side")
@@ -274,13 +274,6 @@ def _patience(error: ServiceError) -> int | None:
     if hasattr(error, "retry_after"):
         return cast("int | None", error.retry_after)
     return 1 if error.kind == "unavailable" else None
-
-
-def _known(error: BaseException) -> ServiceError | None:
-    """The error that the caller is meant to see, also out of a task group; None for a bug."""
-    if isinstance(error, BaseExceptionGroup):
-        return next(filter(None, map(_known, error.exceptions)), None)
-    return error if isinstance(error, ServiceError) else None
 
 
 def _response_metadata(call: Call) -> tuple[tuple[str, str], ...]:

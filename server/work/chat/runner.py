@@ -21,7 +21,7 @@ from server.core.models.accounts import Account
 from server.core.models.port import ModelFailed, ModelRefused, ModelTimeout, ModelUnavailable, Usage
 from server.core.queue.claims import ANSWER
 from server.core.queue.completion import Result, failure
-from server.errors import ServiceError
+from server.errors import ServiceError, service_error_in
 from server.model import Answer, Task, TaskStatus
 from server.store.database import Database
 from server.work.chat import prompted
@@ -101,10 +101,10 @@ class AnswerRunner:
             return self._failed(giving, said, error)
         except BaseExceptionGroup as group:
             # Steps beside each other.
-            first, _ = group.split(ServiceError)
-            if first is None:
+            known = service_error_in(group)
+            if known is None:
                 raise
-            return self._failed(giving, said, _first(first))
+            return self._failed(giving, said, known)
         return Result(status=TaskStatus.COMPLETED, output=self._output(giving, said))
 
     def _failed(self, giving: Giving, said: Said, error: ServiceError) -> Result:
@@ -147,7 +147,7 @@ class AnswerRunner:
                 await player.follow(plan, model)
                 return
             except (*MODEL_FAULTS, BaseExceptionGroup) as error:
-                cause = _first(error)
+                cause = service_error_in(error)
                 if giving.text or not isinstance(cause, MODEL_FAULTS):
                     # What was told stands, and nothing simpler can take it back.
                     raise
@@ -184,14 +184,3 @@ class AnswerRunner:
         if answer.swarm and not said.fallback:
             said.fallback = f"{answer.swarm} needs a language model, and none is configured"
         said.quality_score, said.quality_by = found.coverage, "heuristic"
-
-
-def _first(error: BaseException) -> ServiceError:
-    """The first error that a group holds for a caller."""
-    if isinstance(error, BaseExceptionGroup):
-        for each in error.exceptions:
-            if isinstance(each, ServiceError | BaseExceptionGroup):
-                return _first(each)
-        raise error
-    assert isinstance(error, ServiceError)
-    return error
