@@ -12,6 +12,7 @@ from multipart import MultipartError, MultipartSegment, PushMultipartParser, par
 
 from server.apikit.refusals import PayloadTooLarge
 from server.core.knowledge.documents import Upload
+from server.core.shared.plain_text import is_text
 from server.errors import InvalidRequest
 from server.store.blobs import Blob, Blobs, TooLong
 
@@ -179,8 +180,3 @@ def _upload(said: dict[str, Any], filename: str, content_type: str) -> Upload:
     if not isinstance(tags, list) or not all(isinstance(tag, str) and is_text(tag) for tag in tags):
         raise InvalidRequest("metadata.tags", "must be an array of strings")
     return Upload(filename=filename, content_type=content_type, title=title, tags=tags).checked()
-
-
-def is_text(text: str) -> bool:
-    """Whether every client and every database could read it back."""
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)

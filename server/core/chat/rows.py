@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Integer, bindparam, func, select
 
 from server.core.shared.call_context import Call
+from server.core.shared.plain_text import as_text
 from server.core.shared.resource import Resource
 from server.errors import NotFound
 from server.model import Answer, AnswerPieces, AnswerStatus, Conversation, Event
@@ -140,4 +141,4 @@ def readable(piece: Piece) -> Piece:
     """A piece as every client and every database can read it back: models say halves of characters, and zeros."""
     if isinstance(piece, dict):
         return {name: readable(value) if isinstance(value, str) else value for name, value in piece.items()}
-    return piece.replace("\0", "").encode("utf-8", "replace").decode()
+    return as_text(piece)

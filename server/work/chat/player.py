@@ -12,6 +12,7 @@ from server.core.chat.plans import Plan, Stage, Step
 from server.core.chat.recall import Recalled
 from server.core.chat.rows import Piece
 from server.core.models.port import ModelEnd, ModelFailed, ModelMessage, ModelRequest, Models, TextPiece, Usage
+from server.core.models.whole import whole
 from server.errors import ServiceError
 from server.work.chat.said import Said, StepRecord
 from server.work.chat.writer import Giving
@@ -133,22 +134,13 @@ class Player:
         """A score of the answer; where the model gives none that can be read, there is none."""
         record = StepRecord(step.name, model)
         self._said.steps.append(record)
-        request = self._request(step, model, (), judges=True)
-        parts: list[str] = []
-        usage = Usage()
         try:
-            async with aclosing(self._models.stream(request)) as pieces:
-                async for each in pieces:
-                    if isinstance(each, TextPiece):
-                        parts.append(each.text)
-                    else:
-                        usage = each.usage
+            text, end = await whole(self._models, self._request(step, model, (), judges=True))
         except ServiceError:
             # The answer is there, and stands without a score.
-            record.end(usage, "")
+            record.end(Usage(), "")
             return ""
-        text = "".join(parts)
-        record.end(usage, text)
+        record.end(end.usage, text)
         score = score_in(text)
         if score is not None:
             self._said.quality_score, self._said.quality_by = score, "judge"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
 
 import structlog
 
 from server.core.chat.summaries import MOST_CHARACTERS, Due, Summaries, listed
 from server.core.models.accounts import Account
-from server.core.models.port import ModelMessage, ModelRequest, TextPiece
+from server.core.models.port import ModelMessage, ModelRequest
+from server.core.models.whole import whole
 from server.errors import ServiceError
 from server.model import Answer
 from server.work.models.metered import MeteredModels
@@ -71,8 +71,7 @@ class Summing:
             max_output_tokens=TOKENS,
         )
         try:
-            async with aclosing(self._models.on(account).stream(request)) as pieces:
-                parts = [each.text async for each in pieces if isinstance(each, TextPiece)]
+            text, _ = await whole(self._models.on(account), request)
         except ServiceError:
             return listed(due)
-        return "".join(parts).strip()[:MOST_CHARACTERS] or listed(due)
+        return text.strip()[:MOST_CHARACTERS] or listed(due)

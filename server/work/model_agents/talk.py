@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from contextlib import aclosing
-from typing import Any, cast
+from typing import Any
 
 from server import values
 from server.core.model_work.conversation import Conversation
-from server.core.models.port import ModelEnd, ModelMessage, ModelRequest, Models, TextPiece, ToolCall, Usage
+from server.core.models.port import ModelMessage, ModelRequest, Models, ToolCall, Usage
 from server.core.models.turns import Turn
+from server.core.models.whole import whole
 from server.core.queue.completion import Result, failure
+from server.core.shared.plain_text import as_text
 from server.core.workers.reports import LogLine, completed
 from server.model import Agent
 from server.work.model_agents.prompt import Prompt, settings_of
@@ -87,7 +88,7 @@ class Talk:
                 return await completed(found)
             problem = _NO_OBJECT
         else:
-            return await completed(values.encode({"text": _readable(text)}))
+            return await completed(values.encode({"text": as_text(text)}))
         if self._said >= MAX_TURNS:
             return failure("NoResult", f"the model gave no result in {MAX_TURNS} answers", retryable=False)
         await self._conversation.record(Turn("user", {"text": problem}))
@@ -98,24 +99,16 @@ class Talk:
         if self._said >= MAX_TURNS:
             # Whatever it was told since: there is an end.
             raise AssertionError("a conversation beyond its end")
-        parts, end = [], None
-        stream = cast(Any, self._models.stream(self._request(last=last)))
-        async with aclosing(stream):
-            async for each in stream:
-                if isinstance(each, TextPiece):
-                    parts.append(each.text)
-                else:
-                    end = each
-        assert isinstance(end, ModelEnd)
+        text, end = await whole(self._models, self._request(last=last))
         calls = [] if last else [_kept(call, place) for place, call in enumerate(end.tool_calls[: 2 * MAX_CALLS], 1)]
         number = self._said + 1
-        content = {"text": "".join(parts), "calls": _distinct(calls), "stop": end.stop_reason}
+        content = {"text": text, "calls": _distinct(calls), "stop": end.stop_reason}
         usage = end.usage
         asks = f", calls {', '.join(call['name'][:40] for call in calls)}" if calls else ""
         said = f"{self._model} has answered ({number} of at most {MAX_TURNS}; {usage.total} tokens){asks}"
         await self._conversation.record(
             Turn("assistant", content, Usage(usage.input_tokens, usage.output_tokens)),
-            line=LogLine("info", _readable(said)),
+            line=LogLine("info", as_text(said)),
             progress=round(100 * number / (MAX_TURNS + 1), 1),
         )
 
@@ -151,7 +144,7 @@ class Talk:
         """Makes a call; what it changes is done together with its record, and so exactly once."""
         conversation = self._conversation
         name, id = call["name"], call["id"]
-        made = _readable(f"tool {name[:100]}")
+        made = as_text(f"tool {name[:100]}")
         try:
             if call.get("refused"):
                 raise ToolRefused(call["refused"])
@@ -166,7 +159,7 @@ class Talk:
             turn, line = Turn("tool", {"id": id, "text": shown(given)}), LogLine("info", f"{made}: done")
         except (ToolRefused, *REFUSALS) as error:
             turn = Turn("tool", {"id": id, "text": shown({"error": str(error)[:1000]})})
-            line = LogLine("warning", _readable(f"{made}: {str(error)[:1000]}"))
+            line = LogLine("warning", as_text(f"{made}: {str(error)[:1000]}"))
         await conversation.record(turn, line=line)
 
 
@@ -217,8 +210,3 @@ def _message(turn: Turn) -> ModelMessage:
         return ModelMessage(role="user", content=said["text"])
     calls = [ToolCall(id=each["id"], name=each["name"], arguments=each["arguments"]) for each in said["calls"]]
     return ModelMessage(role="assistant", content=said["text"], tool_calls=calls)
-
-
-def _readable(text: str) -> str:
-    """The text without what some clients or databases could not read back."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode()

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from server import values
 from server.contents import json_text
 from server.core.model_work.conversation import Conversation, Effect
+from server.core.shared.plain_text import is_text
 from server.errors import Forbidden, InvalidRequest, NotFound, TooMany
 from server.model import Agent, Task
 from server.pace import Pace
@@ -119,11 +120,6 @@ async def as_output(value: bytes | None) -> Mapping[str, Any]:
     return {"truncated": True, "characters": len(text), "output_begins": text[: MOST_RESULT // 2]}
 
 
-def is_plain(text: str) -> bool:
-    """Whether every client and every database could read it back."""
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
-
-
 def _allowed(agent: Agent) -> set[str] | None:
     """The tools that an agent's configuration names; None for all. What is no list of names allows none."""
     settings = settings_of(agent)
@@ -154,6 +150,6 @@ def _checked(tool: Tool, written: str) -> Mapping[str, Any]:
         wanted = _TYPES.get(schema.get("type", ""))
         if wanted is not None and (not isinstance(value, wanted) or isinstance(value, bool)):
             raise ToolRefused(f"{name} must be of the type {schema['type']}")
-        if isinstance(value, str) and not is_plain(value):
+        if isinstance(value, str) and not is_text(value):
             raise ToolRefused(f"{name} has a character that is no text")
     return given

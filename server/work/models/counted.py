@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from server.core.models.port import ModelEnd, ModelInfo, ModelRequest, Models, ProviderState, TextPiece
+from server.core.models.port import ModelEnd, ModelRequest, Models, TextPiece
 from server.core.monitoring.metrics import Metrics
 from server.errors import ServiceError
+from server.work.models.around import AroundModels
 
 
-class CountedModels:
+class CountedModels(AroundModels):
     """Other models, counted."""
 
     def __init__(self, models: Models, metrics: Metrics) -> None:
-        self._models = models
+        super().__init__(models)
         self._calls = metrics.counter("model_calls_total", "Calls of language models", ("provider",))
         self._tokens = metrics.counter(
             "model_tokens_total", "Tokens that calls of language models took", ("provider", "direction")
@@ -22,15 +23,6 @@ class CountedModels:
         self._errors = metrics.counter(
             "model_errors_total", "Calls of language models that failed", ("provider", "reason")
         )
-
-    @property
-    def default(self) -> str:
-        """The model that is asked where none is named."""
-        return self._models.default
-
-    def known(self, name: str, provider: str = "") -> str | None:
-        """`provider/model` for what somebody calls it."""
-        return self._models.known(name, provider)
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[TextPiece | ModelEnd]:
         """The answer as it comes. Raises the port's errors."""
@@ -46,11 +38,3 @@ class CountedModels:
         except ServiceError as error:
             self._errors.add((provider, error.reason))
             raise
-
-    async def list(self) -> Sequence[ModelInfo]:
-        """Models that providers say they have."""
-        return await self._models.list()
-
-    def states(self) -> Sequence[ProviderState]:
-        """The configured providers."""
-        return self._models.states()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
 from server.core.models.accounts import Account
 from server.core.models.ledger import Ledger, Taken
-from server.core.models.port import ModelEnd, ModelInfo, ModelRequest, Models, ProviderState, TextPiece, Usage
+from server.core.models.port import ModelEnd, ModelRequest, Models, TextPiece, Usage
+from server.work.models.around import AroundModels
 
 # Characters of a token: of an estimate of what was used, and of one that is not to be too low.
 _CHARACTERS, _FEWEST = 4, 3
@@ -20,11 +21,11 @@ _BESIDE = 8
 MOST_OUTPUT = 4096
 
 
-class MeteredModels:
+class MeteredModels(AroundModels):
     """Other models, asked on accounts."""
 
     def __init__(self, models: Models, ledger: Ledger) -> None:
-        self._models = models
+        super().__init__(models)
         self.ledger = ledger
 
     def on(self, account: Account) -> Models:
@@ -35,23 +36,6 @@ class MeteredModels:
     def unmetered(self) -> Models:
         """The models themselves, for whoever looks up what is known of them: nobody asks these."""
         return self._models
-
-    @property
-    def default(self) -> str:
-        """The model that is asked where none is named."""
-        return self._models.default
-
-    def known(self, name: str, provider: str = "") -> str | None:
-        """`provider/model` for what somebody calls it."""
-        return self._models.known(name, provider)
-
-    async def list(self) -> Sequence[ModelInfo]:
-        """Models that providers say they have."""
-        return await self._models.list()
-
-    def states(self) -> Sequence[ProviderState]:
-        """The configured providers."""
-        return self._models.states()
 
     async def stream(self, request: ModelRequest, account: Account) -> AsyncGenerator[TextPiece | ModelEnd]:
         """The answer as it comes. Raises the port's errors, and BudgetExhausted before anybody is asked.
@@ -88,20 +72,16 @@ class MeteredModels:
                     self.ledger.note(taken)
 
 
-class _OnAccount:
+class _OnAccount(AroundModels):
     """The port, on one account."""
 
-    def __init__(self, models: MeteredModels, account: Account) -> None:
-        self._models = models
+    def __init__(self, metered: MeteredModels, account: Account) -> None:
+        super().__init__(metered.unmetered)
+        self._metered = metered
         self._account = account
-        self.known, self.list, self.states = models.known, models.list, models.states
-
-    @property
-    def default(self) -> str:
-        return self._models.default
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[TextPiece | ModelEnd]:
-        return self._models.stream(request, self._account)
+        return self._metered.stream(request, self._account)
 
 
 def most_input(request: ModelRequest) -> int:

@@ -8,11 +8,12 @@ from google.api.httpbody_pb2 import HttpBody
 from orchestrator.wire.coordinaitor.v1 import file_service_pb2 as pb
 
 from server.apikit.downloads import Download
-from server.apikit.uploads import Form, is_text, stored
+from server.apikit.uploads import Form, stored
 from server.apis.coordinaitor.envelope import answer, listed, page_of
 from server.apis.coordinaitor.tasks.discussion_shape import file_message
 from server.core.discussion.files import TaskFiles, Uploaded
 from server.core.shared.call_context import Call
+from server.core.shared.plain_text import is_text
 from server.errors import InvalidRequest
 from server.store.blobs import Blobs
 
