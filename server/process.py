@@ -46,6 +46,7 @@ async def serve(
     # What is there now stays: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(20_000, 50, 50)
     log.info("serving", addresses=list(addresses), isolation=application.sandboxes.isolation)
     await waiting

@@ -30,6 +30,9 @@ class Record(SQLModel):
     still describe the schema, so migrations and queries are written against them.
     """
 
+    # Nothing is ever validated by these classes, and to build what would do so took a third of a server's start.
+    model_config = {"defer_build": True}
+
     columns: ClassVar[tuple[str, ...]] = ()
     defaults: ClassVar[dict[str, Any]] = {}
     # Columns that an event leaves out, always or where they are long.

@@ -13,12 +13,12 @@ from server.core.identity.authentication import Authenticator
 from server.core.shared.call_context import Call, Caller
 from server.core.shared.if_match import parse_if_match
 from server.errors import Forbidden, InvalidRequest
+from server.rpc import validation
 from server.rpc.callers.credentials import credential, gives_credential
 from server.rpc.callers.guests import Guests, client_of
 from server.rpc.callers.quotas import Quotas
 from server.rpc.method import Method
 from server.rpc.streams import OpenStream
-from server.rpc.validation import Validation
 
 # The names of a JSON body's members, from the gateway.
 BODY_FIELDS = "x-body-fields"
@@ -32,7 +32,6 @@ class AccessControl:
         self._identity = identity
         self._quotas = quotas
         self._guests = guests or Guests()
-        self._validation = Validation()
         self._asked: dict[str, asyncio.Task[Caller]] = {}
 
     async def enter(self, call: Call, method: Method, stream: OpenStream | None = None) -> None:
@@ -151,7 +150,7 @@ class AccessControl:
             raise InvalidRequest(method.source, "is malformed, or nested too deeply") from None
         # A message from this process has no bytes yet; there are few of those.
         raw = request if isinstance(request, bytes) else message.SerializeToString()
-        self._validation.check(message, has_nul=b"\0" in raw)
+        validation.check(message, has_nul=b"\0" in raw)
         return message
 
     async def messages(self, method: Method, requests: AsyncIterator[bytes | Message]) -> AsyncIterator[Message]:

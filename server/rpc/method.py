@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from typing import Any
 from urllib.parse import unquote_plus
@@ -101,12 +102,11 @@ class Method:
 
 def method_of(descriptor: MethodDescriptor, api: Api) -> Method:
     """Reads a method's proto. Raises where it carries no rule: what nobody allowed is denied."""
-    rule = next((value for option, value in descriptor.GetOptions().ListFields() if option.full_name == RULE), None)
+    rule, http = _options(descriptor)
     if rule is None or not (rule.scope or rule.open):
         raise TypeError(f"{descriptor.full_name} says no scope")
     if descriptor.client_streaming and rule.idempotency:
         raise TypeError(f"{descriptor.full_name} has a shape that the pipeline does not serve")
-    http = _http(descriptor)
     return Method(
         name=f"{descriptor.containing_service.full_name}/{descriptor.name}",
         scope=rule.scope,
@@ -124,10 +124,21 @@ def method_of(descriptor: MethodDescriptor, api: Api) -> Method:
         paths=_paths(descriptor),
         endpoints=_endpoints(descriptor),
         source="query" if http is not None and not http.body else "body",
-        body_fields=_body_fields(descriptor, http),
+        body_fields=_body_fields(descriptor),
     )
 
 
+# What follows is the same for every server of a process: what a descriptor says is read once.
+
+
+@cache
+def _options(descriptor: MethodDescriptor) -> tuple[Any, Any]:
+    """Its rule and its path over HTTP, where it has them."""
+    options = {option.full_name: value for option, value in descriptor.GetOptions().ListFields()}
+    return options.get(RULE), options.get(HTTP)
+
+
+@cache
 def _message(descriptor: Descriptor) -> type[Message]:
     """The class of a message as the server works with it: its twin, in which free-form values are bytes."""
     folder, _, path = descriptor.file.name.removesuffix(".proto").partition("/")
@@ -137,12 +148,10 @@ def _message(descriptor: Descriptor) -> type[Message]:
     return twin
 
 
-def _http(descriptor: MethodDescriptor) -> Any:
-    return next((value for option, value in descriptor.GetOptions().ListFields() if option.full_name == HTTP), None)
-
-
-def _body_fields(descriptor: MethodDescriptor, http: Any) -> frozenset[str] | None:
+@cache
+def _body_fields(descriptor: MethodDescriptor) -> frozenset[str] | None:
     # An HttpBody is whatever the method makes of it.
+    _, http = _options(descriptor)
     raw = descriptor.input_type.full_name == "google.api.HttpBody"
     if raw or http is None or all(each.body != "*" for each in (http, *http.additional_bindings)):
         return None
@@ -150,8 +159,9 @@ def _body_fields(descriptor: MethodDescriptor, http: Any) -> frozenset[str] | No
     return frozenset(spelling for field in fields for spelling in (field.name, field.json_name))
 
 
+@cache
 def _endpoints(descriptor: MethodDescriptor) -> tuple[Endpoint, ...]:
-    rule = _http(descriptor)
+    _, rule = _options(descriptor)
     found = []
     for binding in [rule, *rule.additional_bindings] if rule is not None else []:
         verb = binding.WhichOneof("pattern") or "get"
@@ -162,9 +172,10 @@ def _endpoints(descriptor: MethodDescriptor) -> tuple[Endpoint, ...]:
     return tuple(found)
 
 
+@cache
 def _paths(descriptor: MethodDescriptor) -> tuple[tuple[re.Pattern[str], Mapping[str, str]], ...]:
     """The method's paths over HTTP that have variables, each with its variables as a query may spell them."""
-    rule = _http(descriptor)
+    _, rule = _options(descriptor)
     paths = []
     for binding in [rule, *rule.additional_bindings] if rule is not None else []:
         template = binding.custom.path or getattr(binding, binding.WhichOneof("pattern") or "get", "")

@@ -15,28 +15,24 @@ from server.errors import InvalidRequest
 
 # Of what is in a list whose rule does not say: core takes no more of any of those.
 MAX_ITEMS = 100
+# Compiles each message's rules once in a process.
+_VALIDATOR = Validator()
 _RULE_ISSUES = {"required": "required field missing", "string.min_len": "must not be empty"}
 
 
-class Validation:
-    """The validator, which compiles each message's rules once."""
+def check(request: Message, *, has_nul: bool) -> None:
+    """Raises InvalidRequest for the first rule broken, with the others in `details.violations`.
 
-    def __init__(self) -> None:
-        self._validator = Validator()
-
-    def check(self, request: Message, *, has_nul: bool) -> None:
-        """Raises InvalidRequest for the first rule broken, with the others in `details.violations`.
-
-        `has_nul` says that there is a NUL in the bytes of the request, so that few requests are searched for one.
-        """
-        _check_lists(request, "")
-        violations = self._validator.collect_violations(request)
-        if violations:
-            raise _invalid([(_path(each.proto), _issue(each.proto)) for each in violations])
-        if has_nul:
-            field = _field_with_nul(request)
-            if field:
-                raise InvalidRequest(field, "must not contain a NUL character")
+    `has_nul` says that there is a NUL in the bytes of the request, so that few requests are searched for one.
+    """
+    _check_lists(request, "")
+    violations = _VALIDATOR.collect_violations(request)
+    if violations:
+        raise _invalid([(_path(each.proto), _issue(each.proto)) for each in violations])
+    if has_nul:
+        field = _field_with_nul(request)
+        if field:
+            raise InvalidRequest(field, "must not contain a NUL character")
 
 
 def _check_lists(message: Message, prefix: str) -> None:

@@ -27,6 +27,8 @@ MOST_OFTEN_SECONDS = 1.0
 RELEASE_SECONDS = 1.0
 _SESSION = (
     "SET lock_timeout = {patience}; SET statement_timeout = {statement};"
+    # Every statement is a short one, for which to compile it would take longer than it runs.
+    "SET jit = off;"
     # Whoever goes silent in a transaction must not hold its locks for good.
     "SET idle_in_transaction_session_timeout = {statement};"
     "SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;"

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.xdist_group("stack")
 def test_it_is_ready_after_little_work(stack: Stack) -> None:
     print(f"ready after {stack.cpu_seconds_to_ready:.2f} s of processor time")
     # By the processor's time, because machines that run tests are busy; the benchmark has the figure by the clock.
-    assert stack.cpu_seconds_to_ready < 8
+    assert stack.cpu_seconds_to_ready < 6
 
 
 def test_it_prints_where_it_is_and_with_which_key(stack: Stack) -> None:

@@ -12,7 +12,7 @@ from orchestrator.wire.v1 import task_service_pb2 as tasks
 from orchestrator.wire.v1 import workflow_service_pb2 as workflows
 
 from server.errors import InvalidRequest
-from server.rpc.validation import Validation
+from server.rpc import validation
 from tests.support.holds import BOUND
 
 STEP = {"agent_type": "x"}
@@ -39,7 +39,6 @@ STEP = {"agent_type": "x"}
     ids=["steps", "of a step", "tasks", "of a task", "capabilities", "of an agent"],
 )
 def test_a_list_that_is_too_long_is_refused_at_once(request_: Any, field: str, most: int) -> None:
-    validation = Validation()
     # The rules of a message are compiled when they are first needed.
     with contextlib.suppress(InvalidRequest):
         validation.check(type(request_)(), has_nul=False)
@@ -51,7 +50,6 @@ def test_a_list_that_is_too_long_is_refused_at_once(request_: Any, field: str, m
 
 
 def test_lists_that_are_not_too_long_are_looked_at() -> None:
-    validation = Validation()
     whole = workflows.CreateWorkflowRequest(name="w", steps=[STEP] * 100)
     validation.check(whole, has_nul=True)
     whole.steps[99].agent_type = ""
