@@ -24,6 +24,11 @@ EVERYTHING = [
 QUEUED = [pytest.param(wording, id=api) for api, wording in TASKS.items()]
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
 def settings(settings):
     lifted = dict.fromkeys(("industrial_requests_per_minute", "requests_per_minute", "requests_per_hour"), 1_000_000)

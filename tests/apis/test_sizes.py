@@ -36,7 +36,7 @@ from tests.support.tenants import Tenant
 from tests.support.workers import Client as WorkerClient
 from tests.support.workers import Raw
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 # Nearly the largest value, and nearly the largest configuration.
 LARGE = to_value({"x": "y" * (values.MAX_BYTES - 100)})
 # Numbers take several times more in a message than they take in JSON.

@@ -75,7 +75,7 @@ def _streamed(client: httpx.Client, answer: str) -> list[dict]:
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize(
-    "database_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)], indirect=True
+    "database_kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)], indirect=True
 )
 async def test_what_a_killed_server_had_reserved_is_there_for_the_attempt_after_it(tmp_path: Path, database_url: str) -> None:
     environment = {"LEASE_SECONDS": "2", "HEARTBEAT_SECONDS": "0.5", "DATABASE_URL": database_url}

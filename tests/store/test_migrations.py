@@ -269,7 +269,7 @@ def test_a_newer_database_is_refused_and_left_alone(newer: Settings) -> None:
     assert version(newer) == NEWER
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("name", ["up", "server", "migrate"])
 def test_every_command_that_would_migrate_says_so_in_a_sentence(newer: Settings, name: str) -> None:
     ports = {"up": ("grpc", "orchestra", "operations"), "server": ("grpc", "socket"), "migrate": ()}[name]

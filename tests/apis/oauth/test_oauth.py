@@ -22,7 +22,7 @@ from server.errors import Unavailable
 from tests.support.tenants import make_tenant
 
 # Whatever is stored for it is read and written by core, whose tests run on both databases.
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"

@@ -152,7 +152,7 @@ async def test_a_long_document_is_done_in_parts_each_once_and_found_by_others_a_
         await other.close()
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 async def test_whoever_asks_goes_on_with_words_while_the_process_with_the_model_is_gone(
     shelf: Reader, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,7 +170,7 @@ async def test_whoever_asks_goes_on_with_words_while_the_process_with_the_model_
     assert (await embedder.running()) is not running
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 async def test_a_document_that_gets_no_vectors_is_ready_and_found_by_its_words(
     shelf: Reader, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -215,7 +215,7 @@ async def test_a_disabled_organization_ends_what_all_its_people_came_with(house:
         await house.log_in(began.user.email)
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 async def test_passwords_are_compared_as_they_are_meant_and_a_few_at_a_time(house: House) -> None:
     house.passwords._memory_kib = MEMORY_KIB
     kept = await house.passwords.hash("Ünïcode-lamp-3")
