@@ -24,11 +24,9 @@ EMAIL, PASSWORD = "admin@orchestrator.com", "admin123"
 BACK = "https://app.example.com/back"
 
 
-def made_client(stack: Stack, *flags: str, back: str = BACK) -> tuple[str, str]:
+def made_client(stack: Stack, back: str = BACK, *, public: bool = False) -> tuple[str, str]:
     """The id and secret of a new client of the development organization."""
-    said = stack.orchestrator("clients", "create", "Planner", "--redirect-uri", back, *flags)
-    found = dict(re.findall(r"(client_\w+): +(\S+)", said))
-    return found["client_id"], found.get("client_secret", "")
+    return stack.new_client(name="Planner", redirect_uris=[back], public=public)
 
 
 @pytest.fixture
@@ -124,7 +122,7 @@ def test_who_denies_gives_no_code(stack: Stack, visitor: httpx.Client) -> None:
 
 
 def test_a_public_client_proves_itself_by_a_challenge_alone(stack: Stack, visitor: httpx.Client) -> None:
-    client_id, secret = made_client(stack, "--public")
+    client_id, secret = made_client(stack, public=True)
     assert secret == ""
     refused = asked(visitor, client_id)
     assert refused.status_code == 303 and "error=invalid_request" in refused.headers["location"]
@@ -145,7 +143,7 @@ def test_a_public_client_proves_itself_by_a_challenge_alone(stack: Stack, visito
 
 
 def test_who_knows_a_public_client_is_not_the_client(stack: Stack, visitor: httpx.Client) -> None:
-    client_id, _ = made_client(stack, "--public")
+    client_id, _ = made_client(stack, public=True)
     basic = {"authorization": "Basic " + base64.b64encode(f"{client_id}:".encode()).decode()}
     alone = visitor.post("/oauth/token", data={"grant_type": "client_credentials"}, headers=basic)
     assert alone.status_code == 401 and alone.json()["error"] == "invalid_client"

@@ -122,7 +122,7 @@ async def made(channel, tenant: Tenant, kind: str, workflow: str = "") -> str:
     if kind == "agent":
         return agent.id
     if kind == "webhook":
-        given = {"url": "https://example.com/", "events": ["*"]}
+        given = {"url": "https://example.com/", "events": ["rating.given"]}
         return (await native(webhook_service_pb2, "WebhookService", "CreateWebhook", webhook=given)).webhook.id
     if kind == "document":
         upload = knowledge_service_pb2_grpc.KnowledgeServiceStub(channel).UploadDocument

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import httpx2 as httpx
 import psutil
 
-from server.core.identity import api_keys, organizations
+from server.core.identity import api_keys, oauth_clients, organizations
 from server.settings import Settings
 from server.store.database import Database
 from server.store.opened import open_database
@@ -110,6 +110,17 @@ class Stack:
     def tenant(self) -> str:
         """The key of a new organization."""
         return self.new_key()[1]
+
+    def new_client(self, **options: Any) -> tuple[str, str]:
+        """The id and the secret of a new OAuth client of the development organization, as `create_client` makes it."""
+
+        async def create(database: Database) -> tuple[str, str]:
+            client, secret = await oauth_clients.create_client(
+                database, organization="Development", scopes="*", token_seconds=3600, **options
+            )
+            return f"client_{client.id}", secret
+
+        return self._with_database(create)
 
     def revoke(self, identifier: str) -> None:
         """Ends a key, as another process does."""
