@@ -31,7 +31,8 @@ async def longest_hold() -> AsyncIterator[Held]:
             held.longest = max(held.longest, now - before)
             before = now
 
-    # What all tests before have left behind is not what is measured; a server has frozen what it began with.
+    # What all tests before have left behind is not what is measured; a server has frozen what it began with. It stays
+    # frozen, as what was collected with the tests does: nobody is to look through all of that again.
     gc.collect()
     gc.freeze()
     watching = asyncio.create_task(watch())
@@ -42,4 +43,3 @@ async def longest_hold() -> AsyncIterator[Held]:
         await asyncio.sleep(0)
     finally:
         watching.cancel()
-        gc.unfreeze()
