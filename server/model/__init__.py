@@ -1,7 +1,5 @@
 """Tables and the state machines of their rows."""
 
-from sqlalchemy.orm import configure_mappers
-
 from server.model.agents import Agent, AgentRuntime, AgentStatus, Duty, Skill, Worker, WorkerStatus
 from server.model.budgets import ModelBudget, ModelReservation, ModelUsage, Period, UsageScope
 from server.model.chat import ALONE, AWAITED, GOING_ON, OPEN_ANSWER, Answer, AnswerPieces, AnswerStatus, Conversation
@@ -52,8 +50,6 @@ from server.model.webhooks import (
     Webhook,
 )
 from server.model.workflows import RunStatus, Workflow, WorkflowRun, WorkflowStatus
-
-configure_mappers()
 
 __all__ = [
     "AGEING",

@@ -39,7 +39,7 @@ class AgentStatus(StrEnum):
     ERROR = "error"
 
 
-class Agent(Record, table=True):
+class Agent(Record):
     """Something that does tasks."""
 
     __tablename__ = "agents"
@@ -120,7 +120,7 @@ class Agent(Record, table=True):
     deleted_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
-class Duty(Record, table=True):
+class Duty(Record):
     """A span of time in which an agent was there and on duty; the last one may go on."""
 
     __tablename__ = "duties"
@@ -138,7 +138,7 @@ class Duty(Record, table=True):
     ended_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
-class Skill(Record, table=True):
+class Skill(Record):
     """A word that tasks without an agent may name: an agent's type, or one of its capabilities."""
 
     __tablename__ = "skills"
@@ -162,7 +162,7 @@ class WorkerStatus(StrEnum):
     LOST = "lost"
 
 
-class Worker(Record, table=True):
+class Worker(Record):
     """A program that takes tasks for one agent. It holds leases as `worker/<id>`, whichever connection it has.
 
     An agent that only sends heartbeats is its own worker, with the same id.

@@ -26,7 +26,7 @@ class Period(StrEnum):
     MONTH = "month"
 
 
-class ModelUsage(Record, table=True):
+class ModelUsage(Record):
     """What calls of language models took that ended in one day or one month."""
 
     __tablename__ = "model_usage"
@@ -49,7 +49,7 @@ class ModelUsage(Record, table=True):
     cost: int | None = Field(default=None, sa_type=BigInteger)
 
 
-class ModelBudget(Record, table=True):
+class ModelBudget(Record):
     """How much an organization, a key or an agent may use in a day or a month. Whoever reserves of it locks the row."""
 
     __tablename__ = "model_budgets"
@@ -71,7 +71,7 @@ class ModelBudget(Record, table=True):
     updated_at: int = Field(sa_type=BigInteger)
 
 
-class ModelReservation(Record, table=True):
+class ModelReservation(Record):
     """The most that a call may take which is under way, and of whose subjects one has a budget."""
 
     __tablename__ = "model_reservations"

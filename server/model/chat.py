@@ -33,7 +33,7 @@ def _index(name: str, *columns: str, where: str) -> Index:
     return Index(name, *columns, postgresql_where=condition, sqlite_where=condition)
 
 
-class Conversation(Record, table=True):
+class Conversation(Record):
     """What one person, or one program, talks of under one name. Whoever adds to it locks the row."""
 
     __tablename__ = "conversations"
@@ -62,7 +62,7 @@ class Conversation(Record, table=True):
     updated_at: int = Field(sa_type=BigInteger)
 
 
-class Answer(Record, table=True):
+class Answer(Record):
     """One question and what became of it. Its id is that of the task that answers."""
 
     __tablename__ = "answers"

@@ -10,7 +10,7 @@ from sqlmodel import Field
 from server.model.record import Record, finish
 
 
-class Comment(Record, table=True):
+class Comment(Record):
     """What somebody says of a task. It leaves the task's version as it is."""
 
     __tablename__ = "comments"
@@ -27,7 +27,7 @@ class Comment(Record, table=True):
     created_at: int = Field(sa_type=BigInteger)
 
 
-class TaskFile(Record, table=True):
+class TaskFile(Record):
     """A file of a task."""
 
     __tablename__ = "task_files"
@@ -49,7 +49,7 @@ class TaskFile(Record, table=True):
     created_at: int = Field(sa_type=BigInteger)
 
 
-class Rating(Record, table=True):
+class Rating(Record):
     """What a person thinks of how an agent did a task; one a person and task."""
 
     __tablename__ = "ratings"

@@ -44,7 +44,7 @@ TOLD_TO: Mapping[str, str] = {"notification": "user_id", "chat": "owner", "conve
 PERSONAL = frozenset(type for type in EVENT_TYPES if type.partition(".")[0] in TOLD_TO)
 
 
-class Feed(Record, table=True):
+class Feed(Record):
     """The head of an organization's feed. Its row is locked from numbering to commit, so numbers appear in order."""
 
     __tablename__ = "feeds"
@@ -56,7 +56,7 @@ class Feed(Record, table=True):
     trimmed: int = Field(default=0, sa_type=BigInteger)
 
 
-class Event(Record, table=True):
+class Event(Record):
     """One recorded change, written in the transaction that made it."""
 
     __tablename__ = "events"

@@ -22,7 +22,7 @@ class DocumentStatus(StrEnum):
     FAILED = "failed"
 
 
-class Document(Record, table=True):
+class Document(Record):
     """One file, and what is known of it."""
 
     __tablename__ = "documents"
@@ -70,7 +70,7 @@ class Document(Record, table=True):
     updated_at: int = Field(sa_type=BigInteger)
 
 
-class DocumentTag(Record, table=True):
+class DocumentTag(Record):
     """A tag of a document, for those who look for it."""
 
     __tablename__ = "document_tags"
@@ -81,7 +81,7 @@ class DocumentTag(Record, table=True):
     document_id: str = Field(primary_key=True)
 
 
-class Chunk(Record, table=True):
+class Chunk(Record):
     """A piece of a document's text. Those of a generation that is not its document's are found by nobody."""
 
     __tablename__ = "chunks"
@@ -105,7 +105,7 @@ class Chunk(Record, table=True):
     digest: str
 
 
-class ChunkVectors(Record, table=True):
+class ChunkVectors(Record):
     """The sentence vectors of consecutive chunks of a document; there are none where nobody could make them."""
 
     __tablename__ = "chunk_vectors"

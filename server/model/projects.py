@@ -31,7 +31,7 @@ PROJECT_MOVES: Mapping[str, frozenset[str]] = {
 }
 
 
-class Project(Record, table=True):
+class Project(Record):
     """A project. How far it is and how many tasks it has is counted when somebody asks."""
 
     __tablename__ = "projects"
@@ -61,7 +61,7 @@ class Project(Record, table=True):
     deleted_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
-class ProjectMember(Record, table=True):
+class ProjectMember(Record):
     """A person who takes part."""
 
     __tablename__ = "project_members"
@@ -77,7 +77,7 @@ class ProjectMember(Record, table=True):
     created_at: int = Field(sa_type=BigInteger)
 
 
-class ProjectAgent(Record, table=True):
+class ProjectAgent(Record):
     """An agent that works in a project."""
 
     __tablename__ = "project_agents"

@@ -59,7 +59,7 @@ class SessionKind(StrEnum):
     CODING = "coding"
 
 
-class Session(Record, table=True):
+class Session(Record):
     """A bounded stretch of work."""
 
     __tablename__ = "sessions"
@@ -149,7 +149,7 @@ class Session(Record, table=True):
             )
 
 
-class SessionCount(Record, table=True):
+class SessionCount(Record):
     """What a session counts of its tasks.
 
     A row of its own, which is locked last: tasks end while somebody holds their session and waits for its tasks.
@@ -165,7 +165,7 @@ class SessionCount(Record, table=True):
     tokens: int = Field(default=0, sa_type=BigInteger)
 
 
-class Checkpoint(Record, table=True):
+class Checkpoint(Record):
     """Where a session stood, in the words of whoever works in it."""
 
     __tablename__ = "checkpoints"

@@ -8,7 +8,7 @@ from sqlmodel import Field
 from server.model.record import Record, finish
 
 
-class Rollup(Record, table=True):
+class Rollup(Record):
     """How many tasks of an organization ended within a span of time, and how long the completed ones took."""
 
     __tablename__ = "rollups"
@@ -25,7 +25,7 @@ class Rollup(Record, table=True):
     busy_ms: float = Field(default=0.0, sa_type=Float)
 
 
-class Alert(Record, table=True):
+class Alert(Record):
     """Something that somebody should look at. At most one of a kind is open for the same subject."""
 
     __tablename__ = "alerts"
@@ -56,7 +56,7 @@ class Alert(Record, table=True):
     resolved_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
-class IdempotencyKey(Record, table=True):
+class IdempotencyKey(Record):
     """The mark of one request: the key, what was asked, which resource came of it, and the answer once it was given."""
 
     __tablename__ = "idempotency_keys"

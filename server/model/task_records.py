@@ -8,7 +8,7 @@ from sqlmodel import Field
 from server.model.record import Record, finish
 
 
-class Dependency(Record, table=True):
+class Dependency(Record):
     """A task that waits for another one to complete."""
 
     __tablename__ = "dependencies"
@@ -19,7 +19,7 @@ class Dependency(Record, table=True):
     told: bool = False
 
 
-class TaskTag(Record, table=True):
+class TaskTag(Record):
     """A tag of a task, for those who look for it."""
 
     __tablename__ = "task_tags"
@@ -30,7 +30,7 @@ class TaskTag(Record, table=True):
     task_id: str = Field(primary_key=True)
 
 
-class TaskLanguage(Record, table=True):
+class TaskLanguage(Record):
     """A language that texts of an organization's tasks are in: what is looked for is looked for in each of them."""
 
     __tablename__ = "task_languages"
@@ -39,7 +39,7 @@ class TaskLanguage(Record, table=True):
     language: str = Field(primary_key=True)
 
 
-class UnindexedTask(Record, table=True):
+class UnindexedTask(Record):
     """A task from before tasks were found by their texts, until it is."""
 
     __tablename__ = "unindexed_tasks"
@@ -47,7 +47,7 @@ class UnindexedTask(Record, table=True):
     task_id: str = Field(primary_key=True)
 
 
-class PastChange(Record, table=True):
+class PastChange(Record):
     """What is kept of an event of a task with a title once the event itself is not kept any more."""
 
     __tablename__ = "past_changes"
@@ -65,7 +65,7 @@ class PastChange(Record, table=True):
     created_at: int = Field(sa_type=BigInteger)
 
 
-class Attempt(Record, table=True):
+class Attempt(Record):
     """One attempt that has ended: always where it did not complete the task, and then the completing one too."""
 
     __tablename__ = "attempts"
@@ -82,7 +82,7 @@ class Attempt(Record, table=True):
     ended_at: int = Field(sa_type=BigInteger)
 
 
-class ModelTurn(Record, table=True):
+class ModelTurn(Record):
     """What was said, or done, in the conversation with the model that does a task. It outlives whoever leads it."""
 
     __tablename__ = "model_turns"
@@ -102,7 +102,7 @@ class ModelTurn(Record, table=True):
     created_at: int = Field(sa_type=BigInteger)
 
 
-class TaskLog(Record, table=True):
+class TaskLog(Record):
     """A line that whoever does a task wrote about it."""
 
     __tablename__ = "task_logs"

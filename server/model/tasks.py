@@ -72,7 +72,7 @@ def _index(name: str, *columns: str, where: str) -> Index:
     return Index(name, *columns, postgresql_where=condition, sqlite_where=condition)
 
 
-class Task(Record, table=True):
+class Task(Record):
     """One piece of work. Whoever holds its lease gives `attempt` back as the fencing token.
 
     A pending task is claimable exactly when it has a rank. Without one it waits: for its time (`ready_at`), for tasks

@@ -47,7 +47,7 @@ def _index(name: str, *columns: str, where: str) -> Index:
     return Index(name, *columns, postgresql_where=condition, sqlite_where=condition)
 
 
-class Webhook(Record, table=True):
+class Webhook(Record):
     """Where an organization wants to be told of events. Whoever changes the queue of its deliveries locks the row."""
 
     __tablename__ = "webhooks"
@@ -96,7 +96,7 @@ class Webhook(Record, table=True):
         return not self.disabled_reason and self.deleted_at is None
 
 
-class Delivery(Record, table=True):
+class Delivery(Record):
     """One event for one webhook. Receivers know it by its id, which is the same in every attempt.
 
     A pending one waits for those before it in its lane, and then for `next_attempt_at`; whoever attempts it sets that
@@ -139,7 +139,7 @@ class Delivery(Record, table=True):
     completed_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
-class DeliveryAttempt(Record, table=True):
+class DeliveryAttempt(Record):
     """What came of one attempt."""
 
     __tablename__ = "delivery_attempts"

@@ -29,7 +29,7 @@ class RunStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
-class Workflow(Record, table=True):
+class Workflow(Record):
     """Steps in an order."""
 
     __tablename__ = "workflows"
@@ -50,7 +50,7 @@ class Workflow(Record, table=True):
     deleted_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
-class WorkflowRun(Record, table=True):
+class WorkflowRun(Record):
     """One execution of a workflow, with the steps as they were when it began."""
 
     __tablename__ = "workflow_runs"

@@ -28,7 +28,7 @@ class Role(StrEnum):
     VIEWER = "viewer"
 
 
-class Organization(Record, table=True):
+class Organization(Record):
     """A tenant; every other row belongs to one."""
 
     __tablename__ = "organizations"
@@ -42,7 +42,7 @@ class Organization(Record, table=True):
     created_at: int = Field(sa_type=BigInteger)
 
 
-class User(Record, table=True):
+class User(Record):
     """A person, or a program that acts as one."""
 
     __tablename__ = "users"
@@ -80,7 +80,7 @@ class User(Record, table=True):
     updated_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
-class Avatar(Record, table=True):
+class Avatar(Record):
     """The picture of a person, small enough for a row."""
 
     __tablename__ = "avatars"
@@ -93,7 +93,7 @@ class Avatar(Record, table=True):
     created_at: int = Field(sa_type=BigInteger)
 
 
-class ApiKey(Record, table=True):
+class ApiKey(Record):
     """A credential. The key itself is shown once and never stored."""
 
     __tablename__ = "api_keys"
@@ -129,7 +129,7 @@ class ApiKey(Record, table=True):
     revoked_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
-class OAuthClient(Record, table=True):
+class OAuthClient(Record):
     """A program that gets access tokens with a secret. The secret is shown once and never stored."""
 
     __tablename__ = "oauth_clients"

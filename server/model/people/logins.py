@@ -10,7 +10,7 @@ from sqlmodel import Field
 from server.model.record import Record, finish
 
 
-class Login(Record, table=True):
+class Login(Record):
     """One login of a person, with a password or by an OAuth client. Access tokens name it, and end with it."""
 
     __tablename__ = "logins"
@@ -35,7 +35,7 @@ class Login(Record, table=True):
     ended_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
-class RefreshToken(Record, table=True):
+class RefreshToken(Record):
     """What a login goes on with, once. Its successor is made of it, so that who lost the answer gets the same again."""
 
     __tablename__ = "refresh_tokens"
@@ -48,7 +48,7 @@ class RefreshToken(Record, table=True):
     used_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
-class FailedLogins(Record, table=True):
+class FailedLogins(Record):
     """How often passwords were wrong within a while: for an account, from an address, or for the one from the other."""
 
     __tablename__ = "failed_logins"
@@ -60,7 +60,7 @@ class FailedLogins(Record, table=True):
     since: int = Field(sa_type=BigInteger, index=True)
 
 
-class AuthorizationCode(Record, table=True):
+class AuthorizationCode(Record):
     """What an OAuth client exchanges for tokens, once."""
 
     __tablename__ = "authorization_codes"
@@ -84,7 +84,7 @@ class AuthorizationCode(Record, table=True):
     used_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
-class Invitation(Record, table=True):
+class Invitation(Record):
     """An offer to join an organization, for one e-mail address."""
 
     __tablename__ = "invitations"
@@ -105,7 +105,7 @@ class Invitation(Record, table=True):
     revoked_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
-class SigningKey(Record, table=True):
+class SigningKey(Record):
     """A key pair that people's access tokens are signed with: the newest signs, and older ones are read for a while."""
 
     __tablename__ = "signing_keys"

@@ -10,7 +10,7 @@ from sqlmodel import Field
 from server.model.record import Record, finish
 
 
-class Notification(Record, table=True):
+class Notification(Record):
     """One thing that one person is told, made of one event."""
 
     __tablename__ = "notifications"
@@ -53,7 +53,7 @@ class Notification(Record, table=True):
     mailed_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
-class NotificationCursor(Record, table=True):
+class NotificationCursor(Record):
     """Up to which event the people of an organization have been told; there is none where nobody can log in."""
 
     __tablename__ = "notification_cursors"
@@ -62,7 +62,7 @@ class NotificationCursor(Record, table=True):
     number: int = Field(sa_type=BigInteger)
 
 
-class AuditEntry(Record, table=True):
+class AuditEntry(Record):
     """What somebody did that makes no event, or was refused. What callers changed beside that is in the events."""
 
     __tablename__ = "audit_entries"
@@ -86,7 +86,7 @@ class AuditEntry(Record, table=True):
     detail: str = Field(default="", sa_column=Column(Text, nullable=False))
 
 
-class LogEntry(Record, table=True):
+class LogEntry(Record):
     """A line of the server's own log that people may ask for; one about a call only those of its organization."""
 
     __tablename__ = "log_entries"
