@@ -30,7 +30,7 @@ from orchestrator.coordinaitor.v1 import envelope_pb2 as orchestrator_dot_coordi
 from orchestrator.options.v1 import options_pb2 as orchestrator_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0orchestrator/coordinaitor/v1/audit_service.proto\x12\x1corchestrator.coordinaitor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a+orchestrator/coordinaitor/v1/envelope.proto\x1a%orchestrator/options/v1/options.proto\"\x80\x02\n\nAuditEntry\x12-\n\ttimestamp\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12\x12\n\ncredential\x18\x03 \x01(\t\x12\x0b\n\x03\x61pi\x18\x04 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x05 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x06 \x01(\t\x12\x13\n\x0bresource_id\x18\x07 \x01(\t\x12\x0f\n\x07outcome\x18\x08 \x01(\t\x12\x12\n\nrequest_id\x18\t \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\n \x01(\t\x12(\n\x08\x65vent_id\x18\x0b \x01(\x0b\x32\x16.google.protobuf.Value\"\x85\x02\n\x17ListAuditEntriesRequest\x12\x18\n\x04page\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x18\n\x05limit\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x16\n\x05\x61\x63tor\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x18\n\x06\x61\x63tion\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x14\n\x03\x61pi\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12)\n\x05since\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x07outcome\x18\x08 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"\xb0\x02\n\x18ListAuditEntriesResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x36\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32(.orchestrator.coordinaitor.v1.AuditEntry\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12<\n\npagination\x18\x04 \x01(\x0b\x32(.orchestrator.coordinaitor.v1.Pagination\x12\x32\n\x05links\x18\x05 \x01(\x0b\x32#.orchestrator.coordinaitor.v1.Links\x12\'\n\x07\x65ntries\x18\x06 \x01(\x0b\x32\x16.google.protobuf.Value2\xd5\x01\n\x0c\x41uditService\x12\xc4\x01\n\x10ListAuditEntries\x12\x35.orchestrator.coordinaitor.v1.ListAuditEntriesRequest\x1a\x36.orchestrator.coordinaitor.v1.ListAuditEntriesResponse\"A\xea\xe0\x18\x0c\n\naudit:read\x82\xd3\xe4\x93\x02+\x12\x14/api/v1/system/auditZ\x13\x12\x11/api/system/auditb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0orchestrator/coordinaitor/v1/audit_service.proto\x12\x1corchestrator.coordinaitor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a+orchestrator/coordinaitor/v1/envelope.proto\x1a%orchestrator/options/v1/options.proto\"\x80\x02\n\nAuditEntry\x12-\n\ttimestamp\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12\x12\n\ncredential\x18\x03 \x01(\t\x12\x0b\n\x03\x61pi\x18\x04 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x05 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x06 \x01(\t\x12\x13\n\x0bresource_id\x18\x07 \x01(\t\x12\x0f\n\x07outcome\x18\x08 \x01(\t\x12\x12\n\nrequest_id\x18\t \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\n \x01(\t\x12(\n\x08\x65vent_id\x18\x0b \x01(\x0b\x32\x16.google.protobuf.Value\"\xa2\x02\n\x17ListAuditEntriesRequest\x12\x1d\n\x04page\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x01H\x00\x88\x01\x01\x12\x1d\n\x05limit\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x01\x88\x01\x01\x12\x16\n\x05\x61\x63tor\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x18\n\x06\x61\x63tion\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x14\n\x03\x61pi\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12)\n\x05since\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x07outcome\x18\x08 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x42\x07\n\x05_pageB\x08\n\x06_limit\"\xb0\x02\n\x18ListAuditEntriesResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x36\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32(.orchestrator.coordinaitor.v1.AuditEntry\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12<\n\npagination\x18\x04 \x01(\x0b\x32(.orchestrator.coordinaitor.v1.Pagination\x12\x32\n\x05links\x18\x05 \x01(\x0b\x32#.orchestrator.coordinaitor.v1.Links\x12\'\n\x07\x65ntries\x18\x06 \x01(\x0b\x32\x16.google.protobuf.Value2\xd5\x01\n\x0c\x41uditService\x12\xc4\x01\n\x10ListAuditEntries\x12\x35.orchestrator.coordinaitor.v1.ListAuditEntriesRequest\x1a\x36.orchestrator.coordinaitor.v1.ListAuditEntriesResponse\"A\xea\xe0\x18\x0c\n\naudit:read\x82\xd3\xe4\x93\x02+\x12\x14/api/v1/system/auditZ\x13\x12\x11/api/system/auditb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,9 +38,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'orchestrator.coordinaitor.v
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_LISTAUDITENTRIESREQUEST'].fields_by_name['page']._loaded_options = None
-  _globals['_LISTAUDITENTRIESREQUEST'].fields_by_name['page']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
+  _globals['_LISTAUDITENTRIESREQUEST'].fields_by_name['page']._serialized_options = b'\272H\007\032\005\030\350\007(\001'
   _globals['_LISTAUDITENTRIESREQUEST'].fields_by_name['limit']._loaded_options = None
-  _globals['_LISTAUDITENTRIESREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\030d(\000'
+  _globals['_LISTAUDITENTRIESREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\030d(\001'
   _globals['_LISTAUDITENTRIESREQUEST'].fields_by_name['actor']._loaded_options = None
   _globals['_LISTAUDITENTRIESREQUEST'].fields_by_name['actor']._serialized_options = b'\272H\004r\002\030d'
   _globals['_LISTAUDITENTRIESREQUEST'].fields_by_name['action']._loaded_options = None
@@ -54,9 +54,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUDITENTRY']._serialized_start=289
   _globals['_AUDITENTRY']._serialized_end=545
   _globals['_LISTAUDITENTRIESREQUEST']._serialized_start=548
-  _globals['_LISTAUDITENTRIESREQUEST']._serialized_end=809
-  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_start=812
-  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_end=1116
-  _globals['_AUDITSERVICE']._serialized_start=1119
-  _globals['_AUDITSERVICE']._serialized_end=1332
+  _globals['_LISTAUDITENTRIESREQUEST']._serialized_end=838
+  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_start=841
+  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_end=1145
+  _globals['_AUDITSERVICE']._serialized_start=1148
+  _globals['_AUDITSERVICE']._serialized_end=1361
 # @@protoc_insertion_point(module_scope)

@@ -29,7 +29,7 @@ from orchestrator.coordinaitor.v1 import envelope_pb2 as orchestrator_dot_coordi
 from orchestrator.options.v1 import options_pb2 as orchestrator_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n2orchestrator/coordinaitor/v1/comment_service.proto\x12\x1corchestrator.coordinaitor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a-orchestrator/coordinaitor/v1/discussion.proto\x1a+orchestrator/coordinaitor/v1/envelope.proto\x1a%orchestrator/options/v1/options.proto\"\x8a\x01\n\x14\x43reateCommentRequest\x12\x18\n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x1c\n\x07\x63ontent\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\x18\x90N\xc8\x01\x01\x12 \n\x08mentions\x18\x03 \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10\x32\"\x04r\x02\x18\x64\x12\x18\n\x07\x61ttempt\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"\x8f\x01\n\x15\x43reateCommentResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x33\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32%.orchestrator.coordinaitor.v1.Comment\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\"d\n\x13ListCommentsRequest\x12\x18\n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x19\n\x04page\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\x18\n\x05limit\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\"\x80\x02\n\x14ListCommentsResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x33\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32%.orchestrator.coordinaitor.v1.Comment\x12<\n\npagination\x18\x03 \x01(\x0b\x32(.orchestrator.coordinaitor.v1.Pagination\x12\x32\n\x05links\x18\x04 \x01(\x0b\x32#.orchestrator.coordinaitor.v1.Links\x12\x30\n\x04meta\x18\x05 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\"M\n\x14\x44\x65leteCommentRequest\x12\x18\n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x1b\n\ncomment_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"\x17\n\x15\x44\x65leteCommentResponse2\xc1\x05\n\x0e\x43ommentService\x12\xe1\x01\n\rCreateComment\x12\x32.orchestrator.coordinaitor.v1.CreateCommentRequest\x1a\x33.orchestrator.coordinaitor.v1.CreateCommentResponse\"g\xea\xe0\x18\x14\n\x0btasks:write\x10\xc9\x01\x18\x01\x38\x01\x82\xd3\xe4\x93\x02I\" /api/v1/tasks/{task_id}/comments:\x01*Z\"\"\x1d/api/tasks/{task_id}/comments:\x01*\x12\xd2\x01\n\x0cListComments\x12\x31.orchestrator.coordinaitor.v1.ListCommentsRequest\x1a\x32.orchestrator.coordinaitor.v1.ListCommentsResponse\"[\xea\xe0\x18\x0e\n\ntasks:read8\x01\x82\xd3\xe4\x93\x02\x43\x12 /api/v1/tasks/{task_id}/commentsZ\x1f\x12\x1d/api/tasks/{task_id}/comments\x12\xf5\x01\n\rDeleteComment\x12\x32.orchestrator.coordinaitor.v1.DeleteCommentRequest\x1a\x33.orchestrator.coordinaitor.v1.DeleteCommentResponse\"{\xea\xe0\x18\x14\n\x0btasks:write\x10\xcc\x01\x18\x01\x38\x01\x82\xd3\xe4\x93\x02]*-/api/v1/tasks/{task_id}/comments/{comment_id}Z,**/api/tasks/{task_id}/comments/{comment_id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n2orchestrator/coordinaitor/v1/comment_service.proto\x12\x1corchestrator.coordinaitor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a-orchestrator/coordinaitor/v1/discussion.proto\x1a+orchestrator/coordinaitor/v1/envelope.proto\x1a%orchestrator/options/v1/options.proto\"\x8a\x01\n\x14\x43reateCommentRequest\x12\x18\n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x1c\n\x07\x63ontent\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\x18\x90N\xc8\x01\x01\x12 \n\x08mentions\x18\x03 \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10\x32\"\x04r\x02\x18\x64\x12\x18\n\x07\x61ttempt\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"\x8f\x01\n\x15\x43reateCommentResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x33\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32%.orchestrator.coordinaitor.v1.Comment\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\"\x81\x01\n\x13ListCommentsRequest\x12\x18\n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x1e\n\x04page\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x01H\x00\x88\x01\x01\x12\x1d\n\x05limit\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x01\x88\x01\x01\x42\x07\n\x05_pageB\x08\n\x06_limit\"\x80\x02\n\x14ListCommentsResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x33\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32%.orchestrator.coordinaitor.v1.Comment\x12<\n\npagination\x18\x03 \x01(\x0b\x32(.orchestrator.coordinaitor.v1.Pagination\x12\x32\n\x05links\x18\x04 \x01(\x0b\x32#.orchestrator.coordinaitor.v1.Links\x12\x30\n\x04meta\x18\x05 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\"M\n\x14\x44\x65leteCommentRequest\x12\x18\n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x1b\n\ncomment_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"\x17\n\x15\x44\x65leteCommentResponse2\xc1\x05\n\x0e\x43ommentService\x12\xe1\x01\n\rCreateComment\x12\x32.orchestrator.coordinaitor.v1.CreateCommentRequest\x1a\x33.orchestrator.coordinaitor.v1.CreateCommentResponse\"g\xea\xe0\x18\x14\n\x0btasks:write\x10\xc9\x01\x18\x01\x38\x01\x82\xd3\xe4\x93\x02I\" /api/v1/tasks/{task_id}/comments:\x01*Z\"\"\x1d/api/tasks/{task_id}/comments:\x01*\x12\xd2\x01\n\x0cListComments\x12\x31.orchestrator.coordinaitor.v1.ListCommentsRequest\x1a\x32.orchestrator.coordinaitor.v1.ListCommentsResponse\"[\xea\xe0\x18\x0e\n\ntasks:read8\x01\x82\xd3\xe4\x93\x02\x43\x12 /api/v1/tasks/{task_id}/commentsZ\x1f\x12\x1d/api/tasks/{task_id}/comments\x12\xf5\x01\n\rDeleteComment\x12\x32.orchestrator.coordinaitor.v1.DeleteCommentRequest\x1a\x33.orchestrator.coordinaitor.v1.DeleteCommentResponse\"{\xea\xe0\x18\x14\n\x0btasks:write\x10\xcc\x01\x18\x01\x38\x01\x82\xd3\xe4\x93\x02]*-/api/v1/tasks/{task_id}/comments/{comment_id}Z,**/api/tasks/{task_id}/comments/{comment_id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,9 +47,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTCOMMENTSREQUEST'].fields_by_name['task_id']._loaded_options = None
   _globals['_LISTCOMMENTSREQUEST'].fields_by_name['task_id']._serialized_options = b'\272H\004r\002\030d'
   _globals['_LISTCOMMENTSREQUEST'].fields_by_name['page']._loaded_options = None
-  _globals['_LISTCOMMENTSREQUEST'].fields_by_name['page']._serialized_options = b'\272H\010\032\006\030\300\204=(\000'
+  _globals['_LISTCOMMENTSREQUEST'].fields_by_name['page']._serialized_options = b'\272H\010\032\006\030\300\204=(\001'
   _globals['_LISTCOMMENTSREQUEST'].fields_by_name['limit']._loaded_options = None
-  _globals['_LISTCOMMENTSREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\030d(\000'
+  _globals['_LISTCOMMENTSREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\030d(\001'
   _globals['_DELETECOMMENTREQUEST'].fields_by_name['task_id']._loaded_options = None
   _globals['_DELETECOMMENTREQUEST'].fields_by_name['task_id']._serialized_options = b'\272H\004r\002\030d'
   _globals['_DELETECOMMENTREQUEST'].fields_by_name['comment_id']._loaded_options = None
@@ -64,14 +64,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATECOMMENTREQUEST']._serialized_end=413
   _globals['_CREATECOMMENTRESPONSE']._serialized_start=416
   _globals['_CREATECOMMENTRESPONSE']._serialized_end=559
-  _globals['_LISTCOMMENTSREQUEST']._serialized_start=561
-  _globals['_LISTCOMMENTSREQUEST']._serialized_end=661
-  _globals['_LISTCOMMENTSRESPONSE']._serialized_start=664
-  _globals['_LISTCOMMENTSRESPONSE']._serialized_end=920
-  _globals['_DELETECOMMENTREQUEST']._serialized_start=922
-  _globals['_DELETECOMMENTREQUEST']._serialized_end=999
-  _globals['_DELETECOMMENTRESPONSE']._serialized_start=1001
-  _globals['_DELETECOMMENTRESPONSE']._serialized_end=1024
-  _globals['_COMMENTSERVICE']._serialized_start=1027
-  _globals['_COMMENTSERVICE']._serialized_end=1732
+  _globals['_LISTCOMMENTSREQUEST']._serialized_start=562
+  _globals['_LISTCOMMENTSREQUEST']._serialized_end=691
+  _globals['_LISTCOMMENTSRESPONSE']._serialized_start=694
+  _globals['_LISTCOMMENTSRESPONSE']._serialized_end=950
+  _globals['_DELETECOMMENTREQUEST']._serialized_start=952
+  _globals['_DELETECOMMENTREQUEST']._serialized_end=1029
+  _globals['_DELETECOMMENTRESPONSE']._serialized_start=1031
+  _globals['_DELETECOMMENTRESPONSE']._serialized_end=1054
+  _globals['_COMMENTSERVICE']._serialized_start=1057
+  _globals['_COMMENTSERVICE']._serialized_end=1762
 # @@protoc_insertion_point(module_scope)

@@ -30,7 +30,7 @@ from orchestrator.coordinaitor.v1 import envelope_pb2 as orchestrator_dot_coordi
 from orchestrator.options.v1 import options_pb2 as orchestrator_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/orchestrator/coordinaitor/v1/file_service.proto\x12\x1corchestrator.coordinaitor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a-orchestrator/coordinaitor/v1/discussion.proto\x1a+orchestrator/coordinaitor/v1/envelope.proto\x1a%orchestrator/options/v1/options.proto\"U\n\x15UploadTaskFileRequest\x12\x18\n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\"\n\x04\x66orm\x18\x02 \x01(\x0b\x32\x14.google.api.HttpBody\"\x91\x01\n\x16UploadTaskFileResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x34\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32&.orchestrator.coordinaitor.v1.TaskFile\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\"e\n\x14ListTaskFilesRequest\x12\x18\n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x19\n\x04page\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\x18\n\x05limit\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\"\x82\x02\n\x15ListTaskFilesResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x34\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32&.orchestrator.coordinaitor.v1.TaskFile\x12<\n\npagination\x18\x03 \x01(\x0b\x32(.orchestrator.coordinaitor.v1.Pagination\x12\x32\n\x05links\x18\x04 \x01(\x0b\x32#.orchestrator.coordinaitor.v1.Links\x12\x30\n\x04meta\x18\x05 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\"H\n\x12GetTaskFileRequest\x12\x18\n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x18\n\x07\x66ile_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"\x8e\x01\n\x13GetTaskFileResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x34\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32&.orchestrator.coordinaitor.v1.TaskFile\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\"M\n\x17\x44ownloadTaskFileRequest\x12\x18\n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x18\n\x07\x66ile_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"K\n\x15\x44\x65leteTaskFileRequest\x12\x18\n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x18\n\x07\x66ile_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"\x18\n\x16\x44\x65leteTaskFileResponse2\xf4\x08\n\x0b\x46ileService\x12\xe4\x01\n\x0eUploadTaskFile\x12\x33.orchestrator.coordinaitor.v1.UploadTaskFileRequest\x1a\x34.orchestrator.coordinaitor.v1.UploadTaskFileResponse\"e\xea\xe0\x18\x12\n\x0btasks:write\x10\xc9\x01\x38\x01\x82\xd3\xe4\x93\x02I\"\x1d/api/v1/tasks/{task_id}/files:\x04\x66ormZ\"\"\x1a/api/tasks/{task_id}/files:\x04\x66orm(\x01\x12\xcf\x01\n\rListTaskFiles\x12\x32.orchestrator.coordinaitor.v1.ListTaskFilesRequest\x1a\x33.orchestrator.coordinaitor.v1.ListTaskFilesResponse\"U\xea\xe0\x18\x0e\n\ntasks:read8\x01\x82\xd3\xe4\x93\x02=\x12\x1d/api/v1/tasks/{task_id}/filesZ\x1c\x12\x1a/api/tasks/{task_id}/files\x12\xdd\x01\n\x0bGetTaskFile\x12\x30.orchestrator.coordinaitor.v1.GetTaskFileRequest\x1a\x31.orchestrator.coordinaitor.v1.GetTaskFileResponse\"i\xea\xe0\x18\x0e\n\ntasks:read8\x01\x82\xd3\xe4\x93\x02Q\x12\'/api/v1/tasks/{task_id}/files/{file_id}Z&\x12$/api/tasks/{task_id}/files/{file_id}\x12\xdc\x01\n\x10\x44ownloadTaskFile\x12\x35.orchestrator.coordinaitor.v1.DownloadTaskFileRequest\x1a\x14.google.api.HttpBody\"y\xea\xe0\x18\x0e\n\ntasks:read8\x01\x82\xd3\xe4\x93\x02\x61\x12//api/v1/tasks/{task_id}/files/{file_id}/contentZ.\x12,/api/tasks/{task_id}/files/{file_id}/content0\x01\x12\xec\x01\n\x0e\x44\x65leteTaskFile\x12\x33.orchestrator.coordinaitor.v1.DeleteTaskFileRequest\x1a\x34.orchestrator.coordinaitor.v1.DeleteTaskFileResponse\"o\xea\xe0\x18\x14\n\x0btasks:write\x10\xcc\x01\x18\x01\x38\x01\x82\xd3\xe4\x93\x02Q*\'/api/v1/tasks/{task_id}/files/{file_id}Z&*$/api/tasks/{task_id}/files/{file_id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/orchestrator/coordinaitor/v1/file_service.proto\x12\x1corchestrator.coordinaitor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a-orchestrator/coordinaitor/v1/discussion.proto\x1a+orchestrator/coordinaitor/v1/envelope.proto\x1a%orchestrator/options/v1/options.proto\"U\n\x15UploadTaskFileRequest\x12\x18\n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\"\n\x04\x66orm\x18\x02 \x01(\x0b\x32\x14.google.api.HttpBody\"\x91\x01\n\x16UploadTaskFileResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x34\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32&.orchestrator.coordinaitor.v1.TaskFile\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\"\x82\x01\n\x14ListTaskFilesRequest\x12\x18\n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x1e\n\x04page\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x01H\x00\x88\x01\x01\x12\x1d\n\x05limit\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x01\x88\x01\x01\x42\x07\n\x05_pageB\x08\n\x06_limit\"\x82\x02\n\x15ListTaskFilesResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x34\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32&.orchestrator.coordinaitor.v1.TaskFile\x12<\n\npagination\x18\x03 \x01(\x0b\x32(.orchestrator.coordinaitor.v1.Pagination\x12\x32\n\x05links\x18\x04 \x01(\x0b\x32#.orchestrator.coordinaitor.v1.Links\x12\x30\n\x04meta\x18\x05 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\"H\n\x12GetTaskFileRequest\x12\x18\n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x18\n\x07\x66ile_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"\x8e\x01\n\x13GetTaskFileResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x34\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32&.orchestrator.coordinaitor.v1.TaskFile\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\"M\n\x17\x44ownloadTaskFileRequest\x12\x18\n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x18\n\x07\x66ile_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"K\n\x15\x44\x65leteTaskFileRequest\x12\x18\n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x18\n\x07\x66ile_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"\x18\n\x16\x44\x65leteTaskFileResponse2\xf4\x08\n\x0b\x46ileService\x12\xe4\x01\n\x0eUploadTaskFile\x12\x33.orchestrator.coordinaitor.v1.UploadTaskFileRequest\x1a\x34.orchestrator.coordinaitor.v1.UploadTaskFileResponse\"e\xea\xe0\x18\x12\n\x0btasks:write\x10\xc9\x01\x38\x01\x82\xd3\xe4\x93\x02I\"\x1d/api/v1/tasks/{task_id}/files:\x04\x66ormZ\"\"\x1a/api/tasks/{task_id}/files:\x04\x66orm(\x01\x12\xcf\x01\n\rListTaskFiles\x12\x32.orchestrator.coordinaitor.v1.ListTaskFilesRequest\x1a\x33.orchestrator.coordinaitor.v1.ListTaskFilesResponse\"U\xea\xe0\x18\x0e\n\ntasks:read8\x01\x82\xd3\xe4\x93\x02=\x12\x1d/api/v1/tasks/{task_id}/filesZ\x1c\x12\x1a/api/tasks/{task_id}/files\x12\xdd\x01\n\x0bGetTaskFile\x12\x30.orchestrator.coordinaitor.v1.GetTaskFileRequest\x1a\x31.orchestrator.coordinaitor.v1.GetTaskFileResponse\"i\xea\xe0\x18\x0e\n\ntasks:read8\x01\x82\xd3\xe4\x93\x02Q\x12\'/api/v1/tasks/{task_id}/files/{file_id}Z&\x12$/api/tasks/{task_id}/files/{file_id}\x12\xdc\x01\n\x10\x44ownloadTaskFile\x12\x35.orchestrator.coordinaitor.v1.DownloadTaskFileRequest\x1a\x14.google.api.HttpBody\"y\xea\xe0\x18\x0e\n\ntasks:read8\x01\x82\xd3\xe4\x93\x02\x61\x12//api/v1/tasks/{task_id}/files/{file_id}/contentZ.\x12,/api/tasks/{task_id}/files/{file_id}/content0\x01\x12\xec\x01\n\x0e\x44\x65leteTaskFile\x12\x33.orchestrator.coordinaitor.v1.DeleteTaskFileRequest\x1a\x34.orchestrator.coordinaitor.v1.DeleteTaskFileResponse\"o\xea\xe0\x18\x14\n\x0btasks:write\x10\xcc\x01\x18\x01\x38\x01\x82\xd3\xe4\x93\x02Q*\'/api/v1/tasks/{task_id}/files/{file_id}Z&*$/api/tasks/{task_id}/files/{file_id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,9 +42,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTTASKFILESREQUEST'].fields_by_name['task_id']._loaded_options = None
   _globals['_LISTTASKFILESREQUEST'].fields_by_name['task_id']._serialized_options = b'\272H\004r\002\030d'
   _globals['_LISTTASKFILESREQUEST'].fields_by_name['page']._loaded_options = None
-  _globals['_LISTTASKFILESREQUEST'].fields_by_name['page']._serialized_options = b'\272H\010\032\006\030\300\204=(\000'
+  _globals['_LISTTASKFILESREQUEST'].fields_by_name['page']._serialized_options = b'\272H\010\032\006\030\300\204=(\001'
   _globals['_LISTTASKFILESREQUEST'].fields_by_name['limit']._loaded_options = None
-  _globals['_LISTTASKFILESREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\030d(\000'
+  _globals['_LISTTASKFILESREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\030d(\001'
   _globals['_GETTASKFILEREQUEST'].fields_by_name['task_id']._loaded_options = None
   _globals['_GETTASKFILEREQUEST'].fields_by_name['task_id']._serialized_options = b'\272H\004r\002\030d'
   _globals['_GETTASKFILEREQUEST'].fields_by_name['file_id']._loaded_options = None
@@ -71,20 +71,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPLOADTASKFILEREQUEST']._serialized_end=383
   _globals['_UPLOADTASKFILERESPONSE']._serialized_start=386
   _globals['_UPLOADTASKFILERESPONSE']._serialized_end=531
-  _globals['_LISTTASKFILESREQUEST']._serialized_start=533
-  _globals['_LISTTASKFILESREQUEST']._serialized_end=634
-  _globals['_LISTTASKFILESRESPONSE']._serialized_start=637
-  _globals['_LISTTASKFILESRESPONSE']._serialized_end=895
-  _globals['_GETTASKFILEREQUEST']._serialized_start=897
-  _globals['_GETTASKFILEREQUEST']._serialized_end=969
-  _globals['_GETTASKFILERESPONSE']._serialized_start=972
-  _globals['_GETTASKFILERESPONSE']._serialized_end=1114
-  _globals['_DOWNLOADTASKFILEREQUEST']._serialized_start=1116
-  _globals['_DOWNLOADTASKFILEREQUEST']._serialized_end=1193
-  _globals['_DELETETASKFILEREQUEST']._serialized_start=1195
-  _globals['_DELETETASKFILEREQUEST']._serialized_end=1270
-  _globals['_DELETETASKFILERESPONSE']._serialized_start=1272
-  _globals['_DELETETASKFILERESPONSE']._serialized_end=1296
-  _globals['_FILESERVICE']._serialized_start=1299
-  _globals['_FILESERVICE']._serialized_end=2439
+  _globals['_LISTTASKFILESREQUEST']._serialized_start=534
+  _globals['_LISTTASKFILESREQUEST']._serialized_end=664
+  _globals['_LISTTASKFILESRESPONSE']._serialized_start=667
+  _globals['_LISTTASKFILESRESPONSE']._serialized_end=925
+  _globals['_GETTASKFILEREQUEST']._serialized_start=927
+  _globals['_GETTASKFILEREQUEST']._serialized_end=999
+  _globals['_GETTASKFILERESPONSE']._serialized_start=1002
+  _globals['_GETTASKFILERESPONSE']._serialized_end=1144
+  _globals['_DOWNLOADTASKFILEREQUEST']._serialized_start=1146
+  _globals['_DOWNLOADTASKFILEREQUEST']._serialized_end=1223
+  _globals['_DELETETASKFILEREQUEST']._serialized_start=1225
+  _globals['_DELETETASKFILEREQUEST']._serialized_end=1300
+  _globals['_DELETETASKFILERESPONSE']._serialized_start=1302
+  _globals['_DELETETASKFILERESPONSE']._serialized_end=1326
+  _globals['_FILESERVICE']._serialized_start=1329
+  _globals['_FILESERVICE']._serialized_end=2469
 # @@protoc_insertion_point(module_scope)

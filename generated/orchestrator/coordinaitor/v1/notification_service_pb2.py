@@ -30,7 +30,7 @@ from orchestrator.coordinaitor.v1 import envelope_pb2 as orchestrator_dot_coordi
 from orchestrator.options.v1 import options_pb2 as orchestrator_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n7orchestrator/coordinaitor/v1/notification_service.proto\x12\x1corchestrator.coordinaitor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a+orchestrator/coordinaitor/v1/envelope.proto\x1a%orchestrator/options/v1/options.proto\"\xc4\x01\n\x0cNotification\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x13\n\x0bresource_id\x18\x05 \x01(\t\x12\x0c\n\x04read\x18\x06 \x01(\x08\x12\'\n\x07read_at\x18\x07 \x01(\x0b\x32\x16.google.protobuf.Value\x12.\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"_\n\x18ListNotificationsRequest\x12\x19\n\x04page\x18\x01 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xa0\x8d\x06(\x00\x12\x18\n\x05limit\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x0e\n\x06unread\x18\x03 \x01(\x08\"\xcf\x02\n\x19ListNotificationsResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x38\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32*.orchestrator.coordinaitor.v1.Notification\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12<\n\npagination\x18\x04 \x01(\x0b\x32(.orchestrator.coordinaitor.v1.Pagination\x12\x32\n\x05links\x18\x05 \x01(\x0b\x32#.orchestrator.coordinaitor.v1.Links\x12\x14\n\x0cunread_count\x18\x06 \x01(\x05\x12-\n\rnotifications\x18\x07 \x01(\x0b\x32\x16.google.protobuf.Value\"B\n\x1bMarkNotificationReadRequest\x12#\n\x0fnotification_id\x18\x01 \x01(\tB\n\xbaH\x07r\x02\x18\x64\xc8\x01\x01\"\xdd\x01\n\x1cMarkNotificationReadResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x38\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32*.orchestrator.coordinaitor.v1.Notification\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12@\n\x0cnotification\x18\x04 \x01(\x0b\x32*.orchestrator.coordinaitor.v1.Notification\"!\n\x1fMarkAllNotificationsReadRequest\"\xa4\x01\n MarkAllNotificationsReadResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12=\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32/.orchestrator.coordinaitor.v1.ReadNotifications\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\"!\n\x11ReadNotifications\x12\x0c\n\x04read\x18\x01 \x01(\x05\x32\xb4\x06\n\x13NotificationService\x12\xe3\x01\n\x11ListNotifications\x12\x36.orchestrator.coordinaitor.v1.ListNotificationsRequest\x1a\x37.orchestrator.coordinaitor.v1.ListNotificationsResponse\"]\xea\xe0\x18\x14\n\x12notifications:read\x82\xd3\xe4\x93\x02?\x12\x1e/api/v1/users/me/notificationsZ\x1d\x12\x1b/api/users/me/notifications\x12\xa2\x02\n\x14MarkNotificationRead\x12\x39.orchestrator.coordinaitor.v1.MarkNotificationReadRequest\x1a:.orchestrator.coordinaitor.v1.MarkNotificationReadResponse\"\x92\x01\xea\xe0\x18\x15\n\x13notifications:write\x82\xd3\xe4\x93\x02s\x1a\x35/api/v1/users/me/notifications/{notification_id}/read:\x01*Z7\x1a\x32/api/users/me/notifications/{notification_id}/read:\x01*\x12\x91\x02\n\x18MarkAllNotificationsRead\x12=.orchestrator.coordinaitor.v1.MarkAllNotificationsReadRequest\x1a>.orchestrator.coordinaitor.v1.MarkAllNotificationsReadResponse\"v\xea\xe0\x18\x15\n\x13notifications:write\x82\xd3\xe4\x93\x02W\x1a\'/api/v1/users/me/notifications/read-all:\x01*Z)\x1a$/api/users/me/notifications/read-all:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n7orchestrator/coordinaitor/v1/notification_service.proto\x12\x1corchestrator.coordinaitor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a+orchestrator/coordinaitor/v1/envelope.proto\x1a%orchestrator/options/v1/options.proto\"\xc4\x01\n\x0cNotification\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x13\n\x0bresource_id\x18\x05 \x01(\t\x12\x0c\n\x04read\x18\x06 \x01(\x08\x12\'\n\x07read_at\x18\x07 \x01(\x0b\x32\x16.google.protobuf.Value\x12.\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"|\n\x18ListNotificationsRequest\x12\x1e\n\x04page\x18\x01 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xa0\x8d\x06(\x01H\x00\x88\x01\x01\x12\x1d\n\x05limit\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x01\x88\x01\x01\x12\x0e\n\x06unread\x18\x03 \x01(\x08\x42\x07\n\x05_pageB\x08\n\x06_limit\"\xcf\x02\n\x19ListNotificationsResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x38\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32*.orchestrator.coordinaitor.v1.Notification\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12<\n\npagination\x18\x04 \x01(\x0b\x32(.orchestrator.coordinaitor.v1.Pagination\x12\x32\n\x05links\x18\x05 \x01(\x0b\x32#.orchestrator.coordinaitor.v1.Links\x12\x14\n\x0cunread_count\x18\x06 \x01(\x05\x12-\n\rnotifications\x18\x07 \x01(\x0b\x32\x16.google.protobuf.Value\"B\n\x1bMarkNotificationReadRequest\x12#\n\x0fnotification_id\x18\x01 \x01(\tB\n\xbaH\x07r\x02\x18\x64\xc8\x01\x01\"\xdd\x01\n\x1cMarkNotificationReadResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x38\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32*.orchestrator.coordinaitor.v1.Notification\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12@\n\x0cnotification\x18\x04 \x01(\x0b\x32*.orchestrator.coordinaitor.v1.Notification\"!\n\x1fMarkAllNotificationsReadRequest\"\xa4\x01\n MarkAllNotificationsReadResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12=\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32/.orchestrator.coordinaitor.v1.ReadNotifications\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\"!\n\x11ReadNotifications\x12\x0c\n\x04read\x18\x01 \x01(\x05\x32\xb4\x06\n\x13NotificationService\x12\xe3\x01\n\x11ListNotifications\x12\x36.orchestrator.coordinaitor.v1.ListNotificationsRequest\x1a\x37.orchestrator.coordinaitor.v1.ListNotificationsResponse\"]\xea\xe0\x18\x14\n\x12notifications:read\x82\xd3\xe4\x93\x02?\x12\x1e/api/v1/users/me/notificationsZ\x1d\x12\x1b/api/users/me/notifications\x12\xa2\x02\n\x14MarkNotificationRead\x12\x39.orchestrator.coordinaitor.v1.MarkNotificationReadRequest\x1a:.orchestrator.coordinaitor.v1.MarkNotificationReadResponse\"\x92\x01\xea\xe0\x18\x15\n\x13notifications:write\x82\xd3\xe4\x93\x02s\x1a\x35/api/v1/users/me/notifications/{notification_id}/read:\x01*Z7\x1a\x32/api/users/me/notifications/{notification_id}/read:\x01*\x12\x91\x02\n\x18MarkAllNotificationsRead\x12=.orchestrator.coordinaitor.v1.MarkAllNotificationsReadRequest\x1a>.orchestrator.coordinaitor.v1.MarkAllNotificationsReadResponse\"v\xea\xe0\x18\x15\n\x13notifications:write\x82\xd3\xe4\x93\x02W\x1a\'/api/v1/users/me/notifications/read-all:\x01*Z)\x1a$/api/users/me/notifications/read-all:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,9 +38,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'orchestrator.coordinaitor.v
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_LISTNOTIFICATIONSREQUEST'].fields_by_name['page']._loaded_options = None
-  _globals['_LISTNOTIFICATIONSREQUEST'].fields_by_name['page']._serialized_options = b'\272H\010\032\006\030\240\215\006(\000'
+  _globals['_LISTNOTIFICATIONSREQUEST'].fields_by_name['page']._serialized_options = b'\272H\010\032\006\030\240\215\006(\001'
   _globals['_LISTNOTIFICATIONSREQUEST'].fields_by_name['limit']._loaded_options = None
-  _globals['_LISTNOTIFICATIONSREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\030d(\000'
+  _globals['_LISTNOTIFICATIONSREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\030d(\001'
   _globals['_MARKNOTIFICATIONREADREQUEST'].fields_by_name['notification_id']._loaded_options = None
   _globals['_MARKNOTIFICATIONREADREQUEST'].fields_by_name['notification_id']._serialized_options = b'\272H\007r\002\030d\310\001\001'
   _globals['_NOTIFICATIONSERVICE'].methods_by_name['ListNotifications']._loaded_options = None
@@ -52,19 +52,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_NOTIFICATION']._serialized_start=296
   _globals['_NOTIFICATION']._serialized_end=492
   _globals['_LISTNOTIFICATIONSREQUEST']._serialized_start=494
-  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_end=589
-  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_start=592
-  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_end=927
-  _globals['_MARKNOTIFICATIONREADREQUEST']._serialized_start=929
-  _globals['_MARKNOTIFICATIONREADREQUEST']._serialized_end=995
-  _globals['_MARKNOTIFICATIONREADRESPONSE']._serialized_start=998
-  _globals['_MARKNOTIFICATIONREADRESPONSE']._serialized_end=1219
-  _globals['_MARKALLNOTIFICATIONSREADREQUEST']._serialized_start=1221
-  _globals['_MARKALLNOTIFICATIONSREADREQUEST']._serialized_end=1254
-  _globals['_MARKALLNOTIFICATIONSREADRESPONSE']._serialized_start=1257
-  _globals['_MARKALLNOTIFICATIONSREADRESPONSE']._serialized_end=1421
-  _globals['_READNOTIFICATIONS']._serialized_start=1423
-  _globals['_READNOTIFICATIONS']._serialized_end=1456
-  _globals['_NOTIFICATIONSERVICE']._serialized_start=1459
-  _globals['_NOTIFICATIONSERVICE']._serialized_end=2279
+  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_end=618
+  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_start=621
+  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_end=956
+  _globals['_MARKNOTIFICATIONREADREQUEST']._serialized_start=958
+  _globals['_MARKNOTIFICATIONREADREQUEST']._serialized_end=1024
+  _globals['_MARKNOTIFICATIONREADRESPONSE']._serialized_start=1027
+  _globals['_MARKNOTIFICATIONREADRESPONSE']._serialized_end=1248
+  _globals['_MARKALLNOTIFICATIONSREADREQUEST']._serialized_start=1250
+  _globals['_MARKALLNOTIFICATIONSREADREQUEST']._serialized_end=1283
+  _globals['_MARKALLNOTIFICATIONSREADRESPONSE']._serialized_start=1286
+  _globals['_MARKALLNOTIFICATIONSREADRESPONSE']._serialized_end=1450
+  _globals['_READNOTIFICATIONS']._serialized_start=1452
+  _globals['_READNOTIFICATIONS']._serialized_end=1485
+  _globals['_NOTIFICATIONSERVICE']._serialized_start=1488
+  _globals['_NOTIFICATIONSERVICE']._serialized_end=2308
 # @@protoc_insertion_point(module_scope)

@@ -32,7 +32,7 @@ from orchestrator.coordinaitor.v1 import user_pb2 as orchestrator_dot_coordinait
 from orchestrator.options.v1 import options_pb2 as orchestrator_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/orchestrator/coordinaitor/v1/user_service.proto\x12\x1corchestrator.coordinaitor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a+orchestrator/coordinaitor/v1/envelope.proto\x1a\'orchestrator/coordinaitor/v1/user.proto\x1a%orchestrator/options/v1/options.proto\"x\n\x10ListUsersRequest\x12\x19\n\x04page\x18\x01 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\x18\n\x05limit\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x18\n\x06search\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x15\n\x04role\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x32\"\xab\x02\n\x11ListUsersResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12:\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32\".orchestrator.coordinaitor.v1.UserB\x08\xbaH\x05\x92\x01\x02\x10\x64\x12<\n\npagination\x18\x03 \x01(\x0b\x32(.orchestrator.coordinaitor.v1.Pagination\x12\x32\n\x05links\x18\x04 \x01(\x0b\x32#.orchestrator.coordinaitor.v1.Links\x12\x30\n\x04meta\x18\x05 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12%\n\x05users\x18\x06 \x01(\x0b\x32\x16.google.protobuf.Value\"\x0e\n\x0cGetMeRequest\"\xb6\x01\n\rGetMeResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x30\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.User\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12\x30\n\x04user\x18\x04 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.User\"}\n\x0fUpdateMeRequest\x12\x1b\n\x04name\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01H\x00\x88\x01\x01\x12\x44\n\x0bpreferences\x18\x02 \x01(\x0b\x32/.orchestrator.coordinaitor.v1.PreferencesChangeB\x07\n\x05_name\"\xe8\x01\n\x11PreferencesChange\x12\x1b\n\x05theme\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x32H\x00\x88\x01\x01\x12\x1e\n\x08language\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x32H\x01\x88\x01\x01\x12\x1e\n\x08timezone\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64H\x02\x88\x01\x01\x12R\n\rnotifications\x18\x04 \x01(\x0b\x32;.orchestrator.coordinaitor.v1.NotificationPreferencesChangeB\x08\n\x06_themeB\x0b\n\t_languageB\x0b\n\t_timezone\"{\n\x1dNotificationPreferencesChange\x12\x12\n\x05\x65mail\x18\x01 \x01(\x08H\x00\x88\x01\x01\x12\x11\n\x04push\x18\x02 \x01(\x08H\x01\x88\x01\x01\x12\x14\n\x07\x64\x65sktop\x18\x03 \x01(\x08H\x02\x88\x01\x01\x42\x08\n\x06_emailB\x07\n\x05_pushB\n\n\x08_desktop\"\xb9\x01\n\x10UpdateMeResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x30\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.User\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12\x30\n\x04user\x18\x04 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.User\"9\n\x13UploadAvatarRequest\x12\"\n\x04\x66orm\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBody\"\xbd\x01\n\x14UploadAvatarResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x30\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.User\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12\x30\n\x04user\x18\x04 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.User\"*\n\x10GetAvatarRequest\x12\x16\n\x05token\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"*\n\x0eGetUserRequest\x12\x18\n\x07user_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"\xb8\x01\n\x0fGetUserResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x30\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.User\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12\x30\n\x04user\x18\x04 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.User\"\x9c\x01\n\x11UpdateUserRequest\x12\x18\n\x07user_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x1b\n\x04name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01H\x00\x88\x01\x01\x12\x1a\n\x04role\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x32H\x01\x88\x01\x01\x12\x15\n\x08\x64isabled\x18\x04 \x01(\x08H\x02\x88\x01\x01\x42\x07\n\x05_nameB\x07\n\x05_roleB\x0b\n\t_disabled\"\xbb\x01\n\x12UpdateUserResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x30\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.User\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12\x30\n\x04user\x18\x04 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.User\"K\n\x17\x43reateInvitationRequest\x12\x19\n\x05\x65mail\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x03\x18\xfe\x01\x12\x15\n\x04role\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x32\"\xc7\x01\n\nInvitation\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x0c\n\x04role\x18\x03 \x01(\t\x12\x12\n\ninvited_by\x18\x04 \x01(\t\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\x05token\x18\x07 \x01(\tH\x00\x88\x01\x01\x42\x08\n\x06_token\"\xd3\x01\n\x18\x43reateInvitationResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x36\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32(.orchestrator.coordinaitor.v1.Invitation\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12<\n\ninvitation\x18\x04 \x01(\x0b\x32(.orchestrator.coordinaitor.v1.Invitation\"M\n\x16ListInvitationsRequest\x12\x19\n\x04page\x18\x01 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\x18\n\x05limit\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\"\xbd\x02\n\x17ListInvitationsResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12@\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32(.orchestrator.coordinaitor.v1.InvitationB\x08\xbaH\x05\x92\x01\x02\x10\x64\x12<\n\npagination\x18\x03 \x01(\x0b\x32(.orchestrator.coordinaitor.v1.Pagination\x12\x32\n\x05links\x18\x04 \x01(\x0b\x32#.orchestrator.coordinaitor.v1.Links\x12\x30\n\x04meta\x18\x05 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12+\n\x0binvitations\x18\x06 \x01(\x0b\x32\x16.google.protobuf.Value\"9\n\x17RevokeInvitationRequest\x12\x1e\n\rinvitation_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"\x1a\n\x18RevokeInvitationResponse2\xd3\x0e\n\x0bUserService\x12\xa1\x01\n\tListUsers\x12..orchestrator.coordinaitor.v1.ListUsersRequest\x1a/.orchestrator.coordinaitor.v1.ListUsersResponse\"3\xea\xe0\x18\x0c\n\nusers:read\x82\xd3\xe4\x93\x02\x1d\x12\r/api/v1/usersZ\x0c\x12\n/api/users\x12\x9d\x01\n\x05GetMe\x12*.orchestrator.coordinaitor.v1.GetMeRequest\x1a+.orchestrator.coordinaitor.v1.GetMeResponse\";\xea\xe0\x18\x0e\n\x0c\x61\x63\x63ount:read\x82\xd3\xe4\x93\x02#\x12\x10/api/v1/users/meZ\x0f\x12\r/api/users/me\x12\xaf\x01\n\x08UpdateMe\x12-.orchestrator.coordinaitor.v1.UpdateMeRequest\x1a..orchestrator.coordinaitor.v1.UpdateMeResponse\"D\xea\xe0\x18\x11\n\raccount:write0\x01\x82\xd3\xe4\x93\x02)\x1a\x10/api/v1/users/me:\x01*Z\x12\x1a\r/api/users/me:\x01*\x12\xcf\x01\n\x0cUploadAvatar\x12\x31.orchestrator.coordinaitor.v1.UploadAvatarRequest\x1a\x32.orchestrator.coordinaitor.v1.UploadAvatarResponse\"V\xea\xe0\x18\x0f\n\raccount:write\x82\xd3\xe4\x93\x02=\"\x17/api/v1/users/me/avatar:\x04\x66ormZ\x1c\"\x14/api/users/me/avatar:\x04\x66orm(\x01\x12x\n\tGetAvatar\x12..orchestrator.coordinaitor.v1.GetAvatarRequest\x1a\x14.google.api.HttpBody\"%\xea\xe0\x18\x02 \x01\x82\xd3\xe4\x93\x02\x19\x12\x17/api/v1/avatars/{token}\x12\xaf\x01\n\x07GetUser\x12,.orchestrator.coordinaitor.v1.GetUserRequest\x1a-.orchestrator.coordinaitor.v1.GetUserResponse\"G\xea\xe0\x18\x0c\n\nusers:read\x82\xd3\xe4\x93\x02\x31\x12\x17/api/v1/users/{user_id}Z\x16\x12\x14/api/users/{user_id}\x12\xc1\x01\n\nUpdateUser\x12/.orchestrator.coordinaitor.v1.UpdateUserRequest\x1a\x30.orchestrator.coordinaitor.v1.UpdateUserResponse\"P\xea\xe0\x18\x0f\n\x0busers:write0\x01\x82\xd3\xe4\x93\x02\x37\x1a\x17/api/v1/users/{user_id}:\x01*Z\x19\x1a\x14/api/users/{user_id}:\x01*\x12\xd4\x01\n\x10\x43reateInvitation\x12\x35.orchestrator.coordinaitor.v1.CreateInvitationRequest\x1a\x36.orchestrator.coordinaitor.v1.CreateInvitationResponse\"Q\xea\xe0\x18\x18\n\x11invitations:write\x10\xc9\x01\x18\x01\x82\xd3\xe4\x93\x02/\"\x13/api/v1/invitations:\x01*Z\x15\"\x10/api/invitations:\x01*\x12\xc5\x01\n\x0fListInvitations\x12\x34.orchestrator.coordinaitor.v1.ListInvitationsRequest\x1a\x35.orchestrator.coordinaitor.v1.ListInvitationsResponse\"E\xea\xe0\x18\x12\n\x10invitations:read\x82\xd3\xe4\x93\x02)\x12\x13/api/v1/invitationsZ\x12\x12\x10/api/invitations\x12\xec\x01\n\x10RevokeInvitation\x12\x35.orchestrator.coordinaitor.v1.RevokeInvitationRequest\x1a\x36.orchestrator.coordinaitor.v1.RevokeInvitationResponse\"i\xea\xe0\x18\x16\n\x11invitations:write\x10\xcc\x01\x82\xd3\xe4\x93\x02I*#/api/v1/invitations/{invitation_id}Z\"* /api/invitations/{invitation_id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/orchestrator/coordinaitor/v1/user_service.proto\x12\x1corchestrator.coordinaitor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a+orchestrator/coordinaitor/v1/envelope.proto\x1a\'orchestrator/coordinaitor/v1/user.proto\x1a%orchestrator/options/v1/options.proto\"\x95\x01\n\x10ListUsersRequest\x12\x1e\n\x04page\x18\x01 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x01H\x00\x88\x01\x01\x12\x1d\n\x05limit\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x01\x88\x01\x01\x12\x18\n\x06search\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x15\n\x04role\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x32\x42\x07\n\x05_pageB\x08\n\x06_limit\"\xab\x02\n\x11ListUsersResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12:\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32\".orchestrator.coordinaitor.v1.UserB\x08\xbaH\x05\x92\x01\x02\x10\x64\x12<\n\npagination\x18\x03 \x01(\x0b\x32(.orchestrator.coordinaitor.v1.Pagination\x12\x32\n\x05links\x18\x04 \x01(\x0b\x32#.orchestrator.coordinaitor.v1.Links\x12\x30\n\x04meta\x18\x05 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12%\n\x05users\x18\x06 \x01(\x0b\x32\x16.google.protobuf.Value\"\x0e\n\x0cGetMeRequest\"\xb6\x01\n\rGetMeResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x30\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.User\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12\x30\n\x04user\x18\x04 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.User\"}\n\x0fUpdateMeRequest\x12\x1b\n\x04name\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01H\x00\x88\x01\x01\x12\x44\n\x0bpreferences\x18\x02 \x01(\x0b\x32/.orchestrator.coordinaitor.v1.PreferencesChangeB\x07\n\x05_name\"\xe8\x01\n\x11PreferencesChange\x12\x1b\n\x05theme\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x32H\x00\x88\x01\x01\x12\x1e\n\x08language\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x32H\x01\x88\x01\x01\x12\x1e\n\x08timezone\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64H\x02\x88\x01\x01\x12R\n\rnotifications\x18\x04 \x01(\x0b\x32;.orchestrator.coordinaitor.v1.NotificationPreferencesChangeB\x08\n\x06_themeB\x0b\n\t_languageB\x0b\n\t_timezone\"{\n\x1dNotificationPreferencesChange\x12\x12\n\x05\x65mail\x18\x01 \x01(\x08H\x00\x88\x01\x01\x12\x11\n\x04push\x18\x02 \x01(\x08H\x01\x88\x01\x01\x12\x14\n\x07\x64\x65sktop\x18\x03 \x01(\x08H\x02\x88\x01\x01\x42\x08\n\x06_emailB\x07\n\x05_pushB\n\n\x08_desktop\"\xb9\x01\n\x10UpdateMeResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x30\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.User\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12\x30\n\x04user\x18\x04 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.User\"9\n\x13UploadAvatarRequest\x12\"\n\x04\x66orm\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBody\"\xbd\x01\n\x14UploadAvatarResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x30\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.User\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12\x30\n\x04user\x18\x04 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.User\"*\n\x10GetAvatarRequest\x12\x16\n\x05token\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"*\n\x0eGetUserRequest\x12\x18\n\x07user_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"\xb8\x01\n\x0fGetUserResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x30\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.User\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12\x30\n\x04user\x18\x04 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.User\"\x9c\x01\n\x11UpdateUserRequest\x12\x18\n\x07user_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x1b\n\x04name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01H\x00\x88\x01\x01\x12\x1a\n\x04role\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x32H\x01\x88\x01\x01\x12\x15\n\x08\x64isabled\x18\x04 \x01(\x08H\x02\x88\x01\x01\x42\x07\n\x05_nameB\x07\n\x05_roleB\x0b\n\t_disabled\"\xbb\x01\n\x12UpdateUserResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x30\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.User\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12\x30\n\x04user\x18\x04 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.User\"K\n\x17\x43reateInvitationRequest\x12\x19\n\x05\x65mail\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x03\x18\xfe\x01\x12\x15\n\x04role\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x32\"\xc7\x01\n\nInvitation\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x0c\n\x04role\x18\x03 \x01(\t\x12\x12\n\ninvited_by\x18\x04 \x01(\t\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\x05token\x18\x07 \x01(\tH\x00\x88\x01\x01\x42\x08\n\x06_token\"\xd3\x01\n\x18\x43reateInvitationResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x36\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32(.orchestrator.coordinaitor.v1.Invitation\x12\x30\n\x04meta\x18\x03 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12<\n\ninvitation\x18\x04 \x01(\x0b\x32(.orchestrator.coordinaitor.v1.Invitation\"j\n\x16ListInvitationsRequest\x12\x1e\n\x04page\x18\x01 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x01H\x00\x88\x01\x01\x12\x1d\n\x05limit\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x01\x88\x01\x01\x42\x07\n\x05_pageB\x08\n\x06_limit\"\xbd\x02\n\x17ListInvitationsResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12@\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32(.orchestrator.coordinaitor.v1.InvitationB\x08\xbaH\x05\x92\x01\x02\x10\x64\x12<\n\npagination\x18\x03 \x01(\x0b\x32(.orchestrator.coordinaitor.v1.Pagination\x12\x32\n\x05links\x18\x04 \x01(\x0b\x32#.orchestrator.coordinaitor.v1.Links\x12\x30\n\x04meta\x18\x05 \x01(\x0b\x32\".orchestrator.coordinaitor.v1.Meta\x12+\n\x0binvitations\x18\x06 \x01(\x0b\x32\x16.google.protobuf.Value\"9\n\x17RevokeInvitationRequest\x12\x1e\n\rinvitation_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"\x1a\n\x18RevokeInvitationResponse2\xd3\x0e\n\x0bUserService\x12\xa1\x01\n\tListUsers\x12..orchestrator.coordinaitor.v1.ListUsersRequest\x1a/.orchestrator.coordinaitor.v1.ListUsersResponse\"3\xea\xe0\x18\x0c\n\nusers:read\x82\xd3\xe4\x93\x02\x1d\x12\r/api/v1/usersZ\x0c\x12\n/api/users\x12\x9d\x01\n\x05GetMe\x12*.orchestrator.coordinaitor.v1.GetMeRequest\x1a+.orchestrator.coordinaitor.v1.GetMeResponse\";\xea\xe0\x18\x0e\n\x0c\x61\x63\x63ount:read\x82\xd3\xe4\x93\x02#\x12\x10/api/v1/users/meZ\x0f\x12\r/api/users/me\x12\xaf\x01\n\x08UpdateMe\x12-.orchestrator.coordinaitor.v1.UpdateMeRequest\x1a..orchestrator.coordinaitor.v1.UpdateMeResponse\"D\xea\xe0\x18\x11\n\raccount:write0\x01\x82\xd3\xe4\x93\x02)\x1a\x10/api/v1/users/me:\x01*Z\x12\x1a\r/api/users/me:\x01*\x12\xcf\x01\n\x0cUploadAvatar\x12\x31.orchestrator.coordinaitor.v1.UploadAvatarRequest\x1a\x32.orchestrator.coordinaitor.v1.UploadAvatarResponse\"V\xea\xe0\x18\x0f\n\raccount:write\x82\xd3\xe4\x93\x02=\"\x17/api/v1/users/me/avatar:\x04\x66ormZ\x1c\"\x14/api/users/me/avatar:\x04\x66orm(\x01\x12x\n\tGetAvatar\x12..orchestrator.coordinaitor.v1.GetAvatarRequest\x1a\x14.google.api.HttpBody\"%\xea\xe0\x18\x02 \x01\x82\xd3\xe4\x93\x02\x19\x12\x17/api/v1/avatars/{token}\x12\xaf\x01\n\x07GetUser\x12,.orchestrator.coordinaitor.v1.GetUserRequest\x1a-.orchestrator.coordinaitor.v1.GetUserResponse\"G\xea\xe0\x18\x0c\n\nusers:read\x82\xd3\xe4\x93\x02\x31\x12\x17/api/v1/users/{user_id}Z\x16\x12\x14/api/users/{user_id}\x12\xc1\x01\n\nUpdateUser\x12/.orchestrator.coordinaitor.v1.UpdateUserRequest\x1a\x30.orchestrator.coordinaitor.v1.UpdateUserResponse\"P\xea\xe0\x18\x0f\n\x0busers:write0\x01\x82\xd3\xe4\x93\x02\x37\x1a\x17/api/v1/users/{user_id}:\x01*Z\x19\x1a\x14/api/users/{user_id}:\x01*\x12\xd4\x01\n\x10\x43reateInvitation\x12\x35.orchestrator.coordinaitor.v1.CreateInvitationRequest\x1a\x36.orchestrator.coordinaitor.v1.CreateInvitationResponse\"Q\xea\xe0\x18\x18\n\x11invitations:write\x10\xc9\x01\x18\x01\x82\xd3\xe4\x93\x02/\"\x13/api/v1/invitations:\x01*Z\x15\"\x10/api/invitations:\x01*\x12\xc5\x01\n\x0fListInvitations\x12\x34.orchestrator.coordinaitor.v1.ListInvitationsRequest\x1a\x35.orchestrator.coordinaitor.v1.ListInvitationsResponse\"E\xea\xe0\x18\x12\n\x10invitations:read\x82\xd3\xe4\x93\x02)\x12\x13/api/v1/invitationsZ\x12\x12\x10/api/invitations\x12\xec\x01\n\x10RevokeInvitation\x12\x35.orchestrator.coordinaitor.v1.RevokeInvitationRequest\x1a\x36.orchestrator.coordinaitor.v1.RevokeInvitationResponse\"i\xea\xe0\x18\x16\n\x11invitations:write\x10\xcc\x01\x82\xd3\xe4\x93\x02I*#/api/v1/invitations/{invitation_id}Z\"* /api/invitations/{invitation_id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,9 +40,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'orchestrator.coordinaitor.v
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_LISTUSERSREQUEST'].fields_by_name['page']._loaded_options = None
-  _globals['_LISTUSERSREQUEST'].fields_by_name['page']._serialized_options = b'\272H\010\032\006\030\300\204=(\000'
+  _globals['_LISTUSERSREQUEST'].fields_by_name['page']._serialized_options = b'\272H\010\032\006\030\300\204=(\001'
   _globals['_LISTUSERSREQUEST'].fields_by_name['limit']._loaded_options = None
-  _globals['_LISTUSERSREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\030d(\000'
+  _globals['_LISTUSERSREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\030d(\001'
   _globals['_LISTUSERSREQUEST'].fields_by_name['search']._loaded_options = None
   _globals['_LISTUSERSREQUEST'].fields_by_name['search']._serialized_options = b'\272H\005r\003\030\310\001'
   _globals['_LISTUSERSREQUEST'].fields_by_name['role']._loaded_options = None
@@ -72,9 +72,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEINVITATIONREQUEST'].fields_by_name['role']._loaded_options = None
   _globals['_CREATEINVITATIONREQUEST'].fields_by_name['role']._serialized_options = b'\272H\004r\002\0302'
   _globals['_LISTINVITATIONSREQUEST'].fields_by_name['page']._loaded_options = None
-  _globals['_LISTINVITATIONSREQUEST'].fields_by_name['page']._serialized_options = b'\272H\010\032\006\030\300\204=(\000'
+  _globals['_LISTINVITATIONSREQUEST'].fields_by_name['page']._serialized_options = b'\272H\010\032\006\030\300\204=(\001'
   _globals['_LISTINVITATIONSREQUEST'].fields_by_name['limit']._loaded_options = None
-  _globals['_LISTINVITATIONSREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\030d(\000'
+  _globals['_LISTINVITATIONSREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\030d(\001'
   _globals['_LISTINVITATIONSRESPONSE'].fields_by_name['data']._loaded_options = None
   _globals['_LISTINVITATIONSRESPONSE'].fields_by_name['data']._serialized_options = b'\272H\005\222\001\002\020d'
   _globals['_REVOKEINVITATIONREQUEST'].fields_by_name['invitation_id']._loaded_options = None
@@ -99,50 +99,50 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USERSERVICE'].methods_by_name['ListInvitations']._serialized_options = b'\352\340\030\022\n\020invitations:read\202\323\344\223\002)\022\023/api/v1/invitationsZ\022\022\020/api/invitations'
   _globals['_USERSERVICE'].methods_by_name['RevokeInvitation']._loaded_options = None
   _globals['_USERSERVICE'].methods_by_name['RevokeInvitation']._serialized_options = b'\352\340\030\026\n\021invitations:write\020\314\001\202\323\344\223\002I*#/api/v1/invitations/{invitation_id}Z\"* /api/invitations/{invitation_id}'
-  _globals['_LISTUSERSREQUEST']._serialized_start=355
-  _globals['_LISTUSERSREQUEST']._serialized_end=475
-  _globals['_LISTUSERSRESPONSE']._serialized_start=478
-  _globals['_LISTUSERSRESPONSE']._serialized_end=777
-  _globals['_GETMEREQUEST']._serialized_start=779
-  _globals['_GETMEREQUEST']._serialized_end=793
-  _globals['_GETMERESPONSE']._serialized_start=796
-  _globals['_GETMERESPONSE']._serialized_end=978
-  _globals['_UPDATEMEREQUEST']._serialized_start=980
-  _globals['_UPDATEMEREQUEST']._serialized_end=1105
-  _globals['_PREFERENCESCHANGE']._serialized_start=1108
-  _globals['_PREFERENCESCHANGE']._serialized_end=1340
-  _globals['_NOTIFICATIONPREFERENCESCHANGE']._serialized_start=1342
-  _globals['_NOTIFICATIONPREFERENCESCHANGE']._serialized_end=1465
-  _globals['_UPDATEMERESPONSE']._serialized_start=1468
-  _globals['_UPDATEMERESPONSE']._serialized_end=1653
-  _globals['_UPLOADAVATARREQUEST']._serialized_start=1655
-  _globals['_UPLOADAVATARREQUEST']._serialized_end=1712
-  _globals['_UPLOADAVATARRESPONSE']._serialized_start=1715
-  _globals['_UPLOADAVATARRESPONSE']._serialized_end=1904
-  _globals['_GETAVATARREQUEST']._serialized_start=1906
-  _globals['_GETAVATARREQUEST']._serialized_end=1948
-  _globals['_GETUSERREQUEST']._serialized_start=1950
-  _globals['_GETUSERREQUEST']._serialized_end=1992
-  _globals['_GETUSERRESPONSE']._serialized_start=1995
-  _globals['_GETUSERRESPONSE']._serialized_end=2179
-  _globals['_UPDATEUSERREQUEST']._serialized_start=2182
-  _globals['_UPDATEUSERREQUEST']._serialized_end=2338
-  _globals['_UPDATEUSERRESPONSE']._serialized_start=2341
-  _globals['_UPDATEUSERRESPONSE']._serialized_end=2528
-  _globals['_CREATEINVITATIONREQUEST']._serialized_start=2530
-  _globals['_CREATEINVITATIONREQUEST']._serialized_end=2605
-  _globals['_INVITATION']._serialized_start=2608
-  _globals['_INVITATION']._serialized_end=2807
-  _globals['_CREATEINVITATIONRESPONSE']._serialized_start=2810
-  _globals['_CREATEINVITATIONRESPONSE']._serialized_end=3021
-  _globals['_LISTINVITATIONSREQUEST']._serialized_start=3023
-  _globals['_LISTINVITATIONSREQUEST']._serialized_end=3100
-  _globals['_LISTINVITATIONSRESPONSE']._serialized_start=3103
-  _globals['_LISTINVITATIONSRESPONSE']._serialized_end=3420
-  _globals['_REVOKEINVITATIONREQUEST']._serialized_start=3422
-  _globals['_REVOKEINVITATIONREQUEST']._serialized_end=3479
-  _globals['_REVOKEINVITATIONRESPONSE']._serialized_start=3481
-  _globals['_REVOKEINVITATIONRESPONSE']._serialized_end=3507
-  _globals['_USERSERVICE']._serialized_start=3510
-  _globals['_USERSERVICE']._serialized_end=5385
+  _globals['_LISTUSERSREQUEST']._serialized_start=356
+  _globals['_LISTUSERSREQUEST']._serialized_end=505
+  _globals['_LISTUSERSRESPONSE']._serialized_start=508
+  _globals['_LISTUSERSRESPONSE']._serialized_end=807
+  _globals['_GETMEREQUEST']._serialized_start=809
+  _globals['_GETMEREQUEST']._serialized_end=823
+  _globals['_GETMERESPONSE']._serialized_start=826
+  _globals['_GETMERESPONSE']._serialized_end=1008
+  _globals['_UPDATEMEREQUEST']._serialized_start=1010
+  _globals['_UPDATEMEREQUEST']._serialized_end=1135
+  _globals['_PREFERENCESCHANGE']._serialized_start=1138
+  _globals['_PREFERENCESCHANGE']._serialized_end=1370
+  _globals['_NOTIFICATIONPREFERENCESCHANGE']._serialized_start=1372
+  _globals['_NOTIFICATIONPREFERENCESCHANGE']._serialized_end=1495
+  _globals['_UPDATEMERESPONSE']._serialized_start=1498
+  _globals['_UPDATEMERESPONSE']._serialized_end=1683
+  _globals['_UPLOADAVATARREQUEST']._serialized_start=1685
+  _globals['_UPLOADAVATARREQUEST']._serialized_end=1742
+  _globals['_UPLOADAVATARRESPONSE']._serialized_start=1745
+  _globals['_UPLOADAVATARRESPONSE']._serialized_end=1934
+  _globals['_GETAVATARREQUEST']._serialized_start=1936
+  _globals['_GETAVATARREQUEST']._serialized_end=1978
+  _globals['_GETUSERREQUEST']._serialized_start=1980
+  _globals['_GETUSERREQUEST']._serialized_end=2022
+  _globals['_GETUSERRESPONSE']._serialized_start=2025
+  _globals['_GETUSERRESPONSE']._serialized_end=2209
+  _globals['_UPDATEUSERREQUEST']._serialized_start=2212
+  _globals['_UPDATEUSERREQUEST']._serialized_end=2368
+  _globals['_UPDATEUSERRESPONSE']._serialized_start=2371
+  _globals['_UPDATEUSERRESPONSE']._serialized_end=2558
+  _globals['_CREATEINVITATIONREQUEST']._serialized_start=2560
+  _globals['_CREATEINVITATIONREQUEST']._serialized_end=2635
+  _globals['_INVITATION']._serialized_start=2638
+  _globals['_INVITATION']._serialized_end=2837
+  _globals['_CREATEINVITATIONRESPONSE']._serialized_start=2840
+  _globals['_CREATEINVITATIONRESPONSE']._serialized_end=3051
+  _globals['_LISTINVITATIONSREQUEST']._serialized_start=3053
+  _globals['_LISTINVITATIONSREQUEST']._serialized_end=3159
+  _globals['_LISTINVITATIONSRESPONSE']._serialized_start=3162
+  _globals['_LISTINVITATIONSRESPONSE']._serialized_end=3479
+  _globals['_REVOKEINVITATIONREQUEST']._serialized_start=3481
+  _globals['_REVOKEINVITATIONREQUEST']._serialized_end=3538
+  _globals['_REVOKEINVITATIONRESPONSE']._serialized_start=3540
+  _globals['_REVOKEINVITATIONRESPONSE']._serialized_end=3566
+  _globals['_USERSERVICE']._serialized_start=3569
+  _globals['_USERSERVICE']._serialized_end=5444
 # @@protoc_insertion_point(module_scope)

@@ -29,7 +29,7 @@ from orchestrator.wire.coordinaitor.v1 import envelope_pb2 as orchestrator_dot_w
 from orchestrator.options.v1 import options_pb2 as orchestrator_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n7orchestrator/wire/coordinaitor/v1/comment_service.proto\x12!orchestrator.wire.coordinaitor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x32orchestrator/wire/coordinaitor/v1/discussion.proto\x1a\x30orchestrator/wire/coordinaitor/v1/envelope.proto\x1a%orchestrator/options/v1/options.proto\"\xae\x01\n\x14\x43reateCommentRequest\x12 \n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06taskId\x12%\n\x07\x63ontent\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\x18\x90N\xc8\x01\x01R\x07\x63ontent\x12*\n\x08mentions\x18\x03 \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10\x32\"\x04r\x02\x18\x64R\x08mentions\x12!\n\x07\x61ttempt\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x07\x61ttempt\"\xae\x01\n\x15\x43reateCommentResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12>\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32*.orchestrator.wire.coordinaitor.v1.CommentR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\"y\n\x13ListCommentsRequest\x12 \n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06taskId\x12\x1f\n\x04page\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00R\x04page\x12\x1f\n\x05limit\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00R\x05limit\"\xbc\x02\n\x14ListCommentsResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12>\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32*.orchestrator.wire.coordinaitor.v1.CommentR\x04\x64\x61ta\x12M\n\npagination\x18\x03 \x01(\x0b\x32-.orchestrator.wire.coordinaitor.v1.PaginationR\npagination\x12>\n\x05links\x18\x04 \x01(\x0b\x32(.orchestrator.wire.coordinaitor.v1.LinksR\x05links\x12;\n\x04meta\x18\x05 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\"`\n\x14\x44\x65leteCommentRequest\x12 \n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06taskId\x12&\n\ncomment_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\tcommentId\"\x17\n\x15\x44\x65leteCommentResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n7orchestrator/wire/coordinaitor/v1/comment_service.proto\x12!orchestrator.wire.coordinaitor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x32orchestrator/wire/coordinaitor/v1/discussion.proto\x1a\x30orchestrator/wire/coordinaitor/v1/envelope.proto\x1a%orchestrator/options/v1/options.proto\"\xae\x01\n\x14\x43reateCommentRequest\x12 \n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06taskId\x12%\n\x07\x63ontent\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\x18\x90N\xc8\x01\x01R\x07\x63ontent\x12*\n\x08mentions\x18\x03 \x03(\tB\x0e\xbaH\x0b\x92\x01\x08\x10\x32\"\x04r\x02\x18\x64R\x08mentions\x12!\n\x07\x61ttempt\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x07\x61ttempt\"\xae\x01\n\x15\x43reateCommentResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12>\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32*.orchestrator.wire.coordinaitor.v1.CommentR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\"\x96\x01\n\x13ListCommentsRequest\x12 \n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06taskId\x12$\n\x04page\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x01H\x00R\x04page\x88\x01\x01\x12$\n\x05limit\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x01R\x05limit\x88\x01\x01\x42\x07\n\x05_pageB\x08\n\x06_limit\"\xbc\x02\n\x14ListCommentsResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12>\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32*.orchestrator.wire.coordinaitor.v1.CommentR\x04\x64\x61ta\x12M\n\npagination\x18\x03 \x01(\x0b\x32-.orchestrator.wire.coordinaitor.v1.PaginationR\npagination\x12>\n\x05links\x18\x04 \x01(\x0b\x32(.orchestrator.wire.coordinaitor.v1.LinksR\x05links\x12;\n\x04meta\x18\x05 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\"`\n\x14\x44\x65leteCommentRequest\x12 \n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06taskId\x12&\n\ncomment_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\tcommentId\"\x17\n\x15\x44\x65leteCommentResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,9 +47,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTCOMMENTSREQUEST'].fields_by_name['task_id']._loaded_options = None
   _globals['_LISTCOMMENTSREQUEST'].fields_by_name['task_id']._serialized_options = b'\272H\004r\002\030d'
   _globals['_LISTCOMMENTSREQUEST'].fields_by_name['page']._loaded_options = None
-  _globals['_LISTCOMMENTSREQUEST'].fields_by_name['page']._serialized_options = b'\272H\010\032\006\030\300\204=(\000'
+  _globals['_LISTCOMMENTSREQUEST'].fields_by_name['page']._serialized_options = b'\272H\010\032\006\030\300\204=(\001'
   _globals['_LISTCOMMENTSREQUEST'].fields_by_name['limit']._loaded_options = None
-  _globals['_LISTCOMMENTSREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\030d(\000'
+  _globals['_LISTCOMMENTSREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\030d(\001'
   _globals['_DELETECOMMENTREQUEST'].fields_by_name['task_id']._loaded_options = None
   _globals['_DELETECOMMENTREQUEST'].fields_by_name['task_id']._serialized_options = b'\272H\004r\002\030d'
   _globals['_DELETECOMMENTREQUEST'].fields_by_name['comment_id']._loaded_options = None
@@ -58,12 +58,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATECOMMENTREQUEST']._serialized_end=469
   _globals['_CREATECOMMENTRESPONSE']._serialized_start=472
   _globals['_CREATECOMMENTRESPONSE']._serialized_end=646
-  _globals['_LISTCOMMENTSREQUEST']._serialized_start=648
-  _globals['_LISTCOMMENTSREQUEST']._serialized_end=769
-  _globals['_LISTCOMMENTSRESPONSE']._serialized_start=772
-  _globals['_LISTCOMMENTSRESPONSE']._serialized_end=1088
-  _globals['_DELETECOMMENTREQUEST']._serialized_start=1090
-  _globals['_DELETECOMMENTREQUEST']._serialized_end=1186
-  _globals['_DELETECOMMENTRESPONSE']._serialized_start=1188
-  _globals['_DELETECOMMENTRESPONSE']._serialized_end=1211
+  _globals['_LISTCOMMENTSREQUEST']._serialized_start=649
+  _globals['_LISTCOMMENTSREQUEST']._serialized_end=799
+  _globals['_LISTCOMMENTSRESPONSE']._serialized_start=802
+  _globals['_LISTCOMMENTSRESPONSE']._serialized_end=1118
+  _globals['_DELETECOMMENTREQUEST']._serialized_start=1120
+  _globals['_DELETECOMMENTREQUEST']._serialized_end=1216
+  _globals['_DELETECOMMENTRESPONSE']._serialized_start=1218
+  _globals['_DELETECOMMENTRESPONSE']._serialized_end=1241
 # @@protoc_insertion_point(module_scope)

@@ -30,7 +30,7 @@ from orchestrator.wire.coordinaitor.v1 import envelope_pb2 as orchestrator_dot_w
 from orchestrator.options.v1 import options_pb2 as orchestrator_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n4orchestrator/wire/coordinaitor/v1/file_service.proto\x12!orchestrator.wire.coordinaitor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x32orchestrator/wire/coordinaitor/v1/discussion.proto\x1a\x30orchestrator/wire/coordinaitor/v1/envelope.proto\x1a%orchestrator/options/v1/options.proto\"c\n\x15UploadTaskFileRequest\x12 \n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06taskId\x12(\n\x04\x66orm\x18\x02 \x01(\x0b\x32\x14.google.api.HttpBodyR\x04\x66orm\"\xb0\x01\n\x16UploadTaskFileResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12?\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32+.orchestrator.wire.coordinaitor.v1.TaskFileR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\"z\n\x14ListTaskFilesRequest\x12 \n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06taskId\x12\x1f\n\x04page\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00R\x04page\x12\x1f\n\x05limit\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00R\x05limit\"\xbe\x02\n\x15ListTaskFilesResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12?\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32+.orchestrator.wire.coordinaitor.v1.TaskFileR\x04\x64\x61ta\x12M\n\npagination\x18\x03 \x01(\x0b\x32-.orchestrator.wire.coordinaitor.v1.PaginationR\npagination\x12>\n\x05links\x18\x04 \x01(\x0b\x32(.orchestrator.wire.coordinaitor.v1.LinksR\x05links\x12;\n\x04meta\x18\x05 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\"X\n\x12GetTaskFileRequest\x12 \n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06taskId\x12 \n\x07\x66ile_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06\x66ileId\"\xad\x01\n\x13GetTaskFileResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12?\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32+.orchestrator.wire.coordinaitor.v1.TaskFileR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\"]\n\x17\x44ownloadTaskFileRequest\x12 \n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06taskId\x12 \n\x07\x66ile_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06\x66ileId\"[\n\x15\x44\x65leteTaskFileRequest\x12 \n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06taskId\x12 \n\x07\x66ile_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06\x66ileId\"\x18\n\x16\x44\x65leteTaskFileResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n4orchestrator/wire/coordinaitor/v1/file_service.proto\x12!orchestrator.wire.coordinaitor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x32orchestrator/wire/coordinaitor/v1/discussion.proto\x1a\x30orchestrator/wire/coordinaitor/v1/envelope.proto\x1a%orchestrator/options/v1/options.proto\"c\n\x15UploadTaskFileRequest\x12 \n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06taskId\x12(\n\x04\x66orm\x18\x02 \x01(\x0b\x32\x14.google.api.HttpBodyR\x04\x66orm\"\xb0\x01\n\x16UploadTaskFileResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12?\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32+.orchestrator.wire.coordinaitor.v1.TaskFileR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\"\x97\x01\n\x14ListTaskFilesRequest\x12 \n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06taskId\x12$\n\x04page\x18\x02 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x01H\x00R\x04page\x88\x01\x01\x12$\n\x05limit\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x01R\x05limit\x88\x01\x01\x42\x07\n\x05_pageB\x08\n\x06_limit\"\xbe\x02\n\x15ListTaskFilesResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12?\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32+.orchestrator.wire.coordinaitor.v1.TaskFileR\x04\x64\x61ta\x12M\n\npagination\x18\x03 \x01(\x0b\x32-.orchestrator.wire.coordinaitor.v1.PaginationR\npagination\x12>\n\x05links\x18\x04 \x01(\x0b\x32(.orchestrator.wire.coordinaitor.v1.LinksR\x05links\x12;\n\x04meta\x18\x05 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\"X\n\x12GetTaskFileRequest\x12 \n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06taskId\x12 \n\x07\x66ile_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06\x66ileId\"\xad\x01\n\x13GetTaskFileResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12?\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32+.orchestrator.wire.coordinaitor.v1.TaskFileR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\"]\n\x17\x44ownloadTaskFileRequest\x12 \n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06taskId\x12 \n\x07\x66ile_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06\x66ileId\"[\n\x15\x44\x65leteTaskFileRequest\x12 \n\x07task_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06taskId\x12 \n\x07\x66ile_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06\x66ileId\"\x18\n\x16\x44\x65leteTaskFileResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,9 +42,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTTASKFILESREQUEST'].fields_by_name['task_id']._loaded_options = None
   _globals['_LISTTASKFILESREQUEST'].fields_by_name['task_id']._serialized_options = b'\272H\004r\002\030d'
   _globals['_LISTTASKFILESREQUEST'].fields_by_name['page']._loaded_options = None
-  _globals['_LISTTASKFILESREQUEST'].fields_by_name['page']._serialized_options = b'\272H\010\032\006\030\300\204=(\000'
+  _globals['_LISTTASKFILESREQUEST'].fields_by_name['page']._serialized_options = b'\272H\010\032\006\030\300\204=(\001'
   _globals['_LISTTASKFILESREQUEST'].fields_by_name['limit']._loaded_options = None
-  _globals['_LISTTASKFILESREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\030d(\000'
+  _globals['_LISTTASKFILESREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\030d(\001'
   _globals['_GETTASKFILEREQUEST'].fields_by_name['task_id']._loaded_options = None
   _globals['_GETTASKFILEREQUEST'].fields_by_name['task_id']._serialized_options = b'\272H\004r\002\030d'
   _globals['_GETTASKFILEREQUEST'].fields_by_name['file_id']._loaded_options = None
@@ -61,18 +61,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPLOADTASKFILEREQUEST']._serialized_end=417
   _globals['_UPLOADTASKFILERESPONSE']._serialized_start=420
   _globals['_UPLOADTASKFILERESPONSE']._serialized_end=596
-  _globals['_LISTTASKFILESREQUEST']._serialized_start=598
-  _globals['_LISTTASKFILESREQUEST']._serialized_end=720
-  _globals['_LISTTASKFILESRESPONSE']._serialized_start=723
-  _globals['_LISTTASKFILESRESPONSE']._serialized_end=1041
-  _globals['_GETTASKFILEREQUEST']._serialized_start=1043
-  _globals['_GETTASKFILEREQUEST']._serialized_end=1131
-  _globals['_GETTASKFILERESPONSE']._serialized_start=1134
-  _globals['_GETTASKFILERESPONSE']._serialized_end=1307
-  _globals['_DOWNLOADTASKFILEREQUEST']._serialized_start=1309
-  _globals['_DOWNLOADTASKFILEREQUEST']._serialized_end=1402
-  _globals['_DELETETASKFILEREQUEST']._serialized_start=1404
-  _globals['_DELETETASKFILEREQUEST']._serialized_end=1495
-  _globals['_DELETETASKFILERESPONSE']._serialized_start=1497
-  _globals['_DELETETASKFILERESPONSE']._serialized_end=1521
+  _globals['_LISTTASKFILESREQUEST']._serialized_start=599
+  _globals['_LISTTASKFILESREQUEST']._serialized_end=750
+  _globals['_LISTTASKFILESRESPONSE']._serialized_start=753
+  _globals['_LISTTASKFILESRESPONSE']._serialized_end=1071
+  _globals['_GETTASKFILEREQUEST']._serialized_start=1073
+  _globals['_GETTASKFILEREQUEST']._serialized_end=1161
+  _globals['_GETTASKFILERESPONSE']._serialized_start=1164
+  _globals['_GETTASKFILERESPONSE']._serialized_end=1337
+  _globals['_DOWNLOADTASKFILEREQUEST']._serialized_start=1339
+  _globals['_DOWNLOADTASKFILEREQUEST']._serialized_end=1432
+  _globals['_DELETETASKFILEREQUEST']._serialized_start=1434
+  _globals['_DELETETASKFILEREQUEST']._serialized_end=1525
+  _globals['_DELETETASKFILERESPONSE']._serialized_start=1527
+  _globals['_DELETETASKFILERESPONSE']._serialized_end=1551
 # @@protoc_insertion_point(module_scope)

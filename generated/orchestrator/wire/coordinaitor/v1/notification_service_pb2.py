@@ -30,7 +30,7 @@ from orchestrator.wire.coordinaitor.v1 import envelope_pb2 as orchestrator_dot_w
 from orchestrator.options.v1 import options_pb2 as orchestrator_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n<orchestrator/wire/coordinaitor/v1/notification_service.proto\x12!orchestrator.wire.coordinaitor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1eorchestrator/wire/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x30orchestrator/wire/coordinaitor/v1/envelope.proto\x1a%orchestrator/options/v1/options.proto\"\xfc\x01\n\x0cNotification\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04type\x18\x02 \x01(\tR\x04type\x12\x14\n\x05title\x18\x03 \x01(\tR\x05title\x12\x18\n\x07message\x18\x04 \x01(\tR\x07message\x12\x1f\n\x0bresource_id\x18\x05 \x01(\tR\nresourceId\x12\x12\n\x04read\x18\x06 \x01(\x08R\x04read\x12\x1c\n\x07read_at\x18\x07 \x01(\x0cH\x00R\x06readAt\x88\x01\x01\x12\x39\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tcreatedAtB\n\n\x08_read_at\"t\n\x18ListNotificationsRequest\x12\x1f\n\x04page\x18\x01 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xa0\x8d\x06(\x00R\x04page\x12\x1f\n\x05limit\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00R\x05limit\x12\x16\n\x06unread\x18\x03 \x01(\x08R\x06unread\"\xa6\x03\n\x19ListNotificationsResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12\x43\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32/.orchestrator.wire.coordinaitor.v1.NotificationR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12M\n\npagination\x18\x04 \x01(\x0b\x32-.orchestrator.wire.coordinaitor.v1.PaginationR\npagination\x12>\n\x05links\x18\x05 \x01(\x0b\x32(.orchestrator.wire.coordinaitor.v1.LinksR\x05links\x12!\n\x0cunread_count\x18\x06 \x01(\x05R\x0bunreadCount\x12)\n\rnotifications\x18\x07 \x01(\x0cH\x00R\rnotifications\x88\x01\x01\x42\x10\n\x0e_notifications\"R\n\x1bMarkNotificationReadRequest\x12\x33\n\x0fnotification_id\x18\x01 \x01(\tB\n\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x0enotificationId\"\x8f\x02\n\x1cMarkNotificationReadResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12\x43\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32/.orchestrator.wire.coordinaitor.v1.NotificationR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12S\n\x0cnotification\x18\x04 \x01(\x0b\x32/.orchestrator.wire.coordinaitor.v1.NotificationR\x0cnotification\"!\n\x1fMarkAllNotificationsReadRequest\"\xc3\x01\n MarkAllNotificationsReadResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12H\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\x34.orchestrator.wire.coordinaitor.v1.ReadNotificationsR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\"\'\n\x11ReadNotifications\x12\x12\n\x04read\x18\x01 \x01(\x05R\x04readb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n<orchestrator/wire/coordinaitor/v1/notification_service.proto\x12!orchestrator.wire.coordinaitor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1eorchestrator/wire/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x30orchestrator/wire/coordinaitor/v1/envelope.proto\x1a%orchestrator/options/v1/options.proto\"\xfc\x01\n\x0cNotification\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04type\x18\x02 \x01(\tR\x04type\x12\x14\n\x05title\x18\x03 \x01(\tR\x05title\x12\x18\n\x07message\x18\x04 \x01(\tR\x07message\x12\x1f\n\x0bresource_id\x18\x05 \x01(\tR\nresourceId\x12\x12\n\x04read\x18\x06 \x01(\x08R\x04read\x12\x1c\n\x07read_at\x18\x07 \x01(\x0cH\x00R\x06readAt\x88\x01\x01\x12\x39\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tcreatedAtB\n\n\x08_read_at\"\x91\x01\n\x18ListNotificationsRequest\x12$\n\x04page\x18\x01 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xa0\x8d\x06(\x01H\x00R\x04page\x88\x01\x01\x12$\n\x05limit\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x01R\x05limit\x88\x01\x01\x12\x16\n\x06unread\x18\x03 \x01(\x08R\x06unreadB\x07\n\x05_pageB\x08\n\x06_limit\"\xa6\x03\n\x19ListNotificationsResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12\x43\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32/.orchestrator.wire.coordinaitor.v1.NotificationR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12M\n\npagination\x18\x04 \x01(\x0b\x32-.orchestrator.wire.coordinaitor.v1.PaginationR\npagination\x12>\n\x05links\x18\x05 \x01(\x0b\x32(.orchestrator.wire.coordinaitor.v1.LinksR\x05links\x12!\n\x0cunread_count\x18\x06 \x01(\x05R\x0bunreadCount\x12)\n\rnotifications\x18\x07 \x01(\x0cH\x00R\rnotifications\x88\x01\x01\x42\x10\n\x0e_notifications\"R\n\x1bMarkNotificationReadRequest\x12\x33\n\x0fnotification_id\x18\x01 \x01(\tB\n\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x0enotificationId\"\x8f\x02\n\x1cMarkNotificationReadResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12\x43\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32/.orchestrator.wire.coordinaitor.v1.NotificationR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12S\n\x0cnotification\x18\x04 \x01(\x0b\x32/.orchestrator.wire.coordinaitor.v1.NotificationR\x0cnotification\"!\n\x1fMarkAllNotificationsReadRequest\"\xc3\x01\n MarkAllNotificationsReadResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12H\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\x34.orchestrator.wire.coordinaitor.v1.ReadNotificationsR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\"\'\n\x11ReadNotifications\x12\x12\n\x04read\x18\x01 \x01(\x05R\x04readb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,25 +38,25 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'orchestrator.wire.coordinai
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_LISTNOTIFICATIONSREQUEST'].fields_by_name['page']._loaded_options = None
-  _globals['_LISTNOTIFICATIONSREQUEST'].fields_by_name['page']._serialized_options = b'\272H\010\032\006\030\240\215\006(\000'
+  _globals['_LISTNOTIFICATIONSREQUEST'].fields_by_name['page']._serialized_options = b'\272H\010\032\006\030\240\215\006(\001'
   _globals['_LISTNOTIFICATIONSREQUEST'].fields_by_name['limit']._loaded_options = None
-  _globals['_LISTNOTIFICATIONSREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\030d(\000'
+  _globals['_LISTNOTIFICATIONSREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\030d(\001'
   _globals['_MARKNOTIFICATIONREADREQUEST'].fields_by_name['notification_id']._loaded_options = None
   _globals['_MARKNOTIFICATIONREADREQUEST'].fields_by_name['notification_id']._serialized_options = b'\272H\007r\002\030d\310\001\001'
   _globals['_NOTIFICATION']._serialized_start=313
   _globals['_NOTIFICATION']._serialized_end=565
-  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_start=567
-  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_end=683
-  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_start=686
-  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_end=1108
-  _globals['_MARKNOTIFICATIONREADREQUEST']._serialized_start=1110
-  _globals['_MARKNOTIFICATIONREADREQUEST']._serialized_end=1192
-  _globals['_MARKNOTIFICATIONREADRESPONSE']._serialized_start=1195
-  _globals['_MARKNOTIFICATIONREADRESPONSE']._serialized_end=1466
-  _globals['_MARKALLNOTIFICATIONSREADREQUEST']._serialized_start=1468
-  _globals['_MARKALLNOTIFICATIONSREADREQUEST']._serialized_end=1501
-  _globals['_MARKALLNOTIFICATIONSREADRESPONSE']._serialized_start=1504
-  _globals['_MARKALLNOTIFICATIONSREADRESPONSE']._serialized_end=1699
-  _globals['_READNOTIFICATIONS']._serialized_start=1701
-  _globals['_READNOTIFICATIONS']._serialized_end=1740
+  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_start=568
+  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_end=713
+  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_start=716
+  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_end=1138
+  _globals['_MARKNOTIFICATIONREADREQUEST']._serialized_start=1140
+  _globals['_MARKNOTIFICATIONREADREQUEST']._serialized_end=1222
+  _globals['_MARKNOTIFICATIONREADRESPONSE']._serialized_start=1225
+  _globals['_MARKNOTIFICATIONREADRESPONSE']._serialized_end=1496
+  _globals['_MARKALLNOTIFICATIONSREADREQUEST']._serialized_start=1498
+  _globals['_MARKALLNOTIFICATIONSREADREQUEST']._serialized_end=1531
+  _globals['_MARKALLNOTIFICATIONSREADRESPONSE']._serialized_start=1534
+  _globals['_MARKALLNOTIFICATIONSREADRESPONSE']._serialized_end=1729
+  _globals['_READNOTIFICATIONS']._serialized_start=1731
+  _globals['_READNOTIFICATIONS']._serialized_end=1770
 # @@protoc_insertion_point(module_scope)

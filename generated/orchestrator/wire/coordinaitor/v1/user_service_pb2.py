@@ -32,7 +32,7 @@ from orchestrator.wire.coordinaitor.v1 import user_pb2 as orchestrator_dot_wire_
 from orchestrator.options.v1 import options_pb2 as orchestrator_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n4orchestrator/wire/coordinaitor/v1/user_service.proto\x12!orchestrator.wire.coordinaitor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1eorchestrator/wire/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x30orchestrator/wire/coordinaitor/v1/envelope.proto\x1a,orchestrator/wire/coordinaitor/v1/user.proto\x1a%orchestrator/options/v1/options.proto\"\x93\x01\n\x10ListUsersRequest\x12\x1f\n\x04page\x18\x01 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00R\x04page\x12\x1f\n\x05limit\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00R\x05limit\x12 \n\x06search\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\x06search\x12\x1b\n\x04role\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x32R\x04role\"\xe5\x02\n\x11ListUsersResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12\x45\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.UserB\x08\xbaH\x05\x92\x01\x02\x10\x64R\x04\x64\x61ta\x12M\n\npagination\x18\x03 \x01(\x0b\x32-.orchestrator.wire.coordinaitor.v1.PaginationR\npagination\x12>\n\x05links\x18\x04 \x01(\x0b\x32(.orchestrator.wire.coordinaitor.v1.LinksR\x05links\x12;\n\x04meta\x18\x05 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12\x19\n\x05users\x18\x06 \x01(\x0cH\x00R\x05users\x88\x01\x01\x42\x08\n\x06_users\"\x0e\n\x0cGetMeRequest\"\xe0\x01\n\rGetMeResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12;\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.UserR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12;\n\x04user\x18\x04 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.UserR\x04user\"\x95\x01\n\x0fUpdateMeRequest\x12!\n\x04name\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01H\x00R\x04name\x88\x01\x01\x12V\n\x0bpreferences\x18\x02 \x01(\x0b\x32\x34.orchestrator.wire.coordinaitor.v1.PreferencesChangeR\x0bpreferencesB\x07\n\x05_name\"\x97\x02\n\x11PreferencesChange\x12\"\n\x05theme\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x32H\x00R\x05theme\x88\x01\x01\x12(\n\x08language\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x32H\x01R\x08language\x88\x01\x01\x12(\n\x08timezone\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64H\x02R\x08timezone\x88\x01\x01\x12\x66\n\rnotifications\x18\x04 \x01(\x0b\x32@.orchestrator.wire.coordinaitor.v1.NotificationPreferencesChangeR\rnotificationsB\x08\n\x06_themeB\x0b\n\t_languageB\x0b\n\t_timezone\"\x91\x01\n\x1dNotificationPreferencesChange\x12\x19\n\x05\x65mail\x18\x01 \x01(\x08H\x00R\x05\x65mail\x88\x01\x01\x12\x17\n\x04push\x18\x02 \x01(\x08H\x01R\x04push\x88\x01\x01\x12\x1d\n\x07\x64\x65sktop\x18\x03 \x01(\x08H\x02R\x07\x64\x65sktop\x88\x01\x01\x42\x08\n\x06_emailB\x07\n\x05_pushB\n\n\x08_desktop\"\xe3\x01\n\x10UpdateMeResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12;\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.UserR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12;\n\x04user\x18\x04 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.UserR\x04user\"?\n\x13UploadAvatarRequest\x12(\n\x04\x66orm\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBodyR\x04\x66orm\"\xe7\x01\n\x14UploadAvatarResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12;\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.UserR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12;\n\x04user\x18\x04 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.UserR\x04user\"1\n\x10GetAvatarRequest\x12\x1d\n\x05token\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x05token\"2\n\x0eGetUserRequest\x12 \n\x07user_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06userId\"\xe2\x01\n\x0fGetUserResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12;\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.UserR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12;\n\x04user\x18\x04 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.UserR\x04user\"\xba\x01\n\x11UpdateUserRequest\x12 \n\x07user_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06userId\x12!\n\x04name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01H\x00R\x04name\x88\x01\x01\x12 \n\x04role\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x32H\x01R\x04role\x88\x01\x01\x12\x1f\n\x08\x64isabled\x18\x04 \x01(\x08H\x02R\x08\x64isabled\x88\x01\x01\x42\x07\n\x05_nameB\x07\n\x05_roleB\x0b\n\t_disabled\"\xe5\x01\n\x12UpdateUserResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12;\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.UserR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12;\n\x04user\x18\x04 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.UserR\x04user\"X\n\x17\x43reateInvitationRequest\x12 \n\x05\x65mail\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x03\x18\xfe\x01R\x05\x65mail\x12\x1b\n\x04role\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x32R\x04role\"\x80\x02\n\nInvitation\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n\x05\x65mail\x18\x02 \x01(\tR\x05\x65mail\x12\x12\n\x04role\x18\x03 \x01(\tR\x04role\x12\x1d\n\ninvited_by\x18\x04 \x01(\tR\tinvitedBy\x12\x39\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tcreatedAt\x12\x39\n\nexpires_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\texpiresAt\x12\x19\n\x05token\x18\x07 \x01(\tH\x00R\x05token\x88\x01\x01\x42\x08\n\x06_token\"\x83\x02\n\x18\x43reateInvitationResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12\x41\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32-.orchestrator.wire.coordinaitor.v1.InvitationR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12M\n\ninvitation\x18\x04 \x01(\x0b\x32-.orchestrator.wire.coordinaitor.v1.InvitationR\ninvitation\"Z\n\x16ListInvitationsRequest\x12\x1f\n\x04page\x18\x01 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00R\x04page\x12\x1f\n\x05limit\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00R\x05limit\"\x83\x03\n\x17ListInvitationsResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12K\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32-.orchestrator.wire.coordinaitor.v1.InvitationB\x08\xbaH\x05\x92\x01\x02\x10\x64R\x04\x64\x61ta\x12M\n\npagination\x18\x03 \x01(\x0b\x32-.orchestrator.wire.coordinaitor.v1.PaginationR\npagination\x12>\n\x05links\x18\x04 \x01(\x0b\x32(.orchestrator.wire.coordinaitor.v1.LinksR\x05links\x12;\n\x04meta\x18\x05 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12%\n\x0binvitations\x18\x06 \x01(\x0cH\x00R\x0binvitations\x88\x01\x01\x42\x0e\n\x0c_invitations\"G\n\x17RevokeInvitationRequest\x12,\n\rinvitation_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x0cinvitationId\"\x1a\n\x18RevokeInvitationResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n4orchestrator/wire/coordinaitor/v1/user_service.proto\x12!orchestrator.wire.coordinaitor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1eorchestrator/wire/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x30orchestrator/wire/coordinaitor/v1/envelope.proto\x1a,orchestrator/wire/coordinaitor/v1/user.proto\x1a%orchestrator/options/v1/options.proto\"\xb0\x01\n\x10ListUsersRequest\x12$\n\x04page\x18\x01 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x01H\x00R\x04page\x88\x01\x01\x12$\n\x05limit\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x01R\x05limit\x88\x01\x01\x12 \n\x06search\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\x06search\x12\x1b\n\x04role\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x32R\x04roleB\x07\n\x05_pageB\x08\n\x06_limit\"\xe5\x02\n\x11ListUsersResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12\x45\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.UserB\x08\xbaH\x05\x92\x01\x02\x10\x64R\x04\x64\x61ta\x12M\n\npagination\x18\x03 \x01(\x0b\x32-.orchestrator.wire.coordinaitor.v1.PaginationR\npagination\x12>\n\x05links\x18\x04 \x01(\x0b\x32(.orchestrator.wire.coordinaitor.v1.LinksR\x05links\x12;\n\x04meta\x18\x05 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12\x19\n\x05users\x18\x06 \x01(\x0cH\x00R\x05users\x88\x01\x01\x42\x08\n\x06_users\"\x0e\n\x0cGetMeRequest\"\xe0\x01\n\rGetMeResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12;\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.UserR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12;\n\x04user\x18\x04 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.UserR\x04user\"\x95\x01\n\x0fUpdateMeRequest\x12!\n\x04name\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01H\x00R\x04name\x88\x01\x01\x12V\n\x0bpreferences\x18\x02 \x01(\x0b\x32\x34.orchestrator.wire.coordinaitor.v1.PreferencesChangeR\x0bpreferencesB\x07\n\x05_name\"\x97\x02\n\x11PreferencesChange\x12\"\n\x05theme\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x32H\x00R\x05theme\x88\x01\x01\x12(\n\x08language\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x32H\x01R\x08language\x88\x01\x01\x12(\n\x08timezone\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64H\x02R\x08timezone\x88\x01\x01\x12\x66\n\rnotifications\x18\x04 \x01(\x0b\x32@.orchestrator.wire.coordinaitor.v1.NotificationPreferencesChangeR\rnotificationsB\x08\n\x06_themeB\x0b\n\t_languageB\x0b\n\t_timezone\"\x91\x01\n\x1dNotificationPreferencesChange\x12\x19\n\x05\x65mail\x18\x01 \x01(\x08H\x00R\x05\x65mail\x88\x01\x01\x12\x17\n\x04push\x18\x02 \x01(\x08H\x01R\x04push\x88\x01\x01\x12\x1d\n\x07\x64\x65sktop\x18\x03 \x01(\x08H\x02R\x07\x64\x65sktop\x88\x01\x01\x42\x08\n\x06_emailB\x07\n\x05_pushB\n\n\x08_desktop\"\xe3\x01\n\x10UpdateMeResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12;\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.UserR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12;\n\x04user\x18\x04 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.UserR\x04user\"?\n\x13UploadAvatarRequest\x12(\n\x04\x66orm\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBodyR\x04\x66orm\"\xe7\x01\n\x14UploadAvatarResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12;\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.UserR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12;\n\x04user\x18\x04 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.UserR\x04user\"1\n\x10GetAvatarRequest\x12\x1d\n\x05token\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x05token\"2\n\x0eGetUserRequest\x12 \n\x07user_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06userId\"\xe2\x01\n\x0fGetUserResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12;\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.UserR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12;\n\x04user\x18\x04 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.UserR\x04user\"\xba\x01\n\x11UpdateUserRequest\x12 \n\x07user_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x06userId\x12!\n\x04name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01H\x00R\x04name\x88\x01\x01\x12 \n\x04role\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x32H\x01R\x04role\x88\x01\x01\x12\x1f\n\x08\x64isabled\x18\x04 \x01(\x08H\x02R\x08\x64isabled\x88\x01\x01\x42\x07\n\x05_nameB\x07\n\x05_roleB\x0b\n\t_disabled\"\xe5\x01\n\x12UpdateUserResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12;\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.UserR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12;\n\x04user\x18\x04 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.UserR\x04user\"X\n\x17\x43reateInvitationRequest\x12 \n\x05\x65mail\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x03\x18\xfe\x01R\x05\x65mail\x12\x1b\n\x04role\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x32R\x04role\"\x80\x02\n\nInvitation\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n\x05\x65mail\x18\x02 \x01(\tR\x05\x65mail\x12\x12\n\x04role\x18\x03 \x01(\tR\x04role\x12\x1d\n\ninvited_by\x18\x04 \x01(\tR\tinvitedBy\x12\x39\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tcreatedAt\x12\x39\n\nexpires_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\texpiresAt\x12\x19\n\x05token\x18\x07 \x01(\tH\x00R\x05token\x88\x01\x01\x42\x08\n\x06_token\"\x83\x02\n\x18\x43reateInvitationResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12\x41\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32-.orchestrator.wire.coordinaitor.v1.InvitationR\x04\x64\x61ta\x12;\n\x04meta\x18\x03 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12M\n\ninvitation\x18\x04 \x01(\x0b\x32-.orchestrator.wire.coordinaitor.v1.InvitationR\ninvitation\"w\n\x16ListInvitationsRequest\x12$\n\x04page\x18\x01 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x01H\x00R\x04page\x88\x01\x01\x12$\n\x05limit\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x01R\x05limit\x88\x01\x01\x42\x07\n\x05_pageB\x08\n\x06_limit\"\x83\x03\n\x17ListInvitationsResponse\x12\x18\n\x07success\x18\x01 \x01(\x08R\x07success\x12K\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32-.orchestrator.wire.coordinaitor.v1.InvitationB\x08\xbaH\x05\x92\x01\x02\x10\x64R\x04\x64\x61ta\x12M\n\npagination\x18\x03 \x01(\x0b\x32-.orchestrator.wire.coordinaitor.v1.PaginationR\npagination\x12>\n\x05links\x18\x04 \x01(\x0b\x32(.orchestrator.wire.coordinaitor.v1.LinksR\x05links\x12;\n\x04meta\x18\x05 \x01(\x0b\x32\'.orchestrator.wire.coordinaitor.v1.MetaR\x04meta\x12%\n\x0binvitations\x18\x06 \x01(\x0cH\x00R\x0binvitations\x88\x01\x01\x42\x0e\n\x0c_invitations\"G\n\x17RevokeInvitationRequest\x12,\n\rinvitation_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x0cinvitationId\"\x1a\n\x18RevokeInvitationResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,9 +40,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'orchestrator.wire.coordinai
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_LISTUSERSREQUEST'].fields_by_name['page']._loaded_options = None
-  _globals['_LISTUSERSREQUEST'].fields_by_name['page']._serialized_options = b'\272H\010\032\006\030\300\204=(\000'
+  _globals['_LISTUSERSREQUEST'].fields_by_name['page']._serialized_options = b'\272H\010\032\006\030\300\204=(\001'
   _globals['_LISTUSERSREQUEST'].fields_by_name['limit']._loaded_options = None
-  _globals['_LISTUSERSREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\030d(\000'
+  _globals['_LISTUSERSREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\030d(\001'
   _globals['_LISTUSERSREQUEST'].fields_by_name['search']._loaded_options = None
   _globals['_LISTUSERSREQUEST'].fields_by_name['search']._serialized_options = b'\272H\005r\003\030\310\001'
   _globals['_LISTUSERSREQUEST'].fields_by_name['role']._loaded_options = None
@@ -72,55 +72,55 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEINVITATIONREQUEST'].fields_by_name['role']._loaded_options = None
   _globals['_CREATEINVITATIONREQUEST'].fields_by_name['role']._serialized_options = b'\272H\004r\002\0302'
   _globals['_LISTINVITATIONSREQUEST'].fields_by_name['page']._loaded_options = None
-  _globals['_LISTINVITATIONSREQUEST'].fields_by_name['page']._serialized_options = b'\272H\010\032\006\030\300\204=(\000'
+  _globals['_LISTINVITATIONSREQUEST'].fields_by_name['page']._serialized_options = b'\272H\010\032\006\030\300\204=(\001'
   _globals['_LISTINVITATIONSREQUEST'].fields_by_name['limit']._loaded_options = None
-  _globals['_LISTINVITATIONSREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\030d(\000'
+  _globals['_LISTINVITATIONSREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\030d(\001'
   _globals['_LISTINVITATIONSRESPONSE'].fields_by_name['data']._loaded_options = None
   _globals['_LISTINVITATIONSRESPONSE'].fields_by_name['data']._serialized_options = b'\272H\005\222\001\002\020d'
   _globals['_REVOKEINVITATIONREQUEST'].fields_by_name['invitation_id']._loaded_options = None
   _globals['_REVOKEINVITATIONREQUEST'].fields_by_name['invitation_id']._serialized_options = b'\272H\004r\002\030d'
   _globals['_LISTUSERSREQUEST']._serialized_start=378
-  _globals['_LISTUSERSREQUEST']._serialized_end=525
-  _globals['_LISTUSERSRESPONSE']._serialized_start=528
-  _globals['_LISTUSERSRESPONSE']._serialized_end=885
-  _globals['_GETMEREQUEST']._serialized_start=887
-  _globals['_GETMEREQUEST']._serialized_end=901
-  _globals['_GETMERESPONSE']._serialized_start=904
-  _globals['_GETMERESPONSE']._serialized_end=1128
-  _globals['_UPDATEMEREQUEST']._serialized_start=1131
-  _globals['_UPDATEMEREQUEST']._serialized_end=1280
-  _globals['_PREFERENCESCHANGE']._serialized_start=1283
-  _globals['_PREFERENCESCHANGE']._serialized_end=1562
-  _globals['_NOTIFICATIONPREFERENCESCHANGE']._serialized_start=1565
-  _globals['_NOTIFICATIONPREFERENCESCHANGE']._serialized_end=1710
-  _globals['_UPDATEMERESPONSE']._serialized_start=1713
-  _globals['_UPDATEMERESPONSE']._serialized_end=1940
-  _globals['_UPLOADAVATARREQUEST']._serialized_start=1942
-  _globals['_UPLOADAVATARREQUEST']._serialized_end=2005
-  _globals['_UPLOADAVATARRESPONSE']._serialized_start=2008
-  _globals['_UPLOADAVATARRESPONSE']._serialized_end=2239
-  _globals['_GETAVATARREQUEST']._serialized_start=2241
-  _globals['_GETAVATARREQUEST']._serialized_end=2290
-  _globals['_GETUSERREQUEST']._serialized_start=2292
-  _globals['_GETUSERREQUEST']._serialized_end=2342
-  _globals['_GETUSERRESPONSE']._serialized_start=2345
-  _globals['_GETUSERRESPONSE']._serialized_end=2571
-  _globals['_UPDATEUSERREQUEST']._serialized_start=2574
-  _globals['_UPDATEUSERREQUEST']._serialized_end=2760
-  _globals['_UPDATEUSERRESPONSE']._serialized_start=2763
-  _globals['_UPDATEUSERRESPONSE']._serialized_end=2992
-  _globals['_CREATEINVITATIONREQUEST']._serialized_start=2994
-  _globals['_CREATEINVITATIONREQUEST']._serialized_end=3082
-  _globals['_INVITATION']._serialized_start=3085
-  _globals['_INVITATION']._serialized_end=3341
-  _globals['_CREATEINVITATIONRESPONSE']._serialized_start=3344
-  _globals['_CREATEINVITATIONRESPONSE']._serialized_end=3603
-  _globals['_LISTINVITATIONSREQUEST']._serialized_start=3605
-  _globals['_LISTINVITATIONSREQUEST']._serialized_end=3695
-  _globals['_LISTINVITATIONSRESPONSE']._serialized_start=3698
-  _globals['_LISTINVITATIONSRESPONSE']._serialized_end=4085
-  _globals['_REVOKEINVITATIONREQUEST']._serialized_start=4087
-  _globals['_REVOKEINVITATIONREQUEST']._serialized_end=4158
-  _globals['_REVOKEINVITATIONRESPONSE']._serialized_start=4160
-  _globals['_REVOKEINVITATIONRESPONSE']._serialized_end=4186
+  _globals['_LISTUSERSREQUEST']._serialized_end=554
+  _globals['_LISTUSERSRESPONSE']._serialized_start=557
+  _globals['_LISTUSERSRESPONSE']._serialized_end=914
+  _globals['_GETMEREQUEST']._serialized_start=916
+  _globals['_GETMEREQUEST']._serialized_end=930
+  _globals['_GETMERESPONSE']._serialized_start=933
+  _globals['_GETMERESPONSE']._serialized_end=1157
+  _globals['_UPDATEMEREQUEST']._serialized_start=1160
+  _globals['_UPDATEMEREQUEST']._serialized_end=1309
+  _globals['_PREFERENCESCHANGE']._serialized_start=1312
+  _globals['_PREFERENCESCHANGE']._serialized_end=1591
+  _globals['_NOTIFICATIONPREFERENCESCHANGE']._serialized_start=1594
+  _globals['_NOTIFICATIONPREFERENCESCHANGE']._serialized_end=1739
+  _globals['_UPDATEMERESPONSE']._serialized_start=1742
+  _globals['_UPDATEMERESPONSE']._serialized_end=1969
+  _globals['_UPLOADAVATARREQUEST']._serialized_start=1971
+  _globals['_UPLOADAVATARREQUEST']._serialized_end=2034
+  _globals['_UPLOADAVATARRESPONSE']._serialized_start=2037
+  _globals['_UPLOADAVATARRESPONSE']._serialized_end=2268
+  _globals['_GETAVATARREQUEST']._serialized_start=2270
+  _globals['_GETAVATARREQUEST']._serialized_end=2319
+  _globals['_GETUSERREQUEST']._serialized_start=2321
+  _globals['_GETUSERREQUEST']._serialized_end=2371
+  _globals['_GETUSERRESPONSE']._serialized_start=2374
+  _globals['_GETUSERRESPONSE']._serialized_end=2600
+  _globals['_UPDATEUSERREQUEST']._serialized_start=2603
+  _globals['_UPDATEUSERREQUEST']._serialized_end=2789
+  _globals['_UPDATEUSERRESPONSE']._serialized_start=2792
+  _globals['_UPDATEUSERRESPONSE']._serialized_end=3021
+  _globals['_CREATEINVITATIONREQUEST']._serialized_start=3023
+  _globals['_CREATEINVITATIONREQUEST']._serialized_end=3111
+  _globals['_INVITATION']._serialized_start=3114
+  _globals['_INVITATION']._serialized_end=3370
+  _globals['_CREATEINVITATIONRESPONSE']._serialized_start=3373
+  _globals['_CREATEINVITATIONRESPONSE']._serialized_end=3632
+  _globals['_LISTINVITATIONSREQUEST']._serialized_start=3634
+  _globals['_LISTINVITATIONSREQUEST']._serialized_end=3753
+  _globals['_LISTINVITATIONSRESPONSE']._serialized_start=3756
+  _globals['_LISTINVITATIONSRESPONSE']._serialized_end=4143
+  _globals['_REVOKEINVITATIONREQUEST']._serialized_start=4145
+  _globals['_REVOKEINVITATIONREQUEST']._serialized_end=4216
+  _globals['_REVOKEINVITATIONRESPONSE']._serialized_start=4218
+  _globals['_REVOKEINVITATIONRESPONSE']._serialized_end=4244
 # @@protoc_insertion_point(module_scope)
