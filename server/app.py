@@ -15,9 +15,8 @@ from grpc_health.v1.health import SERVICE_NAME as HEALTH
 from grpc_reflection.v1alpha import reflection
 
 from server.apis import serving, wordings
-from server.compose import use_cases
+from server.compose import connect_domains, use_cases
 from server.core.agents.shifts import Shifts
-from server.core.chat.ending import answer_ended
 from server.core.chat.live import LiveAnswers
 from server.core.chat.recall import Recall
 from server.core.identity.access_tokens import AccessTokens, signing_secret
@@ -43,7 +42,6 @@ from server.core.webhooks.queue import DeliveryQueue
 from server.core.webhooks.receivers import Receivers
 from server.core.webhooks.sending import Sending
 from server.core.workers.reconciliation import Reconciliation
-from server.core.workflows import progression
 from server.errors import ServiceError
 from server.rpc import transport
 from server.rpc.callers.actors import remember
@@ -102,8 +100,7 @@ class Application:
             concurrency=settings.sandbox_concurrency,
             unsandboxed=settings.allow_unsandboxed,
         )
-        self.database.hooks.step_ended.append(progression.advance)
-        self.database.hooks.answer_ended.append(answer_ended)
+        connect_domains(self.database)
         self.live_answers, self.traffic, self.metrics = LiveAnswers(), Traffic(), Metrics()
         self.providers = ModelProviders.of(settings)
         self.models = CountedModels(models or self.providers, self.metrics)

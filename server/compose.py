@@ -11,6 +11,7 @@ from server.core.agents.performance import AgentPerformance
 from server.core.agents.registry import AgentRegistry
 from server.core.chat.answers import ChatAnswers
 from server.core.chat.conversations import Conversations
+from server.core.chat.ending import answer_ended
 from server.core.chat.following import AnswerStreams
 from server.core.chat.live import LiveAnswers
 from server.core.coding.assignments import Assignments
@@ -69,6 +70,7 @@ from server.core.tasks.history import TaskHistory
 from server.core.tasks.moves import TaskMoves
 from server.core.tasks.queries import TaskQueries
 from server.core.tasks.search import TaskSearch
+from server.core.tasks.text_index import index_task
 from server.core.tasks.waiting import TaskWaiting
 from server.core.use_cases import UseCases
 from server.core.webhooks.addresses import AddressGuard
@@ -79,6 +81,7 @@ from server.core.workers.agent_heartbeats import AgentHeartbeats
 from server.core.workers.hub import WorkerHub
 from server.core.workers.registry import WorkerRegistry
 from server.core.workers.reports import WorkerReports
+from server.core.workflows import progression
 from server.core.workflows.definitions import WorkflowDefinitions
 from server.core.workflows.runs import WorkflowRuns
 from server.settings import Settings
@@ -87,6 +90,13 @@ from server.store.database import Database
 from server.store.feed import Feeds
 
 CALL_MARGIN_SECONDS = 60.0
+
+
+def connect_domains(database: Database) -> None:
+    """What domains do in the transactions of others."""
+    database.hooks.step_ended.append(progression.advance)
+    database.hooks.answer_ended.append(answer_ended)
+    database.hooks.task_recurred.append(index_task)
 
 
 def use_cases(

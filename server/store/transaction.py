@@ -81,6 +81,8 @@ class Hooks:
         self.step_ended: list[Callable[[Transaction, Task], Awaitable[None]]] = []
         # Called when a task that answers a question has reached its final status, with what whoever did it says.
         self.answer_ended: list[Callable[[Transaction, Task, bytes | None], Awaitable[None]]] = []
+        # Called when a recurring task has made another one at one of its times, after its own event.
+        self.task_recurred: list[Callable[[Transaction, Task], Awaitable[None]]] = []
 
 
 class Again(Exception):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from server import values
+from server.compose import connect_domains
 from server.core.agents.registry import AgentRegistry
 from server.core.agents.profile import AgentProfile
 from server.core.queue.dependencies import Dependencies
@@ -20,7 +21,6 @@ from server.core.queue.due_tasks import DueTasks
 from server.core.shared.count_cache import CountCache
 from server.core.tasks.queries import TaskQueries
 from server.core.workers.reports import WorkerReports
-from server.core.workflows import progression
 from server.core.workers.registry import WorkerRegistry
 from server.model import Agent, Task, TaskStatus, Worker
 from server.settings import Settings
@@ -36,7 +36,7 @@ DONE = Result(status=TaskStatus.COMPLETED, output=values.encode(1))
 
 def wired(database: Database) -> Database:
     """With what one domain does in the transactions of another, as the server has it."""
-    database.hooks.step_ended.append(progression.advance)
+    connect_domains(database)
     return database
 
 

@@ -12,6 +12,8 @@ from typing import Any
 SAMPLE_CHARACTERS = 20_000
 ENOUGH, SHARE = 5, 0.04
 DEFAULT = "english"
+# No word that people look for is longer, and no index should hold a key.
+LONGEST = 64
 _WORD = re.compile(r"[^\W\d_]+")
 # Words that nearly every text of a language has, and few others do.
 _FREQUENT: Mapping[str, frozenset[str]] = {
@@ -60,7 +62,9 @@ def _stemmer(language: str) -> Any:
 @lru_cache(maxsize=1 << 16)
 def stem(word: str, language: str) -> str:
     """What the forms of a word have in common, in lower case and without accents."""
-    return plain(_stemmer(language).stemWord(unicodedata.normalize("NFKC", word).casefold()))
+    # What is one character may be many when it is normal.
+    normal = unicodedata.normalize("NFKC", word[:LONGEST]).casefold()
+    return plain(_stemmer(language).stemWord(normal[:LONGEST]))
 
 
 @lru_cache(maxsize=1 << 16)

@@ -82,7 +82,7 @@ class KnowledgeSearch:
         """
         organization = call.organization_id
         document = (await DOCUMENTS.get(self._database, call, document_id)).id if document_id else ""
-        query = parse_query(question, await self._languages(organization))
+        query = await parse_query(question, await self._languages(organization))
         tags = list(dict.fromkeys(tags))
         wanted = offset + limit + 1
         if self._nearness is None or not is_plain(question):

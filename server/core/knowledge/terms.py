@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from server.core.knowledge.languages import plain, stem
+from server.core.knowledge.languages import LONGEST, plain, stem
 
 # Kana, Han and Hangul; halfwidth forms become these.
 _ROWS = (
@@ -24,8 +24,6 @@ _MARKS = (
     "\u0900-\u0903\u093a-\u094f\u0e31\u0e34-\u0e3a\u0e47-\u0e4e"
 )
 _PIECE = re.compile(rf"([{_ROWS}]+)|([^\W_{_ROWS}][^\W_{_ROWS}{_MARKS}]*(?:[{_MARKS}]+[^\W_{_ROWS}]*)*)")
-# No word that people look for is longer, and no index should hold a key.
-LONGEST = 64
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,8 +176,7 @@ async def create_task(
     task.values()["waiting_for"] = len(still_open)
     task.values().update(await admission(transaction, task))
     await transaction.insert(task)
-    for tag in sorted(set(new.tags)):
-        await transaction.insert(TaskTag.new(organization_id=organization, tag=tag, task_id=task.id))
+    await file_under(transaction, task, sorted(set(new.tags)))
     for other in still_open:
         await transaction.insert(Dependency.new(task_id=task.id, depends_on=other.id))
         if not other.has_dependents:
@@ -186,6 +185,12 @@ async def create_task(
     if session_id is not None:
         count_in_session(transaction, session_id, total=1)
     return task
+
+
+async def file_under(transaction: Transaction, task: Task, tags: Sequence[str]) -> None:
+    """Makes a task findable by these tags, beside those that it is found by already."""
+    for tag in tags:
+        await transaction.insert(TaskTag.new(organization_id=task.organization_id, tag=tag, task_id=task.id))
 
 
 def _array(texts: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from sqlalchemy import bindparam, func, select
 
+from server.core.queue.creation import file_under
 from server.core.queue.routing.admission import admission, admit
 from server.core.queue.schedule import next_runs
 from server.core.queue.session_counters import count_in_session
@@ -110,7 +111,10 @@ async def _tick(transaction: Transaction, recurring: Task) -> None:
         id=new_id(), **inherited, **bound, recurring_id=recurring.id, ready_at=now, created_at=now, updated_at=now
     )
     await transaction.insert(task)
+    await file_under(transaction, task, json.loads(task.tags))
     transaction.emit("task.created", await admit(transaction, task))
+    for hook in transaction.hooks.task_recurred:
+        await hook(transaction, task)
     if task.session_id is not None:
         count_in_session(transaction, task.session_id, total=1)
     try:

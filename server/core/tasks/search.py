@@ -18,7 +18,7 @@ from server.core.shared.call_context import Call
 from server.core.shared.count_cache import CountCache
 from server.core.shared.ids import parse_filter, parse_id
 from server.core.shared.pagination import BoundedTexts
-from server.core.tasks.text_index import find_by
+from server.core.tasks.text_index import all_indexed, find_by
 from server.errors import InvalidRequest, NotFound
 from server.model import Agent, Project, Task, TaskKind, TaskTag
 from server.store.among import among
@@ -111,6 +111,8 @@ class TaskSearch:
         self._database = database
         self._counts = counts
         self._statements: FIFOCache[tuple[Any, ...], tuple[Statement[Any], Statement[Any]]] = FIFOCache(STATEMENTS)
+        # Whether tasks from before there was a search are known to be found, too.
+        self._all_indexed = False
 
     async def get(self, call: Call, identifier: str) -> Seen:
         """One task, by one statement. Raises NotFound."""
@@ -135,7 +137,7 @@ class TaskSearch:
         given = await self._given(call, wanted)
         names = tuple(sorted(given))
         statement, count = self._statement(names, len(wanted.tags), wanted.sort, ascending=wanted.ascending)
-        total = await self._counts.count(call.organization_id, count, **given)
+        total = await self._total(call, count, given)
         longest = TEXTS.longest(max(0, min(limit, total - offset)))
         if offset >= total:
             return SeenPage((), total, longest)
@@ -143,6 +145,14 @@ class TaskSearch:
             statement, organization=call.organization_id, longest=longest, limit=limit, offset=offset, **given
         )
         return SeenPage([_seen(row) for row in rows], total, longest)
+
+    async def _total(self, call: Call, count: Statement[Any], given: dict[str, Any]) -> int:
+        if "query" in given and not self._all_indexed:
+            self._all_indexed = await all_indexed(self._database)
+            if not self._all_indexed:
+                # What becomes findable meanwhile makes no event, after which it would be counted again.
+                return int((await self._database.scan(count, organization=call.organization_id, **given))[0][0])
+        return await self._counts.count(call.organization_id, count, **given)
 
     async def _given(self, call: Call, wanted: Wanted) -> dict[str, Any]:
         """The parameters of what is wanted."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete
 
+from server.core.queue.creation import file_under
 from server.model import Task, TaskTag
 from server.store.statement import Statement
 from server.store.transaction import Transaction
@@ -19,6 +20,5 @@ FORGET_TAGS = Statement[Any](delete(TaskTag.table()).where(_tags.task_id == bind
 async def write_tags(transaction: Transaction, task: Task, tags: Sequence[str]) -> str:
     """Makes a task findable by these tags alone; returns them as its row has them."""
     await transaction.run(FORGET_TAGS, task=task.id)
-    for tag in tags:
-        await transaction.insert(TaskTag.new(organization_id=task.organization_id, tag=tag, task_id=task.id))
+    await file_under(transaction, task, tags)
     return json.dumps(list(tags), separators=(",", ":"))

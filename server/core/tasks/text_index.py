@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import bindparam, delete, select
@@ -9,16 +10,17 @@ from sqlalchemy.dialects.postgresql import insert
 
 from server.core.knowledge.languages import DEFAULT, language_of
 from server.core.knowledge.query import parse_query
-from server.core.knowledge.terms import beginning, terms
+from server.core.knowledge.terms import terms
 from server.core.queue.rows import LOCK_ALL
 from server.errors import InvalidRequest
 from server.model import Task, TaskKind, TaskLanguage, UnindexedTask
+from server.pace import Pace
 from server.store.database import Database
 from server.store.full_text import task_index
 from server.store.statement import Statement
 from server.store.transaction import Reader, Transaction
 
-# How many words of a description a task is found by.
+# How many words of a text a task is found by, or characters where no spaces are between words.
 MAX_WORDS = 2000
 # How many tasks from before are looked at together.
 AT_ONCE = 100
@@ -60,11 +62,14 @@ async def index_task(transaction: Transaction, task: Task, before: Task | None =
     title: list[str] = []
     body: list[str] = []
     forms = dict[str, None]()
-    for text, into in ((task.title, title), (beginning(task.description, MAX_WORDS), body)):
-        for term in terms(text, language):
+    pace = Pace()
+    for text, into in ((task.title, title), (task.description, body)):
+        # A word's stem may take tens of microseconds.
+        for term in islice(terms(text, language), MAX_WORDS):
             into.append(term.text)
             if term.form != term.text:
                 forms[term.form] = None
+            await pace.turn()
     words = (" ".join(title), " ".join(body), " ".join(forms))
     row = task_index.row(transaction.dialect, task.id, task.organization_id, *words)
     await transaction.run(task_index.WRITE, **row)
@@ -84,7 +89,7 @@ class TextBackfill:
 
     async def sweep(self) -> None:
         """Some of them, from whichever organization; nothing where there is none."""
-        if await self._database.one(_ANY_UNINDEXED) is None:
+        if await all_indexed(self._database):
             return
 
         async def body(transaction: Transaction) -> None:
@@ -101,11 +106,16 @@ class TextBackfill:
         await self._database.write(body)
 
 
+async def all_indexed(reader: Reader) -> bool:
+    """Whether no task from before is left to be made findable; that stays so."""
+    return await reader.one(_ANY_UNINDEXED) is None
+
+
 async def find_by(reader: Reader, dialect: str, organization: str, question: str) -> str:
     """What the index is asked for tasks of an organization with every word of a question. Raises InvalidRequest."""
     known = [row[0] for row in await reader.all(_LANGUAGES, organization=organization)]
     try:
-        query = parse_query(question, sorted({DEFAULT, *known}))
+        query = await parse_query(question, sorted({DEFAULT, *known}))
     except InvalidRequest as error:
         raise InvalidRequest("search", str(error.details["issue"])) from None
     return query.fts(dialect, task_index.of_organization(organization), every=True)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import combinations
 
 import pytest
 
+from server.core.knowledge.languages import _FREQUENT
 from server.core.queue.creation import NewTask
 from server.core.tasks.editing import Edit
 from server.core.tasks.search import _CONDITIONS, SORTS, Wanted, _built
-from server.core.tasks.text_index import TextBackfill, unindex_task
+from server.core.tasks.text_index import _SPEAKS, TextBackfill, unindex_task
 from server.errors import InvalidRequest, NotFound
 from server.model import Priority, Project, TaskStatus, UnindexedTask, new_id
 from server.store.statement import Statement
 from tests.core.tasks.conftest import Board
+from tests.support.holds import BOUND, longest_hold
 
 
 async def found(board: Board, call=None, **wanted: object) -> list[str]:
@@ -140,6 +142,8 @@ async def test_a_page_is_one_statement_however_many_tasks_agents_and_projects_th
     for number in range(12):
         agent, _ = await board.world.agent(f"coding {number}")
         await board.task(f"Task {number}", agent_id=agent.id, project_id=await project(board, f"Shop {number}"))
+    # That no task from before there was a search is left is found out once.
+    await board.search.page(board.call(), Wanted(search="task"), limit=1, offset=0)
     with counted(board.world.database) as run:
         page = await board.search.page(board.call(), Wanted(search="task", status="pending"), limit=20, offset=0)
     assert len(page.rows) == page.total == 12
@@ -225,11 +229,57 @@ async def test_tasks_from_before_there_was_a_search_are_found(board: Board) -> N
             await transaction.insert(UnindexedTask.new(task_id=task.id))
 
     await board.world.database.write(before)
-    assert await found(board, search="old") == []
+    assert await found(board, search="old") == [] == await found(board, search="kept")
     await board.editing.update(board.call(), changed.id, Edit(columns={"title": "Old and changed"}))
     await board.moves.delete(board.call(), gone.id)
     backfill = TextBackfill(board.world.database)
     await backfill.sweep()
+    # Their number is counted again, although nothing has happened.
+    assert await found(board, search="kept") == ["Old kept"]
     await backfill.sweep()
     assert await found(board, search="old") == ["Old and changed", "Old kept"]
     assert await found(board, search="changed") == ["Old and changed"] and await found(board, search="gone") == []
+
+
+async def test_what_a_recurring_task_makes_is_found_as_it_is_itself(board: Board) -> None:
+    agent, _ = await board.world.agent()
+    every_minute = {"type": "cron", "expression": "* * * * *"}
+    recurring = await board.world.task(
+        agent_id=agent.id, title="Count the stock", description="in both shops", tags=["night", "stock"], schedule=every_minute
+    )
+    board.world.wait(61)
+    await board.world.timetable.advance()
+    page = await board.search.page(board.call(), Wanted(search="shops", tags=["night", "stock"]), limit=9, offset=0)
+    assert page.total == 2 and {each.task.recurring_id for each in page.rows} == {None, recurring.id}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(" ".join(f"{n:x}ations" for n in range(9_000)), id="words"),
+        pytest.param("漢" * 100_000, id="no-spaces"),
+        pytest.param("\ufdfa" * 100_000, id="long-when-plain"),
+        pytest.param("a" * 100_000, id="one-word"),
+        pytest.param("é\u0301" * 50_000, id="marks"),
+        pytest.param("ı' \t" * 25_000, id="short-words"),
+    ],
+)
+async def test_long_texts_hold_nobody_up(board: Board, text: str) -> None:
+    task = await board.task("Short", description="und das ist nicht für die anderen, sondern auch für uns")
+    async with longest_hold() as held:
+        await board.editing.update(board.call(), task.id, Edit(columns={"description": text}))
+        await board.task("Other", description=text)
+        await board.editing.update(board.call(), task.id, Edit(columns={"title": "Again"}))
+    assert held.longest < BOUND, f"{held.longest * 1000:.1f} ms"
+    async def speak_all(transaction) -> None:
+        for language in _FREQUENT:
+            await transaction.run(_SPEAKS, organization=board.me.organization_id, language=language)
+
+    await board.world.database.write(speak_all)
+    async with longest_hold() as held:
+        with suppress(InvalidRequest):
+            # Other words than those of the text, whose stems are known already.
+            await found(board, search=text[-1000:])
+        with pytest.raises(InvalidRequest):
+            await found(board, search=text)
+    assert held.longest < BOUND, f"{held.longest * 1000:.1f} ms"
