@@ -14,7 +14,7 @@ from server.model.record import Record, finish
 EVENT_TYPES: Sequence[str] = tuple(
     f"{kind}.{what}"
     for kind, happenings in {
-        "agent": "created updated installing active inactive lost failed deleted",
+        "agent": "created updated installing active inactive on_duty off_duty lost failed deleted",
         "chat": "queued started tokens cancel_requested completed failed cancelled",
         "comment": "created deleted",
         "conversation": "created ended deleted",

@@ -16,7 +16,15 @@ POLL_SECONDS = 1.0
 # New plans are looked at together.
 GATHER_SECONDS = 0.005
 PLANNING = frozenset(
-    {"task.created", "task.retrying", "task.reopened", "agent.active", "agent.updated", "session.running"}
+    {
+        "task.created",
+        "task.retrying",
+        "task.reopened",
+        "agent.active",
+        "agent.on_duty",
+        "agent.updated",
+        "session.running",
+    }
 )
 ENDING = frozenset({"task.completed", "task.failed", "task.cancelled"})
 

@@ -32,7 +32,7 @@ REMOTE_CANCEL_SECONDS = 0.2
 REMOTE_SECONDS = 0.01
 FINISH_TRIES = 5
 # After which events there may be room for a task.
-ROOM = frozenset({"task.completed", "task.failed", "task.cancelled", "agent.active", "agent.updated"})
+ROOM = frozenset({"task.completed", "task.failed", "task.cancelled", "agent.active", "agent.on_duty", "agent.updated"})
 UNROUTED = frozenset({"agent.deleted", "agent.inactive", "agent.lost"})
 INSTALLABLE = frozenset({"agent.created", "agent.updated"})
 READABLE = frozenset({"document.created", "document.processing", "document.updated"})

@@ -20,7 +20,9 @@ from server.core.shared.call_context import Call
 from server.model import Agent, Alert, Record, Task, Workflow, WorkflowRun
 
 # Events that say no more than where an agent stands now.
-STATUS_CHANGES = frozenset({"agent.active", "agent.inactive", "agent.lost", "agent.failed"})
+STATUS_CHANGES = frozenset(
+    {"agent.active", "agent.inactive", "agent.on_duty", "agent.off_duty", "agent.lost", "agent.failed"}
+)
 
 
 class EventServicer:

@@ -26,7 +26,7 @@ from server.model import (
 Shown = dict[str, Any]
 # What is seen of a change of a task or an agent that has no documented name of its own.
 _TASK_UPDATED = ("updated", "started", "progress", "released", "retrying", "decomposed", "taken", "reopened")
-_AGENT_STATUS = ("installing", "active", "inactive", "lost", "failed")
+_AGENT_STATUS = ("installing", "active", "inactive", "on_duty", "off_duty", "lost", "failed")
 _SAME = {
     "agent": "created updated deleted",
     "comment": "created deleted",

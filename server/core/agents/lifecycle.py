@@ -58,6 +58,11 @@ async def settle(transaction: Transaction, agent: Agent) -> None:
     await note_duty(transaction, agent)
 
 
+def turned_duty(transaction: Transaction, agent: Agent) -> None:
+    """Says that a shift of an agent has begun or ended, by the clock or because its hours are others now."""
+    transaction.emit("agent.on_duty" if on_duty(agent) else "agent.off_duty", agent)
+
+
 async def follow(transaction: Transaction, agent: Agent) -> None:
     """Does what an agent's new status asks for: its tasks are held back or let go, its requirements installed."""
     await settle(transaction, agent)

@@ -202,6 +202,7 @@ class AgentRegistry:
             if "status" in changes:
                 await lifecycle.follow(transaction, changed)
             elif changed.off_duty != agent.off_duty:
+                lifecycle.turned_duty(transaction, changed)
                 await lifecycle.settle(transaction, changed)
             return changed
 

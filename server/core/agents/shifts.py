@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, select, text
 
-from server.core.agents.lifecycle import settle
+from server.core.agents.lifecycle import settle, turned_duty
 from server.core.agents.presence import LOCK_AGENT
 from server.core.queue.routing.hours import duty
 from server.core.shared.resource import change
@@ -61,5 +61,5 @@ async def _turn(transaction: Transaction, agent_id: str) -> None:
         await transaction.update(agent, **now)
         return
     turned = await change(transaction, agent, **now)
-    transaction.emit("agent.updated", turned)
+    turned_duty(transaction, turned)
     await settle(transaction, turned)

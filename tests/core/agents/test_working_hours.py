@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from server import values
+from server.apis.coordinaitor.wording import WORDING
 from server.app import Application
 from server.core.agents.duties import forget_duties
 from server.core.agents.shifts import Shifts
@@ -133,6 +134,11 @@ async def test_an_agent_out_of_its_hours_claims_nothing_and_its_tasks_wait_for_i
     assert (await world.get(claimed)).status == "running"
     there = await world.agents.get(world.tenant.call(), agent.id)
     assert there.off_duty and there.status == "active"
+    events = [each for each in await world.feeds.page(there.organization_id, 0, 100) if each.type.endswith("_duty")]
+    assert [each.type for each in events] == ["agent.on_duty", "agent.off_duty"]
+    # In the words of those who know an agent by where it stands.
+    assert {WORDING.name(each) for each in events} == {"agent.status_changed"}
+    assert [WORDING.data(each)["status"] for each in events] == ["available", "offline"]
 
 
 async def test_what_was_routed_to_an_agent_goes_to_others_when_its_shift_ends(world: World) -> None:
