@@ -103,29 +103,40 @@ async def give_back(transaction: Transaction, task: Task) -> Task:
 
     Raises Conflict where it waits for what will never come.
     """
-    agent = None
-    if task.taken_from is not None and not task.route:
-        agent = await transaction.one(_AGENT, agent=task.taken_from)
-    changes: dict[str, Any] = {"agent_id": None, "runtime": None, "held": False}
-    if agent is not None:
-        waits = agent.disabled_at is not None or agent.status == AgentStatus.INSTALLING or not on_duty(agent)
-        changes = {"agent_id": agent.id, "runtime": agent.runtime, "held": waits}
-        changes["timeout_seconds"] = task.timeout_seconds or agent.timeout_seconds
-    findable = agent is not None or bool(task.route)
     waiting = await change(
         transaction,
         task,
         status=TaskStatus.PENDING.value,
         taken_by=None,
         taken_from=None,
-        ready_at=transaction.now if findable else None,
         waiting_for=await waits_for(transaction, task),
         started_at=None,
         progress=None,
         progress_at=None,
         progress_message="",
-        **changes,
+        **await back_to_agent(transaction, task, task.taken_from),
     )
     waiting = await admit(transaction, waiting)
     transaction.emit("task.released", waiting)
     return waiting
+
+
+async def back_to_agent(transaction: Transaction, task: Task, agent_id: str | None) -> dict[str, Any]:
+    """What changes in a task that a person lets go: it waits for this agent, and where that is gone, for a hand.
+
+    One that is found by its type, and for none that is named, is routed anew.
+    """
+    agent: Agent | None = None
+    if agent_id is not None and not task.route:
+        agent = await transaction.one(_AGENT, agent=agent_id)
+    if agent is None:
+        ready = transaction.now if task.route else None
+        return {"agent_id": None, "runtime": None, "held": False, "ready_at": ready}
+    waits = agent.disabled_at is not None or agent.status == AgentStatus.INSTALLING or not on_duty(agent)
+    return {
+        "agent_id": agent.id,
+        "runtime": agent.runtime,
+        "held": waits,
+        "ready_at": transaction.now,
+        "timeout_seconds": task.timeout_seconds or agent.timeout_seconds,
+    }

@@ -121,7 +121,9 @@ async def _open_again(transaction: Transaction, call: Call, task: Task, to: Task
             reason="INVALID_TRANSITION",
             details={"from": task.status, "to": to.value},
         )
-    opened = await back_to_queue(transaction, call, task, "task.reopened", reopened=task.reopened + 1, output=None)
+    opened = await back_to_queue(
+        transaction, call, task, "task.reopened", by_person=True, reopened=task.reopened + 1, output=None
+    )
     return await take(transaction, opened, user) if to == TaskStatus.RUNNING else opened
 
 

@@ -13,6 +13,7 @@ from server.core.queue.routing.admission import admit
 from server.core.queue.schedule import next_runs
 from server.core.queue.session_counters import count_in_session
 from server.core.queue.subtasks import subtask_retried
+from server.core.queue.taking import back_to_agent
 from server.core.sessions.lifecycle import SESSIONS, tasks_wait
 from server.core.shared.call_context import Call
 from server.core.shared.resource import change
@@ -22,9 +23,18 @@ from server.store.transaction import Transaction
 
 
 async def back_to_queue(
-    transaction: Transaction, call: Call, task: Task, event: str = "task.retrying", **changes: Any
+    transaction: Transaction,
+    call: Call,
+    task: Task,
+    event: str = "task.retrying",
+    *,
+    by_person: bool = False,
+    **changes: Any,
 ) -> Task:
-    """An ended task, which is locked, as it waits again, with all its retries. Raises Conflict."""
+    """An ended task, which is locked, as it waits again, with all its retries. Raises Conflict.
+
+    Where its agent takes nothing or is gone, that is refused, unless it is opened `by_person`, who may do it himself.
+    """
     if task.workflow_run_id is not None or task.subtasks:
         instead = "retry its run instead" if task.workflow_run_id else "its parts are retried, while it runs"
         raise not_retryable(task, instead)
@@ -34,7 +44,7 @@ async def back_to_queue(
         transaction,
         task,
         status=TaskStatus.PENDING.value,
-        **await _begin_again(transaction, call, task),
+        **await _begin_again(transaction, call, task, by_person=by_person),
         failures=0,
         lost=0,
         started_at=None,
@@ -58,7 +68,7 @@ def not_retryable(task: Task, why: str) -> Conflict:
     return Conflict(f"the task is {task.status}, and {why}", reason="NOT_RETRYABLE", details={"status": task.status})
 
 
-async def _begin_again(transaction: Transaction, call: Call, task: Task) -> dict[str, Any]:
+async def _begin_again(transaction: Transaction, call: Call, task: Task, *, by_person: bool) -> dict[str, Any]:
     """What changes in an ended task that waits again. Raises Conflict or NotFound where it could never run."""
     changes: dict[str, Any] = {"ready_at": transaction.now, "next_run_at": None}
     if task.session_id is not None:
@@ -75,6 +85,8 @@ async def _begin_again(transaction: Transaction, call: Call, task: Task) -> dict
     if task.routed:
         # Whoever was best for it then need not be now.
         changes.update(agent_id=None, routed=False, runtime=None)
+    elif by_person:
+        changes.update(await back_to_agent(transaction, task, task.agent_id or task.taken_from))
     elif (agent_id := task.agent_id or task.taken_from) is not None and not task.route:
         agent = await AGENTS.get(transaction, call, agent_id)
         changes.update(held=check_agent(agent), agent_id=agent.id, runtime=agent.runtime)

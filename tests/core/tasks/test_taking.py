@@ -210,3 +210,22 @@ async def test_what_is_given_to_an_agent_by_hand_is_claimed_by_it(board: Board) 
     assert held.id == task.id and values.decode(held.input)["due_date"] == "1970-01-01T00:00:00.000005Z"
     with pytest.raises(HeldByWorker):
         await board.editing.update(board.call(), task.id, Edit(agent_id=""))
+
+
+@pytest.mark.parametrize("gone", ["deleted", "disabled"])
+async def test_what_has_ended_is_opened_again_though_its_agent_takes_nothing(board: Board, gone: str) -> None:
+    agent, _ = await board.world.agent()
+    task, other = await board.task(agent_id=agent.id), await board.task(agent_id=agent.id)
+    for each in (task, other):
+        await board.move(each, COMPLETED)
+    if gone == "deleted":
+        await board.world.agents.delete(board.call(), agent.id)
+    else:
+        await board.world.agents.update(board.call(), agent.id, disabled=True)
+    opened = await board.move(task, PENDING)
+    assert opened.status == PENDING and opened.rank is None
+    # Of the one it waits until it takes something, without the other for a hand.
+    assert (opened.agent_id, opened.held) == ((None, False) if gone == "deleted" else (agent.id, True))
+    assert opened.ready_at is None if gone == "deleted" else opened.ready_at is not None
+    mine = await board.move(other, RUNNING)
+    assert (mine.status, mine.taken_by) == (RUNNING, board.me.user_id)
