@@ -7,8 +7,16 @@ from server.model.discussion import Comment, Rating, TaskFile
 from server.model.events import EVENT_TYPES, PERSONAL, TOLD_TO, Event, Feed
 from server.model.knowledge import Chunk, ChunkVectors, Document, DocumentStatus, DocumentTag
 from server.model.people.identity import ApiKey, Avatar, OAuthClient, Organization, Role, Tier, User
-from server.model.people.logins import AuthorizationCode, FailedLogins, Invitation, Login, RefreshToken, SigningKey
-from server.model.people.notifications import AuditEntry, LogEntry, Notification, NotificationCursor
+from server.model.people.logins import (
+    AuthorizationCode,
+    FailedLogins,
+    Invitation,
+    Login,
+    PasswordReset,
+    RefreshToken,
+    SigningKey,
+)
+from server.model.people.notifications import AuditEntry, LogEntry, Mailing, Notification, NotificationCursor
 from server.model.projects import PROJECT_MOVES, Project, ProjectAgent, ProjectMember, ProjectStatus
 from server.model.record import Record, new_id
 from server.model.sessions import BY_HAND, MOVES, Checkpoint, Session, SessionCount, SessionKind, SessionStatus
@@ -107,6 +115,7 @@ __all__ = [
     "Invitation",
     "LogEntry",
     "Login",
+    "Mailing",
     "ModelBudget",
     "ModelReservation",
     "ModelTurn",
@@ -115,6 +124,7 @@ __all__ = [
     "NotificationCursor",
     "OAuthClient",
     "Organization",
+    "PasswordReset",
     "PastChange",
     "Period",
     "Priority",

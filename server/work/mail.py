@@ -1,22 +1,27 @@
-"""Mail: notifications as messages, and the server that they are handed to."""
+"""Mail: letters as messages, and the server that they are handed to."""
 
 from __future__ import annotations
 
 import asyncio
 import smtplib
+import socket
 import ssl
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
+from typing import Any
 
 import structlog
 
-from server.core.notifications.mail import Mail
+from server.core.shared.letter import Letter
 from server.settings import Settings
 
+# How long one connection lasts at most, which is less than those have who send over it.
+CONNECTION_SECONDS = 90.0
 log = structlog.get_logger()
 
 
@@ -31,7 +36,9 @@ class MailServer:
     password: str = ""
     # starttls, tls or none.
     security: str = "starttls"
+    # For one answer of the server, and for all that is said over a connection.
     seconds: float = 20.0
+    in_all: float = CONNECTION_SECONDS
 
     @classmethod
     def of(cls, settings: Settings) -> MailServer | None:
@@ -47,61 +54,97 @@ class MailServer:
             security=settings.smtp_security,
         )
 
-    async def send(self, mails: Sequence[Mail]) -> Collection[str]:
-        """Hands mails in, over one connection; which notifications were taken. A thread waits, and nobody else."""
-        return await asyncio.to_thread(self._send, mails)
+    async def send(self, letters: Sequence[Letter]) -> Collection[str]:
+        """Hands letters in, over one connection; the ids of those that were taken. A thread waits, and nobody else.
 
-    def _send(self, mails: Sequence[Mail]) -> Collection[str]:
+        One that was handed over whole, without an answer, counts as taken: it would come twice.
+        """
+        server = _OverTls(timeout=self.seconds) if self.security == "tls" else _Connection(timeout=self.seconds)
+        alarm = asyncio.get_running_loop().call_later(self.in_all, server.break_off)
+        try:
+            return await asyncio.to_thread(self._send, server, letters)
+        finally:
+            alarm.cancel()
+
+    def _send(self, server: _Connection, letters: Sequence[Letter]) -> Collection[str]:
         taken: set[str] = set()
         try:
-            with self._connection() as server:
-                for mail in mails:
-                    if self._hand_in(server, mail):
-                        taken.add(mail.notification.id)
-        except (OSError, smtplib.SMTPException) as error:
-            log.warning("mail was not sent", host=self.host, count=len(mails), error=repr(error))
+            with server:
+                self._connect(server)
+                for letter in letters:
+                    if self._hand_in(server, letter):
+                        taken.add(letter.id)
+        # A connection that is broken off may fail in whichever way.
+        except (OSError, smtplib.SMTPException, ValueError, AttributeError) as error:
+            left = len(letters) - len(taken)
+            log.warning("mail was not sent", host=self.host, count=left, error=repr(error))
         return taken
 
-    def _hand_in(self, server: smtplib.SMTP, mail: Mail) -> bool:
+    def _hand_in(self, server: _Connection, letter: Letter) -> bool:
+        server.in_doubt = False
         try:
-            server.send_message(message_of(mail, self.sender))
+            server.send_message(message_of(letter, self.sender))
         except smtplib.SMTPServerDisconnected:
+            if server.in_doubt:
+                log.warning("a mail was handed in, and nobody has said whether it was taken", letter=letter.id)
+                return True
             raise
         except (smtplib.SMTPException, ValueError) as error:
             # This one was refused; others may be taken.
-            log.warning("a mail was refused", notification=mail.notification.id, error=repr(error))
+            log.warning("a mail was refused", letter=letter.id, error=repr(error))
             return False
         return True
 
-    def _connection(self) -> smtplib.SMTP:
-        if self.security == "tls":
-            server: smtplib.SMTP = smtplib.SMTP_SSL(
-                self.host, self.port, timeout=self.seconds, context=ssl.create_default_context()
-            )
-        else:
-            server = smtplib.SMTP(self.host, self.port, timeout=self.seconds)
-            if self.security == "starttls":
-                server.starttls(context=ssl.create_default_context())
+    def _connect(self, server: _Connection) -> None:
+        server.connect(self.host, self.port)
+        if self.security == "starttls":
+            server.starttls(context=ssl.create_default_context())
         if self.username:
             server.login(self.username, self.password)
-        return server
 
 
-def message_of(mail: Mail, sender: str) -> EmailMessage:
-    """A notification as mail. Raises ValueError where its address is none."""
-    row, user = mail.notification, mail.user
+class _Connection(smtplib.SMTP):
+    """One that may be broken off from another thread, and that knows whether a mail has gone out without an answer."""
+
+    in_doubt = False
+    sock: socket.socket | None
+
+    def send(self, s: Any) -> None:
+        super().send(s)
+        # Only the text of a mail ends so.
+        self.in_doubt = isinstance(s, bytes) and s.endswith(b"\r\n.\r\n")
+
+    def getreply(self) -> tuple[int, bytes]:
+        answer = super().getreply()
+        self.in_doubt = False
+        return answer
+
+    def break_off(self) -> None:
+        """Ends it at once, whatever waits for an answer."""
+        if self.sock is not None:
+            with suppress(OSError):
+                self.sock.shutdown(socket.SHUT_RDWR)
+
+
+class _OverTls(_Connection, smtplib.SMTP_SSL):
+    """The same, encrypted from the beginning."""
+
+    def __init__(self, timeout: float) -> None:
+        smtplib.SMTP_SSL.__init__(self, timeout=timeout, context=ssl.create_default_context())
+
+
+def message_of(letter: Letter, sender: str) -> EmailMessage:
+    """A letter as mail. Raises ValueError where its address is none."""
     message = EmailMessage()
-    message["Subject"] = " ".join(row.title.split())
+    message["Subject"] = " ".join(letter.subject.split())
     message["From"] = sender
-    name, at, domain = user.email.rpartition("@")
+    name, at, domain = letter.address.rpartition("@")
     if not at:
         raise ValueError("no address")
-    message["To"] = Address(" ".join(user.name.split()), name, domain)
-    message["Date"] = format_datetime(datetime.fromtimestamp(row.created_at / 1_000_000, UTC))
-    # The same whenever it is sent, so that a mail program shows once what came twice.
-    message["Message-ID"] = f"<{row.id}@{sender.rpartition('@')[2].strip('> ') or 'orchestrator'}>"
+    message["To"] = Address(" ".join(letter.name.split()), name, domain)
+    message["Date"] = format_datetime(datetime.fromtimestamp(letter.written_at / 1_000_000, UTC))
+    message["Message-ID"] = f"<{letter.id}@{sender.rpartition('@')[2].strip('> ') or 'orchestrator'}>"
     # So that nobody's absence is answered to a program.
     message["Auto-Submitted"] = "auto-generated"
-    why = "You get this because mail is among your notifications; your preferences say whether it is."
-    message.set_content("\n\n".join(part for part in (row.title, row.message, why) if part) + "\n")
+    message.set_content(letter.text + "\n")
     return message

@@ -49,10 +49,10 @@ class NotificationLoops:
         for event in events or ():
             values = event.values()
             if values["type"] in TOLD:
-                if not self._notifier.knows_nobody(values["organization_id"]):
+                if not self._notifier.cursors.knows_nobody(values["organization_id"]):
                     self._changed.add(values["organization_id"])
             elif values["type"].startswith(COMES):
-                self._notifier.forget(values["organization_id"])
+                self._notifier.cursors.forget(values["organization_id"])
                 self._changed.add(values["organization_id"])
             elif values["type"] == "notification.created":
                 self._due.set()
@@ -68,7 +68,7 @@ class NotificationLoops:
             if changed:
                 self._changed |= await self._notifier.advance(changed)
             if loop.time() - looked >= NEW_SECONDS:
-                await self._notifier.find_new()
+                await self._notifier.cursors.find_new()
                 looked = loop.time()
             if loop.time() - polled >= POLL_SECONDS and not await self._notifier.catch_up():
                 polled = loop.time()
@@ -83,7 +83,7 @@ class NotificationLoops:
             self._due.clear()
             mails = await self._mails.claim()
             if mails:
-                taken = await server.send(mails)
+                taken = await server.send([mail.letter for mail in mails])
                 await self._mails.record(mails, taken)
                 if not taken:
                     await asyncio.sleep(PAUSE_SECONDS)

@@ -8,11 +8,16 @@ from email.message import EmailMessage
 
 
 class Mailbox:
-    """Listens while the context lasts; `refuse` answers 451 to every mail."""
+    """Listens while the context lasts; `refuse` answers 451 to every mail.
+
+    After `silent_after` mails it takes one more and says nothing; where it `trickles`, no word of it ever ends.
+    """
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
         self.refuse = False
+        self.silent_after: int | None = None
+        self.trickles = False
         self.connections = 0
 
     async def __aenter__(self) -> Mailbox:
@@ -29,6 +34,13 @@ class Mailbox:
         def say(line: str) -> None:
             writer.write(f"{line}\r\n".encode())
 
+        while self.trickles and not writer.is_closing():
+            writer.write(b"2")
+            try:
+                await writer.drain()
+            except ConnectionError:
+                return
+            await asyncio.sleep(0.02)
         say("220 here")
         while line := await reader.readline():
             word = line[:4].upper()
@@ -39,6 +51,8 @@ class Mailbox:
                     body += part.removeprefix(b".")
                 if not self.refuse:
                     self.mails.append(message_from_bytes(body, policy=policy.default))
+                if self.silent_after is not None and len(self.mails) > self.silent_after:
+                    continue
                 say("451 not now" if self.refuse else "250 taken")
             elif word == b"QUIT":
                 say("221 bye")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
 
 from server.core.notifications.consumer import Notifier
 from server.core.notifications.inbox import Inbox
-from server.core.notifications.mail import DELAYS, MailQueue
+from server.core.notifications.mail import APART, DELAYS, SHOWN, TOGETHER, MailQueue
 from server.core.shared.call_context import Call, Caller
 from server.store.database import Database
 from server.work.mail import MailServer
@@ -36,8 +37,11 @@ class Post:
 
     async def round(self) -> int:
         mails = await self.queue.claim()
-        await self.queue.record(mails, await self.server.send(mails) if mails else [])
+        await self.queue.record(mails, await self.server.send([each.letter for each in mails]) if mails else [])
         return len(mails)
+
+    def wait(self, microseconds: int = APART) -> None:
+        self.database.clock.wait(microseconds / 1_000_000)
 
 
 @pytest.fixture
@@ -72,14 +76,14 @@ async def test_mail_that_is_not_taken_goes_again_later_and_some_time_not_any_mor
     mailbox.refuse = True
     for delay in DELAYS:
         assert await post.round() == 1 and await post.round() == 0
-        post.database.clock.wait(delay / 1_000_000)
+        post.wait(delay)
     mailbox.refuse = False
     assert await post.round() == 1 and len(mailbox.mails) == 1
     await post.complete(await person(post.database, post.organization, "Bob"))
     mailbox.refuse = True
     for delay in (*DELAYS, DELAYS[-1]):
         assert await post.round() == 1
-        post.database.clock.wait(delay / 1_000_000)
+        post.wait(delay)
     assert await post.round() == 0 and await post.queue.seconds() is None
 
 
@@ -102,4 +106,68 @@ async def test_a_mail_server_that_is_not_there_holds_nobody_up(post: Post) -> No
     await post.complete(await person(post.database, post.organization))
     nowhere = MailServer("127.0.0.1", 9, "bot@example.org", security="none", seconds=1)
     mails = await post.queue.claim()
-    assert await nowhere.send(mails) == set()
+    assert await nowhere.send([each.letter for each in mails]) == set()
+
+
+async def test_many_at_once_are_one_mail_and_hold_up_nobody_elses(post: Post, mailbox: Mailbox) -> None:
+    ada = await person(post.database, post.organization, "Ada")
+    bob = await person(post.database, post.organization, "Bob")
+    await post.complete(*[ada] * 45, title="Build\nit")
+    await post.complete(bob)
+    assert await post.round() == 2 and await post.round() == 0
+    many, one = mailbox.mails
+    assert many["Subject"] == "45 notifications" and many.get_content().count("- “Build it” is completed") == SHOWN
+    assert "And 25 more." in many.get_content() and one["Subject"] == "“Build it” is completed"
+    # The next one comes a while later, with all that has come meanwhile.
+    await post.complete(ada, ada)
+    await post.complete(ada)
+    post.wait(APART - 1_000_000)
+    assert await post.round() == 0
+    post.wait(1_000_000)
+    assert await post.round() == 1 and mailbox.mails[-1]["Subject"] == "3 notifications"
+    post.wait(APART)
+    await post.complete(ada)
+    assert await post.round() == 1 and await post.queue.seconds() is None
+
+
+async def test_a_mail_says_the_same_however_often_it_is_tried(post: Post, mailbox: Mailbox) -> None:
+    ada = await person(post.database, post.organization)
+    await post.complete(ada, title="First")
+    # One process sends it, and dies before it notes that.
+    mails = await post.queue.claim()
+    assert await post.server.send([each.letter for each in mails]) == {mails[0].mailing.last}
+    await post.complete(ada, title="Second")
+    assert await post.round() == 0
+    post.wait(121_000_000)
+    assert await post.round() == 1
+    first, again = mailbox.mails
+    assert first["Message-ID"] == again["Message-ID"] and first.get_content() == again.get_content()
+    # What the first one says too late counts for nothing.
+    await post.queue.record(mails, [])
+    post.wait()
+    assert await post.round() == 1 and mailbox.mails[-1]["Subject"] == "“Second” is completed"
+    assert mailbox.mails[-1]["Message-ID"] != first["Message-ID"]
+
+
+async def test_a_slow_server_gets_nothing_twice(post: Post, mailbox: Mailbox) -> None:
+    people = [await person(post.database, post.organization, f"P{number}") for number in range(TOGETHER + 1)]
+    await post.complete(*people)
+    # It takes each mail, and says so later than anybody waits for.
+    mailbox.silent_after = 2
+    post.server = MailServer("127.0.0.1", mailbox.port, "bot@example.org", security="none", seconds=0.3)
+    assert await post.round() == TOGETHER
+    assert len(mailbox.mails) == 3
+    mailbox.silent_after = None
+    post.wait(DELAYS[0])
+    while await post.round():
+        pass
+    assert sorted(mail["To"].addresses[0].addr_spec for mail in mailbox.mails) == sorted(each.email for each in people)
+
+
+async def test_a_server_that_says_its_words_one_by_one_is_left_in_time(post: Post, mailbox: Mailbox) -> None:
+    await post.complete(await person(post.database, post.organization))
+    mailbox.trickles = True
+    slow = MailServer("127.0.0.1", mailbox.port, "bot@example.org", security="none", seconds=5, in_all=0.5)
+    mails = await post.queue.claim()
+    async with asyncio.timeout(3):
+        assert await slow.send([each.letter for each in mails]) == set()

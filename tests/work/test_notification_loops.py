@@ -40,7 +40,7 @@ async def test_whoever_has_just_come_is_told_and_mailed_at_once(
     database, organization = application.database, tenant.caller.organization_id
     # Nobody can log in yet, which the server now knows.
     await happen(database, "task.completed", await make_task(database, organization, None, attempt=1))
-    await eventually(lambda: application.notifications._notifier.knows_nobody(organization))
+    await eventually(lambda: application.notifications._notifier.cursors.knows_nobody(organization))
     ada = await person(database, organization)
     await happen(database, "user.registered", ada)
     await happen(database, "task.completed", await make_task(database, organization, ada, attempt=1))

@@ -14,47 +14,35 @@ from typing import Any
 
 import structlog
 from cachetools import FIFOCache
-from sqlalchemy import BigInteger, bindparam, exists, func, select
+from sqlalchemy import BigInteger, bindparam, select
 
-from server.core.identity.organizations import LOCK_ORGANIZATION
+from server.core.notifications.cursors import OF_ORGANIZATION, PEOPLE, TOGETHER, Cursors
+from server.core.notifications.mail import PLAN
 from server.core.notifications.preferences import EMAIL, wants
 from server.core.notifications.rules import OF_PROJECTS, TOLD, Telling, references_of, tellings
 from server.core.shared.names import names_of
 from server.model import Event, Feed, Notification, NotificationCursor, ProjectMember, User, new_id
+from server.pace import Pace, all_of
 from server.store.among import any_of
 from server.store.database import Database
-from server.store.feed import AFTER, HEAD
+from server.store.feed import AFTER
 from server.store.statement import Statement, insertion
 from server.store.transaction import Transaction
 
-# Events that are looked at in one go, and organizations.
-PAGE, TOGETHER = 200, 500
+# Events that are looked at in one go, and how many notifications of them are written together, or of one: others wait.
+PAGE, MOST = 200, 500
 # How many people are told of one event at most, and members of a project are read for that.
 MEMBERS = 1000
 # How far a cursor may lag behind what was looked at and concerned nobody.
 UNWANTED = 1000
 CACHED = 10_000
-# For how long it is taken for granted that nobody, or somebody, of an organization can log in.
-NOBODY_MICROSECONDS, SOMEBODY_MICROSECONDS = 5_000_000, 60_000_000
-MARGIN = 60_000_000
 log = structlog.get_logger()
 
 _users = User.table().c
 _feeds = Feed.table().c
-_events = Event.table().c
 _cursors = NotificationCursor.table().c
 _members = ProjectMember.table().c
 _notifications = Notification.table().c
-_people = _users.password != ""
-_FIRST = Statement[Any](
-    select(func.min(_users.created_at)).where(_people, _users.organization_id == bindparam("organization"))
-)
-_UNSEEN = Statement[Any](
-    select(_users.organization_id)
-    .distinct()
-    .where(_people, ~exists().where(_cursors.organization_id == _users.organization_id))
-    .limit(TOGETHER)
-)
 _BEHIND = Statement[NotificationCursor](
     select(NotificationCursor.table())
     .join(Feed.table(), _feeds.organization_id == _cursors.organization_id)
@@ -63,20 +51,13 @@ _BEHIND = Statement[NotificationCursor](
     .limit(TOGETHER),
     NotificationCursor,
 )
-_of_organization = _cursors.organization_id == bindparam("organization")
-_CURSOR = Statement[NotificationCursor](select(NotificationCursor.table()).where(_of_organization), NotificationCursor)
 _LOCK = Statement[NotificationCursor](
-    select(NotificationCursor.table()).where(_of_organization).with_for_update(), NotificationCursor
+    select(NotificationCursor.table()).where(OF_ORGANIZATION).with_for_update(), NotificationCursor
 )
 _MOVE = Statement[Any](
-    NotificationCursor.table().update().where(_of_organization).values(number=bindparam("until", type_=BigInteger))
+    NotificationCursor.table().update().where(OF_ORGANIZATION).values(number=bindparam("until", type_=BigInteger))
 )
-_AT = Statement[Any](
-    select(_events.created_at).where(
-        _events.organization_id == bindparam("organization"), _events.number == bindparam("number")
-    )
-)
-_found = select(User.table()).where(_people, _users.organization_id == bindparam("organization"))
+_found = select(User.table()).where(PEOPLE, _users.organization_id == bindparam("organization"))
 _PEOPLE = Statement[User](_found.where(any_of(_users.id, "ids")), User)
 _part = select(_members.project_id, _members.user_id)
 _MEMBERS = Statement[Any](_part.where(any_of(_members.project_id, "ids")).limit(MEMBERS))
@@ -103,30 +84,17 @@ class Notifier:
         self._database = database
         # Whether mail is sent, to those who want it.
         self._mails = mails
-        # Whether anybody can log in, by organization, and until when that is taken for granted.
-        self._peopled: FIFOCache[str, tuple[int, bool]] = FIFOCache(CACHED)
+        self.cursors = Cursors(database)
         # Up to which event an organization was looked at behind its cursor.
         self._seen: FIFOCache[str, tuple[int, int]] = FIFOCache(CACHED)
-
-    def knows_nobody(self, organization: str) -> bool:
-        """Whether it was found out within the last seconds that nobody of an organization can log in."""
-        known = self._peopled.get(organization)
-        return known is not None and not known[1] and self._database.clock() < known[0]
-
-    def forget(self, organization: str) -> None:
-        """Somebody may have come who can log in."""
-        self._peopled.pop(organization, None)
 
     async def advance(self, organizations: Iterable[str]) -> set[str]:
         """Tells the people of these organizations of the next page of events; returns those with more behind it."""
         more: set[str] = set()
         for organization in organizations:
-            if await self._has_people(organization):
-                cursor = await self._database.one(_CURSOR, organization=organization)
-                if cursor is None:
-                    cursor = await self._begin(organization)
-                if cursor is not None and await self._step(cursor, save=False):
-                    more.add(organization)
+            cursor = await self.cursors.of(organization)
+            if cursor is not None and await self._step(cursor, save=False):
+                more.add(organization)
         return more
 
     async def catch_up(self) -> bool:
@@ -139,54 +107,6 @@ class Notifier:
             if len(behind) < TOGETHER:
                 return more
             after = behind[-1].organization_id
-
-    async def find_new(self) -> None:
-        """Gives a cursor to organizations in which somebody can log in, and that were not seen when he came."""
-        for row in await self._database.scan(_UNSEEN):
-            await self._begin(row[0])
-
-    async def _has_people(self, organization: str) -> bool:
-        now = self._database.clock()
-        known = self._peopled.get(organization)
-        if known is not None and now < known[0]:
-            return known[1]
-        row = await self._database.one(_FIRST, organization=organization)
-        some = row is not None and row[0] is not None
-        self._peopled[organization] = (now + (SOMEBODY_MICROSECONDS if some else NOBODY_MICROSECONDS), some)
-        return some
-
-    async def _begin(self, organization: str) -> NotificationCursor | None:
-        """A cursor that stands before all that its people may be told of."""
-        row = await self._database.one(_FIRST, organization=organization)
-        if row is None or row[0] is None:
-            return None
-        number = await self._before(organization, row[0] - MARGIN)
-
-        async def body(transaction: Transaction) -> NotificationCursor:
-            # Two processes at once must not both make one.
-            await transaction.one(LOCK_ORGANIZATION, organization=organization)
-            known = await transaction.one(_CURSOR, organization=organization)
-            if known is None:
-                known = NotificationCursor.new(organization_id=organization, number=number)
-                await transaction.insert(known)
-            return known
-
-        return await self._database.write(body)
-
-    async def _before(self, organization: str, time: int) -> int:
-        """The last event, about, that is older than a time: numbers and times go up together."""
-        feed = await self._database.one(HEAD, organization=organization)
-        if feed is None:
-            return 0
-        low, high = feed.trimmed, feed.head
-        while low < high:
-            middle = (low + high + 1) // 2
-            row = await self._database.one(_AT, organization=organization, number=middle)
-            if row is None or row[0] < time:
-                low = middle
-            else:
-                high = middle - 1
-        return int(low)
 
     async def _step(self, cursor: NotificationCursor, *, save: bool) -> bool:
         """The next page of one organization; whether more follows."""
@@ -206,24 +126,33 @@ class Notifier:
         events = await self._database.all(AFTER, organization=organization, after=after, limit=PAGE)
         number = events[-1].number if events else after
         wanted = [event for event in events if event.type in TOLD]
-        told = await self._told(organization, wanted) if wanted else []
-        return _Page(cursor, number, told, full=len(events) == PAGE)
+        each = await self._tellings(organization, wanted) if wanted else []
+        if len(each) > MOST:
+            # As many events as fit in, or the first one.
+            over = max(each[MOST][0].number, each[0][0].number + 1)
+            each = [pair for pair in each if pair[0].number < over]
+            number = each[-1][0].number
+        told = await self._told(organization, each) if each else []
+        return _Page(cursor, number, told, full=len(events) == PAGE or bool(events and number < events[-1].number))
 
-    async def _told(self, organization: str, events: Sequence[Event]) -> list[Notification]:
-        """What is told of these events, to those who can log in and were there."""
+    async def _tellings(self, organization: str, events: Sequence[Event]) -> list[tuple[Event, Telling]]:
+        """What is to be told of these events, in their order."""
         members = await self._members(events)
         names = await names_of(self._database, organization, _gathered(references_of, events))
-        each = [(event, telling) for event in events for telling in _safely(tellings, event, names, members)]
+        return await all_of(
+            (event, telling) for event in events for telling in _safely(tellings, event, names, members)
+        )
+
+    async def _told(self, organization: str, each: Sequence[tuple[Event, Telling]]) -> list[Notification]:
+        """The same for those who can log in and were there."""
         ids = sorted({telling.user_id for _, telling in each})
-        if not ids:
-            return []
         found = await self._database.all(_PEOPLE, organization=organization, ids=ids)
         people = {user.id: user for user in found if user.disabled_at is None}
-        return [
+        return await all_of(
             self._notification(event, telling, people[telling.user_id])
             for event, telling in each
             if telling.user_id in people and people[telling.user_id].created_at <= event.created_at
-        ]
+        )
 
     def _notification(self, event: Event, telling: Telling, user: User) -> Notification:
         return Notification.new(
@@ -269,13 +198,20 @@ class Notifier:
         told = {tuple(row) for row in known}
         new = [each for each in page.notifications if (each.user_id, each.event_number, each.type) not in told]
         rows = []
+        pace = Pace()
         for each in new:
             mail_at = transaction.now if each.mail_at is not None else None
             row = Notification.new(**{**each.values(), "mail_at": mail_at})
             rows.append(row.values())
             transaction.emit("notification.created", row)
+            await pace.turn()
         if rows:
             await transaction.many(insertion(Notification), rows)
+        mailed = sorted({row["user_id"] for row in rows if row["mail_at"] is not None})
+        if mailed:
+            organization = page.cursor.organization_id
+            plans = [{"user": user, "organization": organization, "now": transaction.now} for user in mailed]
+            await transaction.many(PLAN, plans)
 
 
 def _gathered(find: Any, events: Sequence[Event]) -> set[Any]:

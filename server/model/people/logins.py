@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, Column, Index, Text
+from sqlalchemy import BigInteger, Column, Index, Text, text
 from sqlmodel import Field
 
 from server.model.record import Record, finish
@@ -17,6 +17,12 @@ class Login(Record):
     __table_args__ = (
         Index("logins_by_user", "user_id", "id"),
         Index("logins_by_address", "user_id", "address"),
+        Index(
+            "logins_ended",
+            "ended_at",
+            postgresql_where=text("ended_at IS NOT NULL"),
+            sqlite_where=text("ended_at IS NOT NULL"),
+        ),
     )
 
     id: str = Field(primary_key=True)
@@ -31,7 +37,7 @@ class Login(Record):
     address: str = ""
     created_at: int = Field(sa_type=BigInteger)
     last_used_at: int = Field(sa_type=BigInteger)
-    expires_at: int = Field(sa_type=BigInteger)
+    expires_at: int = Field(sa_type=BigInteger, index=True)
     ended_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
@@ -100,9 +106,36 @@ class Invitation(Record):
     digest: str = Field(unique=True)
     invited_by: str = Field(foreign_key="users.id")
     created_at: int = Field(sa_type=BigInteger)
-    expires_at: int = Field(sa_type=BigInteger)
+    expires_at: int = Field(sa_type=BigInteger, index=True)
     accepted_at: int | None = Field(default=None, sa_type=BigInteger)
     revoked_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class PasswordReset(Record):
+    """Leave to set another password, once, for who does not know the present one."""
+
+    __tablename__ = "password_resets"
+    __table_args__ = (
+        Index("password_resets_by_subject", "subject", "expires_at"),
+        Index("password_resets_by_user", "user_id"),
+        Index(
+            "password_resets_to_mail",
+            "mail_at",
+            postgresql_where=text("mail_at IS NOT NULL"),
+            sqlite_where=text("mail_at IS NOT NULL"),
+        ),
+    )
+
+    id: str = Field(primary_key=True)
+    # SHA-256 of the address that was asked for, in hexadecimal; and whose it is, null where nobody's.
+    subject: str
+    user_id: str | None = Field(default=None, foreign_key="users.id")
+    # SHA-256 of its token, in hexadecimal.
+    digest: str = Field(unique=True)
+    created_at: int = Field(sa_type=BigInteger)
+    expires_at: int = Field(sa_type=BigInteger, index=True)
+    # Since when it is to be mailed; null where it is not, or not any more.
+    mail_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class SigningKey(Record):
@@ -120,4 +153,4 @@ class SigningKey(Record):
     retired_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
-finish(Login, RefreshToken, FailedLogins, AuthorizationCode, Invitation, SigningKey)
+finish(Login, RefreshToken, FailedLogins, AuthorizationCode, Invitation, PasswordReset, SigningKey)

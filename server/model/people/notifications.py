@@ -27,13 +27,14 @@ class Notification(Record):
         ),
         Index(
             "notifications_to_mail",
-            "mail_at",
+            "user_id",
+            "id",
             postgresql_where=text("mail_at IS NOT NULL"),
             sqlite_where=text("mail_at IS NOT NULL"),
         ),
     )
 
-    unrecorded: ClassVar[frozenset[str]] = frozenset({"mail_at", "mail_attempts", "mailed_at"})
+    unrecorded: ClassVar[frozenset[str]] = frozenset({"mail_at", "mailed_at"})
 
     id: str = Field(primary_key=True)
     organization_id: str = Field(foreign_key="organizations.id")
@@ -47,10 +48,33 @@ class Notification(Record):
     event_number: int = Field(sa_type=BigInteger)
     created_at: int = Field(sa_type=BigInteger)
     read_at: int | None = Field(default=None, sa_type=BigInteger)
-    # When it is mailed next; null where it is not, or not any more. How often that was tried, and when it was done.
+    # Since when it is to be mailed; null where it is not, or not any more. And when that was done.
     mail_at: int | None = Field(default=None, sa_type=BigInteger)
-    mail_attempts: int = 0
     mailed_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class Mailing(Record):
+    """The mail of one person: the next one tells of all that has come since the last one."""
+
+    __tablename__ = "mailings"
+    __table_args__ = (
+        Index(
+            "mailings_due",
+            "due_at",
+            postgresql_where=text("due_at IS NOT NULL"),
+            sqlite_where=text("due_at IS NOT NULL"),
+        ),
+    )
+
+    user_id: str = Field(primary_key=True, foreign_key="users.id")
+    organization_id: str = Field(foreign_key="organizations.id")
+    # When it is tried next; null where nothing waits. While somebody tries, when it may be tried by another.
+    due_at: int | None = Field(default=None, sa_type=BigInteger)
+    # How often this mail was tried, and the id of the last notification in it; empty before the first attempt.
+    attempts: int = 0
+    last: str = ""
+    # The next mail comes no sooner.
+    not_before: int = Field(default=0, sa_type=BigInteger)
 
 
 class NotificationCursor(Record):
@@ -104,4 +128,4 @@ class LogEntry(Record):
     fields: str = Field(default="{}", sa_column=Column(Text, nullable=False))
 
 
-finish(Notification, NotificationCursor, AuditEntry, LogEntry)
+finish(Notification, Mailing, NotificationCursor, AuditEntry, LogEntry)

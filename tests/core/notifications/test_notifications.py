@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from server.core.notifications.consumer import Notifier
+from server.core.notifications.consumer import MOST, Notifier
 from server.core.notifications.inbox import Inbox
+from server.core.notifications.mail import TOGETHER, MailQueue
 from server.core.shared.call_context import Call, Caller
 from server.errors import NotFound
 from server.model import TaskStatus, User
 from server.store.database import Database
 from tests.support.clock import Clock
+from tests.support.holds import BOUND, longest_hold
 from tests.support.people import comment, happen, make_task, member_of, person, project_of
 from tests.support.tenants import Tenant, make_tenant
 
@@ -136,7 +139,7 @@ async def test_what_happened_before_a_process_died_is_told_by_the_next_one(desk:
     after = Notifier(desk.database)
     await after.catch_up()
     assert await desk.told(ada) == []
-    await after.find_new()
+    await after.cursors.find_new()
     while await after.catch_up():
         pass
     assert [type for type, _ in await desk.told(ada)] == ["task.completed"]
@@ -170,7 +173,7 @@ async def test_an_organization_without_people_costs_a_look_every_few_seconds(des
     assert len(asked) == 1
     # As soon as somebody comes it is known here.
     ada = await desk.person()
-    desk.notifier.forget(desk.organization)
+    desk.notifier.cursors.forget(desk.organization)
     await happen(desk.database, "task.completed", await desk.task(ada, attempt=1), by=f"user_{task.id}")
     await desk.tell()
     assert len(await desk.told(ada)) == 1
@@ -189,6 +192,32 @@ async def test_a_page_of_events_is_told_with_few_statements(desk: Desk, monkeypa
     assert sum([len(await desk.told(user)) for user in people]) == 450
     # A page of events, names by kind, people.
     assert len(statements) <= 6
+
+
+async def test_a_burst_is_told_in_pieces_and_holds_nobody_up(desk: Desk) -> None:
+    boss, *people = [await desk.person(f"P{number}") for number in range(50)]
+    task = await desk.task(people[0], attempt=1)
+
+    async def at_once(transaction: Any) -> None:
+        for _ in range(1000):
+            transaction.emit("task.assigned", task)
+
+    await desk.database.write(at_once)
+    for _ in range(30):
+        await comment(desk.database, task, f"user_{boss.id}", *people)
+    desk.notifier = Notifier(desk.database, mails=True)
+    numbers = []
+    async with longest_hold() as held:
+        more = True
+        while more:
+            more = bool(await desk.notifier.advance([desk.organization]))
+            numbers.append(sum([len(await desk.told(user)) for user in people[1:]]))
+    assert held.longest < BOUND, f"{held.longest * 1000:.1f} ms"
+    assert numbers[-1] == 30 * 48 and max(b - a for a, b in pairwise([0, *numbers])) <= MOST
+    assert (await desk.inbox.slice(desk.call(people[0]), limit=1, offset=0)).total == 1030
+    # All that he was told is one mail.
+    mails = await MailQueue(desk.database).claim()
+    assert len(mails) == TOGETHER and max(mail.count for mail in mails) in (30, 1030)
 
 
 async def test_a_person_reads_his_own_and_no_others(desk: Desk) -> None:
