@@ -140,9 +140,8 @@ class Application:
         self.use_cases.health.loops_live = lambda: self.dispatcher.is_live() and self.clock.is_live()
         self.webhooks = self._webhooks()
         mail = MailServer.of(settings)
-        self.notifications = NotificationLoops(
-            Notifier(self.database, mails=mail is not None), MailQueue(self.database), mail, self.feeds
-        )
+        notifier, queue = Notifier(self.database, mails=mail is not None), MailQueue(self.database)
+        self.notifications = NotificationLoops(notifier, queue, self.use_cases.password_resets, mail, self.feeds)
         self.health = Health()
         self.server = self._server()
 

@@ -52,6 +52,7 @@ from server.core.notifications.inbox import Inbox
 from server.core.people.avatars import Avatars
 from server.core.people.invitations import Invitations
 from server.core.people.password_change import PasswordChange
+from server.core.people.password_reset import PasswordResets
 from server.core.people.personal_keys import PersonalKeys
 from server.core.people.registration import Registration
 from server.core.people.users import Users
@@ -182,6 +183,15 @@ def use_cases(
         names=Names(database),
         oauth_clients=OAuthClients(database, tokens),
         password_change=PasswordChange(database, logins, passwords),
+        password_resets=PasswordResets(
+            database,
+            secret,
+            logins,
+            passwords,
+            attempts,
+            mails=bool(settings.smtp_host),
+            page=settings.password_reset_url,
+        ),
         personal_keys=PersonalKeys(database),
         registration=Registration(database, logins, passwords, attempts, is_open=settings.open_registration),
         models=models,

@@ -65,9 +65,8 @@ class Settings(BaseSettings):
     # Where uploaded files are: `s3://bucket/prefix`, with the usual variables of AWS; in the data folder when empty.
     blob_url: str = ""
 
-    # Search by sentence vectors, too: where all that it needs is installed, or always, or never. The model is in a
-    # folder as sentence-transformers has them; that of the installed package when empty. How many megabytes of vectors
-    # each process keeps in memory.
+    # Search by sentence vectors, too: where all that it needs is installed, always, or never. The model's folder, as
+    # sentence-transformers has them; the installed package's when empty. Megabytes of vectors in each process's memory.
     semantic_search: Literal["auto", "on", "off"] = "auto"
     semantic_model: str = ""
     semantic_memory_mb: int = Field(512, ge=16)
@@ -79,9 +78,8 @@ class Settings(BaseSettings):
     socket_port: int = Field(50052, ge=0, le=65535)
     operations_port: int = Field(3000, ge=0, le=65535)
     orchestra_port: int = Field(8000, ge=0, le=65535)
-    # Which web pages may call: their origins, with commas between them, such as
-    # `https://app.example.com`; the port may be `*`. `none` for none. Where it is empty, pages of this machine in
-    # development, and none outside.
+    # Which web pages may call: their origins, with commas between them, such as `https://app.example.com`; the port may
+    # be `*`. `none` for none. Where it is empty, pages of this machine in development, and none outside.
     cors_origins: str = ""
     # Where browsers and OAuth clients reach port 3000, such as `https://api.example.com`; empty for the documented
     # hosts, and for this machine.
@@ -98,7 +96,7 @@ class Settings(BaseSettings):
     # A group for each API, by what is before the names of its variables, as in INDUSTRIAL_REQUESTS_PER_MINUTE.
     apis: Mapping[str, ApiSettings] = Field(default_factory=dict)
     open_sessions: int = Field(10, ge=1)
-    # Logins and registrations from an address, good and bad; each costs the hash of a password. Any without quotas.
+    # Logins, registrations and resets from an address; each costs the hash of a password. Any without quotas.
     logins_per_minute: int = Field(60, ge=1)
     # Whether strangers may register, each with an organization of his own; otherwise by invitation alone.
     open_registration: bool = True
@@ -158,6 +156,8 @@ class Settings(BaseSettings):
     smtp_password: str = ""
     smtp_from: str = "Orchestrator <orchestrator@localhost>"
     smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    # The page where people set a password that they have forgotten; mail has a link to it, or else the token alone.
+    password_reset_url: str = ""
     # How long people's notifications are kept, read or not.
     notification_days: float = Field(90.0, gt=0)
 

@@ -17,6 +17,7 @@ from server.cli.migrate import migrate
 from server.cli.organizations import organizations
 from server.cli.server import server
 from server.cli.up import up
+from server.cli.users import users
 
 _SECRETS = {"--database-url": "DATABASE_URL", "--redis-url": "REDIS_URL"}
 app = typer.Typer(
@@ -35,6 +36,7 @@ app.add_typer(keys, name="keys")
 app.add_typer(clients, name="clients")
 app.add_typer(organizations, name="organizations")
 app.add_typer(events, name="events")
+app.add_typer(users, name="users")
 
 
 def main() -> None:

@@ -44,6 +44,7 @@ from server.core.notifications.inbox import Inbox
 from server.core.people.avatars import Avatars
 from server.core.people.invitations import Invitations
 from server.core.people.password_change import PasswordChange
+from server.core.people.password_reset import PasswordResets
 from server.core.people.personal_keys import PersonalKeys
 from server.core.people.registration import Registration
 from server.core.people.users import Users
@@ -107,6 +108,7 @@ class UseCases:
     names: Names
     oauth_clients: OAuthClients
     password_change: PasswordChange
+    password_resets: PasswordResets
     personal_keys: PersonalKeys
     registration: Registration
     models: Models

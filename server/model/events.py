@@ -31,7 +31,7 @@ EVENT_TYPES: Sequence[str] = tuple(
         ),
         "api_key": "created revoked",
         "invitation": "created revoked accepted",
-        "user": "registered updated disabled enabled logged_in logged_out",
+        "user": "registered updated disabled enabled logged_in logged_out password_changed password_reset_offered",
         "webhook": "created updated enabled disabled deleted secret_rotated recovered delivery_exhausted",
         "workflow": "created updated deleted",
         "workflow_run": "started completed failed cancelled retrying",

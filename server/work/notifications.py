@@ -1,4 +1,4 @@
-"""The loops of notifications: events become what people are told, and what is due is mailed."""
+"""The loops of notifications: events become what people are told, and what is due is mailed, also to who forgets."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import asyncio
 from server.core.notifications.consumer import Notifier
 from server.core.notifications.mail import MailQueue
 from server.core.notifications.rules import TOLD
+from server.core.people.password_reset import PasswordResets
 from server.model import Event
 from server.store.feed import Feeds
 from server.store.forever import forever, set_within
@@ -23,9 +24,12 @@ COMES = "user."
 class NotificationLoops:
     """One process's share. Several may run."""
 
-    def __init__(self, notifier: Notifier, mails: MailQueue, server: MailServer | None, feeds: Feeds) -> None:
+    def __init__(
+        self, notifier: Notifier, mails: MailQueue, resets: PasswordResets, server: MailServer | None, feeds: Feeds
+    ) -> None:
         self._notifier = notifier
         self._mails = mails
+        self._resets = resets
         self._server = server
         self._feeds = feeds
         self._changed: set[str] = set()
@@ -38,6 +42,7 @@ class NotificationLoops:
         self._loops = [asyncio.create_task(forever("notifications", self._tell))]
         if self._server is not None:
             self._loops.append(asyncio.create_task(forever("mail", self._mail)))
+            self._loops.append(asyncio.create_task(forever("resets", self._mail_resets)))
 
     async def stop(self) -> None:
         """Tells nobody more. Mail that is being sent is finished by its thread, and may go out again."""
@@ -90,3 +95,13 @@ class NotificationLoops:
                 continue
             seconds = await self._mails.seconds()
             await set_within(self._due, min(POLL_SECONDS, seconds) if seconds else POLL_SECONDS)
+
+    async def _mail_resets(self) -> None:
+        """Over a connection of their own: somebody waits for them."""
+        server = self._server
+        while server is not None:
+            letters = await self._resets.letters()
+            if letters:
+                await server.send(letters)
+            else:
+                await asyncio.sleep(POLL_SECONDS)

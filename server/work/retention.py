@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from server.core.agents.duties import forget_duties
 from server.core.chat.forgetting import forget_answers
+from server.core.identity.past_logins import forget_logins
 from server.core.shared import idempotency
 from server.core.use_cases import UseCases
 from server.core.workers.bounds import forget_ended
@@ -48,8 +49,10 @@ class Retention:
         await idempotency.forget(self._database, now - int(self._settings.idempotency_hours * HOUR))
         await forget_answers(self._database, retained)
         await cases.attempts.forget()
-        await cases.logins.forget(now)
+        await forget_logins(self._database, now)
         await cases.authorization_codes.forget(now)
+        await cases.password_resets.forget(now)
+        await cases.invitations.forget(now)
         await forget_ended(self._database, now - DAY)
         await forget_duties(self._database)
         for forget in self._others:

@@ -388,3 +388,49 @@ def test_a_key_that_is_limited_to_projects_is_good_at_this_api_alone(stack: Stac
     assert [each.status_code for each in answers] == [200, 200, 429]
     assert answers[0].headers["x-ratelimit-limit"] == "9" and answers[2].headers["x-ratelimit-window"] == "60"
     assert answers[2].json()["error"]["code"] == "RATE_LIMIT_ERROR" and answers[2].headers["retry-after"]
+
+
+def test_who_has_forgotten_his_password_sets_another_one(anybody: httpx.Client, stack: Stack) -> None:
+    admin = register(anybody)
+    ada = invited(anybody, admin, "developer")
+    # No mail is sent here, whoever asks.
+    for email in (ada["user"]["email"], "nobody@example.com"):
+        refused = anybody.post("/api/v1/auth/password/forgot", json={"email": email})
+        assert refused.status_code == 503 and refused.json()["error"]["code"] == "SERVICE_UNAVAILABLE"
+    path = f"/api/v1/users/{ada['user']['id']}/password-reset"
+    lacking = anybody.post(path, json={}, headers=bearer(ada["accessToken"]))
+    assert lacking.status_code == 403 and "users:write" in lacking.text
+    offered = anybody.post(path, json={}, headers=bearer(admin["accessToken"]))
+    assert offered.status_code == 201 and offered.headers["cache-control"] == "no-store"
+    first = offered.json()["data"]["token"]
+    printed = stack.orchestrator("users", "reset-password", ada["user"]["email"])
+    token = printed.split()[1]
+    for wrong, password, field in (
+        (first, "another-kX9-lamp", "token"),
+        ("pwr_x", "another-kX9-lamp", "token"),
+        (token, "12345678", "newPassword"),
+    ):
+        answer = anybody.post("/api/v1/auth/password/reset", json={"token": wrong, "newPassword": password})
+        assert answer.status_code == 422 and field in answer.json()["error"]["details"], answer.text
+    set_ = anybody.post("/api/auth/password/reset", json={"token": token, "newPassword": "another-kX9-lamp"})
+    assert set_.status_code == 200 and set_.json()["token"] == set_.json()["accessToken"]
+    assert anybody.get("/api/v1/auth/me", headers=bearer(set_.json()["accessToken"])).status_code == 200
+    ended = anybody.post("/api/v1/auth/refresh", json={"refreshToken": ada["refreshToken"]})
+    assert ended.status_code == 401
+    by_old = anybody.post("/api/v1/auth/login", json={"email": ada["user"]["email"], "password": PASSWORD})
+    assert by_old.status_code == 401
+    actions = [each["action"] for each in audited(anybody, admin)]
+    assert {"user.password_changed", "user.password_reset_offered"} <= set(actions)
+
+
+def audited(anybody: httpx.Client, admin: dict) -> list[dict]:
+    return anybody.get("/api/v1/system/audit?limit=100", headers=bearer(admin["accessToken"])).json()["data"]
+
+
+def test_a_members_address_is_shown_to_who_may_see_users(anybody: httpx.Client) -> None:
+    admin = register(anybody)
+    manager = invited(anybody, admin, "project-manager")
+    made = anybody.post("/api/v1/projects", json={"name": "p"}, headers=bearer(manager["accessToken"])).json()["data"]
+    for who, sees in ((admin, True), (manager, False)):
+        shown = anybody.get(f"/api/v1/projects/{made['id']}", headers=bearer(who["accessToken"])).json()["data"]
+        assert shown["teamMembers"] and all(("email" in each) is sees for each in shown["teamMembers"]), shown

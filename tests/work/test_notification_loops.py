@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -61,3 +62,19 @@ async def test_a_server_that_starts_tells_what_happened_meanwhile(
     application.notifications.start()
     await eventually(lambda: len(mailbox.mails) == 1)
     assert await told(application, ada) == 1
+
+
+async def test_who_has_forgotten_his_password_gets_mail_and_nobody_else_does(
+    application: Application, mailbox: Mailbox
+) -> None:
+    call = Call(Caller("", "", "", frozenset()), "request")
+    cases = application.use_cases
+    ada = (await cases.registration.register(call, email="ada@example.com", password="kX9-lamp-river", name="Ada")).user
+    for address in ("nobody@example.com", ada.email):
+        await cases.password_resets.request(call, address)
+    await eventually(lambda: len(mailbox.mails) == 1)
+    (mail,) = mailbox.mails
+    assert mail["To"] == "Ada <ada@example.com>" and mail["Subject"] == "Another password"
+    (token,) = re.findall(r"pwr_[\w-]+", mail.get_content())
+    again = await cases.password_resets.reset(call, token, "another-kX9-lamp")
+    assert again.user.id == ada.id

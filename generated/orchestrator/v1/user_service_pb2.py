@@ -26,11 +26,12 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from orchestrator.options.v1 import options_pb2 as orchestrator_dot_options_dot_v1_dot_options__pb2
 from orchestrator.v1 import user_pb2 as orchestrator_dot_v1_dot_user__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"orchestrator/v1/user_service.proto\x12\x0forchestrator.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a%orchestrator/options/v1/options.proto\x1a\x1aorchestrator/v1/user.proto\"T\n\x11\x42\x65ginLoginRequest\x12\x1d\n\x05\x65mail\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\xfe\x01\x12 \n\x08password\x18\x02 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\xc8\x01\"\x95\x01\n\x12\x42\x65ginLoginResponse\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12\x15\n\rrefresh_token\x18\x02 \x01(\t\x12-\n\nexpires_in\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12#\n\x04user\x18\x04 \x01(\x0b\x32\x15.orchestrator.v1.User\"<\n\x13RefreshLoginRequest\x12%\n\rrefresh_token\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\x80 \"\x97\x01\n\x14RefreshLoginResponse\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12\x15\n\rrefresh_token\x18\x02 \x01(\t\x12-\n\nexpires_in\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12#\n\x04user\x18\x04 \x01(\x0b\x32\x15.orchestrator.v1.User\"\x13\n\x11ListLoginsRequest\"@\n\x12ListLoginsResponse\x12*\n\x06logins\x18\x01 \x03(\x0b\x32\x1a.orchestrator.v1.UserLogin\"-\n\x0f\x45ndLoginRequest\x12\x1a\n\x02id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01\"\x12\n\x10\x45ndLoginResponse\"\x12\n\x10GetCallerRequest\"H\n\x11GetCallerResponse\x12#\n\x04user\x18\x01 \x01(\x0b\x32\x15.orchestrator.v1.User\x12\x0e\n\x06scopes\x18\x02 \x03(\t\",\n\x0eGetUserRequest\x12\x1a\n\x02id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01\"6\n\x0fGetUserResponse\x12#\n\x04user\x18\x01 \x01(\x0b\x32\x15.orchestrator.v1.User\"b\n\x10ListUsersRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1b\n\npage_token\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x15\n\x04role\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x32\"R\n\x11ListUsersResponse\x12$\n\x05users\x18\x01 \x03(\x0b\x32\x15.orchestrator.v1.User\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x93\x01\n\x11UpdateUserRequest\x12/\n\x04user\x18\x01 \x01(\x0b\x32\x15.orchestrator.v1.UserB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x1c\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\"9\n\x12UpdateUserResponse\x12#\n\x04user\x18\x01 \x01(\x0b\x32\x15.orchestrator.v1.User\"t\n\x17\x43reateInvitationRequest\x12;\n\ninvitation\x18\x01 \x01(\x0b\x32\x1b.orchestrator.v1.InvitationB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\x12\x1c\n\nrequest_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\"Z\n\x18\x43reateInvitationResponse\x12/\n\ninvitation\x18\x01 \x01(\x0b\x32\x1b.orchestrator.v1.Invitation\x12\r\n\x05token\x18\x02 \x01(\t\"Q\n\x16ListInvitationsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1b\n\npage_token\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"d\n\x17ListInvitationsResponse\x12\x30\n\x0binvitations\x18\x01 \x03(\x0b\x32\x1b.orchestrator.v1.Invitation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"5\n\x17RevokeInvitationRequest\x12\x1a\n\x02id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01\"\x1a\n\x18RevokeInvitationResponse2\xd3\t\n\x0bUserService\x12]\n\nBeginLogin\x12\".orchestrator.v1.BeginLoginRequest\x1a#.orchestrator.v1.BeginLoginResponse\"\x06\xea\xe0\x18\x02 \x01\x12\x63\n\x0cRefreshLogin\x12$.orchestrator.v1.RefreshLoginRequest\x1a%.orchestrator.v1.RefreshLoginResponse\"\x06\xea\xe0\x18\x02 \x01\x12l\n\nListLogins\x12\".orchestrator.v1.ListLoginsRequest\x1a#.orchestrator.v1.ListLoginsResponse\"\x15\x90\x02\x01\xea\xe0\x18\x0e\n\x0c\x61\x63\x63ount:read\x12\x64\n\x08\x45ndLogin\x12 .orchestrator.v1.EndLoginRequest\x1a!.orchestrator.v1.EndLoginResponse\"\x13\xea\xe0\x18\x0f\n\raccount:write\x12i\n\tGetCaller\x12!.orchestrator.v1.GetCallerRequest\x1a\".orchestrator.v1.GetCallerResponse\"\x15\x90\x02\x01\xea\xe0\x18\x0e\n\x0c\x61\x63\x63ount:read\x12\x61\n\x07GetUser\x12\x1f.orchestrator.v1.GetUserRequest\x1a .orchestrator.v1.GetUserResponse\"\x13\x90\x02\x01\xea\xe0\x18\x0c\n\nusers:read\x12g\n\tListUsers\x12!.orchestrator.v1.ListUsersRequest\x1a\".orchestrator.v1.ListUsersResponse\"\x13\x90\x02\x01\xea\xe0\x18\x0c\n\nusers:read\x12l\n\nUpdateUser\x12\".orchestrator.v1.UpdateUserRequest\x1a#.orchestrator.v1.UpdateUserResponse\"\x15\xea\xe0\x18\x11\n\x0busers:write\x18\x01\x30\x01\x12\x82\x01\n\x10\x43reateInvitation\x12(.orchestrator.v1.CreateInvitationRequest\x1a).orchestrator.v1.CreateInvitationResponse\"\x19\xea\xe0\x18\x15\n\x11invitations:write\x18\x01\x12\x7f\n\x0fListInvitations\x12\'.orchestrator.v1.ListInvitationsRequest\x1a(.orchestrator.v1.ListInvitationsResponse\"\x19\x90\x02\x01\xea\xe0\x18\x12\n\x10invitations:read\x12\x80\x01\n\x10RevokeInvitation\x12(.orchestrator.v1.RevokeInvitationRequest\x1a).orchestrator.v1.RevokeInvitationResponse\"\x17\xea\xe0\x18\x13\n\x11invitations:writeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"orchestrator/v1/user_service.proto\x12\x0forchestrator.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%orchestrator/options/v1/options.proto\x1a\x1aorchestrator/v1/user.proto\"T\n\x11\x42\x65ginLoginRequest\x12\x1d\n\x05\x65mail\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\xfe\x01\x12 \n\x08password\x18\x02 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\xc8\x01\"\x95\x01\n\x12\x42\x65ginLoginResponse\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12\x15\n\rrefresh_token\x18\x02 \x01(\t\x12-\n\nexpires_in\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12#\n\x04user\x18\x04 \x01(\x0b\x32\x15.orchestrator.v1.User\"<\n\x13RefreshLoginRequest\x12%\n\rrefresh_token\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\x80 \"\x97\x01\n\x14RefreshLoginResponse\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12\x15\n\rrefresh_token\x18\x02 \x01(\t\x12-\n\nexpires_in\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12#\n\x04user\x18\x04 \x01(\x0b\x32\x15.orchestrator.v1.User\"\x13\n\x11ListLoginsRequest\"@\n\x12ListLoginsResponse\x12*\n\x06logins\x18\x01 \x03(\x0b\x32\x1a.orchestrator.v1.UserLogin\"-\n\x0f\x45ndLoginRequest\x12\x1a\n\x02id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01\"\x12\n\x10\x45ndLoginResponse\"\x12\n\x10GetCallerRequest\"H\n\x11GetCallerResponse\x12#\n\x04user\x18\x01 \x01(\x0b\x32\x15.orchestrator.v1.User\x12\x0e\n\x06scopes\x18\x02 \x03(\t\",\n\x0eGetUserRequest\x12\x1a\n\x02id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01\"6\n\x0fGetUserResponse\x12#\n\x04user\x18\x01 \x01(\x0b\x32\x15.orchestrator.v1.User\"b\n\x10ListUsersRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1b\n\npage_token\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x15\n\x04role\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x32\"R\n\x11ListUsersResponse\x12$\n\x05users\x18\x01 \x03(\x0b\x32\x15.orchestrator.v1.User\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x93\x01\n\x11UpdateUserRequest\x12/\n\x04user\x18\x01 \x01(\x0b\x32\x15.orchestrator.v1.UserB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x1c\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\"9\n\x12UpdateUserResponse\x12#\n\x04user\x18\x01 \x01(\x0b\x32\x15.orchestrator.v1.User\"=\n\x1a\x43reatePasswordResetRequest\x12\x1f\n\x07user_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01\"]\n\x1b\x43reatePasswordResetResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"t\n\x17\x43reateInvitationRequest\x12;\n\ninvitation\x18\x01 \x01(\x0b\x32\x1b.orchestrator.v1.InvitationB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01\x12\x1c\n\nrequest_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\"Z\n\x18\x43reateInvitationResponse\x12/\n\ninvitation\x18\x01 \x01(\x0b\x32\x1b.orchestrator.v1.Invitation\x12\r\n\x05token\x18\x02 \x01(\t\"Q\n\x16ListInvitationsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1b\n\npage_token\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"d\n\x17ListInvitationsResponse\x12\x30\n\x0binvitations\x18\x01 \x03(\x0b\x32\x1b.orchestrator.v1.Invitation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"5\n\x17RevokeInvitationRequest\x12\x1a\n\x02id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01\"\x1a\n\x18RevokeInvitationResponse2\xd9\n\n\x0bUserService\x12]\n\nBeginLogin\x12\".orchestrator.v1.BeginLoginRequest\x1a#.orchestrator.v1.BeginLoginResponse\"\x06\xea\xe0\x18\x02 \x01\x12\x63\n\x0cRefreshLogin\x12$.orchestrator.v1.RefreshLoginRequest\x1a%.orchestrator.v1.RefreshLoginResponse\"\x06\xea\xe0\x18\x02 \x01\x12l\n\nListLogins\x12\".orchestrator.v1.ListLoginsRequest\x1a#.orchestrator.v1.ListLoginsResponse\"\x15\x90\x02\x01\xea\xe0\x18\x0e\n\x0c\x61\x63\x63ount:read\x12\x64\n\x08\x45ndLogin\x12 .orchestrator.v1.EndLoginRequest\x1a!.orchestrator.v1.EndLoginResponse\"\x13\xea\xe0\x18\x0f\n\raccount:write\x12i\n\tGetCaller\x12!.orchestrator.v1.GetCallerRequest\x1a\".orchestrator.v1.GetCallerResponse\"\x15\x90\x02\x01\xea\xe0\x18\x0e\n\x0c\x61\x63\x63ount:read\x12\x61\n\x07GetUser\x12\x1f.orchestrator.v1.GetUserRequest\x1a .orchestrator.v1.GetUserResponse\"\x13\x90\x02\x01\xea\xe0\x18\x0c\n\nusers:read\x12g\n\tListUsers\x12!.orchestrator.v1.ListUsersRequest\x1a\".orchestrator.v1.ListUsersResponse\"\x13\x90\x02\x01\xea\xe0\x18\x0c\n\nusers:read\x12l\n\nUpdateUser\x12\".orchestrator.v1.UpdateUserRequest\x1a#.orchestrator.v1.UpdateUserResponse\"\x15\xea\xe0\x18\x11\n\x0busers:write\x18\x01\x30\x01\x12\x83\x01\n\x13\x43reatePasswordReset\x12+.orchestrator.v1.CreatePasswordResetRequest\x1a,.orchestrator.v1.CreatePasswordResetResponse\"\x11\xea\xe0\x18\r\n\x0busers:write\x12\x82\x01\n\x10\x43reateInvitation\x12(.orchestrator.v1.CreateInvitationRequest\x1a).orchestrator.v1.CreateInvitationResponse\"\x19\xea\xe0\x18\x15\n\x11invitations:write\x18\x01\x12\x7f\n\x0fListInvitations\x12\'.orchestrator.v1.ListInvitationsRequest\x1a(.orchestrator.v1.ListInvitationsResponse\"\x19\x90\x02\x01\xea\xe0\x18\x12\n\x10invitations:read\x12\x80\x01\n\x10RevokeInvitation\x12(.orchestrator.v1.RevokeInvitationRequest\x1a).orchestrator.v1.RevokeInvitationResponse\"\x17\xea\xe0\x18\x13\n\x11invitations:writeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -57,6 +58,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATEUSERREQUEST'].fields_by_name['user']._serialized_options = b'\342A\001\002\272H\003\310\001\001'
   _globals['_UPDATEUSERREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_UPDATEUSERREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\030\377\001'
+  _globals['_CREATEPASSWORDRESETREQUEST'].fields_by_name['user_id']._loaded_options = None
+  _globals['_CREATEPASSWORDRESETREQUEST'].fields_by_name['user_id']._serialized_options = b'\342A\001\002\272H\007r\002\030d\310\001\001'
   _globals['_CREATEINVITATIONREQUEST'].fields_by_name['invitation']._loaded_options = None
   _globals['_CREATEINVITATIONREQUEST'].fields_by_name['invitation']._serialized_options = b'\342A\001\002\272H\003\310\001\001'
   _globals['_CREATEINVITATIONREQUEST'].fields_by_name['request_id']._loaded_options = None
@@ -83,56 +86,62 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USERSERVICE'].methods_by_name['ListUsers']._serialized_options = b'\220\002\001\352\340\030\014\n\nusers:read'
   _globals['_USERSERVICE'].methods_by_name['UpdateUser']._loaded_options = None
   _globals['_USERSERVICE'].methods_by_name['UpdateUser']._serialized_options = b'\352\340\030\021\n\013users:write\030\0010\001'
+  _globals['_USERSERVICE'].methods_by_name['CreatePasswordReset']._loaded_options = None
+  _globals['_USERSERVICE'].methods_by_name['CreatePasswordReset']._serialized_options = b'\352\340\030\r\n\013users:write'
   _globals['_USERSERVICE'].methods_by_name['CreateInvitation']._loaded_options = None
   _globals['_USERSERVICE'].methods_by_name['CreateInvitation']._serialized_options = b'\352\340\030\025\n\021invitations:write\030\001'
   _globals['_USERSERVICE'].methods_by_name['ListInvitations']._loaded_options = None
   _globals['_USERSERVICE'].methods_by_name['ListInvitations']._serialized_options = b'\220\002\001\352\340\030\022\n\020invitations:read'
   _globals['_USERSERVICE'].methods_by_name['RevokeInvitation']._loaded_options = None
   _globals['_USERSERVICE'].methods_by_name['RevokeInvitation']._serialized_options = b'\352\340\030\023\n\021invitations:write'
-  _globals['_BEGINLOGINREQUEST']._serialized_start=250
-  _globals['_BEGINLOGINREQUEST']._serialized_end=334
-  _globals['_BEGINLOGINRESPONSE']._serialized_start=337
-  _globals['_BEGINLOGINRESPONSE']._serialized_end=486
-  _globals['_REFRESHLOGINREQUEST']._serialized_start=488
-  _globals['_REFRESHLOGINREQUEST']._serialized_end=548
-  _globals['_REFRESHLOGINRESPONSE']._serialized_start=551
-  _globals['_REFRESHLOGINRESPONSE']._serialized_end=702
-  _globals['_LISTLOGINSREQUEST']._serialized_start=704
-  _globals['_LISTLOGINSREQUEST']._serialized_end=723
-  _globals['_LISTLOGINSRESPONSE']._serialized_start=725
-  _globals['_LISTLOGINSRESPONSE']._serialized_end=789
-  _globals['_ENDLOGINREQUEST']._serialized_start=791
-  _globals['_ENDLOGINREQUEST']._serialized_end=836
-  _globals['_ENDLOGINRESPONSE']._serialized_start=838
-  _globals['_ENDLOGINRESPONSE']._serialized_end=856
-  _globals['_GETCALLERREQUEST']._serialized_start=858
-  _globals['_GETCALLERREQUEST']._serialized_end=876
-  _globals['_GETCALLERRESPONSE']._serialized_start=878
-  _globals['_GETCALLERRESPONSE']._serialized_end=950
-  _globals['_GETUSERREQUEST']._serialized_start=952
-  _globals['_GETUSERREQUEST']._serialized_end=996
-  _globals['_GETUSERRESPONSE']._serialized_start=998
-  _globals['_GETUSERRESPONSE']._serialized_end=1052
-  _globals['_LISTUSERSREQUEST']._serialized_start=1054
-  _globals['_LISTUSERSREQUEST']._serialized_end=1152
-  _globals['_LISTUSERSRESPONSE']._serialized_start=1154
-  _globals['_LISTUSERSRESPONSE']._serialized_end=1236
-  _globals['_UPDATEUSERREQUEST']._serialized_start=1239
-  _globals['_UPDATEUSERREQUEST']._serialized_end=1386
-  _globals['_UPDATEUSERRESPONSE']._serialized_start=1388
-  _globals['_UPDATEUSERRESPONSE']._serialized_end=1445
-  _globals['_CREATEINVITATIONREQUEST']._serialized_start=1447
-  _globals['_CREATEINVITATIONREQUEST']._serialized_end=1563
-  _globals['_CREATEINVITATIONRESPONSE']._serialized_start=1565
-  _globals['_CREATEINVITATIONRESPONSE']._serialized_end=1655
-  _globals['_LISTINVITATIONSREQUEST']._serialized_start=1657
-  _globals['_LISTINVITATIONSREQUEST']._serialized_end=1738
-  _globals['_LISTINVITATIONSRESPONSE']._serialized_start=1740
-  _globals['_LISTINVITATIONSRESPONSE']._serialized_end=1840
-  _globals['_REVOKEINVITATIONREQUEST']._serialized_start=1842
-  _globals['_REVOKEINVITATIONREQUEST']._serialized_end=1895
-  _globals['_REVOKEINVITATIONRESPONSE']._serialized_start=1897
-  _globals['_REVOKEINVITATIONRESPONSE']._serialized_end=1923
-  _globals['_USERSERVICE']._serialized_start=1926
-  _globals['_USERSERVICE']._serialized_end=3161
+  _globals['_BEGINLOGINREQUEST']._serialized_start=283
+  _globals['_BEGINLOGINREQUEST']._serialized_end=367
+  _globals['_BEGINLOGINRESPONSE']._serialized_start=370
+  _globals['_BEGINLOGINRESPONSE']._serialized_end=519
+  _globals['_REFRESHLOGINREQUEST']._serialized_start=521
+  _globals['_REFRESHLOGINREQUEST']._serialized_end=581
+  _globals['_REFRESHLOGINRESPONSE']._serialized_start=584
+  _globals['_REFRESHLOGINRESPONSE']._serialized_end=735
+  _globals['_LISTLOGINSREQUEST']._serialized_start=737
+  _globals['_LISTLOGINSREQUEST']._serialized_end=756
+  _globals['_LISTLOGINSRESPONSE']._serialized_start=758
+  _globals['_LISTLOGINSRESPONSE']._serialized_end=822
+  _globals['_ENDLOGINREQUEST']._serialized_start=824
+  _globals['_ENDLOGINREQUEST']._serialized_end=869
+  _globals['_ENDLOGINRESPONSE']._serialized_start=871
+  _globals['_ENDLOGINRESPONSE']._serialized_end=889
+  _globals['_GETCALLERREQUEST']._serialized_start=891
+  _globals['_GETCALLERREQUEST']._serialized_end=909
+  _globals['_GETCALLERRESPONSE']._serialized_start=911
+  _globals['_GETCALLERRESPONSE']._serialized_end=983
+  _globals['_GETUSERREQUEST']._serialized_start=985
+  _globals['_GETUSERREQUEST']._serialized_end=1029
+  _globals['_GETUSERRESPONSE']._serialized_start=1031
+  _globals['_GETUSERRESPONSE']._serialized_end=1085
+  _globals['_LISTUSERSREQUEST']._serialized_start=1087
+  _globals['_LISTUSERSREQUEST']._serialized_end=1185
+  _globals['_LISTUSERSRESPONSE']._serialized_start=1187
+  _globals['_LISTUSERSRESPONSE']._serialized_end=1269
+  _globals['_UPDATEUSERREQUEST']._serialized_start=1272
+  _globals['_UPDATEUSERREQUEST']._serialized_end=1419
+  _globals['_UPDATEUSERRESPONSE']._serialized_start=1421
+  _globals['_UPDATEUSERRESPONSE']._serialized_end=1478
+  _globals['_CREATEPASSWORDRESETREQUEST']._serialized_start=1480
+  _globals['_CREATEPASSWORDRESETREQUEST']._serialized_end=1541
+  _globals['_CREATEPASSWORDRESETRESPONSE']._serialized_start=1543
+  _globals['_CREATEPASSWORDRESETRESPONSE']._serialized_end=1636
+  _globals['_CREATEINVITATIONREQUEST']._serialized_start=1638
+  _globals['_CREATEINVITATIONREQUEST']._serialized_end=1754
+  _globals['_CREATEINVITATIONRESPONSE']._serialized_start=1756
+  _globals['_CREATEINVITATIONRESPONSE']._serialized_end=1846
+  _globals['_LISTINVITATIONSREQUEST']._serialized_start=1848
+  _globals['_LISTINVITATIONSREQUEST']._serialized_end=1929
+  _globals['_LISTINVITATIONSRESPONSE']._serialized_start=1931
+  _globals['_LISTINVITATIONSRESPONSE']._serialized_end=2031
+  _globals['_REVOKEINVITATIONREQUEST']._serialized_start=2033
+  _globals['_REVOKEINVITATIONREQUEST']._serialized_end=2086
+  _globals['_REVOKEINVITATIONRESPONSE']._serialized_start=2088
+  _globals['_REVOKEINVITATIONRESPONSE']._serialized_end=2114
+  _globals['_USERSERVICE']._serialized_start=2117
+  _globals['_USERSERVICE']._serialized_end=3486
 # @@protoc_insertion_point(module_scope)

@@ -59,6 +59,7 @@ def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Service
     system = SystemServicer(
         cases.health, cases.system_statuses, cases.system_logs, cases.task_metrics, cases.agent_directory
     )
+    users = UserServicer(cases.users, cases.avatars, cases.invitations, cases.password_resets, scheme)
     return [
         (_named(agent_service_pb2, "AgentService"), agents),
         (_named(audit_service_pb2, "AuditService"), AuditServicer(cases.audit_log)),
@@ -71,7 +72,7 @@ def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Service
         (_named(rating_service_pb2, "RatingService"), RatingServicer(cases.ratings)),
         (_named(system_service_pb2, "SystemService"), system),
         (_named(task_service_pb2, "TaskService"), tasks),
-        (_named(user_service_pb2, "UserService"), UserServicer(cases.users, cases.avatars, cases.invitations, scheme)),
+        (_named(user_service_pb2, "UserService"), users),
         (_named(webhook_service_pb2, "WebhookService"), WebhookServicer(cases.webhooks, cases.deliveries)),
     ]
 

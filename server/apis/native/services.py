@@ -1,6 +1,7 @@
 """The native API: its services."""
 
 from orchestrator.v1 import (
+    account_service_pb2,
     agent_service_pb2,
     audit_service_pb2,
     chat_service_pb2,
@@ -32,6 +33,7 @@ from server.apis.native.collaboration.task_files import TaskFileServicer
 from server.apis.native.events import EventServicer
 from server.apis.native.knowledge.servicer import KnowledgeServicer
 from server.apis.native.models.servicer import ModelServicer
+from server.apis.native.people.account import AccountServicer
 from server.apis.native.people.audit import AuditServicer
 from server.apis.native.people.notifications import NotificationServicer
 from server.apis.native.people.users import UserServicer
@@ -89,8 +91,9 @@ def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Service
         ),
         (
             user_service_pb2.DESCRIPTOR.services_by_name["UserService"],
-            UserServicer(use_cases.users, use_cases.logins, use_cases.invitations),
+            UserServicer(use_cases.users, use_cases.logins, use_cases.invitations, use_cases.password_resets),
         ),
+        (account_service_pb2.DESCRIPTOR.services_by_name["AccountService"], AccountServicer(use_cases)),
         (
             webhook_service_pb2.DESCRIPTOR.services_by_name["WebhookService"],
             WebhookServicer(use_cases.webhooks, use_cases.deliveries),

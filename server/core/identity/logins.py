@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from server.core.identity.access_tokens import digest_of
@@ -66,7 +66,6 @@ _KEEP = Statement[Any](
     .values({name: bindparam(name) for name in RefreshToken.columns})
     .on_conflict_do_nothing()
 )
-_FORGET = Statement[Any](delete(RefreshToken.table()).where(_tokens.expires_at < bindparam("before")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,14 +246,6 @@ class Logins:
     async def end_all(self, transaction: Transaction, user_id: str) -> None:
         """Ends every login of a user; `tell` is to be called once that is committed."""
         await transaction.run(_END_ALL, user=user_id, now=transaction.now)
-
-    async def forget(self, before: int) -> None:
-        """Removes refresh tokens that have expired before then."""
-
-        async def body(transaction: Transaction) -> None:
-            await transaction.run(_FORGET, before=before)
-
-        await self._database.write(body)
 
     async def finish(self, transaction: Transaction, login: Login) -> None:
         """Ends a login that is locked."""

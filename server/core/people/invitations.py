@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import hmac
+from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import BigInteger, bindparam, delete, func, select
 
 from server.core.identity.access_tokens import digest_of
 from server.core.identity.logins import normal_email
-from server.core.identity.organizations import BY_EMAIL, LOCK_ORGANIZATION
+from server.core.identity.organizations import BY_EMAIL, LOCK_ORGANIZATION, USER
+from server.core.identity.roles import covers, scopes_of
 from server.core.people.users import check_may_give, check_role
 from server.core.shared.call_context import Call
 from server.core.shared.count_cache import CountCache
@@ -25,6 +27,8 @@ from server.store.transaction import Transaction
 GOOD = 7 * 24 * 3600 * 1_000_000
 # How many of an organization may wait to be accepted.
 MOST = 1000
+# How long those are kept that are good no more, and how many are removed at a time.
+KEPT, REMOVED = 30 * 24 * 3600 * 1_000_000, 1000
 _PURPOSE = b"orchestrator invitations, version 1"
 _table = Invitation.table()
 _invitations = _table.c
@@ -34,6 +38,8 @@ _LIST = Listing(Invitation, [*_OPEN], [])
 _COUNT = Statement[tuple[int]](
     select(func.count()).select_from(_table).where(_invitations.organization_id == bindparam("organization"), *_OPEN)
 )
+_old = select(_invitations.id).where(_invitations.expires_at < bindparam("before", type_=BigInteger)).limit(REMOVED)
+_FORGET = Statement[Any](delete(_table).where(_invitations.id.in_(_old)))
 _BY_DIGEST = Statement[Invitation](
     select(_table).where(_invitations.digest == bindparam("digest")).with_for_update(key_share=True), Invitation
 )
@@ -107,9 +113,27 @@ class Invitations:
 
         await self._database.write(body)
 
+    async def forget(self, now: int) -> None:
+        """Removes those that were good long ago, whatever has become of them."""
+
+        async def body(transaction: Transaction) -> int:
+            return await transaction.run(_FORGET, before=now - KEPT)
+
+        while await self._database.write(body) == REMOVED:
+            pass
+
     def _token(self, identifier: str) -> str:
         made = hmac.digest(self._key, identifier.encode(), "sha256")
         return f"inv_{base64.urlsafe_b64encode(made).decode().rstrip('=')}"
+
+
+async def _may_still(transaction: Transaction, invitation: Invitation) -> bool:
+    """Whether whoever has made it could make it now."""
+    inviter = await transaction.one(USER, id=invitation.invited_by)
+    if inviter is None or inviter.disabled_at is not None:
+        return False
+    held = scopes_of(inviter.role)
+    return all(covers(held, scope) for scope in (*scopes_of(invitation.role), "invitations:write"))
 
 
 async def accepted(transaction: Transaction, token: str, email: str) -> Invitation:
@@ -121,6 +145,7 @@ async def accepted(transaction: Transaction, token: str, email: str) -> Invitati
         or invitation.revoked_at is not None
         or invitation.expires_at <= transaction.now
         or invitation.email != email
+        or not await _may_still(transaction, invitation)
     ):
         raise InvalidRequest("invitation_token", "is none that is good for this e-mail address")
     return await transaction.update(invitation, accepted_at=transaction.now)

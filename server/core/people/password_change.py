@@ -40,6 +40,7 @@ class PasswordChange:
                 raise Unauthorized(WRONG)
             await self._logins.end_all(transaction, user.id)
             locked = await transaction.update(locked, password=kept, updated_at=transaction.now)
+            transaction.emit("user.password_changed", locked)
             return await self._logins.begin(transaction, call, locked)
 
         found = await self._database.write(body)

@@ -108,6 +108,12 @@ class PersonalKeys:
         user = None if everybodys else call.caller.user_id
         return await _LIST.slice(self._database, None, call.organization_id, limit=limit, offset=offset, user_id=user)
 
+    async def page(self, call: Call, *, size: int, token: str) -> Page[ApiKey]:
+        """The caller's own by page token. Raises InvalidRequest."""
+        return await _LIST.page(
+            self._database, call.organization_id, size=size, token=token, user_id=call.caller.user_id
+        )
+
     async def revoke(self, call: Call, identifier: str) -> None:
         """Ends one of the caller's keys for good, or anybody's for who may change users. Raises NotFound."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -28,6 +28,7 @@ USERS = Resource(User, "user")
 THEMES = ("light", "dark", "system")
 MAX_NAME = 200
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
+_WORDS = ("theme", "language", "timezone")
 _CHANNELS = ("email", "push", "desktop")
 
 _users = User.table().c
@@ -219,15 +220,31 @@ def check_name(name: str) -> None:
 
 def check_preferences(given: Mapping[str, Any]) -> dict[str, Any]:
     """The preferences that are named, which all are known. Raises InvalidRequest."""
+    _check_named("preferences", given, (*_WORDS, "notifications"))
+    for name in _WORDS:
+        if not isinstance(given.get(name, ""), str):
+            raise InvalidRequest(f"preferences.{name}", "must be a text")
+    told = given.get("notifications", {})
+    _check_named("preferences.notifications", told, _CHANNELS)
+    for name, value in told.items():
+        if not isinstance(value, bool):
+            raise InvalidRequest(f"preferences.notifications.{name}", "must be true or false")
     if "theme" in given and given["theme"] not in THEMES:
         raise InvalidRequest("preferences.theme", f"must be one of: {', '.join(THEMES)}")
     if "language" in given and not _LANGUAGE.fullmatch(given["language"]):
         raise InvalidRequest("preferences.language", "must be a language as browsers name it, such as en or pt-BR")
     if "timezone" in given and not _is_zone(given["timezone"]):
         raise InvalidRequest("preferences.timezone", "must be a time zone of the IANA, such as America/New_York")
-    known = {name: given[name] for name in ("theme", "language", "timezone") if name in given}
-    heard = {name: bool(value) for name, value in given.get("notifications", {}).items() if name in _CHANNELS}
-    return {**known, "notifications": heard} if heard else known
+    known = {name: given[name] for name in _WORDS if name in given}
+    return {**known, "notifications": dict(told)} if told else known
+
+
+def _check_named(field: str, given: object, known: Sequence[str]) -> None:
+    if not isinstance(given, Mapping):
+        raise InvalidRequest(field, f"must be an object with some of {', '.join(known)}")
+    unknown = sorted(given.keys() - set(known))
+    if unknown:
+        raise InvalidRequest(f"{field}.{unknown[0][:100]}", f"is unknown; there are {', '.join(known)}")
 
 
 def _is_zone(name: str) -> bool:

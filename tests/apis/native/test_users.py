@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import grpc
 import pytest
+from orchestrator.v1 import account_service_pb2 as account_pb
 from orchestrator.v1 import user_service_pb2 as pb
+from orchestrator.v1.account_service_pb2_grpc import AccountServiceStub
 from orchestrator.v1.user_pb2 import Invitation, User
 from orchestrator.v1.user_service_pb2_grpc import UserServiceStub
 
@@ -12,6 +14,11 @@ from server.app import Application
 from server.core.identity import api_keys
 from server.core.people.registration import ADMIN_EMAIL, ADMIN_PASSWORD, ensure_admin
 from server.core.identity.passwords import Passwords
+
+PNG = (
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89\x00\x00\x00\rIDATx\x9cc"
+    b"\xf8\xcf\xc0\xf0\x1f\x00\x05\x00\x01\xff\x89\x99=\x1d\x00\x00\x00\x00IEND\xaeB`\x82"
+)
 
 
 def metadata(token: str) -> tuple[tuple[str, str], ...]:
@@ -74,3 +81,48 @@ async def test_a_key_of_another_organization_finds_nobody(application: Applicati
             request = pb.GetUserRequest(id=user.id)
             await users.GetUser(request, metadata=metadata(ours))
             assert await code_of(users.GetUser(request, metadata=metadata(theirs))) == grpc.StatusCode.NOT_FOUND
+
+
+async def test_a_person_does_natively_what_is_about_himself(application: Application) -> None:
+    address = f"127.0.0.1:{application.port}"
+    async with grpc.aio.insecure_channel(address) as channel:
+        account, users = AccountServiceStub(channel), UserServiceStub(channel)
+        asked = account_pb.RegisterRequest(email="Ada@Example.com", password="kX9-lamp-river", name="Ada")
+        began = await account.Register(asked)
+        me = metadata(began.access_token)
+        assert began.user.email == "ada@example.com" and began.user.role == "admin"
+        assert await code_of(account.Register(asked)) == grpc.StatusCode.FAILED_PRECONDITION
+        profile = account_pb.UpdateProfileRequest(user=User(name="Ada L", etag=began.user.etag))
+        profile.user.preferences.update({"theme": "dark", "notifications": {"email": False}})
+        changed = (await account.UpdateProfile(profile, metadata=me)).user
+        assert changed.name == "Ada L" and changed.preferences["theme"] == "dark"
+        assert await code_of(account.UpdateProfile(profile, metadata=me)) == grpc.StatusCode.ABORTED
+        profile.user.etag, profile.user.preferences["theme"] = "", 3
+        assert await code_of(account.UpdateProfile(profile, metadata=me)) == grpc.StatusCode.INVALID_ARGUMENT
+        pieces = [account_pb.UploadAvatarRequest(data=PNG[:50]), account_pb.UploadAvatarRequest(data=PNG[50:])]
+        drawn = await account.UploadAvatar(iter(pieces), metadata=me)
+        assert drawn.user.avatar_path.startswith("/api/v1/avatars/")
+        no_picture = account.UploadAvatar(iter([account_pb.UploadAvatarRequest(data=b"no picture")]), metadata=me)
+        assert await code_of(no_picture) == grpc.StatusCode.INVALID_ARGUMENT
+        made = await account.CreateApiKey(account_pb.CreateApiKeyRequest(name="ci", scopes=["keys:read"]), metadata=me)
+        own = metadata(made.key)
+        listed = await account.ListApiKeys(account_pb.ListApiKeysRequest(), metadata=own)
+        assert [each.id for each in listed.api_keys] == [made.api_key.id] and made.key not in str(listed)
+        another = account_pb.CreateApiKeyRequest(name="more", scopes=["*"])
+        assert await code_of(account.CreateApiKey(another, metadata=own)) == grpc.StatusCode.PERMISSION_DENIED
+        await account.RevokeApiKey(account_pb.RevokeApiKeyRequest(id=made.api_key.id), metadata=me)
+        assert not (await account.ListApiKeys(account_pb.ListApiKeysRequest(), metadata=me)).api_keys
+        # Another password, by whoever knows the present one, and by who has a token.
+        wrong = account_pb.ChangePasswordRequest(current_password="wrong", new_password="another-lamp-7")
+        assert await code_of(account.ChangePassword(wrong, metadata=me)) == grpc.StatusCode.UNAUTHENTICATED
+        right = account_pb.ChangePasswordRequest(current_password="kX9-lamp-river", new_password="another-lamp-7")
+        second = metadata((await account.ChangePassword(right, metadata=me)).access_token)
+        offered = await users.CreatePasswordReset(pb.CreatePasswordResetRequest(user_id=began.user.id), metadata=second)
+        reset = account_pb.ResetPasswordRequest(token=offered.token, new_password="a-third-lamp-8")
+        third = metadata((await account.ResetPassword(reset)).access_token)
+        assert await code_of(account.ResetPassword(reset)) == grpc.StatusCode.INVALID_ARGUMENT
+        assert await code_of(users.GetCaller(pb.GetCallerRequest(), metadata=second)) == grpc.StatusCode.UNAUTHENTICATED
+        assert (await users.GetCaller(pb.GetCallerRequest(), metadata=third)).user.name == "Ada L"
+        # This server sends no mail.
+        forgotten = account.RequestPasswordReset(account_pb.RequestPasswordResetRequest(email="ada@example.com"))
+        assert await code_of(forgotten) == grpc.StatusCode.UNAVAILABLE

@@ -13,6 +13,7 @@ from server.core.identity.signing_keys import SigningKeys
 from server.core.people.avatars import Avatars
 from server.core.people.invitations import Invitations
 from server.core.people.password_change import PasswordChange
+from server.core.people.password_reset import PasswordResets
 from server.core.people.personal_keys import PersonalKeys
 from server.core.people.registration import Registration
 from server.core.people.users import Users
@@ -44,6 +45,9 @@ class House:
         self.avatars = Avatars(database)
         self.invitations = Invitations(database, counts, SECRET)
         self.password_change = PasswordChange(database, self.logins, self.passwords)
+        self.password_resets = PasswordResets(
+            database, SECRET, self.logins, self.passwords, self.attempts, mails=True, page="https://x.test/reset?a=b"
+        )
         self.personal_keys = PersonalKeys(database)
         self.registration = Registration(database, self.logins, self.passwords, self.attempts, is_open=True)
         self.identity = self.new_identity()

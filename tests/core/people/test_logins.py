@@ -11,13 +11,20 @@ from server.core.identity import api_keys, organizations
 from server.core.identity.access_tokens import looks_like_token
 from server.core.identity.attempts import OF_ACCOUNT, OF_ADDRESS, OF_BOTH, WINDOW
 from server.core.identity.logins import LONGEST, REFRESH
+from server.core.identity.past_logins import KEPT, forget_logins
 from server.core.identity.passwords import MEMORY_KIB
 from server.core.identity.signing_keys import KNOWN_SECONDS, READ_SECONDS, SigningKeys
 from server.core.shared.sealing import Sealer
 from server.errors import InvalidRequest, TooMany, Unauthorized, Unavailable
 from server.store.database import Database
+from server.model import Login, RefreshToken
+from server.store.statement import Statement
+from sqlalchemy import select
 from tests.core.people.house import PASSWORD, House
 from tests.support.clock import SECOND
+
+
+LOGINS, TOKENS = (Statement(select(each.table())) for each in (Login, RefreshToken))
 
 
 @pytest.fixture
@@ -42,6 +49,31 @@ async def test_an_old_refresh_token_gives_the_same_successor_for_a_minute_and_th
         await house.new_identity().caller(second.access_token)
 
 
+async def test_what_is_over_for_long_is_removed_and_nothing_else(house: House) -> None:
+    async def left() -> tuple[int, int]:
+        rows = [await house.database.all(each) for each in (LOGINS, TOKENS)]
+        return len(rows[0]), len(rows[1])
+
+    ended, idle, used = [await house.register() for _ in range(3)]
+    for _ in range(3):
+        used = await house.logins.refresh(used.refresh_token)
+    await house.logins.log_out(house.call(), ended.refresh_token)
+    await forget_logins(house.database, house.clock.now)
+    assert await left() == (3, 6)
+    house.clock.wait((KEPT + 1) / SECOND)
+    # It was ended, and its token with it; the others go on for ninety days, with tokens that are good for thirty.
+    await forget_logins(house.database, house.clock.now)
+    assert await left() == (2, 0)
+    house.clock.wait(LONGEST / SECOND - 60)
+    await forget_logins(house.database, house.clock.now)
+    assert await left() == (2, 0)
+    house.clock.wait(120)
+    await forget_logins(house.database, house.clock.now)
+    assert await left() == (0, 0) and idle.user.id != used.user.id
+    with pytest.raises(Unauthorized):
+        await house.new_identity().caller(used.access_token)
+
+
 async def test_of_two_that_go_on_at_once_both_get_the_same(house: House) -> None:
     began = await house.register()
     found = await asyncio.gather(*(house.logins.refresh(began.refresh_token) for _ in range(5)))
@@ -60,7 +92,7 @@ async def test_a_login_goes_on_while_it_is_used_and_not_for_ever(house: House) -
     house.clock.wait(10)
     with pytest.raises(Unauthorized):
         await house.logins.refresh(token)
-    await house.logins.forget(house.clock.now)
+    await forget_logins(house.database, house.clock.now)
     with pytest.raises(Unauthorized):
         await house.logins.refresh(token)
 

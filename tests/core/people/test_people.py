@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
@@ -155,6 +156,46 @@ async def test_an_invitation_is_accepted_once_by_whom_it_is_for(house: House) ->
     for bad in ("nobody", "a b@example.com", "a@b", "@example.com", "a@@example.com"):
         with pytest.raises(InvalidRequest):
             await house.invitations.create(call, email=bad, role="viewer")
+
+
+@pytest.mark.parametrize("what", [{"disabled": True}, {"role": "project-manager"}], ids=["disabled", "another role"])
+async def test_the_invitations_of_who_may_invite_no_more_are_good_no_more(house: House, what: dict) -> None:
+    boss = await house.register()
+    other = await joined(house, boss, "admin")
+    _, token = await house.invitations.create(await house.as_(other), email="new@example.com", role="viewer")
+    await house.users.update(await house.as_(boss), other.user.id, **what)
+    with pytest.raises(InvalidRequest, match="good for this e-mail address"):
+        await house.register(email="new@example.com", invitation=token)
+    # He may get his own back, and with it they are good again.
+    await house.users.update(await house.as_(boss), other.user.id, disabled=False, role="admin")
+    assert (await house.register(email="new@example.com", invitation=token)).user.role == "viewer"
+
+
+async def test_old_invitations_are_removed(house: House) -> None:
+    call = await house.as_(await house.register())
+    for _ in range(2):
+        await house.invitations.create(call, email=f"{new_id()}@example.com", role="viewer")
+        house.clock.wait(20 * 24 * 3600)
+    await house.invitations.forget(house.clock.now)
+    assert len((await house.invitations.page(call, size=9, token="")).rows) == 1
+
+
+async def test_preferences_are_what_they_can_be(house: House) -> None:
+    call = await house.as_(await house.register())
+    for bad in (
+        {"theme": 3},
+        {"language": ["en"]},
+        {"timezone": "../etc"},
+        {"colour": "red"},
+        {"notifications": []},
+        {"notifications": {"email": "no"}},
+        {"notifications": {"pigeon": True}},
+    ):
+        with pytest.raises(InvalidRequest, match="preferences"):
+            await house.users.update_me(call, preferences=bad)
+    await house.users.update_me(call, preferences={"theme": "dark", "notifications": {"email": False}})
+    user = await house.users.update_me(call, preferences={"notifications": {"push": True}})
+    assert json.loads(user.preferences) == {"theme": "dark", "notifications": {"email": False, "push": True}}
 
 
 async def test_by_invitation_alone_nobody_else_registers(house: House) -> None:

@@ -65,6 +65,16 @@ class AuthServiceStub:
                 request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.ChangePasswordRequest.SerializeToString,
                 response_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.ChangePasswordResponse.FromString,
                 _registered_method=True)
+        self.RequestPasswordReset = channel.unary_unary(
+                '/orchestrator.coordinaitor.v1.AuthService/RequestPasswordReset',
+                request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.RequestPasswordResetRequest.SerializeToString,
+                response_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.RequestPasswordResetResponse.FromString,
+                _registered_method=True)
+        self.ResetPassword = channel.unary_unary(
+                '/orchestrator.coordinaitor.v1.AuthService/ResetPassword',
+                request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.ResetPasswordRequest.SerializeToString,
+                response_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.ResetPasswordResponse.FromString,
+                _registered_method=True)
         self.ListLogins = channel.unary_unary(
                 '/orchestrator.coordinaitor.v1.AuthService/ListLogins',
                 request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.ListLoginsRequest.SerializeToString,
@@ -140,6 +150,21 @@ class AuthServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RequestPasswordReset(self, request, context):
+        """Mails a token for another password to this address, where it is a user's; the answer is the same where it is nobody's.
+        503 where the server sends no mail: then an administrator gives the user a token.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResetPassword(self, request, context):
+        """Sets another password with a token, which is good once. Ends all logins of the user, and begins a new one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListLogins(self, request, context):
         """Lists the caller's logins that have not ended, newest first, at most a hundred.
         """
@@ -207,6 +232,16 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.ChangePassword,
                     request_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.ChangePasswordRequest.FromString,
                     response_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.ChangePasswordResponse.SerializeToString,
+            ),
+            'RequestPasswordReset': grpc.unary_unary_rpc_method_handler(
+                    servicer.RequestPasswordReset,
+                    request_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.RequestPasswordResetRequest.FromString,
+                    response_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.RequestPasswordResetResponse.SerializeToString,
+            ),
+            'ResetPassword': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResetPassword,
+                    request_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.ResetPasswordRequest.FromString,
+                    response_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.ResetPasswordResponse.SerializeToString,
             ),
             'ListLogins': grpc.unary_unary_rpc_method_handler(
                     servicer.ListLogins,
@@ -397,6 +432,60 @@ class AuthService:
             '/orchestrator.coordinaitor.v1.AuthService/ChangePassword',
             orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.ChangePasswordRequest.SerializeToString,
             orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.ChangePasswordResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RequestPasswordReset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orchestrator.coordinaitor.v1.AuthService/RequestPasswordReset',
+            orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.RequestPasswordResetRequest.SerializeToString,
+            orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.RequestPasswordResetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResetPassword(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orchestrator.coordinaitor.v1.AuthService/ResetPassword',
+            orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.ResetPasswordRequest.SerializeToString,
+            orchestrator_dot_coordinaitor_dot_v1_dot_auth__service__pb2.ResetPasswordResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -71,6 +71,11 @@ class UserServiceStub:
                 request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_user__service__pb2.UpdateUserRequest.SerializeToString,
                 response_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_user__service__pb2.UpdateUserResponse.FromString,
                 _registered_method=True)
+        self.CreatePasswordReset = channel.unary_unary(
+                '/orchestrator.coordinaitor.v1.UserService/CreatePasswordReset',
+                request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_user__service__pb2.CreatePasswordResetRequest.SerializeToString,
+                response_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_user__service__pb2.CreatePasswordResetResponse.FromString,
+                _registered_method=True)
         self.CreateInvitation = channel.unary_unary(
                 '/orchestrator.coordinaitor.v1.UserService/CreateInvitation',
                 request_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_user__service__pb2.CreateInvitationRequest.SerializeToString,
@@ -143,6 +148,14 @@ class UserServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreatePasswordReset(self, request, context):
+        """Gives a token with which a user sets another password, within a day and once; administrators alone. It is shown this
+        once: give it to him, for `POST /auth/password/reset`. Those before it are good no more.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreateInvitation(self, request, context):
         """Invites somebody to join the organization. The token is shown this once: give it to him, for `POST /auth/register`.
         """
@@ -201,6 +214,11 @@ def add_UserServiceServicer_to_server(servicer, server):
                     servicer.UpdateUser,
                     request_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_user__service__pb2.UpdateUserRequest.FromString,
                     response_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_user__service__pb2.UpdateUserResponse.SerializeToString,
+            ),
+            'CreatePasswordReset': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreatePasswordReset,
+                    request_deserializer=orchestrator_dot_coordinaitor_dot_v1_dot_user__service__pb2.CreatePasswordResetRequest.FromString,
+                    response_serializer=orchestrator_dot_coordinaitor_dot_v1_dot_user__service__pb2.CreatePasswordResetResponse.SerializeToString,
             ),
             'CreateInvitation': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateInvitation,
@@ -408,6 +426,33 @@ class UserService:
             '/orchestrator.coordinaitor.v1.UserService/UpdateUser',
             orchestrator_dot_coordinaitor_dot_v1_dot_user__service__pb2.UpdateUserRequest.SerializeToString,
             orchestrator_dot_coordinaitor_dot_v1_dot_user__service__pb2.UpdateUserResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreatePasswordReset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orchestrator.coordinaitor.v1.UserService/CreatePasswordReset',
+            orchestrator_dot_coordinaitor_dot_v1_dot_user__service__pb2.CreatePasswordResetRequest.SerializeToString,
+            orchestrator_dot_coordinaitor_dot_v1_dot_user__service__pb2.CreatePasswordResetResponse.FromString,
             options,
             channel_credentials,
             insecure,

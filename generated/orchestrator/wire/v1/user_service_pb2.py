@@ -26,11 +26,12 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from orchestrator.options.v1 import options_pb2 as orchestrator_dot_options_dot_v1_dot_options__pb2
 from orchestrator.wire.v1 import user_pb2 as orchestrator_dot_wire_dot_v1_dot_user__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'orchestrator/wire/v1/user_service.proto\x12\x14orchestrator.wire.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a%orchestrator/options/v1/options.proto\x1a\x1forchestrator/wire/v1/user.proto\"e\n\x11\x42\x65ginLoginRequest\x12$\n\x05\x65mail\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\xfe\x01R\x05\x65mail\x12*\n\x08password\x18\x02 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\xc8\x01R\x08password\"\xc6\x01\n\x12\x42\x65ginLoginResponse\x12!\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tR\x0b\x61\x63\x63\x65ssToken\x12#\n\rrefresh_token\x18\x02 \x01(\tR\x0crefreshToken\x12\x38\n\nexpires_in\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\texpiresIn\x12.\n\x04user\x18\x04 \x01(\x0b\x32\x1a.orchestrator.wire.v1.UserR\x04user\"J\n\x13RefreshLoginRequest\x12\x33\n\rrefresh_token\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\x80 R\x0crefreshToken\"\xc8\x01\n\x14RefreshLoginResponse\x12!\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tR\x0b\x61\x63\x63\x65ssToken\x12#\n\rrefresh_token\x18\x02 \x01(\tR\x0crefreshToken\x12\x38\n\nexpires_in\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\texpiresIn\x12.\n\x04user\x18\x04 \x01(\x0b\x32\x1a.orchestrator.wire.v1.UserR\x04user\"\x13\n\x11ListLoginsRequest\"M\n\x12ListLoginsResponse\x12\x37\n\x06logins\x18\x01 \x03(\x0b\x32\x1f.orchestrator.wire.v1.UserLoginR\x06logins\"1\n\x0f\x45ndLoginRequest\x12\x1e\n\x02id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x02id\"\x12\n\x10\x45ndLoginResponse\"\x12\n\x10GetCallerRequest\"[\n\x11GetCallerResponse\x12.\n\x04user\x18\x01 \x01(\x0b\x32\x1a.orchestrator.wire.v1.UserR\x04user\x12\x16\n\x06scopes\x18\x02 \x03(\tR\x06scopes\"0\n\x0eGetUserRequest\x12\x1e\n\x02id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x02id\"A\n\x0fGetUserResponse\x12.\n\x04user\x18\x01 \x01(\x0b\x32\x1a.orchestrator.wire.v1.UserR\x04user\"}\n\x10ListUsersRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12&\n\npage_token\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\tpageToken\x12\x1b\n\x04role\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x32R\x04role\"m\n\x11ListUsersResponse\x12\x30\n\x05users\x18\x01 \x03(\x0b\x32\x1a.orchestrator.wire.v1.UserR\x05users\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb5\x01\n\x11UpdateUserRequest\x12:\n\x04user\x18\x01 \x01(\x0b\x32\x1a.orchestrator.wire.v1.UserB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01R\x04user\x12;\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskR\nupdateMask\x12\'\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\trequestId\"D\n\x12UpdateUserResponse\x12.\n\x04user\x18\x01 \x01(\x0b\x32\x1a.orchestrator.wire.v1.UserR\x04user\"\x90\x01\n\x17\x43reateInvitationRequest\x12L\n\ninvitation\x18\x01 \x01(\x0b\x32 .orchestrator.wire.v1.InvitationB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01R\ninvitation\x12\'\n\nrequest_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\trequestId\"r\n\x18\x43reateInvitationResponse\x12@\n\ninvitation\x18\x01 \x01(\x0b\x32 .orchestrator.wire.v1.InvitationR\ninvitation\x12\x14\n\x05token\x18\x02 \x01(\tR\x05token\"f\n\x16ListInvitationsRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12&\n\npage_token\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\tpageToken\"\x85\x01\n\x17ListInvitationsResponse\x12\x42\n\x0binvitations\x18\x01 \x03(\x0b\x32 .orchestrator.wire.v1.InvitationR\x0binvitations\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"9\n\x17RevokeInvitationRequest\x12\x1e\n\x02id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x02id\"\x1a\n\x18RevokeInvitationResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'orchestrator/wire/v1/user_service.proto\x12\x14orchestrator.wire.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%orchestrator/options/v1/options.proto\x1a\x1forchestrator/wire/v1/user.proto\"e\n\x11\x42\x65ginLoginRequest\x12$\n\x05\x65mail\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\xfe\x01R\x05\x65mail\x12*\n\x08password\x18\x02 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\xc8\x01R\x08password\"\xc6\x01\n\x12\x42\x65ginLoginResponse\x12!\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tR\x0b\x61\x63\x63\x65ssToken\x12#\n\rrefresh_token\x18\x02 \x01(\tR\x0crefreshToken\x12\x38\n\nexpires_in\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\texpiresIn\x12.\n\x04user\x18\x04 \x01(\x0b\x32\x1a.orchestrator.wire.v1.UserR\x04user\"J\n\x13RefreshLoginRequest\x12\x33\n\rrefresh_token\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x05\x10\x01\x18\x80 R\x0crefreshToken\"\xc8\x01\n\x14RefreshLoginResponse\x12!\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tR\x0b\x61\x63\x63\x65ssToken\x12#\n\rrefresh_token\x18\x02 \x01(\tR\x0crefreshToken\x12\x38\n\nexpires_in\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\texpiresIn\x12.\n\x04user\x18\x04 \x01(\x0b\x32\x1a.orchestrator.wire.v1.UserR\x04user\"\x13\n\x11ListLoginsRequest\"M\n\x12ListLoginsResponse\x12\x37\n\x06logins\x18\x01 \x03(\x0b\x32\x1f.orchestrator.wire.v1.UserLoginR\x06logins\"1\n\x0f\x45ndLoginRequest\x12\x1e\n\x02id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x02id\"\x12\n\x10\x45ndLoginResponse\"\x12\n\x10GetCallerRequest\"[\n\x11GetCallerResponse\x12.\n\x04user\x18\x01 \x01(\x0b\x32\x1a.orchestrator.wire.v1.UserR\x04user\x12\x16\n\x06scopes\x18\x02 \x03(\tR\x06scopes\"0\n\x0eGetUserRequest\x12\x1e\n\x02id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x02id\"A\n\x0fGetUserResponse\x12.\n\x04user\x18\x01 \x01(\x0b\x32\x1a.orchestrator.wire.v1.UserR\x04user\"}\n\x10ListUsersRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12&\n\npage_token\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\tpageToken\x12\x1b\n\x04role\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x32R\x04role\"m\n\x11ListUsersResponse\x12\x30\n\x05users\x18\x01 \x03(\x0b\x32\x1a.orchestrator.wire.v1.UserR\x05users\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb5\x01\n\x11UpdateUserRequest\x12:\n\x04user\x18\x01 \x01(\x0b\x32\x1a.orchestrator.wire.v1.UserB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01R\x04user\x12;\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskR\nupdateMask\x12\'\n\nrequest_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\trequestId\"D\n\x12UpdateUserResponse\x12.\n\x04user\x18\x01 \x01(\x0b\x32\x1a.orchestrator.wire.v1.UserR\x04user\"E\n\x1a\x43reatePasswordResetRequest\x12\'\n\x07user_id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x06userId\"p\n\x1b\x43reatePasswordResetResponse\x12\x14\n\x05token\x18\x01 \x01(\tR\x05token\x12;\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\"\x90\x01\n\x17\x43reateInvitationRequest\x12L\n\ninvitation\x18\x01 \x01(\x0b\x32 .orchestrator.wire.v1.InvitationB\n\xe2\x41\x01\x02\xbaH\x03\xc8\x01\x01R\ninvitation\x12\'\n\nrequest_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01R\trequestId\"r\n\x18\x43reateInvitationResponse\x12@\n\ninvitation\x18\x01 \x01(\x0b\x32 .orchestrator.wire.v1.InvitationR\ninvitation\x12\x14\n\x05token\x18\x02 \x01(\tR\x05token\"f\n\x16ListInvitationsRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x08pageSize\x12&\n\npage_token\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\tpageToken\"\x85\x01\n\x17ListInvitationsResponse\x12\x42\n\x0binvitations\x18\x01 \x03(\x0b\x32 .orchestrator.wire.v1.InvitationR\x0binvitations\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"9\n\x17RevokeInvitationRequest\x12\x1e\n\x02id\x18\x01 \x01(\tB\x0e\xe2\x41\x01\x02\xbaH\x07r\x02\x18\x64\xc8\x01\x01R\x02id\"\x1a\n\x18RevokeInvitationResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -57,6 +58,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATEUSERREQUEST'].fields_by_name['user']._serialized_options = b'\342A\001\002\272H\003\310\001\001'
   _globals['_UPDATEUSERREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_UPDATEUSERREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\030\377\001'
+  _globals['_CREATEPASSWORDRESETREQUEST'].fields_by_name['user_id']._loaded_options = None
+  _globals['_CREATEPASSWORDRESETREQUEST'].fields_by_name['user_id']._serialized_options = b'\342A\001\002\272H\007r\002\030d\310\001\001'
   _globals['_CREATEINVITATIONREQUEST'].fields_by_name['invitation']._loaded_options = None
   _globals['_CREATEINVITATIONREQUEST'].fields_by_name['invitation']._serialized_options = b'\342A\001\002\272H\003\310\001\001'
   _globals['_CREATEINVITATIONREQUEST'].fields_by_name['request_id']._loaded_options = None
@@ -67,48 +70,52 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTINVITATIONSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\004r\002\030d'
   _globals['_REVOKEINVITATIONREQUEST'].fields_by_name['id']._loaded_options = None
   _globals['_REVOKEINVITATIONREQUEST'].fields_by_name['id']._serialized_options = b'\342A\001\002\272H\007r\002\030d\310\001\001'
-  _globals['_BEGINLOGINREQUEST']._serialized_start=265
-  _globals['_BEGINLOGINREQUEST']._serialized_end=366
-  _globals['_BEGINLOGINRESPONSE']._serialized_start=369
-  _globals['_BEGINLOGINRESPONSE']._serialized_end=567
-  _globals['_REFRESHLOGINREQUEST']._serialized_start=569
-  _globals['_REFRESHLOGINREQUEST']._serialized_end=643
-  _globals['_REFRESHLOGINRESPONSE']._serialized_start=646
-  _globals['_REFRESHLOGINRESPONSE']._serialized_end=846
-  _globals['_LISTLOGINSREQUEST']._serialized_start=848
-  _globals['_LISTLOGINSREQUEST']._serialized_end=867
-  _globals['_LISTLOGINSRESPONSE']._serialized_start=869
-  _globals['_LISTLOGINSRESPONSE']._serialized_end=946
-  _globals['_ENDLOGINREQUEST']._serialized_start=948
-  _globals['_ENDLOGINREQUEST']._serialized_end=997
-  _globals['_ENDLOGINRESPONSE']._serialized_start=999
-  _globals['_ENDLOGINRESPONSE']._serialized_end=1017
-  _globals['_GETCALLERREQUEST']._serialized_start=1019
-  _globals['_GETCALLERREQUEST']._serialized_end=1037
-  _globals['_GETCALLERRESPONSE']._serialized_start=1039
-  _globals['_GETCALLERRESPONSE']._serialized_end=1130
-  _globals['_GETUSERREQUEST']._serialized_start=1132
-  _globals['_GETUSERREQUEST']._serialized_end=1180
-  _globals['_GETUSERRESPONSE']._serialized_start=1182
-  _globals['_GETUSERRESPONSE']._serialized_end=1247
-  _globals['_LISTUSERSREQUEST']._serialized_start=1249
-  _globals['_LISTUSERSREQUEST']._serialized_end=1374
-  _globals['_LISTUSERSRESPONSE']._serialized_start=1376
-  _globals['_LISTUSERSRESPONSE']._serialized_end=1485
-  _globals['_UPDATEUSERREQUEST']._serialized_start=1488
-  _globals['_UPDATEUSERREQUEST']._serialized_end=1669
-  _globals['_UPDATEUSERRESPONSE']._serialized_start=1671
-  _globals['_UPDATEUSERRESPONSE']._serialized_end=1739
-  _globals['_CREATEINVITATIONREQUEST']._serialized_start=1742
-  _globals['_CREATEINVITATIONREQUEST']._serialized_end=1886
-  _globals['_CREATEINVITATIONRESPONSE']._serialized_start=1888
-  _globals['_CREATEINVITATIONRESPONSE']._serialized_end=2002
-  _globals['_LISTINVITATIONSREQUEST']._serialized_start=2004
-  _globals['_LISTINVITATIONSREQUEST']._serialized_end=2106
-  _globals['_LISTINVITATIONSRESPONSE']._serialized_start=2109
-  _globals['_LISTINVITATIONSRESPONSE']._serialized_end=2242
-  _globals['_REVOKEINVITATIONREQUEST']._serialized_start=2244
-  _globals['_REVOKEINVITATIONREQUEST']._serialized_end=2301
-  _globals['_REVOKEINVITATIONRESPONSE']._serialized_start=2303
-  _globals['_REVOKEINVITATIONRESPONSE']._serialized_end=2329
+  _globals['_BEGINLOGINREQUEST']._serialized_start=298
+  _globals['_BEGINLOGINREQUEST']._serialized_end=399
+  _globals['_BEGINLOGINRESPONSE']._serialized_start=402
+  _globals['_BEGINLOGINRESPONSE']._serialized_end=600
+  _globals['_REFRESHLOGINREQUEST']._serialized_start=602
+  _globals['_REFRESHLOGINREQUEST']._serialized_end=676
+  _globals['_REFRESHLOGINRESPONSE']._serialized_start=679
+  _globals['_REFRESHLOGINRESPONSE']._serialized_end=879
+  _globals['_LISTLOGINSREQUEST']._serialized_start=881
+  _globals['_LISTLOGINSREQUEST']._serialized_end=900
+  _globals['_LISTLOGINSRESPONSE']._serialized_start=902
+  _globals['_LISTLOGINSRESPONSE']._serialized_end=979
+  _globals['_ENDLOGINREQUEST']._serialized_start=981
+  _globals['_ENDLOGINREQUEST']._serialized_end=1030
+  _globals['_ENDLOGINRESPONSE']._serialized_start=1032
+  _globals['_ENDLOGINRESPONSE']._serialized_end=1050
+  _globals['_GETCALLERREQUEST']._serialized_start=1052
+  _globals['_GETCALLERREQUEST']._serialized_end=1070
+  _globals['_GETCALLERRESPONSE']._serialized_start=1072
+  _globals['_GETCALLERRESPONSE']._serialized_end=1163
+  _globals['_GETUSERREQUEST']._serialized_start=1165
+  _globals['_GETUSERREQUEST']._serialized_end=1213
+  _globals['_GETUSERRESPONSE']._serialized_start=1215
+  _globals['_GETUSERRESPONSE']._serialized_end=1280
+  _globals['_LISTUSERSREQUEST']._serialized_start=1282
+  _globals['_LISTUSERSREQUEST']._serialized_end=1407
+  _globals['_LISTUSERSRESPONSE']._serialized_start=1409
+  _globals['_LISTUSERSRESPONSE']._serialized_end=1518
+  _globals['_UPDATEUSERREQUEST']._serialized_start=1521
+  _globals['_UPDATEUSERREQUEST']._serialized_end=1702
+  _globals['_UPDATEUSERRESPONSE']._serialized_start=1704
+  _globals['_UPDATEUSERRESPONSE']._serialized_end=1772
+  _globals['_CREATEPASSWORDRESETREQUEST']._serialized_start=1774
+  _globals['_CREATEPASSWORDRESETREQUEST']._serialized_end=1843
+  _globals['_CREATEPASSWORDRESETRESPONSE']._serialized_start=1845
+  _globals['_CREATEPASSWORDRESETRESPONSE']._serialized_end=1957
+  _globals['_CREATEINVITATIONREQUEST']._serialized_start=1960
+  _globals['_CREATEINVITATIONREQUEST']._serialized_end=2104
+  _globals['_CREATEINVITATIONRESPONSE']._serialized_start=2106
+  _globals['_CREATEINVITATIONRESPONSE']._serialized_end=2220
+  _globals['_LISTINVITATIONSREQUEST']._serialized_start=2222
+  _globals['_LISTINVITATIONSREQUEST']._serialized_end=2324
+  _globals['_LISTINVITATIONSRESPONSE']._serialized_start=2327
+  _globals['_LISTINVITATIONSRESPONSE']._serialized_end=2460
+  _globals['_REVOKEINVITATIONREQUEST']._serialized_start=2462
+  _globals['_REVOKEINVITATIONREQUEST']._serialized_end=2519
+  _globals['_REVOKEINVITATIONRESPONSE']._serialized_start=2521
+  _globals['_REVOKEINVITATIONRESPONSE']._serialized_end=2547
 # @@protoc_insertion_point(module_scope)

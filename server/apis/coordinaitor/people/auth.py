@@ -21,6 +21,8 @@ from server.errors import ServiceError
 
 # What an hour and a minute have, by an organization's tier.
 Tiers = Mapping[str, tuple[int, int]]
+# Whether or not there is such a user.
+MAILED = "if this is the address of a user, mail to it is on its way"
 
 
 class AuthServicer:
@@ -31,6 +33,7 @@ class AuthServicer:
         self._users = cases.users
         self._registration = cases.registration
         self._password_change = cases.password_change
+        self._password_resets = cases.password_resets
         self._keys = cases.personal_keys
         self._tiers = tiers
         self._scheme = scheme
@@ -72,6 +75,16 @@ class AuthServicer:
     async def ChangePassword(self, request: pb.ChangePasswordRequest, call: Call) -> pb.ChangePasswordResponse:
         granted = await self._password_change.change(call, request.current_password, request.new_password)
         return granted_message(pb.ChangePasswordResponse, call, granted)
+
+    async def RequestPasswordReset(
+        self, request: pb.RequestPasswordResetRequest, call: Call
+    ) -> pb.RequestPasswordResetResponse:
+        await self._password_resets.request(call, request.email)
+        return answer(pb.RequestPasswordResetResponse, call, pb.RequestedPasswordReset(message=MAILED))
+
+    async def ResetPassword(self, request: pb.ResetPasswordRequest, call: Call) -> pb.ResetPasswordResponse:
+        granted = await self._password_resets.reset(call, request.token, request.new_password)
+        return granted_message(pb.ResetPasswordResponse, call, granted)
 
     async def ListLogins(self, request: pb.ListLoginsRequest, call: Call) -> pb.ListLoginsResponse:
         found = await self._logins.list(call)

@@ -10,12 +10,15 @@ from google.protobuf.message import Message
 from orchestrator.wire.coordinaitor.v1 import user_pb2 as users
 from orchestrator.wire.coordinaitor.v1 import user_service_pb2 as pb
 
+from server.apikit.projection import timestamp
 from server.apikit.refusals import PayloadTooLarge
 from server.apikit.uploads import form_parts
 from server.apis.coordinaitor.envelope import answer, listed, page_of
-from server.apis.coordinaitor.people.shape import base_of, invitation_message, user_message
+from server.apis.coordinaitor.people.shape import NOT_STORED, base_of, invitation_message, user_message
+from server.apis.coordinaitor.shape import shown_id
 from server.core.people.avatars import CONTENT_TYPE, MAX_BYTES, Avatars
 from server.core.people.invitations import Invitations
+from server.core.people.password_reset import PasswordResets
 from server.core.people.users import Users
 from server.core.shared.call_context import Call
 from server.errors import InvalidRequest
@@ -34,10 +37,13 @@ CACHED = (
 class UserServicer:
     """Decodes, calls the use case, encodes."""
 
-    def __init__(self, cases: Users, avatars: Avatars, invitations: Invitations, scheme: str) -> None:
+    def __init__(
+        self, cases: Users, avatars: Avatars, invitations: Invitations, resets: PasswordResets, scheme: str
+    ) -> None:
         self._users = cases
         self._avatars = avatars
         self._invitations = invitations
+        self._resets = resets
         self._scheme = scheme
 
     async def ListUsers(self, request: pb.ListUsersRequest, call: Call) -> pb.ListUsersResponse:
@@ -73,6 +79,16 @@ class UserServicer:
         given = {name: getattr(request, name) for name in ("name", "role", "disabled") if request.HasField(name)}
         user = await self._users.update(call, request.user_id, **given)
         return self._one(pb.UpdateUserResponse, call, user)
+
+    async def CreatePasswordReset(
+        self, request: pb.CreatePasswordResetRequest, call: Call
+    ) -> pb.CreatePasswordResetResponse:
+        reset, token = await self._resets.offer(call, request.user_id)
+        call.response_headers = (*call.response_headers, *NOT_STORED)
+        shown = pb.PasswordReset(
+            user_id=shown_id("user", reset.user_id or ""), token=token, expires_at=timestamp(reset.expires_at)
+        )
+        return answer(pb.CreatePasswordResetResponse, call, shown)
 
     async def CreateInvitation(self, request: pb.CreateInvitationRequest, call: Call) -> pb.CreateInvitationResponse:
         role = request.role or Role.DEVELOPER.value

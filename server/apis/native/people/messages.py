@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from typing import TypeVar
 
+from google.protobuf.message import Message
 from orchestrator.wire.v1.notification_pb2 import Notification as NotificationMessage
+from orchestrator.wire.v1.user_pb2 import Invitation as InvitationMessage
 from orchestrator.wire.v1.user_pb2 import User as UserMessage
 
 from server import values
 from server.apikit.projection import timestamp
 from server.model import Notification, User
+
+M = TypeVar("M", bound=Message)
 
 
 def user_message(user: User) -> UserMessage:
@@ -23,6 +28,7 @@ def user_message(user: User) -> UserMessage:
         role=user.role,
         preferences=values.struct_of(values.encode(json.loads(user.preferences))),
         create_time=timestamp(user.created_at),
+        avatar_path=f"/api/v1/avatars/{user.avatar_token}" if user.avatar_token else "",
     )
     for field, time in (
         (message.last_login_time, user.last_login_at),
@@ -31,6 +37,15 @@ def user_message(user: User) -> UserMessage:
     ):
         if time is not None:
             field.CopyFrom(timestamp(time))
+    return message
+
+
+def in_public(message: M) -> M:
+    """A message for webhooks, whose managers need not be those who may see users: without where mail reaches these."""
+    if isinstance(message, UserMessage | InvitationMessage):
+        for name in ("email", "preferences", "last_login_time"):
+            if name in message.DESCRIPTOR.fields_by_name:
+                message.ClearField(name)
     return message
 
 

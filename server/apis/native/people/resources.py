@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from orchestrator.wire.v1.user_pb2 import ApiKey as ApiKeyMessage
@@ -49,6 +50,7 @@ def key_message(key: ApiKey) -> ApiKeyMessage:
         scopes=key.scopes.split(),
         create_time=timestamp(key.created_at),
         expire_time=_time(key.expires_at),
+        project_ids=[f"proj_{each}" for each in json.loads(key.projects)],
     )
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from google.protobuf.duration_pb2 import Duration
 from orchestrator.wire.v1 import user_service_pb2 as pb
 
+from server.apikit.projection import timestamp
+from server.apis.native.people.account import given
 from server.apis.native.people.messages import user_message
 from server.apis.native.people.resources import invitation_message, login_message
 from server.apis.native.requests import changed_fields, once, require_etag
-from server.core.identity.logins import Granted, Logins
+from server.core.identity.logins import Logins
 from server.core.people.invitations import Invitations
+from server.core.people.password_reset import PasswordResets
 from server.core.people.users import Users
 from server.core.shared.call_context import Call
 from server.model import Role, User
@@ -23,16 +25,17 @@ CHANGEABLE = ("name", "role", "disabled")
 class UserServicer:
     """Decodes, calls the use case, encodes."""
 
-    def __init__(self, users: Users, logins: Logins, invitations: Invitations) -> None:
+    def __init__(self, users: Users, logins: Logins, invitations: Invitations, resets: PasswordResets) -> None:
         self._users = users
         self._logins = logins
         self._invitations = invitations
+        self._resets = resets
 
     async def BeginLogin(self, request: pb.BeginLoginRequest, call: Call) -> pb.BeginLoginResponse:
-        return pb.BeginLoginResponse(**_given(await self._logins.log_in(call, request.email, request.password)))
+        return given(pb.BeginLoginResponse, await self._logins.log_in(call, request.email, request.password))
 
     async def RefreshLogin(self, request: pb.RefreshLoginRequest, call: Call) -> pb.RefreshLoginResponse:
-        return pb.RefreshLoginResponse(**_given(await self._logins.refresh(request.refresh_token)))
+        return given(pb.RefreshLoginResponse, await self._logins.refresh(request.refresh_token))
 
     async def ListLogins(self, request: pb.ListLoginsRequest, call: Call) -> pb.ListLoginsResponse:
         return pb.ListLoginsResponse(logins=[login_message(each, call) for each in await self._logins.list(call)])
@@ -61,11 +64,17 @@ class UserServicer:
         }
         return pb.UpdateUserResponse(user=_shown(await self._users.update(call, request.user.id, **changes), call))
 
+    async def CreatePasswordReset(
+        self, request: pb.CreatePasswordResetRequest, call: Call
+    ) -> pb.CreatePasswordResetResponse:
+        reset, token = await self._resets.offer(call, request.user_id)
+        return pb.CreatePasswordResetResponse(token=token, expire_time=timestamp(reset.expires_at))
+
     async def CreateInvitation(self, request: pb.CreateInvitationRequest, call: Call) -> pb.CreateInvitationResponse:
         once(request, call)
-        given = request.invitation
-        role = given.role or Role.DEVELOPER.value
-        invitation, token = await self._invitations.create(call, email=given.email, role=role)
+        wanted = request.invitation
+        role = wanted.role or Role.DEVELOPER.value
+        invitation, token = await self._invitations.create(call, email=wanted.email, role=role)
         return pb.CreateInvitationResponse(invitation=invitation_message(invitation), token=token)
 
     async def ListInvitations(self, request: pb.ListInvitationsRequest, call: Call) -> pb.ListInvitationsResponse:
@@ -77,15 +86,6 @@ class UserServicer:
     async def RevokeInvitation(self, request: pb.RevokeInvitationRequest, call: Call) -> pb.RevokeInvitationResponse:
         await self._invitations.revoke(call, request.id)
         return pb.RevokeInvitationResponse()
-
-
-def _given(granted: Granted) -> dict[str, Any]:
-    return {
-        "access_token": granted.access_token,
-        "refresh_token": granted.refresh_token,
-        "expires_in": Duration(seconds=granted.expires_in),
-        "user": user_message(granted.user),
-    }
 
 
 def _shown(user: User, call: Call) -> Any:

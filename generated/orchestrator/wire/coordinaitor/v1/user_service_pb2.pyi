@@ -239,3 +239,29 @@ class RevokeInvitationRequest(_message.Message):
 class RevokeInvitationResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class CreatePasswordResetRequest(_message.Message):
+    __slots__ = ("user_id",)
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    user_id: str
+    def __init__(self, user_id: _Optional[str] = ...) -> None: ...
+
+class CreatePasswordResetResponse(_message.Message):
+    __slots__ = ("success", "data", "meta")
+    SUCCESS_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    META_FIELD_NUMBER: _ClassVar[int]
+    success: bool
+    data: PasswordReset
+    meta: _envelope_pb2.Meta
+    def __init__(self, success: _Optional[bool] = ..., data: _Optional[_Union[PasswordReset, _Mapping]] = ..., meta: _Optional[_Union[_envelope_pb2.Meta, _Mapping]] = ...) -> None: ...
+
+class PasswordReset(_message.Message):
+    __slots__ = ("user_id", "token", "expires_at")
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    user_id: str
+    token: str
+    expires_at: _timestamp_pb2.Timestamp
+    def __init__(self, user_id: _Optional[str] = ..., token: _Optional[str] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
