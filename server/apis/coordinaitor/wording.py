@@ -96,10 +96,9 @@ def project_shown(project: Project) -> Shown:
 
 
 def user_shown(user: User) -> Shown:
-    """A person, as others may see him."""
+    """A person, as everybody may see him who may have webhooks: his address is for those who may see users."""
     return {
         "id": shown_id("user", user.id),
-        "email": user.email,
         "name": user.name,
         "role": user.role,
         "organizationId": shown_id("org", user.organization_id),

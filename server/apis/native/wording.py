@@ -10,12 +10,13 @@ from google.protobuf.message import Message
 
 from server.apikit.event_wording import EventWording
 from server.apikit.projection import shown_message
+from server.apis.native.people.messages import in_public
 from server.apis.native.resources import RESOURCE_FIELDS, log_message
 from server.model import EVENT_TYPES, PERSONAL, TaskLog
 
 
 def _shown(encode: Callable[[Any], Message], resource: Any) -> dict[str, Any]:
-    return shown_message(encode(resource))
+    return shown_message(in_public(encode(resource)))
 
 
 _ENCODERS: Mapping[Any, Callable[[Any], Message]] = {

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 
 from server.apis.native.resources import event_message
+from server.apis.coordinaitor.wording import WORDING as OF_PEOPLE
 from server.apis.native.wording import WORDING
 from server.model import (
     EVENT_TYPES,
     PERSONAL,
     Comment,
     Event,
+    Invitation,
     Notification,
     Project,
     ProjectMember,
@@ -21,7 +23,7 @@ from server.model import (
 )
 
 NOW = 1_700_000_000_000_000
-KINDS = ("comment", "file", "notification", "project", "rating", "user")
+KINDS = ("comment", "file", "invitation", "notification", "project", "rating", "user")
 _OF = {"organization_id": "0" * 32, "created_at": NOW}
 ROWS: dict[str, Record] = {
     "comment": Comment.new(id="1" * 32, task_id="2" * 32, content="Done?", author="user_9", mentions='["3"]', **_OF),
@@ -35,6 +37,9 @@ ROWS: dict[str, Record] = {
         blob="b",
         author="user_9",
         **_OF,
+    ),
+    "invitation": Invitation.new(
+        id="1" * 32, email="c@b.example", role="viewer", digest="dd", invited_by="3" * 32, expires_at=NOW, **_OF
     ),
     "notification": Notification.new(
         id="1" * 32, user_id="3" * 32, type="task.completed", title="Done", resource_id="2" * 32, event_number=7, **_OF
@@ -52,6 +57,7 @@ FIELDS = {
     "notification": "notification",
     "comment": "comment",
     "file": "task_file",
+    "invitation": "invitation",
     "project": "project",
     "rating": "rating",
     "user": "user",
@@ -78,5 +84,9 @@ def test_a_project_and_a_person_read_as_they_were() -> None:
         ["web"],
         None,
     )
-    assert user["preferences"] == {"theme": "dark"} and user["email"] == "a@b.example"
+    # Whoever has webhooks need not be one who may see where mail reaches people.
+    assert user["name"] and user["email"] == "" and "preferences" not in user and "b.example" not in str(OF_PEOPLE.data(event("user.registered")))
+    assert "b.example" not in str(WORDING.data(event("invitation.created")))
+    shown = event_message(event("user.registered")).user
+    assert shown.preferences and shown.email == "a@b.example"
     assert WORDING.data(event("comment.created"))["mentions"] == ["user_3"]

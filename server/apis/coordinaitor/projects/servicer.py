@@ -139,7 +139,9 @@ class ProjectServicer:
     async def _shown(self, project: Project, call: Call) -> ProjectMessage:
         call.etag = project.version
         figures = await self._projects.figures([project])
-        return project_message(project, figures[project.id], await self._projects.team(project))
+        return project_message(
+            project, figures[project.id], await self._projects.team(project), addresses=call.caller.may("users:read")
+        )
 
 
 def _member(given: pb.NewMember) -> Member:

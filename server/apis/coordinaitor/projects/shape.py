@@ -23,8 +23,10 @@ MAX_BUDGET_BYTES, MAX_TAGS_BYTES = 1000, 100_000
 PRIORITIES = {"low": Priority.LOW.value, "medium": Priority.MEDIUM.value, "high": Priority.HIGH.value}
 
 
-def project_message(project: Project, figures: Figures, team: Team | None = None) -> ProjectMessage:
-    """A project; in lists without those who take part."""
+def project_message(
+    project: Project, figures: Figures, team: Team | None = None, *, addresses: bool = False
+) -> ProjectMessage:
+    """A project; in lists without those who take part, whose addresses are for those who may see users."""
     return projected(
         project,
         ProjectMessage,
@@ -45,7 +47,7 @@ def project_message(project: Project, figures: Figures, team: Team | None = None
         budget=_budget(project),
         created_by=nullable_id("user", project.created_by),
         completed_at=nullable_time(project.completed_at),
-        team_members=values.encode(_people(team)) if team is not None else None,
+        team_members=values.encode(_people(team, addresses=addresses)) if team is not None else None,
         agents=values.encode(_agents(team)) if team is not None else None,
     )
 
@@ -119,12 +121,12 @@ def _budget(project: Project) -> bytes:
     return values.encode({"hours": project.budget_hours, "cost": project.budget_cost})
 
 
-def _people(team: Team) -> list[dict[str, Any]]:
+def _people(team: Team, *, addresses: bool) -> list[dict[str, Any]]:
     return [
         {
             "userId": shown_id("user", each.member.user_id),
             "name": each.name,
-            "email": each.email,
+            **({"email": each.email} if addresses else {}),
             "role": each.member.role,
             "permissions": json.loads(each.member.permissions),
             "joinedAt": timestamp(each.member.created_at).ToJsonString(),
