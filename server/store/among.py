@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ARRAY, Boolean, String, bindparam
+from sqlalchemy import ARRAY, String, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import NullType
 
+# For a Boolean, SQLAlchemy would add "= 1" on SQLite, and then no index is used.
+_CONDITION = NullType()
 
-class among(FunctionElement[bool]):  # noqa: N801
+
+class among(FunctionElement[Any]):  # noqa: N801
     """Whether a column is one of the ids in a parameter, divided by commas: unlike a list, that can be a key."""
 
-    type = Boolean()
+    type = _CONDITION
     inherit_cache = True
 
     def __init__(self, column: Any, parameter: str) -> None:
@@ -36,8 +39,7 @@ def _on_postgres(element: Any, compiler: Any, **given: Any) -> str:
 class any_of(FunctionElement[Any]):  # noqa: N801
     """Whether a column is one of a parameter's list of texts, or of values of another type."""
 
-    # For a Boolean, SQLAlchemy would add "= 1" on SQLite, and then no index is used.
-    type = NullType()
+    type = _CONDITION
     inherit_cache = True
 
     def __init__(self, column: Any, parameter: str, of: Any = String) -> None:

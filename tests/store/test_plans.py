@@ -15,11 +15,14 @@ from typing import Any
 
 import asyncpg
 import pytest
+from sqlalchemy import select
 
 import server.core
 import server.store
 from server.core.shared.pagination import Listing
 from server.core.shared.resource import Resource
+from server.model import Task
+from server.store.among import among, any_of
 from server.store.statement import Statement
 from tests.support.databases import new_sqlite
 
@@ -193,3 +196,10 @@ async def test_every_statement_and_list_uses_an_index_on_postgresql(postgres_url
     assert set(bad) - ALLOWED - TURNED_ROUND == set(), "\n".join(
         f"{name}: {found}" for name, found in sorted(bad.items())
     )
+
+
+@pytest.mark.parametrize("one_of", [among, any_of])
+def test_one_of_several_is_found_by_the_index_of_its_column(one_of: Any, tmp_path: Path) -> None:
+    tasks = Task.table().c
+    steps = SqlitePlans(tmp_path).steps(Statement(select(tasks.id).where(one_of(tasks.project_id, "ids"))))
+    assert [step for step in steps if step.startswith("SEARCH tasks") and "project_id=?" in step], steps

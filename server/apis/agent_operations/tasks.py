@@ -10,8 +10,8 @@ from orchestrator.wire.agent_operations.v1 import task_pb2
 from orchestrator.wire.agent_operations.v1 import task_service_pb2 as pb
 
 from server import values
+from server.apikit.moments import moment
 from server.apikit.projection import timestamp
-from server.apikit.query import moment
 from server.apis.agent_operations.shape import object_of, page_of, pagination, task_message
 from server.core.agents.registry import AgentRegistry
 from server.core.queue.creation import NewTask

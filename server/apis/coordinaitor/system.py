@@ -11,8 +11,8 @@ from orchestrator.wire.coordinaitor.v1 import system_service_pb2 as pb
 from orchestrator.wire.coordinaitor.v1.system_pb2 import SystemHealth, SystemLog, SystemMetrics, SystemStatus
 
 from server import values
+from server.apikit.moments import moment
 from server.apikit.projection import project, timestamp
-from server.apikit.query import moment
 from server.apis.coordinaitor.envelope import answer
 from server.core.agents.directory import AgentDirectory
 from server.core.monitoring.backlog import Backlog

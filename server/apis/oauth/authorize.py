@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl, urlencode
 
@@ -20,6 +21,7 @@ from server.core.identity.oauth_clients import OAuthClients
 from server.core.people.users import Users
 from server.core.shared.call_context import Call
 from server.errors import ServiceError, TooMany, Unauthorized
+from server.model import OAuthClient
 
 # The cookies of these pages: who has logged in here, for as long as an access token lives, and what forms are known by.
 LOGIN, FORM = "orchestrator_login", "orchestrator_form"
@@ -27,6 +29,15 @@ ASKED = ("response_type", "client_id", "redirect_uri", "scope", "state", "code_c
 LOGIN_SECONDS = 3600
 MAX_QUERY = 8192
 _PURPOSE = b"orchestrator authorization forms, version 1"
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What a client asks for: where it wants to be told, and the scopes, with spaces between them."""
+
+    client: OAuthClient
+    back_to: str
+    scope: str
 
 
 class AuthorizationPages:
@@ -73,6 +84,17 @@ class AuthorizationPages:
         return await self._answer(call, asked, allowed=fields.get("do") == "allow")
 
     async def _next(self, call: Call, asked: Pairs) -> HttpBody:
+        wish = await self._wish(call, asked)
+        if isinstance(wish, HttpBody):
+            return wish
+        person = await self._users.me(call)
+        token = self._form_token(call)
+        self._headers(call, pages.headers(origin_of(wish.back_to)))
+        hidden = {**dict(asked), "form": token}
+        return pages.consent(wish.client.name, person.email, wish.scope.split(), wish.back_to, hidden)
+
+    async def _wish(self, call: Call, asked: Pairs) -> _Wish | HttpBody:
+        """What a client asks of whoever has logged in here, or what the person sees first."""
         client = await self._client(asked)
         try:
             back_to, scope = Protocol(client.stored if client is not None else None).asked(asked)
@@ -81,11 +103,7 @@ class AuthorizationPages:
         assert client is not None
         if not await self._is_logged_in(call, client):
             return self._login_page(call, asked, client)
-        person = await self._users.me(call)
-        token = self._form_token(call)
-        self._headers(call, pages.headers(origin_of(back_to)))
-        hidden = {**dict(asked), "form": token}
-        return pages.consent(client.stored.name, person.email, scope.split(), back_to, hidden)
+        return _Wish(client.stored, back_to, scope)
 
     async def _log_in(self, call: Call, asked: Pairs, fields: dict[str, str]) -> HttpBody:
         # What no text can be is nobody's.
@@ -102,26 +120,21 @@ class AuthorizationPages:
         return self._redirect(call, f"/oauth/authorize?{urlencode(asked)}", status=303)
 
     async def _answer(self, call: Call, asked: Pairs, *, allowed: bool) -> HttpBody:
-        client = await self._client(asked)
-        try:
-            back_to, scope = Protocol(client.stored if client is not None else None).asked(asked)
-        except OAuth2Error as error:
-            return self._refused(call, asked, error)
-        assert client is not None
-        if not await self._is_logged_in(call, client):
-            return self._login_page(call, asked, client)
+        wish = await self._wish(call, asked)
+        if isinstance(wish, HttpBody):
+            return wish
         fields = dict(asked)
         if not allowed:
-            return self._tell(call, asked, back_to, {"error": "access_denied"})
+            return self._tell(call, asked, wish.back_to, {"error": "access_denied"})
         code = await self._codes.give(
-            client.stored,
+            wish.client,
             call.caller,
-            scopes=scope,
-            redirect_uri=back_to,
+            scopes=wish.scope,
+            redirect_uri=wish.back_to,
             redirect_named="redirect_uri" in fields,
             challenge=fields.get("code_challenge", ""),
         )
-        return self._tell(call, asked, back_to, {"code": code})
+        return self._tell(call, asked, wish.back_to, {"code": code})
 
     def _refused(self, call: Call, asked: Pairs, error: OAuth2Error) -> HttpBody:
         """Tells the client, where it is one and the address is its own; otherwise the person."""

@@ -7,7 +7,7 @@ from typing import Any
 from orchestrator.wire.coordinaitor.v1 import agent_service_pb2 as pb
 
 from server import values
-from server.apikit.query import moment
+from server.apikit.moments import moment
 from server.apis.coordinaitor.agents.shape import agent_message, metrics_message
 from server.apis.coordinaitor.envelope import LIMIT, answer, listed, page_of
 from server.apis.coordinaitor.query import chosen, comma_separated

@@ -8,6 +8,7 @@ from orchestrator.wire.coordinaitor.v1 import project_service_pb2 as pb
 from orchestrator.wire.coordinaitor.v1 import task_service_pb2 as task_pb
 from orchestrator.wire.coordinaitor.v1.project_pb2 import Project as ProjectMessage
 
+from server.apikit.moments import moment_in
 from server.apis.coordinaitor.envelope import answer, listed, page_of
 from server.apis.coordinaitor.projects.shape import (
     PRIORITIES,
@@ -15,7 +16,6 @@ from server.apis.coordinaitor.projects.shape import (
     changed_moment,
     changed_tags,
     member_message,
-    moment_in,
     project_message,
 )
 from server.core.projects.members import Member
@@ -55,8 +55,8 @@ class ProjectServicer:
             description=request.description,
             status=request.status or ProjectStatus.ACTIVE.value,
             priority=PRIORITIES.get(request.priority, Priority.MEDIUM.value),
-            start_at=moment_in(request.start_date, "start_date"),
-            end_at=moment_in(request.end_date, "end_date"),
+            start_at=moment_in("start_date", request.start_date),
+            end_at=moment_in("end_date", request.end_date),
             budget_hours=budget.hours if budget.HasField("hours") else None,
             budget_cost=budget.cost if budget.HasField("cost") else None,
             tags=list(request.tags),
@@ -78,8 +78,8 @@ class ProjectServicer:
             description=request.description if request.HasField("description") else None,
             status=request.status or None,
             priority=PRIORITIES[request.priority] if request.priority else None,
-            start_at=changed_moment(request.start_date, "start_date"),
-            end_at=changed_moment(request.end_date, "end_date"),
+            start_at=changed_moment("start_date", request.start_date),
+            end_at=changed_moment("end_date", request.end_date),
             budget_hours=hours,
             budget_cost=cost,
             tags=changed_tags(request.tags),

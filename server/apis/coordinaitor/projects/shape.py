@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.wire.coordinaitor.v1.project_pb2 import Project as ProjectMessage
 from orchestrator.wire.coordinaitor.v1.project_pb2 import ProjectMember as MemberMessage
 
 from server import values
+from server.apikit.moments import moment_in
 from server.apikit.projection import project as projected
 from server.apikit.projection import timestamp
 from server.apis.coordinaitor.shape import PRIORITY_WORDS, nullable_id, nullable_time, shown_id
@@ -63,26 +63,9 @@ def member_message(member: ProjectMember) -> MemberMessage:
     )
 
 
-def moment_in(value: bytes, field: str) -> int | None:
-    """The time that a request says, in microseconds; None for null, and where it says nothing. Raises InvalidRequest.
-
-    It is in RFC 3339, or a day, which begins in UTC.
-    """
-    if values.is_null(value):
-        return None
-    text = values.decode(value) if len(value) < 100 else None
-    try:
-        read = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        read = None
-    if read is None or not 1 < read.year < 9999:
-        raise InvalidRequest(field, "must be a time in RFC 3339, such as 2024-02-01T00:00:00Z")
-    return int((read if read.tzinfo is not None else read.replace(tzinfo=UTC)).timestamp() * 1_000_000)
-
-
-def changed_moment(value: bytes, field: str) -> int | Unchanged | None:
-    """The same for a change: what says nothing changes nothing. Raises InvalidRequest."""
-    return moment_in(value, field) if value else UNCHANGED
+def changed_moment(field: str, value: bytes) -> int | Unchanged | None:
+    """The time that a change says; what says nothing changes nothing. Raises InvalidRequest."""
+    return moment_in(field, value) if value else UNCHANGED
 
 
 def changed_budget(value: bytes) -> tuple[float | Unchanged | None, float | Unchanged | None]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from orchestrator.wire.coordinaitor.v1 import task_service_pb2 as pb
 
 from server import values
+from server.apikit.moments import moment, moment_in
 from server.core.queue.creation import NewTask
 from server.core.tasks import details
 from server.core.tasks.editing import Edit
@@ -28,7 +28,6 @@ STATUSES = {
 PRIORITIES = {"low": Priority.LOW, "medium": Priority.MEDIUM, "high": Priority.HIGH}
 SORTS = {"createdAt": "created_at", "updatedAt": "updated_at", "priority": "priority", "dueDate": "due_at"}
 INCLUDED = ("comments", "files", "history", "metrics")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Problems:
@@ -62,19 +61,6 @@ def one_of(field: str, word: str, words: dict[str, T]) -> T:
     return words[word]
 
 
-def moment(field: str, text: str) -> int:
-    """A time, or the beginning of a day in UTC, in microseconds. Raises InvalidRequest."""
-    try:
-        when = datetime.fromisoformat(text.strip())
-        when = when if when.tzinfo is not None else when.replace(tzinfo=UTC)
-        found = (when - _EPOCH) // timedelta(microseconds=1)
-    except (ValueError, OverflowError):
-        raise InvalidRequest(field, "must be a time, such as 2024-02-15T00:00:00Z, or a date") from None
-    if not 0 <= found < 1 << 52:
-        raise InvalidRequest(field, "must be a time since 1970")
-    return found
-
-
 def included(text: str) -> frozenset[str]:
     """What is to be shown beside a task. Raises InvalidRequest."""
     words = frozenset(word.strip() for word in text.split(",")) - {""}
@@ -89,16 +75,8 @@ def wanted(request: pb.ListTasksRequest) -> Wanted:
     problems = Problems()
     priority = problems.read(one_of, "priority", request.priority, PRIORITIES) if request.priority else None
     status = problems.read(one_of, "status", request.status, STATUSES) if request.status else None
-    after = (
-        problems.read(moment, "created_after", request.created_after.replace(" ", "+"))
-        if request.created_after
-        else None
-    )
-    before = (
-        problems.read(moment, "created_before", request.created_before.replace(" ", "+"))
-        if request.created_before
-        else None
-    )
+    after = problems.read(moment, "created_after", request.created_after)
+    before = problems.read(moment, "created_before", request.created_before)
     sort = problems.read(one_of, "sortBy", request.sort_by or "createdAt", SORTS)
     ascending = problems.read(one_of, "sortOrder", request.sort_order or "desc", {"asc": True, "desc": False})
     problems.check()
@@ -126,7 +104,7 @@ def new_task(request: pb.CreateTaskRequest) -> NewTask:
     description = problems.read(details.checked_description, request.description)
     priority = problems.read(one_of, "priority", request.priority or "medium", PRIORITIES)
     tags = problems.read(details.checked_tags, request.tags)
-    due = problems.read(moment, "due_date", request.due_date) if request.due_date else None
+    due = problems.read(moment, "due_date", request.due_date)
     hours = problems.read(details.checked_hours, "estimated_hours", hours)
     requirements = problems.read(details.checked_points, "requirements", request.requirements)
     criteria = problems.read(details.checked_points, "acceptance_criteria", request.acceptance_criteria)
@@ -155,7 +133,7 @@ def edit(request: pb.UpdateTaskRequest, *, firmly: bool) -> Edit:
     checks: dict[str, Callable[[], Any]] = {
         "title": lambda: details.checked_title(request.title),
         "description": lambda: details.checked_description(request.description),
-        "due_date": lambda: _nullable_moment("due_date", request.due_date),
+        "due_date": lambda: moment_in("due_date", request.due_date),
         "estimated_hours": lambda: details.checked_hours("estimated_hours", _number(request.estimated_hours)),
         "actual_hours": lambda: details.checked_hours("actual_hours", request.actual_hours),
         "requirements": lambda: _points("requirements", request.requirements),
@@ -190,14 +168,9 @@ def assignment(request: pb.AssignTaskRequest) -> Edit:
     priority = problems.read(one_of, "priority", request.priority, PRIORITIES) if request.priority else None
     columns = {}
     if request.HasField("due_date"):
-        columns["due_at"] = problems.read(_nullable_moment, "due_date", request.due_date)
+        columns["due_at"] = problems.read(moment_in, "due_date", request.due_date)
     problems.check()
     return Edit(columns=columns, priority=priority)
-
-
-def _nullable_moment(field: str, value: bytes) -> int | None:
-    text = _nullable_text(field, value)
-    return moment(field, text) if text else None
 
 
 def _nullable_text(field: str, value: bytes) -> str:
