@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx2 as httpx
 import pytest
 
 from tests.support.stack import Stack
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.xdist_group("stack")
 DASHBOARD = {
@@ -171,3 +173,51 @@ def test_what_an_agent_does_is_taken_from_it(people: httpx.Client) -> None:
     history = people.get(f"{path}/history").json()
     assert history["pagination"]["total"] == len(history["data"])
     assert ("status_changed", bot["agent"]) in {(each["action"], each["user"]) for each in history["data"]}
+
+
+def test_of_two_people_who_move_a_task_at_once_one_is_told_so(stack: Stack, people: httpx.Client) -> None:
+    ada, bob = (httpx.Client(base_url=people.base_url, headers=each, timeout=30) for each in two_people(people))
+    with ada, bob, ThreadPoolExecutor(2) as pool:
+        for status in ("active", "completed"):
+            path = f"/api/v1/tasks/{make(ada)['id']}"
+            moved = list(pool.map(lambda who, path=path, to=status: who.patch(path, json={"status": to}), (ada, bob)))
+            assert sorted(each.status_code for each in moved) == [200, 409], [each.text for each in moved]
+            (refused,) = [each.json()["error"] for each in moved if each.status_code == 409]
+            assert refused["code"] == "CONFLICT_ERROR" and refused["details"]["reason"] == "TAKEN"
+
+
+def two_people(people: httpx.Client) -> list[dict[str, str]]:
+    """The credentials of two people of one organization."""
+    password, tokens, invitation = "kX9-lamp-river", [], {}
+    for name in ("Ada", "Bob"):
+        email = f"{uuid.uuid4().hex}@example.com"
+        if tokens:
+            offer = people.post("/api/v1/invitations", json={"email": email, "role": "developer"}, headers=tokens[0])
+            invitation = {"invitationToken": offer.json()["data"]["token"]}
+        person = {"email": email, "password": password, "name": name, **invitation}
+        login = people.post("/api/v1/auth/register", json=person, headers={"authorization": ""}).json()
+        tokens.append({"authorization": f"Bearer {login['accessToken']}"})
+    return tokens
+
+
+def test_what_is_open_keeps_its_project_and_goes_with_its_agent(people: httpx.Client) -> None:
+    bot = worker(people)
+    project = people.post("/api/v1/projects", json={"name": "p"}).json()["data"]["id"]
+    task = make(people, agentId=bot["agent"], projectId=project)
+    (lease,) = people.post(f"/v1/workers/{bot['worker']}/leases", json={"max": 1}).json()["data"]
+    kept = people.delete(f"/api/v1/projects/{project}")
+    assert kept.status_code == 409 and kept.json()["error"]["details"]["reason"] == "PROJECT_HAS_OPEN_TASKS"
+    # The agent is deleted while it works: its task ends, and what it says too late counts for nothing.
+    assert people.delete(f"/api/v1/agents/{bot['agent']}").status_code == 204
+    until(lambda: people.get(f"/api/v1/tasks/{task['id']}").json()["data"]["status"] == "cancelled", 30)
+    late = people.post(
+        f"/v1/workers/{bot['worker']}/tasks/{lease['task_id']}/complete", json={"attempt": 1, "result": {"late": True}}
+    )
+    assert late.status_code in (404, 409), late.text
+    shown = people.get(f"/api/v1/tasks/{task['id']}").json()["data"]
+    assert shown["status"] == "cancelled" and not shown.get("result")
+    # A person may open it again all the same.
+    opened = people.patch(f"/api/v1/tasks/{task['id']}", json={"status": "active"})
+    assert opened.status_code == 200 and opened.json()["data"]["agentId"] is None, opened.text
+    done = people.patch(f"/api/v1/tasks/{task['id']}", json={"status": "completed"})
+    assert done.status_code == 200 and people.delete(f"/api/v1/projects/{project}").status_code == 204

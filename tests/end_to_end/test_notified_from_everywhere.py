@@ -1,18 +1,23 @@
-"""Whichever way a task is assigned or ends, whoever made it is told, and of nothing twice."""
+"""Whichever way somebody is mentioned, or a task is assigned or ends, the same person is told, and of nothing twice.
+
+The AI Orchestra API is not among the ways: what it makes are answers, of which their owner alone hears, and no tasks of people.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing
 
 import grpc
 import httpx2 as httpx
 import pytest
 from orchestrator.v1 import agent_service_pb2, agent_service_pb2_grpc, notification_service_pb2
+from orchestrator.v1 import comment_service_pb2, comment_service_pb2_grpc
 from orchestrator.v1 import notification_service_pb2_grpc, task_service_pb2, task_service_pb2_grpc
+from orchestrator.v1 import task_board_service_pb2, task_board_service_pb2_grpc
 
+from server.core.identity import organizations
 from server.worker import Worker
 from server.worker.values import to_value
 from tests.support.stack import Stack
@@ -24,16 +29,23 @@ PATH = "/api/v1/users/me/notifications"
 
 
 class Ways:
-    """One organization, whose user can log in, and all the ways in."""
+    """One organization with two people, Ada, who makes the tasks and is told, and Bob; and all the ways in.
 
-    def __init__(self, stack: Stack, key: str) -> None:
-        self.stack, self.key = stack, key
-        headers = {"authorization": f"Bearer {key}"}
-        self.orchestra = httpx.Client(base_url=stack.url, headers=headers, timeout=60)
-        self.operations = httpx.Client(
-            base_url=f"http://127.0.0.1:{stack.operations_port}", headers=headers, timeout=60
+    A client is Ada's unless it is called Bob's.
+    """
+
+    def __init__(self, stack: Stack, ada: dict, bob: dict) -> None:
+        self.stack, self.key, self.ada = stack, ada["accessToken"], ada["user"]["id"]
+        self.operations, self.orchestra = self._clients(ada)
+        self.bobs_operations, self.bobs_orchestra = self._clients(bob)
+        self.metadata, self.bobs_metadata = (
+            (("authorization", f"Bearer {each['accessToken']}"),) for each in (ada, bob)
         )
-        self.metadata = (("authorization", f"Bearer {key}"),)
+
+    def _clients(self, login: dict) -> list[httpx.Client]:
+        headers = {"authorization": f"Bearer {login['accessToken']}"}
+        ports = (self.stack.operations_port, self.stack.port)
+        return [httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60) for port in ports]
 
     @property
     def told(self) -> list[tuple[str, str]]:
@@ -48,22 +60,45 @@ class Ways:
     def channel(self) -> grpc.Channel:
         return grpc.insecure_channel(f"127.0.0.1:{self.stack.grpc_port}")
 
+    def task(self) -> str:
+        """One of Ada's, which waits for a hand; its id as digits."""
+        made = self.post(self.operations, "/api/v1/tasks", title="Build it")
+        return made["id"].removeprefix("task-")
+
+    def agent(self) -> str:
+        """One that does nothing by itself; its id as digits."""
+        made = self.post(self.operations, "/v1/agents", name="a", type="t")
+        return made["id"].removeprefix("agent_")
+
+
+@pytest.fixture(scope="module")
+def people(stack: Stack) -> tuple[dict, dict]:
+    """Ada and Bob, logged in."""
+    with httpx.Client(base_url=f"http://127.0.0.1:{stack.operations_port}", timeout=30) as anybody:
+
+        def register(name: str, **more: str) -> dict:
+            email = more.pop("email", f"{uuid.uuid4().hex}@example.com")
+            person = {"email": email, "password": "kX9-lamp-river", "name": name, **more}
+            made = anybody.post("/api/v1/auth/register", json=person)
+            assert made.status_code == 201, made.text
+            return made.json()["data"]
+
+        ada = register("Ada")
+        owner = ada["user"]["organizationId"].removeprefix("org-")
+        stack._with_database(lambda database: organizations.set_tier(database, owner, "enterprise"))
+        me = {"authorization": f"Bearer {ada['accessToken']}"}
+        offer = {"email": f"{uuid.uuid4().hex}@example.com", "role": "admin"}
+        token = anybody.post("/api/v1/invitations", json=offer, headers=me).json()["data"]["token"]
+        return ada, register("Bob", email=offer["email"], invitationToken=token)
+
 
 @pytest.fixture
-def ways(stack: Stack) -> Iterator[Ways]:
-    identifier, key = stack.new_key()
-    with closing(sqlite3.connect(stack.data_dir / "orchestrator.db", timeout=20)) as store, store:
-        mine = (identifier.removeprefix("key_"),)
-        [(user, organization)] = store.execute("SELECT user_id, organization_id FROM api_keys WHERE id = ?", mine)
-        store.execute("UPDATE users SET password = '$argon2' WHERE id = ?", (user,))
-        # Whoever asks for a task has made it: until every API says so, the store does.
-        store.execute(
-            f"CREATE TRIGGER made_{user} AFTER INSERT ON tasks WHEN new.organization_id = '{organization}' BEGIN "
-            f"UPDATE tasks SET created_by = '{user}' WHERE id = new.id; END"
-        )
-    yield Ways(stack, key)
-    with closing(sqlite3.connect(stack.data_dir / "orchestrator.db", timeout=20)) as store, store:
-        store.execute(f"DROP TRIGGER made_{user}")
+def ways(stack: Stack, people: tuple[dict, dict]) -> Iterator[Ways]:
+    made = Ways(stack, *people)
+    made.operations.put(f"{PATH}/read-all", json={})
+    yield made
+    for client in (made.operations, made.orchestra, made.bobs_operations, made.bobs_orchestra):
+        client.close()
 
 
 def agent_orchestration(ways: Ways) -> tuple[str, str]:
@@ -82,7 +117,7 @@ def agent_operations(ways: Ways) -> tuple[str, str]:
 
 
 def industrial(ways: Ways) -> tuple[str, str]:
-    agent = ways.post(ways.orchestra, "/api/v1/agents/register", name="QA", type="QA")
+    agent = ways.post(ways.orchestra, "/api/v1/agents/register", name=f"QA {uuid.uuid4().hex[:6]}", type="QA")
     session = ways.post(ways.orchestra, "/api/v1/sessions", title="s")["id"]
     ways.post(ways.orchestra, f"/api/v1/sessions/{session}/start")
     task = ways.post(ways.orchestra, "/api/v1/tasks", session_id=session, title="t")["id"]
@@ -120,29 +155,102 @@ def a_worker(ways: Ways) -> tuple[str, str]:
     return "task.completed", task.removeprefix("task_")
 
 
-WAYS: list[Callable[[Ways], tuple[str, str]]] = [agent_orchestration, agent_operations, industrial, native, a_worker]
+def another_person(ways: Ways) -> tuple[str, str]:
+    task = ways.task()
+    for status in ("active", "completed"):
+        moved = ways.bobs_operations.patch(f"/api/v1/tasks/task-{task}", json={"status": status})
+        assert moved.status_code == 200, moved.text
+    return "task.completed", task
+
+
+def assigned_at_coordinaitor(ways: Ways) -> tuple[str, str]:
+    task = ways.task()
+    ways.post(ways.bobs_operations, f"/api/v1/tasks/task-{task}/assign", agentId=f"agent-{ways.agent()}")
+    return "task.assigned", task
+
+
+def assigned_at_industrial(ways: Ways) -> tuple[str, str]:
+    agent = ways.post(ways.orchestra, "/api/v1/agents/register", name=f"QA {uuid.uuid4().hex[:6]}", type="QA")
+    session = ways.post(ways.orchestra, "/api/v1/sessions", title="s")["id"]
+    ways.post(ways.orchestra, f"/api/v1/sessions/{session}/start")
+    task = ways.post(ways.orchestra, "/api/v1/tasks", session_id=session, title="t")["id"]
+    ways.post(ways.bobs_orchestra, f"/api/v1/tasks/{task}/assign", agent_id=agent.get("id", agent.get("agent_id")))
+    return "task.assigned", task.replace("-", "")
+
+
+def assigned_natively(ways: Ways) -> tuple[str, str]:
+    task, agent = ways.task(), ways.agent()
+    with ways.channel() as channel:
+        board = task_board_service_pb2_grpc.TaskBoardServiceStub(channel)
+        request = task_board_service_pb2.AssignTaskRequest(id=task, agent_id=agent)
+        board.AssignTask(request, metadata=ways.bobs_metadata)
+    return "task.assigned", task
+
+
+def mentioned_at_coordinaitor(ways: Ways) -> tuple[str, str]:
+    task = ways.task()
+    path = f"/api/v1/tasks/task-{task}/comments"
+    ways.post(ways.bobs_operations, path, content="Look!", mentions=[ways.ada])
+    return "task.mentioned", task
+
+
+def mentioned_natively(ways: Ways) -> tuple[str, str]:
+    task = ways.task()
+    with ways.channel() as channel:
+        comments = comment_service_pb2_grpc.CommentServiceStub(channel)
+        said = comment_service_pb2.CreateCommentRequest(task_id=task, content="Look!", mentions=[ways.ada])
+        comments.CreateComment(said, metadata=ways.bobs_metadata)
+    return "task.mentioned", task
+
+
+def mentioned_by_an_agent(ways: Ways) -> tuple[str, str]:
+    agent = ways.agent()
+    task = ways.post(ways.operations, "/api/v1/tasks", title="Build it", agentId=f"agent-{agent}")["id"]
+    worker = ways.post(ways.operations, "/v1/workers", agent_id=agent, name="w")["id"]
+    (lease,) = ways.post(ways.operations, f"/v1/workers/{worker}/leases", wait_seconds=5)
+    said = {"content": "Which colour?", "mentions": [ways.ada], "attempt": lease["attempt"]}
+    ways.post(ways.operations, f"/api/v1/tasks/{task}/comments", **said)
+    return "task.mentioned", task.removeprefix("task-")
+
+
+WAYS: list[Callable[[Ways], tuple[str, str]]] = [
+    agent_orchestration,
+    agent_operations,
+    industrial,
+    native,
+    a_worker,
+    another_person,
+    assigned_at_coordinaitor,
+    assigned_at_industrial,
+    assigned_natively,
+    mentioned_at_coordinaitor,
+    mentioned_natively,
+    mentioned_by_an_agent,
+]
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
-def test_whoever_made_a_task_is_told_that_it_has_ended(ways: Ways, way: Callable[[Ways], tuple[str, str]]) -> None:
+def test_the_same_person_is_told_whichever_way_it_came(ways: Ways, way: Callable[[Ways], tuple[str, str]]) -> None:
+    before = len(ways.told)
     expected = way(ways)
     until(lambda: expected in ways.told)
-    assert ways.told.count(expected) == 1 and {task for _, task in ways.told} == {expected[1]}
+    new = ways.told[: len(ways.told) - before]
+    assert new.count(expected) == 1 and {task for _, task in new} == {expected[1]}
     # The same over gRPC, where they are read as well.
     with ways.channel() as channel:
         stub = notification_service_pb2_grpc.NotificationServiceStub(channel)
         request = notification_service_pb2.ListNotificationsRequest(unread=True)
         listed = stub.ListNotifications(request, metadata=ways.metadata)
-        assert listed.unread_count == len(listed.notifications) == len(ways.told)
+        assert listed.unread_count == len(listed.notifications) == len(new)
         mine = listed.notifications[0]
         assert mine.resource_id.removeprefix("task_") == expected[1] and mine.event_number > 0
         watched = stub.WatchNotifications(
             notification_service_pb2.WatchNotificationsRequest(after=0), metadata=ways.metadata, timeout=10
         )
-        assert next(each for each in watched if each.HasField("notification")).notification == listed.notifications[-1]
+        assert next(each for each in watched if each.notification.id == mine.id).notification == mine
         watched.cancel()
         read = notification_service_pb2.MarkNotificationReadRequest(id=mine.id)
         assert stub.MarkNotificationRead(read, metadata=ways.metadata).notification.HasField("read_time")
         rest = notification_service_pb2.MarkAllNotificationsReadRequest()
-        assert stub.MarkAllNotificationsRead(rest, metadata=ways.metadata).read_count == len(ways.told) - 1
+        assert stub.MarkAllNotificationsRead(rest, metadata=ways.metadata).read_count == len(new) - 1
         assert stub.ListNotifications(request, metadata=ways.metadata).unread_count == 0
