@@ -96,7 +96,7 @@ class MailServer:
         return True
 
     def _connect(self, server: _Connection) -> None:
-        server.connect(self.host, self.port)
+        server.reach(self.host, self.port)
         if self.security == "starttls":
             server.starttls(context=ssl.create_default_context())
         if self.username:
@@ -107,7 +107,13 @@ class _Connection(smtplib.SMTP):
     """One that may be broken off from another thread, and that knows whether a mail has gone out without an answer."""
 
     in_doubt = False
+    over = False
     sock: socket.socket | None
+
+    def reach(self, host: str, port: int) -> None:
+        """Connects to a server, whose certificate must be for this host."""
+        self._host = host
+        self.connect(host, port)
 
     def send(self, s: Any) -> None:
         super().send(s)
@@ -115,12 +121,15 @@ class _Connection(smtplib.SMTP):
         self.in_doubt = isinstance(s, bytes) and s.endswith(b"\r\n.\r\n")
 
     def getreply(self) -> tuple[int, bytes]:
+        if self.over:
+            raise smtplib.SMTPServerDisconnected("broken off")
         answer = super().getreply()
         self.in_doubt = False
         return answer
 
     def break_off(self) -> None:
-        """Ends it at once, whatever waits for an answer."""
+        """Ends it at once, whatever waits for an answer, and though it may not have begun."""
+        self.over = True
         if self.sock is not None:
             with suppress(OSError):
                 self.sock.shutdown(socket.SHUT_RDWR)

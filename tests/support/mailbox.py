@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
@@ -10,10 +11,11 @@ from email.message import EmailMessage
 class Mailbox:
     """Listens while the context lasts; `refuse` answers 451 to every mail.
 
-    After `silent_after` mails it takes one more and says nothing; where it `trickles`, no word of it ever ends.
+    With a `certificate` it speaks TLS from the beginning. After `silent_after` mails it takes one more and says nothing; where it `trickles`, no word of it ever ends.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: ssl.SSLContext | None = None) -> None:
+        self._certificate = certificate
         self.mails: list[EmailMessage] = []
         self.refuse = False
         self.silent_after: int | None = None
@@ -21,7 +23,7 @@ class Mailbox:
         self.connections = 0
 
     async def __aenter__(self) -> Mailbox:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._certificate)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

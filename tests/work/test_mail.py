@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
+from datetime import datetime
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from server.core.notifications.consumer import Notifier
 from server.core.notifications.inbox import Inbox
 from server.core.notifications.mail import APART, DELAYS, SHOWN, TOGETHER, MailQueue
 from server.core.shared.call_context import Call, Caller
+from server.core.shared.letter import Letter
 from server.store.database import Database
 from server.work.mail import MailServer
 from tests.support.clock import Clock
@@ -171,3 +178,40 @@ async def test_a_server_that_says_its_words_one_by_one_is_left_in_time(post: Pos
     mails = await post.queue.claim()
     async with asyncio.timeout(3):
         assert await slow.send([each.letter for each in mails]) == set()
+
+
+def certificate_for(name: str, folder: Path) -> tuple[ssl.SSLContext, Path]:
+    """What a server of this name shows, and the file of who believes it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    called = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(called)
+        .issuer_name(called)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime(2020, 1, 1))
+        .not_valid_after(datetime(2120, 1, 1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path = folder / "certificate.pem"
+    path.write_bytes(private + made.public_bytes(pem))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    return context, path
+
+
+@pytest.mark.parametrize(("name", "taken"), [("localhost", True), ("elsewhere.example", False)])
+async def test_a_certificate_must_be_for_the_server_that_is_set(
+    name: str, taken: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, path = certificate_for(name, tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    letter = Letter("1", "Ada", "ada@example.com", "Hello", "Hello", 0)
+    async with Mailbox(context) as mailbox:
+        server = MailServer("localhost", mailbox.port, "bot@example.org", security="tls", seconds=5)
+        assert await server.send([letter]) == ({"1"} if taken else set())
+        assert len(mailbox.mails) == taken
