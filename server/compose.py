@@ -100,6 +100,13 @@ def connect_domains(database: Database) -> None:
     database.hooks.task_recurred.append(index_task)
 
 
+def _reset_page(settings: Settings) -> str:
+    """Where people set a password that they have forgotten: the operator's page, or ours; empty where nobody knows."""
+    here = f"http://localhost:{settings.operations_port}" if settings.environment == "development" else ""
+    ours = settings.public_url.rstrip("/") or here
+    return settings.password_reset_url or (f"{ours}/oauth/password" if ours else "")
+
+
 def use_cases(
     settings: Settings,
     database: Database,
@@ -190,7 +197,7 @@ def use_cases(
             passwords,
             attempts,
             mails=bool(settings.smtp_host),
-            page=settings.password_reset_url,
+            page=_reset_page(settings),
         ),
         personal_keys=PersonalKeys(database),
         registration=Registration(database, logins, passwords, attempts, is_open=settings.open_registration),

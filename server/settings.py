@@ -156,7 +156,7 @@ class Settings(BaseSettings):
     smtp_password: str = ""
     smtp_from: str = "Orchestrator <orchestrator@localhost>"
     smtp_security: Literal["starttls", "tls", "none"] = "starttls"
-    # The page where people set a password that they have forgotten; mail has a link to it, or else the token alone.
+    # The page of yours where people set a password that they have forgotten; that of this server where it is empty.
     password_reset_url: str = ""
     # How long people's notifications are kept, read or not.
     notification_days: float = Field(90.0, gt=0)

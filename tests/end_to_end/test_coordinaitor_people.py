@@ -423,6 +423,29 @@ def test_who_has_forgotten_his_password_sets_another_one(anybody: httpx.Client, 
     assert {"user.password_changed", "user.password_reset_offered"} <= set(actions)
 
 
+def test_the_page_that_mail_leads_to_sets_a_password_once(anybody: httpx.Client, stack: Stack) -> None:
+    ada = register(anybody)
+    token = stack.orchestrator("users", "reset-password", ada["user"]["email"]).split()[1]
+    page = anybody.get("/oauth/password", params={"token": token, "utm": "ignored"})
+    assert page.status_code == 200 and token in page.text and "frame-ancestors 'none'" in page.headers["content-security-policy"]
+    assert page.headers["referrer-policy"] == "no-referrer" and page.headers["cache-control"] == "no-store"
+    hostile = anybody.get("/oauth/password", params={"token": '"><script>alert(1)</script>'})
+    assert "<script>" not in hostile.text
+    assert anybody.get("/oauth/password").status_code == 400
+    weak = anybody.post("/oauth/password", data={"token": token, "password": "12345678"})
+    assert weak.status_code == 400 and "easy to guess" in weak.text and token in weak.text
+    done = anybody.post("/oauth/password", data={"token": token, "password": "another-kX9-lamp"})
+    assert done.status_code == 200 and "Your password is set" in done.text
+    for used in (token, "pwr_x"):
+        again = anybody.post("/oauth/password", data={"token": used, "password": "another-kX9-lamp"})
+        assert again.status_code == 400 and "has been used" in again.text
+    assert anybody.get("/api/v1/auth/me", headers=bearer(ada["accessToken"])).status_code == 401
+    login = anybody.post("/api/v1/auth/login", json={"email": ada["user"]["email"], "password": "another-kX9-lamp"})
+    assert login.status_code == 200
+    logins = anybody.get("/api/v1/auth/logins", headers=bearer(login.json()["accessToken"])).json()["data"]
+    assert len(logins) == 1, "none is left of the page"
+
+
 def audited(anybody: httpx.Client, admin: dict) -> list[dict]:
     return anybody.get("/api/v1/system/audit?limit=100", headers=bearer(admin["accessToken"])).json()["data"]
 

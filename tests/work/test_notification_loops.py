@@ -75,6 +75,6 @@ async def test_who_has_forgotten_his_password_gets_mail_and_nobody_else_does(
     await eventually(lambda: len(mailbox.mails) == 1)
     (mail,) = mailbox.mails
     assert mail["To"] == "Ada <ada@example.com>" and mail["Subject"] == "Another password"
-    (token,) = re.findall(r"pwr_[\w-]+", mail.get_content())
+    (token,) = re.findall(r"http://localhost:3000/oauth/password\?token=(pwr_[\w-]+)", mail.get_content())
     again = await cases.password_resets.reset(call, token, "another-kX9-lamp")
     assert again.user.id == ada.id

@@ -63,6 +63,23 @@ def consent(client: str, user: str, scopes: Iterable[str], back_to: str, hidden:
     )
 
 
+def new_password(token: str, *, wrong: str = "") -> HttpBody:
+    """The page on which a person sets another password."""
+    told = f'<p class="wrong" role="alert">{escape(wrong)}</p>' if wrong else ""
+    return _page(
+        "Another password",
+        f'<h1>Set another password</h1>{told}<form method="post" action="/oauth/password">{_hidden({"token": token})}'
+        '<label>New password <input name="password" type="password" autocomplete="new-password" minlength="8" '
+        'maxlength="200" required autofocus></label><button>Set it</button></form>'
+        "<p><small>Whatever you are logged in with now ends.</small></p>",
+    )
+
+
+def password_set() -> HttpBody:
+    """The page that says so."""
+    return _page("Your password is set", "<h1>Your password is set</h1><p>You can log in with it now.</p>")
+
+
 def problem(message: str) -> HttpBody:
     """The page that says why there is no other one."""
     return _page(

@@ -10,6 +10,7 @@ from orchestrator.wire.oauth.v1 import oauth_service_pb2 as pb
 from server.apis.oauth.authorize import AuthorizationPages
 from server.apis.oauth.forms import JSON
 from server.apis.oauth.issuer import Issuer
+from server.apis.oauth.password import PasswordPage
 from server.apis.oauth.tokens import GRANT_TYPES, Tokens
 from server.core.identity.scopes import SCOPES
 from server.core.identity.signing_keys import SigningKeys
@@ -23,9 +24,17 @@ _CACHED = ("cache-control", "public, max-age=300")
 class OAuthServicer:
     """Decodes, calls, encodes."""
 
-    def __init__(self, tokens: Tokens, authorization: AuthorizationPages, keys: SigningKeys, issuer: Issuer) -> None:
+    def __init__(
+        self,
+        tokens: Tokens,
+        authorization: AuthorizationPages,
+        password: PasswordPage,
+        keys: SigningKeys,
+        issuer: Issuer,
+    ) -> None:
         self._tokens = tokens
         self._authorization = authorization
+        self._password = password
         self._keys = keys
         self._issuer = issuer
 
@@ -43,6 +52,12 @@ class OAuthServicer:
 
     async def DecideAuthorization(self, request: HttpBody, call: Call) -> HttpBody:
         return await self._authorization.decide(request, call)
+
+    async def ShowPasswordReset(self, request: pb.ShowPasswordResetRequest, call: Call) -> HttpBody:
+        return await self._password.show(call)
+
+    async def SetPassword(self, request: HttpBody, call: Call) -> HttpBody:
+        return await self._password.set(request, call)
 
     async def GetMetadata(self, request: pb.GetMetadataRequest, call: Call) -> HttpBody:
         here = self._issuer.of(call)

@@ -7,6 +7,7 @@ from server.apikit.declaration import Limits
 from server.apis import declarations
 from server.apis.oauth.authorize import AuthorizationPages
 from server.apis.oauth.issuer import Issuer
+from server.apis.oauth.password import PasswordPage
 from server.apis.oauth.servicer import OAuthServicer
 from server.apis.oauth.tokens import Tokens
 from server.core.identity.access_tokens import signing_secret
@@ -20,7 +21,7 @@ def services(use_cases: UseCases, settings: Settings, limits: Limits) -> Service
     hosts = [host for each in declarations() for host in each.hosts]
     issuer = Issuer(settings.public_url, hosts, settings.operations_port)
     pages = AuthorizationPages(clients, codes, logins, use_cases.users, issuer=issuer, secret=signing_secret(settings))
-    servicer = OAuthServicer(
-        Tokens(clients, codes, logins, use_cases.client_tokens), pages, use_cases.signing_keys, issuer
-    )
+    password = PasswordPage(use_cases.password_resets, logins)
+    tokens = Tokens(clients, codes, logins, use_cases.client_tokens)
+    servicer = OAuthServicer(tokens, pages, password, use_cases.signing_keys, issuer)
     return [(oauth_service_pb2.DESCRIPTOR.services_by_name["OAuthService"], servicer)]

@@ -27,7 +27,7 @@ from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from orchestrator.options.v1 import options_pb2 as orchestrator_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)orchestrator/oauth/v1/oauth_service.proto\x12\x15orchestrator.oauth.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a%orchestrator/options/v1/options.proto\"\x1a\n\x18ShowAuthorizationRequest\"\x14\n\x12GetMetadataRequest\"\x10\n\x0eGetKeysRequest2\xfd\x05\n\x0cOAuthService\x12W\n\nIssueToken\x12\x14.google.api.HttpBody\x1a\x14.google.api.HttpBody\"\x1d\xea\xe0\x18\x02 \x01\x82\xd3\xe4\x93\x02\x11\"\x0c/oauth/token:\x01*\x12z\n\x11ShowAuthorization\x12/.orchestrator.oauth.v1.ShowAuthorizationRequest\x1a\x14.google.api.HttpBody\"\x1e\xea\xe0\x18\x02 \x01\x82\xd3\xe4\x93\x02\x12\x12\x10/oauth/authorize\x12\x64\n\x13\x44\x65\x63ideAuthorization\x12\x14.google.api.HttpBody\x1a\x14.google.api.HttpBody\"!\xea\xe0\x18\x02 \x01\x82\xd3\xe4\x93\x02\x15\"\x10/oauth/authorize:\x01*\x12Y\n\x0bRevokeToken\x12\x14.google.api.HttpBody\x1a\x14.google.api.HttpBody\"\x1e\xea\xe0\x18\x02 \x01\x82\xd3\xe4\x93\x02\x12\"\r/oauth/revoke:\x01*\x12\x61\n\x0fIntrospectToken\x12\x14.google.api.HttpBody\x1a\x14.google.api.HttpBody\"\"\xea\xe0\x18\x02 \x01\x82\xd3\xe4\x93\x02\x16\"\x11/oauth/introspect:\x01*\x12\x85\x01\n\x0bGetMetadata\x12).orchestrator.oauth.v1.GetMetadataRequest\x1a\x14.google.api.HttpBody\"5\xea\xe0\x18\x02 \x01\x82\xd3\xe4\x93\x02)\x12\'/.well-known/oauth-authorization-server\x12l\n\x07GetKeys\x12%.orchestrator.oauth.v1.GetKeysRequest\x1a\x14.google.api.HttpBody\"$\xea\xe0\x18\x02 \x01\x82\xd3\xe4\x93\x02\x18\x12\x16/.well-known/jwks.jsonb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)orchestrator/oauth/v1/oauth_service.proto\x12\x15orchestrator.oauth.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a%orchestrator/options/v1/options.proto\"\x1a\n\x18ShowAuthorizationRequest\"\x1a\n\x18ShowPasswordResetRequest\"\x14\n\x12GetMetadataRequest\"\x10\n\x0eGetKeysRequest2\xd5\x07\n\x0cOAuthService\x12W\n\nIssueToken\x12\x14.google.api.HttpBody\x1a\x14.google.api.HttpBody\"\x1d\xea\xe0\x18\x02 \x01\x82\xd3\xe4\x93\x02\x11\"\x0c/oauth/token:\x01*\x12z\n\x11ShowAuthorization\x12/.orchestrator.oauth.v1.ShowAuthorizationRequest\x1a\x14.google.api.HttpBody\"\x1e\xea\xe0\x18\x02 \x01\x82\xd3\xe4\x93\x02\x12\x12\x10/oauth/authorize\x12\x64\n\x13\x44\x65\x63ideAuthorization\x12\x14.google.api.HttpBody\x1a\x14.google.api.HttpBody\"!\xea\xe0\x18\x02 \x01\x82\xd3\xe4\x93\x02\x15\"\x10/oauth/authorize:\x01*\x12y\n\x11ShowPasswordReset\x12/.orchestrator.oauth.v1.ShowPasswordResetRequest\x1a\x14.google.api.HttpBody\"\x1d\xea\xe0\x18\x02 \x01\x82\xd3\xe4\x93\x02\x11\x12\x0f/oauth/password\x12[\n\x0bSetPassword\x12\x14.google.api.HttpBody\x1a\x14.google.api.HttpBody\" \xea\xe0\x18\x02 \x01\x82\xd3\xe4\x93\x02\x14\"\x0f/oauth/password:\x01*\x12Y\n\x0bRevokeToken\x12\x14.google.api.HttpBody\x1a\x14.google.api.HttpBody\"\x1e\xea\xe0\x18\x02 \x01\x82\xd3\xe4\x93\x02\x12\"\r/oauth/revoke:\x01*\x12\x61\n\x0fIntrospectToken\x12\x14.google.api.HttpBody\x1a\x14.google.api.HttpBody\"\"\xea\xe0\x18\x02 \x01\x82\xd3\xe4\x93\x02\x16\"\x11/oauth/introspect:\x01*\x12\x85\x01\n\x0bGetMetadata\x12).orchestrator.oauth.v1.GetMetadataRequest\x1a\x14.google.api.HttpBody\"5\xea\xe0\x18\x02 \x01\x82\xd3\xe4\x93\x02)\x12\'/.well-known/oauth-authorization-server\x12l\n\x07GetKeys\x12%.orchestrator.oauth.v1.GetKeysRequest\x1a\x14.google.api.HttpBody\"$\xea\xe0\x18\x02 \x01\x82\xd3\xe4\x93\x02\x18\x12\x16/.well-known/jwks.jsonb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,6 +40,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_OAUTHSERVICE'].methods_by_name['ShowAuthorization']._serialized_options = b'\352\340\030\002 \001\202\323\344\223\002\022\022\020/oauth/authorize'
   _globals['_OAUTHSERVICE'].methods_by_name['DecideAuthorization']._loaded_options = None
   _globals['_OAUTHSERVICE'].methods_by_name['DecideAuthorization']._serialized_options = b'\352\340\030\002 \001\202\323\344\223\002\025\"\020/oauth/authorize:\001*'
+  _globals['_OAUTHSERVICE'].methods_by_name['ShowPasswordReset']._loaded_options = None
+  _globals['_OAUTHSERVICE'].methods_by_name['ShowPasswordReset']._serialized_options = b'\352\340\030\002 \001\202\323\344\223\002\021\022\017/oauth/password'
+  _globals['_OAUTHSERVICE'].methods_by_name['SetPassword']._loaded_options = None
+  _globals['_OAUTHSERVICE'].methods_by_name['SetPassword']._serialized_options = b'\352\340\030\002 \001\202\323\344\223\002\024\"\017/oauth/password:\001*'
   _globals['_OAUTHSERVICE'].methods_by_name['RevokeToken']._loaded_options = None
   _globals['_OAUTHSERVICE'].methods_by_name['RevokeToken']._serialized_options = b'\352\340\030\002 \001\202\323\344\223\002\022\"\r/oauth/revoke:\001*'
   _globals['_OAUTHSERVICE'].methods_by_name['IntrospectToken']._loaded_options = None
@@ -50,10 +54,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_OAUTHSERVICE'].methods_by_name['GetKeys']._serialized_options = b'\352\340\030\002 \001\202\323\344\223\002\030\022\026/.well-known/jwks.json'
   _globals['_SHOWAUTHORIZATIONREQUEST']._serialized_start=164
   _globals['_SHOWAUTHORIZATIONREQUEST']._serialized_end=190
-  _globals['_GETMETADATAREQUEST']._serialized_start=192
-  _globals['_GETMETADATAREQUEST']._serialized_end=212
-  _globals['_GETKEYSREQUEST']._serialized_start=214
-  _globals['_GETKEYSREQUEST']._serialized_end=230
-  _globals['_OAUTHSERVICE']._serialized_start=233
-  _globals['_OAUTHSERVICE']._serialized_end=998
+  _globals['_SHOWPASSWORDRESETREQUEST']._serialized_start=192
+  _globals['_SHOWPASSWORDRESETREQUEST']._serialized_end=218
+  _globals['_GETMETADATAREQUEST']._serialized_start=220
+  _globals['_GETMETADATAREQUEST']._serialized_end=240
+  _globals['_GETKEYSREQUEST']._serialized_start=242
+  _globals['_GETKEYSREQUEST']._serialized_end=258
+  _globals['_OAUTHSERVICE']._serialized_start=261
+  _globals['_OAUTHSERVICE']._serialized_end=1242
 # @@protoc_insertion_point(module_scope)

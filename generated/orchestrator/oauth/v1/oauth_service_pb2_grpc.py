@@ -51,6 +51,16 @@ class OAuthServiceStub:
                 request_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
                 response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
+        self.ShowPasswordReset = channel.unary_unary(
+                '/orchestrator.oauth.v1.OAuthService/ShowPasswordReset',
+                request_serializer=orchestrator_dot_oauth_dot_v1_dot_oauth__service__pb2.ShowPasswordResetRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.SetPassword = channel.unary_unary(
+                '/orchestrator.oauth.v1.OAuthService/SetPassword',
+                request_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
         self.RevokeToken = channel.unary_unary(
                 '/orchestrator.oauth.v1.OAuthService/RevokeToken',
                 request_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
@@ -107,6 +117,22 @@ class OAuthServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ShowPasswordReset(self, request, context):
+        """The page to which mail leads whoever has forgotten his password; the `token` of that mail is in its address.
+        buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetPassword(self, request, context):
+        """What that page sends: the token, and another password.
+        buf:lint:ignore RPC_REQUEST_STANDARD_NAME
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RevokeToken(self, request, context):
         """Ends a token, and with it the login that it is of (RFC 7009). 200 also for what is no token of the client.
         buf:lint:ignore RPC_REQUEST_STANDARD_NAME
@@ -154,6 +180,16 @@ def add_OAuthServiceServicer_to_server(servicer, server):
             ),
             'DecideAuthorization': grpc.unary_unary_rpc_method_handler(
                     servicer.DecideAuthorization,
+                    request_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'ShowPasswordReset': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShowPasswordReset,
+                    request_deserializer=orchestrator_dot_oauth_dot_v1_dot_oauth__service__pb2.ShowPasswordResetRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'SetPassword': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetPassword,
                     request_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                     response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
@@ -258,6 +294,60 @@ class OAuthService:
             request,
             target,
             '/orchestrator.oauth.v1.OAuthService/DecideAuthorization',
+            google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShowPasswordReset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orchestrator.oauth.v1.OAuthService/ShowPasswordReset',
+            orchestrator_dot_oauth_dot_v1_dot_oauth__service__pb2.ShowPasswordResetRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetPassword(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orchestrator.oauth.v1.OAuthService/SetPassword',
             google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,

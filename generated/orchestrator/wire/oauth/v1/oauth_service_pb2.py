@@ -27,7 +27,7 @@ from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from orchestrator.options.v1 import options_pb2 as orchestrator_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.orchestrator/wire/oauth/v1/oauth_service.proto\x12\x1aorchestrator.wire.oauth.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a%orchestrator/options/v1/options.proto\"\x1a\n\x18ShowAuthorizationRequest\"\x14\n\x12GetMetadataRequest\"\x10\n\x0eGetKeysRequestb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.orchestrator/wire/oauth/v1/oauth_service.proto\x12\x1aorchestrator.wire.oauth.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a%orchestrator/options/v1/options.proto\"\x1a\n\x18ShowAuthorizationRequest\"\x1a\n\x18ShowPasswordResetRequest\"\x14\n\x12GetMetadataRequest\"\x10\n\x0eGetKeysRequestb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,8 +36,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SHOWAUTHORIZATIONREQUEST']._serialized_start=174
   _globals['_SHOWAUTHORIZATIONREQUEST']._serialized_end=200
-  _globals['_GETMETADATAREQUEST']._serialized_start=202
-  _globals['_GETMETADATAREQUEST']._serialized_end=222
-  _globals['_GETKEYSREQUEST']._serialized_start=224
-  _globals['_GETKEYSREQUEST']._serialized_end=240
+  _globals['_SHOWPASSWORDRESETREQUEST']._serialized_start=202
+  _globals['_SHOWPASSWORDRESETREQUEST']._serialized_end=228
+  _globals['_GETMETADATAREQUEST']._serialized_start=230
+  _globals['_GETMETADATAREQUEST']._serialized_end=250
+  _globals['_GETKEYSREQUEST']._serialized_start=252
+  _globals['_GETKEYSREQUEST']._serialized_end=268
 # @@protoc_insertion_point(module_scope)

@@ -11,6 +11,10 @@ class ShowAuthorizationRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class ShowPasswordResetRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class GetMetadataRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
