@@ -57,7 +57,7 @@ _CLAIM = Statement[Mailing](
 _FIX = Statement[Any](
     update(Mailing.table())
     .where(_mailings.user_id == bindparam("user"))
-    .values(last=bindparam("newest"), not_before=bindparam("apart", type_=BigInteger))
+    .values(last=bindparam("newest", type_=BigInteger), not_before=bindparam("apart", type_=BigInteger))
 )
 # Another one is due as soon as may be, unless one is already.
 PLAN = Statement[Any](
@@ -67,7 +67,7 @@ PLAN = Statement[Any](
         organization_id=bindparam("organization"),
         due_at=_now,
         attempts=0,
-        last="",
+        last=0,
         not_before=0,
     )
     .on_conflict_do_update(
@@ -77,13 +77,15 @@ PLAN = Statement[Any](
     )
 )
 _to_mail = (_notifications.user_id == bindparam("user"), _notifications.mail_at.is_not(None))
-_in_mail = (*_to_mail, _notifications.id <= bindparam("newest"))
-_NEWEST = Statement[Any](select(func.max(_notifications.id)).where(*_to_mail))
+# By the numbers of events, which go up whichever machine has written what was told of them.
+_newest = bindparam("newest", type_=BigInteger)
+_in_mail = (*_to_mail, _notifications.event_number <= _newest)
+_NEWEST = Statement[Any](select(func.max(_notifications.event_number)).where(*_to_mail))
 _COUNT = Statement[Any](select(func.count()).where(*_in_mail, _notifications.read_at.is_(None)))
 _ROWS = Statement[Notification](
     select(Notification.table())
     .where(*_in_mail, _notifications.read_at.is_(None))
-    .order_by(_notifications.id)
+    .order_by(_notifications.event_number, _notifications.id)
     .limit(SHOWN),
     Notification,
 )
@@ -92,9 +94,9 @@ _PEOPLE = Statement[User](_people.where(any_of(_users.id, "ids")), User)
 _this_attempt = (
     _mailings.user_id == bindparam("user"),
     _mailings.attempts == bindparam("attempt"),
-    _mailings.last == bindparam("newest"),
+    _mailings.last == _newest,
 )
-_OVER = Statement[Any](update(Mailing.table()).where(*_this_attempt).values(due_at=None, attempts=0, last=""))
+_OVER = Statement[Any](update(Mailing.table()).where(*_this_attempt).values(due_at=None, attempts=0, last=0))
 _AGAIN = Statement[Any](update(Mailing.table()).where(*_this_attempt).values(due_at=bindparam("at", type_=BigInteger)))
 _DONE = Statement[Any](
     update(Notification.table()).where(*_in_mail).values(mail_at=None, mailed_at=bindparam("at", type_=BigInteger))
@@ -118,6 +120,11 @@ class Mail:
     count: int
 
     @property
+    def id(self) -> str:
+        """What it is known by, however often it is tried."""
+        return f"{self.mailing.user_id}.{self.mailing.last}"
+
+    @property
     def letter(self) -> Letter:
         """What he reads."""
         first, user = self.rows[0], self.user
@@ -129,7 +136,7 @@ class Mail:
             if self.count > len(self.rows):
                 parts.append(f"And {self.count - len(self.rows)} more.")
         text = "\n\n".join(part for part in (*parts, WHY) if part)
-        return Letter(self.mailing.last, user.name, user.email, subject, text, self.rows[-1].created_at)
+        return Letter(self.id, user.name, user.email, subject, text, self.rows[-1].created_at)
 
 
 class MailQueue:
@@ -159,8 +166,9 @@ class MailQueue:
         """What came of attempts: the ids of letters that were taken. Others are tried again later, but not for ever."""
 
         async def body(transaction: Transaction) -> None:
-            for mailing in (mail.mailing for mail in mails):
-                if mailing.last in taken:
+            for mail in mails:
+                mailing = mail.mailing
+                if mail.id in taken:
                     await _end(transaction, mailing, transaction.now)
                 elif mailing.attempts > len(DELAYS):
                     await _end(transaction, mailing, None)
@@ -181,7 +189,7 @@ async def _filled(transaction: Transaction, mailing: Mailing, user: User | None)
     owner = mailing.user_id
     if not mailing.last:
         row = await transaction.one(_NEWEST, user=owner)
-        newest = row[0] if row is not None and row[0] is not None else ""
+        newest = row[0] if row is not None and row[0] is not None else 0
         mailing = Mailing.new(**{**mailing.values(), "last": newest})
         await transaction.run(_FIX, user=owner, newest=newest, apart=transaction.now + APART)
     rows = await transaction.all(_ROWS, user=owner, newest=mailing.last)

@@ -28,7 +28,7 @@ class Notification(Record):
         Index(
             "notifications_to_mail",
             "user_id",
-            "id",
+            "event_number",
             postgresql_where=text("mail_at IS NOT NULL"),
             sqlite_where=text("mail_at IS NOT NULL"),
         ),
@@ -70,9 +70,9 @@ class Mailing(Record):
     organization_id: str = Field(foreign_key="organizations.id")
     # When it is tried next; null where nothing waits. While somebody tries, when it may be tried by another.
     due_at: int | None = Field(default=None, sa_type=BigInteger)
-    # How often this mail was tried, and the id of the last notification in it; empty before the first attempt.
+    # How often this mail was tried, and up to which event it tells of; 0 before the first attempt.
     attempts: int = 0
-    last: str = ""
+    last: int = Field(default=0, sa_type=BigInteger)
     # The next mail comes no sooner.
     not_before: int = Field(default=0, sa_type=BigInteger)
 

@@ -16,7 +16,7 @@ def upgrade() -> None:
         sa.Column("organization_id", sa.String(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("last", sa.String(), nullable=False),
+        sa.Column("last", sa.BigInteger(), nullable=False),
         sa.Column("not_before", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"]),
         sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"]),
@@ -25,12 +25,12 @@ def upgrade() -> None:
     _partial("mailings_due", "mailings", ["due_at"], "due_at IS NOT NULL")
     op.execute(
         "INSERT INTO mailings (user_id, organization_id, due_at, attempts, last, not_before) "
-        "SELECT user_id, organization_id, min(mail_at), 0, '', 0 FROM notifications "
+        "SELECT user_id, organization_id, min(mail_at), 0, 0, 0 FROM notifications "
         "WHERE mail_at IS NOT NULL GROUP BY user_id, organization_id"
     )
     op.drop_index("notifications_to_mail", table_name="notifications")
     op.drop_column("notifications", "mail_attempts")
-    _partial("notifications_to_mail", "notifications", ["user_id", "id"], "mail_at IS NOT NULL")
+    _partial("notifications_to_mail", "notifications", ["user_id", "event_number"], "mail_at IS NOT NULL")
     op.create_table(
         "password_resets",
         sa.Column("id", sa.String(), nullable=False),
