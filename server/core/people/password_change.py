@@ -6,6 +6,7 @@ from server.core.identity.attempts import Attempts
 from server.core.identity.logins import WRONG, Granted, Logins
 from server.core.identity.organizations import LOCK_USER, USER
 from server.core.identity.passwords import Passwords
+from server.core.people.password_reset import drop_resets
 from server.core.shared.call_context import Call
 from server.errors import Forbidden, Unauthorized
 from server.model import Login, User
@@ -39,6 +40,7 @@ class PasswordChange:
             if locked is None or locked.password != proven.password:
                 raise Unauthorized(WRONG)
             await self._logins.end_all(transaction, user.id)
+            await drop_resets(transaction, user.id)
             locked = await transaction.update(locked, password=kept, updated_at=transaction.now)
             transaction.emit("user.password_changed", locked)
             return await self._logins.begin(transaction, call, locked)

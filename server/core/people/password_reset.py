@@ -75,7 +75,7 @@ class ResetTokens:
 
         async def body(transaction: Transaction) -> PasswordReset:
             await transaction.one(LOCK_USER, id=user.id)
-            await transaction.run(_DROP, user=user.id)
+            await drop_resets(transaction, user.id)
             transaction.emit("user.password_reset_offered", user)
             return await self.make(transaction, user.email, user.id, HANDED)
 
@@ -175,7 +175,7 @@ class PasswordResets:
             used = await transaction.run(_USE, digest=digest, now=transaction.now)
             if locked is None or not used or not _may_log_in(locked):
                 raise _not_good()
-            await transaction.run(_DROP, user=user.id)
+            await drop_resets(transaction, user.id)
             await self._logins.end_all(transaction, user.id)
             locked = await transaction.update(locked, password=kept, updated_at=transaction.now)
             transaction.actor = transaction.actor.as_user(user.organization_id, user.id, "")
@@ -218,6 +218,11 @@ class PasswordResets:
         asked = f"Somebody, perhaps you, has asked for another password for {user.email}."
         text = f"{asked} {way}\n\nThat works once, within an hour. If it was not you, there is nothing to do."
         return Letter(f"reset-{reset.id}", user.name, user.email, "Another password", text, reset.created_at)
+
+
+async def drop_resets(transaction: Transaction, user_id: str) -> None:
+    """No token of this user's is good any more."""
+    await transaction.run(_DROP, user=user_id)
 
 
 async def _user(reader: Reader, reset: PasswordReset | None) -> User | None:

@@ -13,7 +13,7 @@ from server.errors import Conflict, Forbidden, InvalidRequest, NotFound, Unautho
 from server.model import Event, PasswordReset
 from server.store.database import Database
 from server.store.statement import Statement
-from tests.core.people.house import SECRET, House
+from tests.core.people.house import PASSWORD, SECRET, House
 from tests.core.people.test_people import joined
 from tests.support.clock import SECOND
 
@@ -100,6 +100,14 @@ async def test_an_administrator_hands_over_a_token_that_replaces_those_before(ho
             await house.password_resets.reset(house.call(), old, NEW)
     house.clock.wait(HANDED / SECOND - 2)
     assert (await house.password_resets.reset(house.call(), token, NEW)).user.id == ada.user.id
+
+
+async def test_who_has_remembered_his_password_and_changed_it_leaves_no_token(house: House) -> None:
+    ada = await house.register()
+    (token,) = await mailed(house, ada.user.email)
+    await house.password_change.change(await house.as_(ada), PASSWORD, NEW)
+    with pytest.raises(InvalidRequest, match="not good"):
+        await house.password_resets.reset(house.call(), token, f"{NEW}!")
 
 
 async def test_a_token_is_nobodys_who_may_not_log_in_and_no_strangers(house: House) -> None:
