@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, Integer, bindparam, delete, func, select, upd
 from server.core.identity.access_tokens import digest_of
 from server.core.identity.attempts import Attempts
 from server.core.identity.logins import Granted, Logins, normal_email
-from server.core.identity.organizations import BY_EMAIL, LOCK_USER, USER
+from server.core.identity.organizations import BY_EMAIL, LOCK_USER, ORGANIZATION, USER
 from server.core.identity.passwords import Passwords
 from server.core.people.users import USERS, check_may_give
 from server.core.shared.call_context import Call
@@ -166,6 +166,9 @@ class PasswordResets:
         found = await self._database.one(_BY_DIGEST, digest=digest, now=self._database.clock())
         user = await _user(self._database, found)
         if user is None or not _may_log_in(user):
+            raise _not_good()
+        organization = await self._database.one(ORGANIZATION, id=user.organization_id)
+        if organization is None or organization.disabled_at is not None:
             raise _not_good()
         await self._passwords.check_strength("new_password", new, [user.email, *user.email.split("@"), user.name])
         kept = await self._passwords.hash(new)

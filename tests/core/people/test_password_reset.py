@@ -7,6 +7,7 @@ import re
 import pytest
 from sqlalchemy import select
 
+from server.core.identity import organizations
 from server.core.identity.logins import Granted
 from server.core.people.password_reset import HANDED, MAILED, WAITING, ResetTokens
 from server.errors import Conflict, Forbidden, InvalidRequest, NotFound, Unauthorized, Unavailable
@@ -119,6 +120,10 @@ async def test_a_token_is_nobodys_who_may_not_log_in_and_no_strangers(house: Hou
     with pytest.raises(NotFound):
         await ResetTokens(house.database, SECRET).offer_to_address("nobody@example.com")
     _, token = await house.password_resets.offer(await house.as_(boss), ada.user.id)
+    await organizations.switch(house.database, boss.organization.id, on=False)
+    with pytest.raises(InvalidRequest):
+        await house.password_resets.reset(house.call(), token, NEW)
+    await organizations.switch(house.database, boss.organization.id, on=True)
     await house.users.update(await house.as_(boss), ada.user.id, disabled=True)
     for _ in range(2):
         with pytest.raises(InvalidRequest):
