@@ -89,6 +89,8 @@ class Event(Record):
     credential: str = ""
     via: str = ""
     address: str = ""
+    # The W3C trace context of the request that it comes of; empty where there is none.
+    traceparent: str = ""
 
 
 finish(Feed, Event)

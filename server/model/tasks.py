@@ -216,6 +216,8 @@ class Task(Record):
     duration_ms: float | None = Field(default=None, sa_type=Float)
     # How many tokens of a model it took, as far as whoever did it says.
     tokens_used: int | None = Field(default=None, sa_type=BigInteger)
+    # The W3C trace context of the request that made it; empty where there is none.
+    traceparent: str = ""
     version: int = 1
     created_at: int = Field(sa_type=BigInteger)
     updated_at: int = Field(sa_type=BigInteger)

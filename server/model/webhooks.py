@@ -114,7 +114,7 @@ class Delivery(Record):
         _index("deliveries_completed", "completed_at", where="{t}completed_at IS NOT NULL"),
     )
 
-    unrecorded: ClassVar[frozenset[str]] = frozenset({"body", "lane", "holder", "next_attempt_at"})
+    unrecorded: ClassVar[frozenset[str]] = frozenset({"body", "lane", "holder", "next_attempt_at", "traceparent"})
 
     id: str = Field(primary_key=True)
     organization_id: str = Field(foreign_key="organizations.id")
@@ -135,6 +135,8 @@ class Delivery(Record):
     next_attempt_at: int | None = Field(default=None, sa_type=BigInteger)
     # The process that attempts it now.
     holder: str | None = None
+    # The W3C trace context of what it tells of; empty where there is none.
+    traceparent: str = ""
     created_at: int = Field(sa_type=BigInteger)
     completed_at: int | None = Field(default=None, sa_type=BigInteger)
 

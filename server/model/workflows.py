@@ -85,6 +85,8 @@ class WorkflowRun(Record):
     current_order: int = 0
     # Whether it has ended and left tasks that somebody else held at that moment, which are still to be cancelled.
     stopping: bool = False
+    # The W3C trace context of the request that began it, which its steps go on with; empty where there is none.
+    traceparent: str = ""
     version: int = 1
     created_at: int = Field(sa_type=BigInteger)
     updated_at: int = Field(sa_type=BigInteger)

@@ -45,6 +45,9 @@ def arrived(method: Method, context: Any) -> Call:
     if "if-match" in headers:
         # A list may come in several headers.
         headers["if-match"] = ", ".join(value for name, value in metadata if name == "if-match")
+    if "traceparent" in headers and sum(name == "traceparent" for name, _ in metadata) > 1:
+        # Of several nobody knows which one is right.
+        del headers["traceparent"]
     if PEER in headers or HOST in headers or PROGRAM in headers:
         forget_claims(headers, context.peer())
     given = headers.get("x-request-id", "")

@@ -19,6 +19,8 @@ class Actor:
     via: str = ""
     # The address that he came from, as far as that is known.
     address: str = ""
+    # The W3C trace context of his call; empty where there is none.
+    traceparent: str = ""
 
     def as_user(self, organization_id: str, user_id: str, credential: str) -> Actor:
         """The same, once it is known that it is this user."""
@@ -32,7 +34,7 @@ def agent_of(actor: Actor, organization: str, agent_id: str | None) -> Actor:
     """An agent, who says something of his task through whoever calls for him; the caller where there is none."""
     if agent_id is None:
         return actor
-    return Actor(organization, f"agent_{agent_id}", actor.credential, actor.via, actor.address)
+    return Actor(organization, f"agent_{agent_id}", actor.credential, actor.via, actor.address, actor.traceparent)
 
 
 acting: ContextVar[Actor] = ContextVar("acting", default=NOBODY)

@@ -28,7 +28,18 @@ SELECT $1, advanced.head - $2 + new.place, $3, {columns} FROM advanced, unnest({
     WITH ORDINALITY AS new ({columns}, place)
 RETURNING number
 """
-APPENDED = ("type", "resource_id", "session_id", "agent_id", "payload", "actor", "credential", "via", "address")
+APPENDED = (
+    "type",
+    "resource_id",
+    "session_id",
+    "agent_id",
+    "payload",
+    "actor",
+    "credential",
+    "via",
+    "address",
+    "traceparent",
+)
 _APPEND = _APPEND.replace("{columns}", ", ".join(APPENDED)).replace(
     "{arrays}", ", ".join(f"${place}::text[]" for place, _ in enumerate(APPENDED, 4))
 )

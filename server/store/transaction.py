@@ -62,6 +62,9 @@ class Transaction(Reader, Protocol):
     def emit(self, type: str, record: Any, about: Any = None) -> None:
         """Records that `record` has changed in the way that `type` says; `about` is the resource that it belongs to."""
 
+    def trace_of(self, organization: str) -> str:
+        """The W3C trace context of what is done here for an organization; empty where there is none."""
+
     def tally(self, statement: Statement[Any], key: dict[str, Any], **amounts: float) -> None:
         """Adds to counts at the end of the transaction, once for each key, in an order that all transactions share.
 
@@ -130,8 +133,14 @@ class TransactionBase:
                 credential=actor.credential,
                 via=actor.via,
                 address=actor.address,
+                # What comes of a task belongs to the request that made it, whoever's call this is.
+                traceparent=getattr(resource, "traceparent", "") or actor.traceparent,
             )
         )
+
+    def trace_of(self, organization: str) -> str:
+        """The W3C trace context of what is done here for an organization; empty where there is none."""
+        return self.actor.traceparent if self.actor.organization_id == organization else ""
 
     async def append(self: Any, organization: str, events: list[Event]) -> int:
         """Inserts events at the end of a feed; returns the number of the first."""

@@ -97,6 +97,7 @@ class PythonRunner:
             environment=packages,
             limits=limits,
             answer=self._search.for_task(task),
+            traceparent=task.traceparent,
         )
 
 

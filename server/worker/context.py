@@ -27,6 +27,11 @@ class Context:
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
 
+    @property
+    def traceparent(self) -> str:
+        """The W3C trace context of the request that made the task, for what is done for it; empty for none."""
+        return self.task.traceparent
+
     def progress(self, percent: float, message: str = "") -> None:
         """Says how far the task has come, 0 to 100. Say it as often as you like: the server keeps the last word."""
         percent = min(100.0, max(0.0, percent))

@@ -207,6 +207,7 @@ def _lease(task: Task) -> pb.WorkerLease:
         session_id=f"session_{task.session_id}" if task.session_id else "",
         cancel_requested=task.cancel_requested_at is not None,
         created_at=timestamp(task.created_at),
+        traceparent=task.traceparent,
     )
     expires = timestamp(task.lease_expires_at or 0)
     return pb.WorkerLease(task_id=f"task_{task.id}", attempt=task.attempt, expires_at=expires, task=leased)

@@ -187,7 +187,9 @@ def log_message(line: TaskLog) -> TaskLogLine:
 
 def event_message(event: Event) -> EventMessage:
     """An event with the resource as it was."""
-    message = EventMessage(number=event.number, type=event.type, created_at=timestamp(event.created_at))
+    message = EventMessage(
+        number=event.number, type=event.type, created_at=timestamp(event.created_at), traceparent=event.traceparent
+    )
     if event.type.partition(".")[0] in _KINDS:
         resource = resource_of(event)
         field, encode = RESOURCE_FIELDS[type(resource)]

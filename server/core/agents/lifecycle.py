@@ -84,6 +84,7 @@ async def plan_installation(transaction: Transaction, agent: Agent) -> None:
         timeout_seconds=float(INSTALL_SECONDS),
         ready_at=transaction.now,
         rank=transaction.now,
+        traceparent=transaction.trace_of(agent.organization_id),
         created_at=transaction.now,
         updated_at=transaction.now,
     )

@@ -237,6 +237,7 @@ class ChatAnswers:
                 timeout_seconds=self._seconds,
                 ready_at=None if waits else now,
                 rank=None if waits else now,
+                traceparent=call.traceparent,
                 created_at=now,
                 updated_at=now,
             )

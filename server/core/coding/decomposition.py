@@ -81,6 +81,7 @@ async def take_apart(
             has_dependents=True,
             project_id=task.project_id,
             created_by=task.created_by,
+            traceparent=transaction.trace_of(task.organization_id) or task.traceparent,
         )
         await index_task(transaction, made[part.key])
     return await _wait_for(transaction, task, list(made.values())), list(made.values())

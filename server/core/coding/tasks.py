@@ -87,6 +87,7 @@ class CodingTasks:
                 has_dependents=parent is not None,
                 project_id=parent.project_id if parent is not None else await project_for(transaction, call, ""),
                 created_by=call.caller.user_id or None,
+                traceparent=call.traceparent or (parent.traceparent if parent is not None else ""),
             )
             await index_task(transaction, task)
             if parent is not None:

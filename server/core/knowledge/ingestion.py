@@ -64,6 +64,7 @@ async def begin_reading(transaction: Transaction, document: Document) -> Documen
         timeout_seconds=READING_SECONDS,
         ready_at=transaction.now,
         rank=transaction.now + waiting * TURN,
+        traceparent=transaction.trace_of(document.organization_id),
         created_at=transaction.now,
         updated_at=transaction.now,
     )

@@ -110,6 +110,7 @@ async def begin_embedding(transaction: Transaction, document: Document, first: i
             timeout_seconds=EMBEDDING_SECONDS,
             ready_at=transaction.now,
             rank=transaction.now,
+            traceparent=transaction.trace_of(document.organization_id),
             created_at=transaction.now,
             updated_at=transaction.now,
         )

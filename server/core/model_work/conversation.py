@@ -60,6 +60,11 @@ class Conversation:
         self.turns.append(await self._database.write(body))
 
     @property
+    def traceparent(self) -> str:
+        """The W3C trace context of the task; empty where there is none."""
+        return self._task.traceparent
+
+    @property
     def asked(self) -> str | None:
         """The task (digits) that the model waits for, which it has given to another agent; None where it does not."""
         last = self.turns[-1] if self.turns else None

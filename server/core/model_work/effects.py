@@ -88,6 +88,7 @@ async def ask(named: str, text: str) -> Effect:
             reads_knowledge=task.reads_knowledge,
             project_id=task.project_id,
             created_by=task.created_by,
+            traceparent=task.traceparent,
         )
         await index_task(transaction, made)
         return {"task": made.id}

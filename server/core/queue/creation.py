@@ -119,13 +119,15 @@ async def create_task(
     has_dependents: bool = False,
     project_id: str | None = None,
     created_by: str | None = None,
+    traceparent: str | None = None,
 ) -> Task:
     """Inserts a task that has been checked, and its event; `depends_on` are digits.
 
     Raises Conflict, InvalidRequest, NotFound.
 
     `reads_knowledge` where code that does it may search the knowledge base, `paused` where its session does not run
-    now, `has_dependents` where the caller makes some wait for it. `project_id` is digits.
+    now, `has_dependents` where the caller makes some wait for it. `project_id` is digits. `traceparent` where
+    it goes on with another request than the call that it is made in.
     """
     now = transaction.now
     plan = schedule.parse(new.schedule, now) if new.schedule else schedule.Schedule(None, now)
@@ -164,6 +166,7 @@ async def create_task(
         has_dependents=has_dependents,
         ready_at=None if new.by_hand and agent is None else plan.ready_at,
         next_run_at=plan.next_run_at,
+        traceparent=transaction.trace_of(organization) if traceparent is None else traceparent,
         created_at=now,
         updated_at=now,
     )

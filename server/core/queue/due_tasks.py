@@ -69,6 +69,7 @@ _INHERITED = (
     "reads_knowledge",
     "held",
     "paused",
+    "traceparent",
 )
 
 

@@ -211,6 +211,7 @@ class FanOut:
                     subject=event.resource_id,
                     lane=lanes.lane_of(webhook.ordering, event.resource_id),
                     body=await self._body(wording, event, name, names),
+                    traceparent=event.traceparent,
                     created_at=0,
                 )
             )

@@ -26,6 +26,8 @@ _OURS = frozenset(
         "http2-settings",
         "keep-alive",
         "te",
+        "traceparent",
+        "tracestate",
         "trailer",
         "transfer-encoding",
         "upgrade",

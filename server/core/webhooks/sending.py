@@ -35,6 +35,8 @@ class Sending:
             body, delivery=f"delivery_{delivery.id}", event=delivery.event, seconds=now // SECOND, signing=secrets
         )
         headers = {**json.loads(webhook.headers), **ours, "Content-Type": "application/json"}
+        if delivery.traceparent:
+            headers["traceparent"] = delivery.traceparent
         return Report(delivery, await self._receivers.send(webhook.url, body, headers), now)
 
     def _secrets(self, webhook: Webhook, now: int) -> list[str]:

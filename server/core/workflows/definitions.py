@@ -161,6 +161,7 @@ class WorkflowDefinitions:
                 steps=workflow.steps,
                 reads_knowledge=call.caller.may(READ_KNOWLEDGE),
                 current_order=min(step["order"] for step in steps),
+                traceparent=call.traceparent,
                 created_at=transaction.now,
                 updated_at=transaction.now,
             )

@@ -170,7 +170,14 @@ async def _make(transaction: Transaction, run: WorkflowRun, step: Step, value: b
         step_id=step["id"],
     )
     await new.check()
-    await creation.create_task(transaction, run.organization_id, new, agent=None, reads_knowledge=run.reads_knowledge)
+    await creation.create_task(
+        transaction,
+        run.organization_id,
+        new,
+        agent=None,
+        reads_knowledge=run.reads_knowledge,
+        traceparent=run.traceparent,
+    )
 
 
 async def finish(

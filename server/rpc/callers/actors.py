@@ -23,7 +23,7 @@ def actor_of(call: Call, method: Method) -> Actor:
         # He may turn out to be somebody.
         return Actor(via=via, address=address)
     name = f"agent_{caller.agent_id}" if caller.agent_id else f"user_{caller.user_id}"
-    return Actor(caller.organization_id, name, caller.key_id, via, address)
+    return Actor(caller.organization_id, name, caller.key_id, via, address, call.traceparent)
 
 
 def address_of(call: Call, context: Any) -> str:

@@ -126,6 +126,7 @@ class Talk:
             # Some providers refuse earlier calls where there are no tools, so they are there to the end.
             tool_choice="none" if last and offered else None,
             response_format=self._prompt.wanted.response_format,
+            traceparent=self._conversation.traceparent,
         )
 
     def _temperature(self) -> float | None:

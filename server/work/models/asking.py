@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from server.core.models.port import ModelMessage, ModelRequest
+from server.core.shared.trace_context import traceparent_in
 from server.work.models.table import Kind
-
-_TRACEPARENT = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def body_of(request: ModelRequest, model: str, kind: Kind) -> dict[str, Any]:
@@ -38,7 +36,8 @@ def body_of(request: ModelRequest, model: str, kind: Kind) -> dict[str, Any]:
 
 def headers_of(request: ModelRequest) -> dict[str, str]:
     """Headers beside those that every request has."""
-    return {"traceparent": request.traceparent} if _TRACEPARENT.fullmatch(request.traceparent) else {}
+    trace = traceparent_in(request.traceparent)
+    return {"traceparent": trace} if trace else {}
 
 
 def characters_of(request: ModelRequest) -> int:

@@ -68,6 +68,8 @@ def _call(job: dict[str, Any], library: Any) -> Any:
     vars(builtins).update(exit=sys.exit, quit=sys.exit)
     if job["environment"]:
         sys.path.append(job["environment"])
+    if job["traceparent"]:
+        _set_variable("TRACEPARENT", job["traceparent"])
     module = type(sys)("agent")
     module.__file__ = _FILE
     sys.modules["agent"], sys.modules[library.__name__] = module, library
@@ -77,6 +79,13 @@ def _call(job: dict[str, Any], library: Any) -> Any:
         raise NameError(f"the code does not define {job['entry']!r}")
     value = _apply(entry, job["style"], decode(job["input"], 0, len(job["input"])))
     return _await(value, job) if hasattr(type(value), "__await__") else value
+
+
+def _set_variable(name: str, value: str) -> None:
+    """Set a variable of this process's environment, for who has imported `os` and for who does so later."""
+    posix.environ[name.encode()] = value.encode()
+    if "os" in sys.modules:
+        sys.modules["os"].environ[name] = value
 
 
 def _apply(entry: Any, style: str, value: Any) -> Any:

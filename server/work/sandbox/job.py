@@ -43,6 +43,8 @@ class Job:
     environment: Path | None = None
     limits: Limits = field(default_factory=Limits)
     answer: Answer = no_answer
+    # The W3C trace context, which the code finds in its environment as TRACEPARENT; empty for none.
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

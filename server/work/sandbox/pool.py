@@ -101,6 +101,7 @@ class Sandboxes:
             "input": job.input,
             "environment": packages(self._isolation, job.environment),
             "result_bytes": limits.result_bytes,
+            "traceparent": job.traceparent,
         }
         begun = time.perf_counter()
         end = await sandbox.run(
