@@ -53,11 +53,10 @@ from server.rpc.log import LINES, CallLog
 from server.rpc.meter import RequestMeter, measure
 from server.rpc.pipeline import Pipeline
 from server.settings import Settings
-from server.store.bus import Bus, PostgresBus, SocketBus
 from server.store.database import Database
 from server.store.feed import Feeds
 from server.store.forever import forever
-from server.store.opened import open_database
+from server.store.opened import open_bus, open_database
 from server.websocket import Bridge
 from server.work.chat.runner import AnswerRunner
 from server.work.clock import QueueClock
@@ -76,6 +75,7 @@ from server.work.python_runner import PythonRunner
 from server.work.retention import Retention
 from server.work.runners import Runner
 from server.work.sandbox import Limits, Sandboxes
+from server.work.telemetry import Telemetry
 from server.work.webhooks import WebhookLoops
 
 # How long gateways have to hear that the server stops, before it refuses what they send.
@@ -91,9 +91,7 @@ class Application:
     def __init__(self, settings: Settings, models: Models | None = None) -> None:
         self.settings = settings
         self.database: Database = open_database(settings)
-        self.bus: Bus = (
-            SocketBus(settings.run_dir) if settings.sqlite_path is not None else PostgresBus(settings.database)
-        )
+        self.bus = open_bus(settings)
         self.feeds = Feeds(self.database, self.bus)
         self.sandboxes = Sandboxes(
             prewarmed=settings.sandbox_prewarmed,
@@ -102,8 +100,8 @@ class Application:
         )
         connect_domains(self.database)
         self.live_answers, self.traffic, self.metrics = LiveAnswers(), Traffic(), Metrics()
-        self.providers = ModelProviders.of(settings)
-        self.models = CountedModels(models or self.providers, self.metrics)
+        self.providers, self.telemetry = ModelProviders.of(settings), Telemetry.of(self.feeds)
+        self.models = CountedModels(self.telemetry.models(models or self.providers), self.metrics)
         self.claims = Claims(self.database, lease_seconds=settings.lease_seconds)
         self.leases = LeaseService(
             self.database, lease_seconds=settings.lease_seconds, max_attempts=settings.max_attempts
@@ -170,7 +168,8 @@ class Application:
         self.remains = Remains(self.database, cases.blobs)
         others = [self.installer.remove_unused, self.remains.sweep_blobs]
         self.retention = Retention(settings, self.database, cases, others)
-        dispatcher = Dispatcher(self.claims, self.leases, self.feeds, runners, lease_seconds=settings.lease_seconds)
+        traced = self.telemetry.runners(runners)
+        dispatcher = Dispatcher(self.claims, self.leases, self.feeds, traced, lease_seconds=settings.lease_seconds)
         dispatcher.sweeps = [
             cases.sessions.expire,
             cases.conversations.end_idle,
@@ -197,7 +196,7 @@ class Application:
         return WebhookLoops(
             FanOut(database, self.wordings),
             DeliveryQueue(database, self.sealer, attempt_seconds=seconds),
-            Sending(database, self.receivers, self.sealer),
+            self.telemetry.sending(Sending(database, self.receivers, self.sealer)),
             self.feeds,
         )
 
@@ -219,6 +218,7 @@ class Application:
             guests,
             open_streams=settings.open_streams,
             meter=RequestMeter(self.metrics),
+            spans=self.telemetry.spans,
         )
         self.traffic.open_streams = lambda: len(self.pipeline.streams)
         self.pipeline.refused = partial(remember, cases.audit)
@@ -286,7 +286,7 @@ class Application:
             await self.use_cases.ledger.flush()
             await self.use_cases.audit.flush()
             await self.use_cases.system_logs.flush()
-        await self.bus.close()
+        await asyncio.gather(self.bus.close(), self.telemetry.close())
         await self.database.close()
         self.calls.flush()
 

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, cast
+from typing import Any
 
 import structlog
 from google.protobuf.message import Message
@@ -18,7 +18,9 @@ from server.core.identity.authentication import Authenticator
 from server.core.shared import idempotency
 from server.core.shared.call_context import Call
 from server.errors import InvalidRequest, ServiceError, Unavailable, service_error_in
+from server.rpc import tracing
 from server.rpc.access import NOBODY, AccessControl
+from server.rpc.answering import patience, response_metadata
 from server.rpc.arrival import METHOD, arrived
 from server.rpc.callers.actors import actor_of
 from server.rpc.callers.guests import Guests
@@ -30,6 +32,7 @@ from server.rpc.meter import CANCELLED, GONE, SWITCHED, RequestMeter
 from server.rpc.method import Method
 from server.rpc.streams import OpenStream, OpenStreams
 from server.rpc.under_way import UnderWay
+from server.spans import Spans
 from server.store.acting import acting
 from server.store.database import Database
 
@@ -50,10 +53,12 @@ class Pipeline:
         *,
         open_streams: int = 10_000,
         meter: RequestMeter | None = None,
+        spans: Spans | None = None,
     ) -> None:
         self.streams = OpenStreams(identity, open_streams)
         self._calls = calls
         self._meter = meter
+        self._spans = spans
         self._database = database
         self._access = AccessControl(identity, quotas, guests)
         self.under_way = UnderWay()
@@ -88,11 +93,10 @@ class Pipeline:
     ) -> Callable[[Any, Any], Awaitable[Message]]:
         async def handle(request: Any, context: Any) -> Message:
             began = time.perf_counter()
-            call, task = arrived(method, context), None
+            call, task = self._arrived(method, context), None
             try:
                 task = self.under_way.enter()
-                await self._access.enter(call, method)
-                acting.set(actor_of(call, method))
+                await self._enter(call, method)
                 answer = await act(request, call)
             except asyncio.CancelledError:
                 if not self.under_way.was_given_up():
@@ -106,7 +110,7 @@ class Pipeline:
             finally:
                 self.under_way.leave(task)
             # As trailers, which cost nothing beside the answer; the gateway makes headers of them.
-            context.set_trailing_metadata(_response_metadata(call))
+            context.set_trailing_metadata(response_metadata(call))
             self._note(method, call, "OK", call.http_status, began)
             return answer
 
@@ -147,7 +151,7 @@ class Pipeline:
     ) -> Callable[[Any, Any], AsyncIterator[Message]]:
         async def handle(request: Any, context: Any) -> AsyncIterator[Any]:
             began = time.perf_counter()
-            call, stream, task = arrived(method, context), OpenStream(self.streams, method), None
+            call, stream, task = self._arrived(method, context), OpenStream(self.streams, method), None
             code, begun = "CANCELLED", False
             answers: Any = None
             said: Any = None
@@ -156,13 +160,13 @@ class Pipeline:
                 if method.client_streams and call.through_gateway and not isinstance(context, InProcessContext):
                     raise UpgradeRequired
                 async with self.streams.opening.take():
-                    await self._access.enter(call, method, stream)
+                    await self._enter(call, method, stream)
                     answers = await stream.wait(begin(request, call))
                     if not isinstance(answers, HeldBack):
-                        await context.send_initial_metadata(_response_metadata(call))
+                        await context.send_initial_metadata(response_metadata(call))
                 if isinstance(answers, HeldBack):
                     await stream.wait(answers.begun())
-                    await context.send_initial_metadata(_response_metadata(call))
+                    await context.send_initial_metadata(response_metadata(call))
                 begun = True
                 while (answer := await stream.wait(anext(answers, None))) is not None:
                     # Nothing is told to a key that has ended, also where that is not yet known here.
@@ -201,6 +205,18 @@ class Pipeline:
 
         return handle
 
+    def _arrived(self, method: Method, context: Any) -> Call:
+        call = arrived(method, context)
+        if self._spans is not None:
+            call.span = tracing.begun(self._spans, method, call)
+        return call
+
+    async def _enter(self, call: Call, method: Method, stream: OpenStream | None = None) -> None:
+        await self._access.enter(call, method, stream)
+        # Sockets and streams of workers outlive what is done in them.
+        if stream is None or not method.client_streams:
+            acting.set(actor_of(call, method))
+
     async def _once(
         self, call: Call, method: Method, request: Message, behaviour: Callable[[Any, Call], Awaitable[Message]]
     ) -> Message:
@@ -230,7 +246,7 @@ class Pipeline:
         if isinstance(known, Exhausted):
             call.response_headers = known.quota.headers()
         headers = [("x-request-id", call.request_id), *call.response_headers]
-        wait = _patience(known)
+        wait = patience(known)
         if wait is not None:
             headers.append(("retry-after", str(wait)))
         rendered = method.api.render(known, call.request_id) if call.through_gateway else None
@@ -251,6 +267,8 @@ class Pipeline:
         self._calls.note(call.method, code, seconds, call.request_id, call.caller.key_id, reason, streams=streams)
         if self._meter is not None:
             self._meter.note(method, call, code, status, seconds, streams=streams)
+        if call.span is not None:
+            tracing.ended(call.span, call, code, status, reason)
 
 
 def _status(method: Method, call: Call, *, begun: bool) -> int:
@@ -267,20 +285,3 @@ def _identify(call: Call, method: Method, request: Message) -> None:
         raise InvalidRequest("Idempotency-Key", "must have 1 to 255 characters")
     call.idempotency_key = key
     call.digest = hashlib.sha256(method.name.encode() + request.SerializeToString(deterministic=True)).hexdigest()
-
-
-def _patience(error: ServiceError) -> int | None:
-    """After how many seconds trying again may help; None where it does not."""
-    if hasattr(error, "retry_after"):
-        return cast("int | None", error.retry_after)
-    return 1 if error.kind == "unavailable" else None
-
-
-def _response_metadata(call: Call) -> tuple[tuple[str, str], ...]:
-    """The headers that go with an answer."""
-    headers = [("x-request-id", call.request_id), *call.response_headers]
-    if call.etag:
-        headers.append(("etag", f'"{call.etag}"'))
-    if call.through_gateway and call.http_status != 200:
-        headers.append(("x-http-status", str(call.http_status)))
-    return tuple(headers)

@@ -18,8 +18,10 @@ OURS = {"server", "gateway", "orchestrator", "buf"}
 DATA = {"tzdata"}
 
 
-# What needs the extra `semantic`: nothing else may, because most have it not.
-SEMANTIC = ROOT / "server" / "work" / "embedding"
+# What needs an extra: nothing else may, because most have it not.
+EXTRAS = {"semantic": ROOT / "server" / "work" / "embedding", "opentelemetry": ROOT / "server" / "work" / "telemetry"}
+# What else an extra brings: a library of many providers imports those that are asked.
+BROUGHT = {"opentelemetry": {"opentelemetry-api"}}
 
 
 def declared(extra: str = "") -> set[str]:
@@ -62,7 +64,9 @@ def distributions(paths: Iterable[Path]) -> set[str]:
 
 def test_every_dependency_is_imported_and_every_import_is_a_dependency() -> None:
     everything = list(sources())
-    used = distributions(path for path in everything if SEMANTIC not in path.parents)
+    used = distributions(path for path in everything if not {*EXTRAS.values()} & {path, *path.parents})
     assert declared() - used == DATA
     assert used - declared() == set()
-    assert distributions(everything) - used == declared("semantic")
+    for extra, place in EXTRAS.items():
+        needed = distributions(path for path in everything if place in {path, *path.parents}) - used
+        assert needed - BROUGHT.get(extra, set()) == declared(extra), extra

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from server.core.shared.if_match import ANY, IfMatch
 from server.core.shared.trace_context import traceparent_in
 from server.errors import Unauthorized
+from server.spans import Span
 
 # The scope of whoever searches the knowledge base.
 READ_KNOWLEDGE = "knowledge:read"
@@ -108,6 +109,8 @@ class Call:
     # Whether the answer may be kept for later arrivals of the same request. One that shows a secret may not: it is then
     # made again, of what the request has left behind.
     keep_answer: bool = True
+    # What those are told who follow requests through systems; None where nobody does.
+    span: Span | None = None
 
     def require_version(self, version: int) -> None:
         """Notes that the request itself names the version that it is based on, beside its headers; 0 for none."""
