@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_settings import SettingsConfigDict
 
+from server.model_settings import ModelSettings
 from server.postgres_address import SCHEMES, connection_arguments
 
 _ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5}|:\*)?")
@@ -39,7 +40,7 @@ class ApiSettings(BaseModel):
     streams_per_key: int | None = Field(None, ge=1)
 
 
-class Settings(BaseSettings):
+class Settings(ModelSettings):
     """Every setting. The environment variable is the name in capitals, such as DATABASE_URL."""
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True)
@@ -160,31 +161,6 @@ class Settings(BaseSettings):
     password_reset_url: str = ""
     # How long people's notifications are kept, read or not.
     notification_days: float = Field(90.0, gt=0)
-
-    # Language models. A provider is configured by its key, or its address where it needs none; which there are is in
-    # `work/models/table.py`. What is asked where nobody names a model is `provider/model`; where it is empty, and one
-    # provider is configured, that one's.
-    default_model: str = ""
-    openai_api_key: SecretStr = SecretStr("")
-    openai_base_url: str = ""
-    azure_openai_api_key: SecretStr = SecretStr("")
-    azure_openai_endpoint: str = ""
-    ollama_base_url: str = ""
-    vllm_base_url: str = ""
-    vllm_api_key: SecretStr = SecretStr("")
-    groq_api_key: SecretStr = SecretStr("")
-    mistral_api_key: SecretStr = SecretStr("")
-    deepseek_api_key: SecretStr = SecretStr("")
-    openrouter_api_key: SecretStr = SecretStr("")
-    # Any other server that speaks as OpenAI's does.
-    model_base_url: str = ""
-    model_api_key: SecretStr = SecretStr("")
-    # What models cost, as a JSON object or the path of a file with one (`core/models/prices.py`); none when empty.
-    model_prices: str = ""
-    # How long an answer may take in all, how long until it begins, and how long it may pause.
-    model_timeout_seconds: float = Field(120.0, gt=0, le=3600)
-    model_first_seconds: float = Field(60.0, gt=0, le=3600)
-    model_idle_seconds: float = Field(30.0, gt=0, le=3600)
 
     # How long events, with what was delivered of them, and idempotency keys are kept.
     event_retention_hours: float = Field(168.0, gt=0)

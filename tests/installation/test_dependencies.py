@@ -19,7 +19,12 @@ DATA = {"tzdata"}
 
 
 # What needs an extra: nothing else may, because most have it not.
-EXTRAS = {"semantic": ROOT / "server" / "work" / "embedding", "opentelemetry": ROOT / "server" / "work" / "telemetry"}
+WORK = ROOT / "server" / "work"
+EXTRAS = {
+    "semantic": WORK / "embedding",
+    "opentelemetry": WORK / "telemetry" / "exporter.py",
+    "providers": WORK / "models" / "others",
+}
 # What else an extra brings: a library of many providers imports those that are asked.
 BROUGHT = {"opentelemetry": {"opentelemetry-api"}}
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import suppress
-from typing import Any
 
 import anyio.lowlevel
 import httpx2
 import structlog
 from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError, AsyncOpenAI, AsyncStream, OpenAIError
 
+from server.core.models.port import ModelRequest
 from server.work.models import faults
+from server.work.models.asking import body_of, headers_of
 from server.work.models.bounds import TooMuch, bounded, stripped
 from server.work.models.faults import Fault
 from server.work.models.table import Configured
@@ -51,15 +52,16 @@ class Client:
             default_headers={"Accept-Encoding": "identity", "User-Agent": "orchestrator"},
         )
 
-    async def chat(self, body: Mapping[str, Any], headers: Mapping[str, str]) -> AsyncGenerator[object, None]:
+    async def chat(self, request: ModelRequest, model: str) -> AsyncGenerator[object, None]:
         """The chunks of a streamed completion, as JSON; closing it closes the connection."""
+        body, headers = body_of(request, model, self._provider.kind), headers_of(request)
         try:
             # As plain JSON: the library's own types cost three times the rest of a chunk, and check nothing.
             stream = await self._openai.post(
                 "/chat/completions",
                 cast_to=object,
                 body=body,
-                options={"headers": dict(headers)},
+                options={"headers": headers},
                 stream=True,
                 stream_cls=AsyncStream[object],
             )

@@ -8,20 +8,17 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from server.core.models.port import ModelEnd, ModelRequest, TextPiece
 from server.pace import Pace
 from server.settings import Settings
 from server.work.models import faults
 from server.work.models.answer import Answer, Unreadable
-from server.work.models.asking import body_of, characters_of, headers_of
+from server.work.models.asking import characters_of
 from server.work.models.circuit import OPEN, Circuit
 from server.work.models.faults import Fault
 from server.work.models.table import Configured
-
-if TYPE_CHECKING:
-    from server.work.models.client import Client
 
 # How often it is asked, how long it is waited for before the second time, in seconds, and the longest wait that a
 # provider may ask for: whoever wants more is told at once.
@@ -42,6 +39,19 @@ class Patience:
     def of(cls, settings: Settings) -> Patience:
         """As it is set."""
         return cls(settings.model_timeout_seconds, settings.model_first_seconds, settings.model_idle_seconds)
+
+
+class Client(Protocol):
+    """Asks a provider, without trying again. Everything that goes wrong is a Fault."""
+
+    def chat(self, request: ModelRequest, model: str) -> AsyncGenerator[object, None]:
+        """The chunks of an answer as OpenAI's chat completions have them; closing it closes the connection."""
+
+    async def models(self) -> bytes:
+        """The list of models, as OpenAI has it."""
+
+    async def close(self) -> None:
+        """Closes its connections."""
 
 
 class Provider:
@@ -120,11 +130,10 @@ class Provider:
         answer = Answer(model, characters_of(request))
         until, idle = min(deadline, loop.time() + patience.first), patience.idle
         what = f"did not begin to answer within {patience.first:g} seconds"
-        body, headers = body_of(request, model, self.configured.kind), headers_of(request)
         try:
             async with asyncio.timeout_at(until):
                 client = await self._ready()
-            async with aclosing(client.chat(body, headers)) as chunks:
+            async with aclosing(client.chat(request, model)) as chunks:
                 while True:
                     async with asyncio.timeout_at(until):
                         chunk = await anext(chunks, _END)
@@ -176,6 +185,10 @@ _END = object()
 
 
 def _client(provider: Configured) -> Client:
+    if provider.kind.speaks != "openai":
+        from server.work.models.others.client import OtherClient  # noqa: PLC0415 — an extra
+
+        return OtherClient(provider)
     from server.work.models.client import Client, loaded  # noqa: PLC0415 — see its first line
 
     loaded()

@@ -11,7 +11,7 @@ from server.errors import Misconfigured
 from server.settings import Settings
 from server.work.models.listing import TAKES, Listing
 from server.work.models.provider import Patience, Provider
-from server.work.models.table import FIRST_LISTED, NAMES, configured
+from server.work.models.table import FIRST_LISTED, NAMES, configured, needs_extra
 
 _MOST_NAME = 200
 
@@ -26,7 +26,9 @@ class ModelProviders:
         if default:
             known = self.known(default, "" if default.partition("/")[0] in NAMES else self._only())
             if known is None:
-                raise Misconfigured(f"DEFAULT_MODEL must be provider/model, of one of: {', '.join(self._providers)}")
+                missing = needs_extra(default.partition("/")[0])
+                told = f"must be provider/model, of one of: {', '.join(self._providers)}"
+                raise Misconfigured(f"DEFAULT_MODEL {told}" if not missing else f"DEFAULT_MODEL: {missing}")
             self._default = known
         elif name := self._only():
             self._default = f"{name}/{self._providers[name].configured.kind.default}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 import structlog
@@ -37,6 +38,8 @@ class Kind:
     seed: str = "seed"
     # Whether it has to be asked for usage. Mistral says it unasked, and refuses the question.
     asks_usage: bool = True
+    # Whose words it speaks; those of others than OpenAI take the extra `providers`.
+    speaks: str = "openai"
 
 
 KINDS = (
@@ -69,6 +72,33 @@ KINDS = (
     ),
     Kind(name="deepseek", key="DEEPSEEK_API_KEY", url="https://api.deepseek.com/v1", default="deepseek-chat"),
     Kind(name="openrouter", key="OPENROUTER_API_KEY", url="https://openrouter.ai/api/v1", default="openrouter/auto"),
+    Kind(
+        name="anthropic",
+        key="ANTHROPIC_API_KEY",
+        address="ANTHROPIC_BASE_URL",
+        url="https://api.anthropic.com",
+        path="",
+        default="claude-haiku-4-5",
+        speaks="anthropic",
+    ),
+    Kind(
+        name="google",
+        key="GOOGLE_API_KEY",
+        address="GOOGLE_BASE_URL",
+        url="https://generativelanguage.googleapis.com",
+        path="",
+        default="gemini-2.5-flash",
+        speaks="google",
+    ),
+    Kind(
+        name="bedrock",
+        key="AWS_BEARER_TOKEN_BEDROCK",
+        address="BEDROCK_BASE_URL",
+        path="",
+        needs_key=False,
+        default="amazon.nova-lite-v1:0",
+        speaks="bedrock",
+    ),
     Kind(name="compatible", key="MODEL_API_KEY", address="MODEL_BASE_URL", needs_key=False),
 )
 NAMES = frozenset(kind.name for kind in KINDS)
@@ -98,8 +128,19 @@ def configured(settings: Settings) -> Mapping[str, Configured]:
             if key:
                 log.warning("a model provider has a key and no address", provider=kind.name, missing=kind.address)
             continue
+        if missing := needs_extra(kind.name):
+            log.warning("a model provider is configured, and not asked", provider=kind.name, why=missing)
+            continue
         found[kind.name] = Configured(kind, _address(kind, url) if url else kind.url, SecretStr(key))
     return found
+
+
+def needs_extra(name: str) -> str:
+    """What is said of a provider that takes an extra which is not installed; empty of others."""
+    speaks = next((kind.speaks for kind in KINDS if kind.name == name), "openai")
+    if speaks == "openai" or find_spec("pydantic_ai") is not None:
+        return ""
+    return f"{name} takes an extra that is not installed: orchestrator[providers]"
 
 
 def _key(settings: Settings, kind: Kind) -> str:
