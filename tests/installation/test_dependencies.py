@@ -25,8 +25,16 @@ EXTRAS = {
     "opentelemetry": WORK / "telemetry" / "exporter.py",
     "providers": WORK / "models" / "others",
 }
-# What else an extra brings: a library of many providers imports those that are asked.
-BROUGHT = {"opentelemetry": {"opentelemetry-api"}}
+# What else of it is imported there.
+BROUGHT = {"opentelemetry": {"opentelemetry-api"}, "providers": {"anthropic"}}
+# One folder of several distributions, by the beginnings of modules.
+SHARED = {
+    "google.protobuf": "protobuf",
+    "google": "googleapis-common-protos",
+    "opentelemetry.sdk": "opentelemetry-sdk",
+    "opentelemetry.exporter": "opentelemetry-exporter-otlp-proto-http",
+    "opentelemetry": "opentelemetry-api",
+}
 
 
 def declared(extra: str = "") -> set[str]:
@@ -54,9 +62,8 @@ def imported(paths: Iterable[Path]) -> Iterator[str]:
 def providers(module: str, installed: Mapping[str, list[str]]) -> set[str]:
     """The distributions that a third-party module is of."""
     top = module.partition(".")[0]
-    if top == "google":
-        # One folder of several distributions.
-        return {"protobuf" if module.startswith("google.protobuf") else "googleapis-common-protos"}
+    if top in SHARED:
+        return {next(name for beginning, name in SHARED.items() if module.startswith(beginning))}
     return {canonicalize_name(name) for name in installed.get(top, ())}
 
 

@@ -10,11 +10,14 @@ from typing import Any
 from server import values
 from server.core.queue.routing.hours import FIELD, MAX_BYTES, duty, read_hours
 from server.core.shared.free_form import check_object, check_value
+from server.core.shared.json_schema import check_schema
 from server.errors import InvalidRequest
 
 # Instead of working hours, where an agent has none from now on.
 ALWAYS = ""
 MAX_SKILLS = 32
+# The setting that says of which JSON schema the results of an agent with a model are.
+OUTPUT_SCHEMA = "output_schema"
 MAX_CONFIGURATION_BYTES = 64 << 10
 _BOUNDS = {"max_concurrent_tasks": (1, 10_000), "timeout_seconds": (0.001, 86_400), "retry_attempts": (0, 100)}
 
@@ -50,6 +53,9 @@ class AgentProfile:
                 given[name] = json.dumps(words, separators=(",", ":"))
         if self.configuration is not None:
             await check_object(self.configuration, "configuration", MAX_CONFIGURATION_BYTES)
+            settings = values.decode(self.configuration)
+            if OUTPUT_SCHEMA in settings:
+                check_schema(settings[OUTPUT_SCHEMA], f"configuration.{OUTPUT_SCHEMA}")
         if self.working_hours is not None:
             await check_value(self.working_hours, FIELD, MAX_BYTES)
             # An agent keeps none as null, which stands for "unchanged" here.

@@ -9,15 +9,17 @@ from typing import Any
 
 from server import values
 from server.contents import json_text
+from server.core.agents.profile import OUTPUT_SCHEMA
 from server.core.models.port import ModelMessage
+from server.core.shared.json_schema import check_schema
 from server.model import Agent, Priority, Task
 from server.pace import Pace
 
 # Of a long text or input the model gets the beginning, in characters; of an agent's settings likewise.
 MOST_TEXT, MOST_INPUT, MOST_SETTINGS = 50_000, 100_000, 4_000
 # What an input may say of the output, and what else agents are configured with that is no setting of their own.
-SCHEMA, FORMAT = "output_schema", "output_format"
-OURS = frozenset({"tools", "temperature", "maxTokens", "max_tokens", "model", "provider"})
+SCHEMA, FORMAT = OUTPUT_SCHEMA, "output_format"
+OURS = frozenset({"tools", "temperature", "maxTokens", "max_tokens", "model", "provider", SCHEMA})
 _RULES = """
 You do one task by yourself, and nobody answers questions meanwhile. Your last message, one without a call of a tool,
 is the task's result as whoever asked for it reads it: give the result itself, and not an account of how you came to it.
@@ -53,9 +55,9 @@ class Prompt:
 
 
 async def prompt_for(agent: Agent, task: Task) -> Prompt:
-    """The prompt of a task for its agent."""
+    """The prompt of a task for its agent. Raises InvalidRequest where a schema that it is to be of is none."""
     given = await _input(task)
-    wanted = _wanted(given)
+    wanted = _wanted(given, settings_of(agent).get(SCHEMA))
     messages = [
         ModelMessage(role="system", content=_system(agent, wanted)),
         ModelMessage(role="user", content=_task(task, given)),
@@ -119,15 +121,17 @@ async def _input(task: Task) -> str:
     return text
 
 
-def _wanted(given: str) -> Wanted:
-    """What an input says of the output."""
+def _wanted(given: str, of_agent: object) -> Wanted:
+    """What an input says of the output, or else its agent's settings."""
     # Most say nothing, and a long one takes a while to read.
-    if f'"{SCHEMA}"' not in given and f'"{FORMAT}"' not in given:
+    said = json.loads(given) if f'"{SCHEMA}"' in given or f'"{FORMAT}"' in given else None
+    if isinstance(said, dict):
+        if said.get(SCHEMA) is not None:
+            check_schema(said[SCHEMA], f"input.{SCHEMA}")
+            return Wanted(is_json=True, schema=said[SCHEMA])
+        if said.get(FORMAT) == "json" and of_agent is None:
+            return Wanted(is_json=True)
+    if not isinstance(of_agent, dict):
         return Wanted()
-    said = json.loads(given)
-    if not isinstance(said, dict):
-        return Wanted()
-    schema = said.get(SCHEMA)
-    if isinstance(schema, dict):
-        return Wanted(is_json=True, schema=schema)
-    return Wanted(is_json=said.get(FORMAT) == "json")
+    check_schema(of_agent, f"the agent's configuration.{SCHEMA}")
+    return Wanted(is_json=True, schema=of_agent)

@@ -14,6 +14,7 @@ from server.core.models.budgets import BudgetExhausted
 from server.core.models.port import ModelFailed, ModelRefused, ModelTimeout, ModelUnavailable
 from server.core.queue.claims import MODEL
 from server.core.queue.completion import Result, failure
+from server.errors import InvalidRequest
 from server.model import Task
 from server.store.database import Database
 from server.work.model_agents.prompt import prompt_for
@@ -62,7 +63,10 @@ class ModelRunner:
         try:
             async with asyncio.timeout(task.timeout_seconds):
                 await conversation.begin()
-                prompt = await prompt_for(agent, task)
+                try:
+                    prompt = await prompt_for(agent, task)
+                except InvalidRequest as error:
+                    return failure("InvalidSchema", error.message, retryable=False)
                 toolbox = Toolbox(self._tools, Work(task, agent, conversation))
                 account = Account(
                     organization_id=task.organization_id, agent_id=agent.id, task_id=task.id, attempt=task.attempt

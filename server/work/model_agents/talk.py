@@ -11,6 +11,7 @@ from server.core.models.port import ModelMessage, ModelRequest, Models, ToolCall
 from server.core.models.turns import Turn
 from server.core.models.whole import whole
 from server.core.queue.completion import Result, failure
+from server.core.shared.json_schema import problem_in
 from server.core.shared.plain_text import as_text
 from server.core.workers.reports import LogLine, completed
 from server.model import Agent
@@ -23,6 +24,7 @@ MAX_TURNS, MAX_CALLS, MAX_TOKENS = 8, 8, 200_000
 OUTPUT_TOKENS, MOST_OUTPUT_TOKENS, MOST_TEMPERATURE = 4096, 32_768, 2
 _LAST = "This is your last message for this task: call no tool any more, and give the result now."
 _NO_OBJECT = "Your last message is no JSON object, and the result must be one. Give it again, as a JSON object alone."
+_MISMATCH = "Your last message is not of the JSON schema that the result must have: {}. Give it again, as it must be."
 _EMPTY = "Your last message was empty. Give the task's result."
 
 
@@ -84,15 +86,26 @@ class Talk:
             problem = _EMPTY
         elif self._prompt.wanted.is_json:
             found = object_in(text)
-            if found is not None:
-                return await completed(found)
-            problem = _NO_OBJECT
+            if found is None:
+                problem = _NO_OBJECT
+            elif not (mismatch := await self._mismatch(found)):
+                return await completed(values.encode(found))
+            elif self._said >= MAX_TURNS or any(turn.content.get("repairs") for turn in turns if turn.role == "user"):
+                return failure("SchemaMismatch", f"the result is not of its schema: {mismatch}", retryable=False)
+            else:
+                await self._conversation.record(Turn("user", {"text": _MISMATCH.format(mismatch), "repairs": True}))
+                return None
         else:
             return await completed(values.encode({"text": as_text(text)}))
         if self._said >= MAX_TURNS:
             return failure("NoResult", f"the model gave no result in {MAX_TURNS} answers", retryable=False)
         await self._conversation.record(Turn("user", {"text": problem}))
         return None
+
+    async def _mismatch(self, found: dict[str, Any]) -> str:
+        """Why an object is not of the schema that is wanted; empty where it is, or where there is none."""
+        schema = self._prompt.wanted.schema
+        return await problem_in(found, schema) if schema is not None else ""
 
     async def _ask(self) -> None:
         last = self._is_last
@@ -164,15 +177,16 @@ class Talk:
         await conversation.record(turn, line=line)
 
 
-def object_in(text: str) -> bytes | None:
-    """The JSON object that a model's words are, perhaps in a fence of code, as a value; None where they are none."""
+def object_in(text: str) -> dict[str, Any] | None:
+    """The JSON object that a model's words are, perhaps in a fence of code; None where they are none."""
     start, end = text.find("{"), text.rfind("}")
     around = (text[:start] + text[end + 1 :]).strip() if 0 <= start < end else "-"
     if around.strip("`").strip() not in ("", "json"):
         return None
     try:
         found = json.loads(text[start : end + 1])
-        return values.encode(found) if isinstance(found, dict) else None
+        values.encode(found)
+        return found if isinstance(found, dict) else None
     except (ValueError, RecursionError):
         return None
 

@@ -9,6 +9,7 @@ import pytest
 from server.core.models.port import ModelFailed, ModelRefused, ModelTimeout, ModelUnavailable
 from server.core.queue.creation import NewTask
 from server.core.queue.retry_policy import RetryPolicy
+from server.errors import InvalidRequest
 from tests.support.scripted_agents import one_after_the_other, told, tool
 from tests.work.model_agents.conftest import Office, output, until
 
@@ -37,6 +38,44 @@ async def test_an_input_may_say_that_the_output_is_an_object(office: Office, wor
     ended = await office.done(await office.give(input={"numbers": [1, 2], "output_schema": schema}))
     assert output(ended) == {"sum": 3}
     assert models.requests[0].response_format["json_schema"]["schema"] == schema
+
+
+SUM = {"type": "object", "properties": {"sum": {"type": "integer"}}, "required": ["sum"], "additionalProperties": False}
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "asked"),
+    [
+        (['{"sum": 3}'], "completed", 1),
+        (['{"total": 3}', '{"sum": 3}'], "completed", 2),
+        (['{"sum": "three"}', '{"sum": 3.5}'], "failed", 2),
+    ],
+    ids=["fits", "repaired", "never"],
+)
+async def test_a_result_is_of_the_schema_of_its_agent_or_there_is_none(office: Office, said, status, asked) -> None:
+    models = await office.open(one_after_the_other(*said))
+    agent = await office.agent(configuration={"output_schema": SUM, "style": "terse"})
+    ended = await office.done(await office.give(agent, title="Add", retry=RetryPolicy(max_retries=2, initial_delay=0.001)))
+    assert (ended.status, len(models.requests)) == (status, asked)
+    assert models.requests[0].response_format["json_schema"]["schema"] == SUM
+    assert "terse" in models.requests[0].messages[0].content
+    if status == "completed":
+        assert output(ended) == {"sum": 3}
+    else:
+        error = json.loads(ended.error)
+        assert error["type"] == "SchemaMismatch" and error["message"].startswith("the result is not of its schema: sum: 3.5")
+    if asked == 2:
+        assert "not of the JSON schema" in models.requests[1].messages[-1].content
+
+
+async def test_a_schema_that_is_none_is_refused_where_it_is_said(office: Office) -> None:
+    models = await office.open(lambda _: "{}")
+    for wrong in ({"type": "objekt"}, {"$ref": "http://127.0.0.1:9/x"}, "text"):
+        with pytest.raises(InvalidRequest, match=r"configuration\.output_schema"):
+            await office.agent(configuration={"output_schema": wrong})
+    ended = await office.done(await office.give(input={"output_schema": {"type": "objekt"}}))
+    error = json.loads(ended.error)
+    assert error["type"] == "InvalidSchema" and "input.output_schema" in error["message"] and not models.requests
 
 
 async def test_a_model_that_gives_no_object_is_told_so(office: Office) -> None:

@@ -1,0 +1,174 @@
+"""JSON schemas of callers: whether one can be, and what a value is that is not of it.
+
+Nothing is fetched, and patterns take time that grows with the text alone. What may take long is done by a process of
+its own, for so long and no longer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import resource
+import sys
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import jsonschema_rs
+
+from server.errors import InvalidRequest
+
+MAX_BYTES, MAX_WEIGHT = 64 << 10, 20_000
+# So many steps take a few milliseconds: what a schema has, for each value that is looked at.
+AT_ONCE = 20_000
+PATIENCE_SECONDS, MEMORY_BYTES = 10.0, 1 << 30
+MAX_PROBLEM = 500
+_ANYWHERE_ELSE = ("$dynamicRef", "$recursiveRef", "$anchor", "$dynamicAnchor")
+_DEFINED = frozenset({"$defs", "definitions"})
+
+
+def check_schema(schema: object, field: str) -> None:
+    """Raises InvalidRequest where a value is no schema that is taken here."""
+    if not isinstance(schema, dict):
+        raise InvalidRequest(field, "must be an object, which is a JSON schema")
+    written = json.dumps(schema)
+    if len(written) > MAX_BYTES:
+        raise InvalidRequest(field, f"must have at most {MAX_BYTES >> 10} KiB")
+    try:
+        if _Weight(schema).of(schema) > MAX_WEIGHT:
+            raise InvalidRequest(field, "refers to its parts too often")
+        _validator(written)
+    except _NotTaken as error:
+        raise InvalidRequest(field, str(error)) from None
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+        raise InvalidRequest(field, f"is no JSON schema: {_words(error)}") from None
+
+
+async def problem_in(value: object, schema: Mapping[str, Any]) -> str:
+    """Why a value is not of a schema that `check_schema` has let through; empty where it is."""
+    weight = _Weight(schema)
+    if weight.of(schema) * _count(value) <= AT_ONCE and not weight.goes_round:
+        return _problem(json.dumps(schema), value)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        # Nothing in the folder that this process was started in is ours.
+        "-P",
+        "-m",
+        __name__,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            said, _ = await process.communicate(json.dumps([schema, value]).encode())
+    except TimeoutError:
+        return "it takes too long to look at"
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return said.decode() if process.returncode == 0 else "it takes too much to look at"
+
+
+class _NotTaken(Exception):
+    """Why a schema is none of those that are taken here."""
+
+
+class _Weight:
+    """How many steps a schema takes for one value, with all that it refers to."""
+
+    def __init__(self, root: Mapping[str, Any]) -> None:
+        self._root = root
+        self._known: dict[str, int | None] = {}
+        # Whether some part refers to itself, so that the value says how deep it goes.
+        self.goes_round = False
+
+    def of(self, node: object) -> int:
+        """Raises _NotTaken."""
+        if isinstance(node, list):
+            return sum(map(self.of, node))
+        if not isinstance(node, dict):
+            return 0
+        for name in _ANYWHERE_ELSE:
+            if isinstance(node.get(name), str):
+                raise _NotTaken(f"has {name}, which is not taken: refer by $ref to parts of it")
+        if node is not self._root and isinstance(node.get("$id"), str):
+            raise _NotTaken("has an $id within, which is not taken")
+        reference = node.get("$ref")
+        weight = 1 + (self._referred(reference) if isinstance(reference, str) else 0)
+        # What is defined counts where it is referred to.
+        return weight + sum(self.of(part) for name, part in node.items() if name not in _DEFINED)
+
+    def _referred(self, reference: str) -> int:
+        if reference in self._known:
+            known = self._known[reference]
+            if known is None:
+                self.goes_round = True
+            return known or 0
+        self._known[reference] = None
+        weight = self._known[reference] = self.of(self._part(reference))
+        return weight
+
+    def _part(self, reference: str) -> object:
+        if reference != "#" and not reference.startswith("#/"):
+            raise _NotTaken(f"refers to {reference[:100]!r}: only its own parts (#/…) can be referred to")
+        part: object = self._root
+        for step in reference[2:].split("/") if reference != "#" else ():
+            name = step.replace("~1", "/").replace("~0", "~")
+            if isinstance(part, list) and name.isdecimal() and len(name) < 6 and int(name) < len(part):
+                part = part[int(name)]
+            elif isinstance(part, dict) and name in part:
+                part = part[name]
+            else:
+                raise _NotTaken(f"refers to {reference[:100]!r}, which it does not have")
+        return part
+
+
+@lru_cache(64)
+def _validator(written: str) -> Any:
+    """Patterns are those that take no longer than their text, without looking around."""
+    return jsonschema_rs.validator_for(
+        json.loads(written), pattern_options=jsonschema_rs.RegexOptions(), retriever=_fetched, validate_formats=False
+    )
+
+
+def _fetched(address: str) -> Any:
+    raise ValueError(f"nothing is fetched from {address[:100]}")
+
+
+def _problem(written: str, value: object) -> str:
+    validator = _validator(written)
+    if validator.is_valid(value):
+        return ""
+    error = next(iter(validator.iter_errors(value)))
+    place = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in error.instance_path).lstrip(".")
+    return f"{place or 'it'}: {_words(error)}"[:MAX_PROBLEM]
+
+
+def _words(error: Exception) -> str:
+    return str(getattr(error, "message", "") or error).splitlines()[0][:MAX_PROBLEM]
+
+
+def _count(value: object) -> int:
+    """How many values there are in one."""
+    count, left = 0, [value]
+    while left:
+        each = left.pop()
+        count += 1
+        if isinstance(each, dict):
+            left.extend(each.values())
+        elif isinstance(each, list):
+            left.extend(each)
+    return count
+
+
+def _main() -> None:
+    """The process: a schema and a value on standard input, what is wrong on standard output."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    schema, value = json.load(sys.stdin)
+    sys.stdout.write(_problem(json.dumps(schema), value))
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,84 @@
+"""JSON schemas of callers: which are taken, what is told of a value that is not of one, and that none takes long."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import psutil
+import pytest
+
+from server.core.shared import json_schema
+from server.core.shared.json_schema import check_schema, problem_in
+from server.errors import InvalidRequest
+
+TREE = {"$ref": "#/$defs/n", "$defs": {"n": {"type": "object", "properties": {"of": {"type": "array", "items": {"$ref": "#/$defs/n"}}}}}}
+
+
+def bomb(depth: int) -> dict[str, Any]:
+    parts: dict[str, Any] = {f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(depth)}
+    return {"$ref": "#/$defs/a0", "$defs": {**parts, f"a{depth}": {"type": "integer"}}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "says"),
+    [
+        ([], "must be an object"),
+        ({"type": "objekt"}, "objekt"),
+        ({"properties": {"a": {"minimum": "x"}}}, "is no JSON schema"),
+        ({"$ref": "http://127.0.0.1:9/x"}, "only its own parts"),
+        ({"properties": {"a": {"$ref": "other.json#/x"}}}, "only its own parts"),
+        ({"$ref": "#/$defs/none"}, "does not have"),
+        ({"$dynamicRef": "#x"}, "is not taken"),
+        ({"properties": {"a": {"$id": "http://x/", "type": "string"}}}, "is not taken"),
+        ({"pattern": "(?=a)b"}, "regex"),
+        (bomb(40), "too often"),
+        ({"description": "x" * 70_000}, "64 KiB"),
+    ],
+    ids=["list", "type", "keyword", "remote", "file", "missing", "dynamic", "id", "lookahead", "bomb", "long"],
+)
+def test_what_is_no_schema_or_reaches_out_is_refused(schema: Any, says: str) -> None:
+    began = time.perf_counter()
+    with pytest.raises(InvalidRequest, match="configuration.output_schema"):
+        try:
+            check_schema(schema, "configuration.output_schema")
+        except InvalidRequest as error:
+            assert says in error.message
+            raise
+    assert time.perf_counter() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "says"),
+    [
+        ({"type": "object", "required": ["sum"]}, {"sum": 1}, ""),
+        ({"type": "object", "required": ["sum"]}, {}, '"sum" is a required'),
+        ({"properties": {"a": {"items": {"type": "integer"}}}}, {"a": [1, "x"]}, "a[1]: "),
+        (TREE, {"of": [{"of": []}]}, ""),
+        (TREE, {"of": [{"of": [3]}]}, "of[0].of[0]: "),
+        ({"properties": {"a": {"pattern": "^(a+)+$"}}}, {"a": "a" * 50_000 + "!"}, "a: "),
+        ({"properties": {"a": {"items": {"type": "integer"}}}}, {"a": list(range(30_000))}, ""),
+    ],
+    ids=["fits", "missing", "place", "tree", "tree-not", "regex", "large"],
+)
+async def test_what_is_wrong_with_a_value_is_told_with_its_place(schema: Any, value: Any, says: str) -> None:
+    check_schema(schema, "schema")
+    found = await problem_in(value, schema)
+    assert says in found and bool(says) == bool(found)
+
+
+async def test_what_takes_too_long_is_given_up_and_its_process_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Less than a process takes to begin.
+    monkeypatch.setattr(json_schema, "PATIENCE_SECONDS", 0.001)
+    assert await problem_in({"of": []}, TREE) == "it takes too long to look at"
+    assert not [each for each in psutil.Process().children() if json_schema.__name__ in each.cmdline()]
+
+
+async def test_a_schema_that_multiplies_itself_takes_no_time() -> None:
+    again = {"$ref": "#/$defs/n"}
+    schema = {**again, "$defs": {"n": {"properties": {"a": {"allOf": [again, again, {"anyOf": [again, again]}]}}}}}
+    value: dict[str, Any] = {}
+    for _ in range(28):
+        value = {"a": value}
+    check_schema(schema, "schema")
+    assert await problem_in(value, schema) == ""
