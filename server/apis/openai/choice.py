@@ -39,10 +39,12 @@ def chosen(asked: Asked, models: Models) -> Choice:
         for field, given in (("tools", prompt.tools), ("response_format", prompt.response_format)):
             if given and (field != "tools" or prompt.tool_choice not in (None, "none", "auto")):
                 raise InvalidRequest(field, f"is not obeyed by {name or BUILTIN}; name a model of a provider")
-        message = prompt.question.replace("\0", "")
-        if not message.strip():
+        asked_last = prompt.asked.replace("\0", "")
+        if not asked_last.strip():
             raise InvalidRequest("messages", "must have a message of the user: this model answers the last one")
-        if len(message.encode("utf-8", "replace")) > MAX_MESSAGE_BYTES:
+        # Whoever quotes what he finds looks for the user's words alone.
+        message = prompt.question.replace("\0", "") if plan else asked_last
+        if len(asked_last.encode("utf-8", "replace")) > MAX_MESSAGE_BYTES:
             raise InvalidRequest("messages", f"the user's last one must have at most {MAX_MESSAGE_BYTES >> 10} KiB")
     question = Question(
         message=message,

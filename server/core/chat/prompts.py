@@ -13,6 +13,7 @@ from server.raw_json import parsed
 
 # How much of earlier messages goes along where the prompt is answered by a plan, or with what was found.
 TURNS, CHARACTERS = 20, 24_000
+_SINCE = "What has come since:\n"
 _INSTRUCTED = "Instructions of the program that asks:\n"
 
 
@@ -69,9 +70,22 @@ class Prompt:
         )
 
     @property
-    def question(self) -> str:
+    def asked(self) -> str:
         """What the user says last."""
         return next((each.content for each in reversed(self.messages) if each.role == "user"), "")
+
+    @property
+    def question(self) -> str:
+        """The same, with what has come since: a model's answer that breaks off, calls of tools and what they gave."""
+        since: list[str] = []
+        for each in reversed(self.messages):
+            if each.role == "user":
+                break
+            calls = [f"(calls {call.name} with {call.arguments})" for call in each.tool_calls]
+            since.append(f"{each.role}: {' '.join([each.content, *calls]).strip()}")
+        if not since:
+            return self.asked
+        return f"{self.asked}\n\n{_SINCE}" + "\n".join(reversed(since))[:CHARACTERS]
 
     def turns(self) -> Sequence[Answer]:
         """What was said before that, as turns in order: as much of the last ones as goes along."""

@@ -68,6 +68,8 @@ class _Bounded(httpx2.AsyncByteStream):
             total += len(data)
             if total > self._most:
                 if self._cut:
+                    # Its beginning is what it says.
+                    yield data[: max(0, len(data) - (total - self._most))]
                     return
                 raise TooMuch("it is too long")
             for start in range(0, len(data), _PART):

@@ -67,6 +67,9 @@ class Client:
             )
         except (OpenAIError, TooMuch) as error:
             raise self._fault(error) from None
+        except (httpx2.HTTPError, OSError):
+            # An error whose words broke off.
+            raise faults.unreached(self._provider) from None
         except ValueError as error:
             raise faults.unfit(self._provider, type(error).__name__) from None
         try:
@@ -98,7 +101,9 @@ class Client:
             log.warning("a model provider is not reached", provider=self._provider.name, why=why)
             return faults.broken_off(self._provider) if began else faults.unreached(self._provider)
         if isinstance(error, APIStatusError):
-            return faults.answered(self._provider, error.status_code, error.body, error.response.headers)
+            # Where `error` is null, the library takes that for all there is.
+            body = error.body or error.response.text
+            return faults.answered(self._provider, error.status_code, body, error.response.headers)
         if isinstance(error, APIError):
             # In the stream, where OpenRouter gives a status as the code.
             code = error.body.get("code") if isinstance(error.body, dict) else None

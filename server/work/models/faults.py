@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -13,6 +14,9 @@ from server.errors import ServiceError
 from server.work.models.table import Configured
 
 _WORDS = 300
+# Where providers write what is wrong, the innermost word last; how deep that is.
+_SAYING = ("error", "message", "detail", "errors", "msg", "error_description")
+_DEEPEST = 8
 # What looks like a key, as providers repeat those that they do not know.
 _KEYS = re.compile(r"(?i)\b(?:sk|pk|gsk|rk|key|bearer)[-_ ][\w.*-]{6,}")
 # Of the 4xx those after which the same request may succeed: too slow, in conflict, too early, too many.
@@ -124,11 +128,24 @@ def _codes(body: object) -> set[object]:
 
 def _said(body: object, provider: Configured) -> str:
     """The message of an error, short and without keys, as `: message`; empty where it has none for people."""
-    for _ in range(3):
-        if not isinstance(body, Mapping):
-            break
-        body = body.get("error") or body.get("message") or body.get("detail")
-    if not isinstance(body, str) or "<" in body[:20]:
+    for _ in range(_DEEPEST):
+        if isinstance(body, str):
+            if not body.lstrip().startswith(("{", "[")):
+                break
+            try:
+                # An error of whoever stands behind the provider, or one that nobody has read yet.
+                body = json.loads(body)
+            except (ValueError, RecursionError):
+                break
+        elif isinstance(body, list):
+            body = body[0] if body else None
+        elif isinstance(body, Mapping):
+            beside = body.get("metadata")
+            raw = beside.get("raw") if isinstance(beside, Mapping) else None
+            body = raw or next((found for name in _SAYING if (found := body.get(name))), None)
+        else:
+            return ""
+    if not isinstance(body, str) or body.lstrip().startswith("<"):
         return ""
     text = cleaned(body, provider)
     return f": {text}" if text else ""

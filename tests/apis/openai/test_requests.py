@@ -97,6 +97,20 @@ async def test_what_was_said_before_goes_along_with_a_question_as_turns() -> Non
     assert [turn.message[0] for turn in (await asked(messages=long)).prompt.turns()] == ["y"]
 
 
+async def test_what_has_come_since_the_last_question_goes_along_with_it() -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "look", "arguments": '{"at": "sky"}'}}
+    messages = [
+        *HI,
+        {"role": "assistant", "content": "Let me see.", "tool_calls": [call]},
+        {"role": "tool", "content": "it is blue", "tool_call_id": "c"},
+    ]
+    question = chosen(await asked(messages=messages, model="mode/lite"), MODELS).question.message
+    assert question.startswith("hi\n\n") and question.endswith(
+        'assistant: Let me see. (calls look with {"at": "sky"})\ntool: it is blue'
+    )
+    assert chosen(await asked(messages=messages, model="builtin-extractive-1"), MODELS).question.message == "hi"
+
+
 @pytest.mark.parametrize("name", ["tools", "response_format"])
 async def test_what_is_nested_too_deep_is_refused(name: str) -> None:
     deep: Any = 1

@@ -209,6 +209,35 @@ async def test_only_what_a_provider_needs_is_sent_to_it(made, monkeypatch) -> No
     }
 
 
+WORDS = "temperature is too high"
+
+
+@pytest.mark.parametrize("body", [
+    WORDS,
+    {"error": WORDS},
+    {"error": None, "message": WORDS},
+    {"errors": [{"message": WORDS}]},
+    {"detail": [{"loc": ["body", "temperature"], "msg": WORDS}]},
+    {"object": "error", "message": {"detail": [{"msg": WORDS}]}},
+    [{"error": {"code": 400, "message": WORDS}}],
+    {"error": {"message": "Provider returned error", "metadata": {"raw": json.dumps({"error": {"message": WORDS}})}}},
+    {"error": {"message": WORDS, "more": "x" * 100_000}},
+], ids=["text", "error", "null", "errors", "detail", "within", "list", "behind", "long"])
+async def test_the_words_of_a_refusal_are_told_wherever_they_stand(made, body) -> None:
+    said = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    async with RawProvider.saying(response(400, said)) as raw:
+        with pytest.raises(ModelRefused, match=WORDS) as raised:
+            await hear(made(raw), asking("x"))
+    assert len(raised.value.message) < 400 and len(raw.received) == 1
+
+
+async def test_a_refusal_that_breaks_off_is_an_error_of_the_port(made, time) -> None:
+    head = b"HTTP/1.1 400 Bad\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
+    async with RawProvider.saying(head + b"5\r\nabcde\r\n") as raw:
+        with pytest.raises(ModelUnavailable):
+            await hear(made(raw), asking("x"))
+
+
 async def test_who_needs_no_key_gets_none(providers, monkeypatch) -> None:
     monkeypatch.setenv("OPENAI_ADMIN_KEY", "of-openai")
     async with RawProvider.saying(HEAD + piece("Hi") + piece(finish="stop") + DONE) as raw:
