@@ -9,6 +9,7 @@ from contextlib import aclosing
 from google.api.httpbody_pb2 import HttpBody
 
 from server.apikit.held_back import HeldBack
+from server.apis.openai.agents import AGENT, AgentModels
 from server.apis.openai.choice import Choice, chosen
 from server.apis.openai.requests import Asked, asked_of
 from server.apis.openai.shape import DONE, Chunks, completion, error_of
@@ -26,13 +27,16 @@ JSON, EVENTS = "application/json", "text/event-stream"
 class ChatCompletionServicer:
     """Decodes, calls the use case, encodes."""
 
-    def __init__(self, answers: ChatAnswers, streams: AnswerStreams, models: Models) -> None:
+    def __init__(self, answers: ChatAnswers, streams: AnswerStreams, models: Models, agents: AgentModels) -> None:
+        self._agents = agents
         self._answers = answers
         self._streams = streams
         self._models = models
 
     async def CreateChatCompletion(self, request: HttpBody, call: Call) -> AsyncIterator[HttpBody]:
         asked = await asked_of(request.data)
+        if asked.model.startswith(AGENT):
+            return HeldBack(self._of_agent(call, asked))
         choice = chosen(asked, self._models)
         return HeldBack(self._streamed(call, asked, choice) if asked.stream else self._whole(call, choice))
 
@@ -60,6 +64,25 @@ class ChatCompletionServicer:
                     yield _event(told + chunks.last(each.ended) + DONE)
                 elif told or not each.pieces:
                     yield _event(told or ": keep-alive\n\n")
+
+    async def _of_agent(self, call: Call, asked: Asked) -> AsyncGenerator[HttpBody, None]:
+        """The answer of an agent, which comes whole: what it says between calls of its tools is none."""
+        chunks: Chunks | None = None
+        async with aclosing(self._agents.answer(call, asked)) as answers:
+            async for answer in answers:
+                if not answer.is_open:
+                    _check(answer)
+                    if not asked.stream:
+                        yield HttpBody(content_type=JSON, data=completion(answer, asked.model))
+                        return
+                if asked.stream:
+                    told = ": keep-alive\n\n"
+                    if chunks is None:
+                        chunks = Chunks(answer, asked.model, include_usage=asked.include_usage)
+                        told = chunks.first()
+                    yield _event(told)
+                    if not answer.is_open:
+                        yield _event(chunks.text(answer.text) + chunks.last(answer) + DONE)
 
     async def _heard(self, call: Call, choice: Choice) -> AsyncGenerator[tuple[Answer, Heard], None]:
         """What is told of the answer, which is cancelled where nobody hears it to its end."""

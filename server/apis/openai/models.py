@@ -6,6 +6,7 @@ from urllib.parse import unquote
 
 from orchestrator.wire.openai.v1 import model_service_pb2 as pb
 
+from server.apis.openai.agents import AGENT, AgentModels
 from server.apis.openai.choice import DEFAULT, MODE, SWARM
 from server.apis.openai.errors import ModelNotFound
 from server.core.chat.extractive import NAME as BUILTIN
@@ -21,16 +22,21 @@ OURS = "orchestrator"
 class ModelServicer:
     """Decodes, calls the use case, encodes."""
 
-    def __init__(self, models: Models) -> None:
+    def __init__(self, models: Models, agents: AgentModels) -> None:
         self._models = models
+        self._agents = agents
         self._own = (BUILTIN, *(f"{SWARM}{name}" for name in swarms()), *(f"{MODE}{name}" for name in MODES))
 
-    async def ListModels(self, _request: pb.ListModelsRequest, _call: Call) -> pb.ListModelsResponse:
+    async def ListModels(self, _request: pb.ListModelsRequest, call: Call) -> pb.ListModelsResponse:
         providers = await all_of(_model(each.name, each.provider) for each in await self._models.list())
-        return pb.ListModelsResponse(object="list", data=[*providers, *(_model(each, OURS) for each in self._own)])
+        own = [_model(each, OURS) for each in (*await self._agents.names(call), *self._own)]
+        return pb.ListModelsResponse(object="list", data=[*providers, *own])
 
-    async def GetModel(self, request: pb.GetModelRequest, _call: Call) -> pb.Model:
+    async def GetModel(self, request: pb.GetModelRequest, call: Call) -> pb.Model:
         name = unquote(request.model)
+        if name.startswith(AGENT) and call.caller.may("agents:read"):
+            await self._agents.find(call, name)
+            return _model(name, OURS)
         if name in self._own:
             return _model(name, OURS)
         if name == DEFAULT:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from server.core.agents import lifecycle, thinking
 from server.core.agents.deployment import entry_text, requirements_text
@@ -20,13 +20,14 @@ from server.core.queue.routing.matching import index_skills, unindex_skills
 from server.core.shared import idempotency
 from server.core.shared.call_context import Call
 from server.core.shared.count_cache import CountCache
+from server.core.shared.ids import parse_id
 from server.core.shared.pagination import BoundedTexts, Listing, Page
 from server.core.shared.resource import Resource, change, check_version
-from server.errors import Conflict, InvalidRequest, SandboxUnavailable
+from server.errors import Conflict, InvalidRequest, NotFound, SandboxUnavailable
 from server.model import Agent, AgentRuntime, AgentStatus, Task, new_id
 from server.store.database import Database
 from server.store.statement import Statement
-from server.store.transaction import Transaction
+from server.store.transaction import Reader, Transaction
 
 EXTERNAL_TIMEOUT_SECONDS = 300.0
 
@@ -44,6 +45,25 @@ _LIST = Listing(
     texts=BoundedTexts(whole=["configuration"]),
     measured=["configuration"],
 )
+
+
+_NAMED = Statement[Agent](
+    select(Agent.table())
+    .where(_live, _agents.organization_id == bindparam("organization"), _agents.name == bindparam("name"))
+    .limit(2),
+    Agent,
+)
+
+
+async def agents_named(reader: Reader, organization: str, named: str) -> Sequence[Agent]:
+    """The agents that are called so, at most two, or else the one with this id. Raises NotFound."""
+    found = await reader.all(_NAMED, organization=organization, name=named.strip())
+    if not found:
+        agent = await AGENTS.find(reader, organization, parse_id("agent", named.strip()))
+        found = [agent] if agent is not None else []
+    if not found:
+        raise NotFound("agent", named[:100])
+    return found
 
 
 class AgentRegistry:
@@ -142,6 +162,10 @@ class AgentRegistry:
         """Agents newest first and without code, by page token; filters: status, type, runtime."""
         given = {name: value or None for name, value in filters.items()}
         return await _LIST.page(self._database, call.organization_id, size=size, token=token, **given)
+
+    async def named(self, call: Call, named: str) -> Sequence[Agent]:
+        """The agents that are called so, at most two, or else the one with this id. Raises NotFound."""
+        return await agents_named(self._database, call.organization_id, named)
 
     async def slice(self, call: Call, *, limit: int, offset: int, **filters: str | None) -> Page[Agent]:
         """Agents newest first and without code, from an offset, with their number; filters as for `page`.

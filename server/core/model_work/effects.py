@@ -6,15 +6,14 @@ from typing import Any
 
 from sqlalchemy import bindparam, select
 
-from server.core.agents.registry import AGENTS
+from server.core.agents.registry import agents_named
 from server.core.discussion.comments import add_comment, check_content
 from server.core.discussion.files import Uploaded, add_file, named
 from server.core.model_work.conversation import Effect
 from server.core.queue.creation import NewTask, create_task
 from server.core.queue.routing.obstacles import absence
-from server.core.shared.ids import parse_id
 from server.core.tasks.text_index import index_task
-from server.errors import InvalidRequest, NotFound
+from server.errors import InvalidRequest
 from server.model import Agent, AgentRuntime, Priority, Task
 from server.store.statement import Statement
 from server.store.transaction import Transaction
@@ -22,18 +21,7 @@ from server.store.transaction import Transaction
 # How many agents may stand above one that is asked, each asked by the one before.
 MAX_DEPTH = 2
 MAX_ASKED = 20_000
-_agents = Agent.table().c
 _tasks = Task.table().c
-_NAMED = Statement[Agent](
-    select(Agent.table())
-    .where(
-        _agents.organization_id == bindparam("organization"),
-        _agents.name == bindparam("name"),
-        _agents.deleted_at.is_(None),
-    )
-    .limit(2),
-    Agent,
-)
 _ABOVE = Statement[Any](select(_tasks.parent_id, _tasks.agent_id).where(_tasks.id == bindparam("id")))
 
 
@@ -97,12 +85,7 @@ async def ask(named: str, text: str) -> Effect:
 
 
 async def _asked(transaction: Transaction, task: Task, named: str) -> Agent:
-    found = await transaction.all(_NAMED, organization=task.organization_id, name=named.strip())
-    if not found:
-        digits = parse_id("agent", named.strip())
-        found = [agent for agent in [await AGENTS.find(transaction, task.organization_id, digits)] if agent is not None]
-    if not found:
-        raise NotFound("agent", named[:100])
+    found = await agents_named(transaction, task.organization_id, named)
     if len(found) > 1:
         raise InvalidRequest("agent", f"several are called {named[:100]!r}: name one by its id")
     agent = found[0]

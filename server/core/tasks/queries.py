@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import and_, bindparam, not_, or_, select
 
+from server.core.models.turns import read_turns
 from server.core.queue.rows import TASKS, projects_of
 from server.core.shared.call_context import Call
 from server.core.shared.count_cache import CountCache
@@ -118,6 +119,11 @@ class TaskQueries:
     async def get(self, call: Call, identifier: str) -> Task:
         """One task. Raises NotFound."""
         return await TASKS.get(self._database, call, identifier)
+
+    async def tokens(self, task: Task) -> tuple[int, int]:
+        """How many tokens its model has read and written, where one does it here."""
+        turns = await read_turns(self._database, task.id)
+        return sum(turn.usage.input_tokens for turn in turns), sum(turn.usage.output_tokens for turn in turns)
 
     async def page(self, call: Call, *, size: int, token: str, **filters: Any) -> Page[Task]:
         """Tasks newest first and without long texts, by page token; filters that are None or empty do not count."""

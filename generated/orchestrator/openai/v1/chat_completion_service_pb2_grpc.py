@@ -56,6 +56,8 @@ class ChatCompletionServiceServicer:
         `data:` with a `chat.completion.chunk` each, and last `data: [DONE]`. What fails before the first piece is refused
         with a status; what fails later is told in a `data: {"error": …}`, behind which the stream breaks off.
 
+        A `model` of `agent/…` is an agent of the organization, which is given a task: the caller needs `tasks:write` for that.
+
         An answer ends when its caller closes the connection: nobody could come back for it.
         buf:lint:ignore RPC_REQUEST_STANDARD_NAME
         buf:lint:ignore RPC_RESPONSE_STANDARD_NAME

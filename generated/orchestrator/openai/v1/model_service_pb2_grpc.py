@@ -52,8 +52,9 @@ class ModelServiceServicer:
     """
 
     def ListModels(self, request, context):
-        """Lists the models of all configured providers as `provider/model`, `builtin-extractive-1`, and as `swarm/…` and `mode/…`
-        what answers by a plan of several steps. Of a provider that does not answer within three seconds, those that it listed
+        """Lists the models of all configured providers as `provider/model`, with `agents:read` up to 200 of the organization's
+        agents with a model as `agent/…`, `builtin-extractive-1`, and as `swarm/…` and `mode/…` what answers by a plan of
+        several steps. Of a provider that does not answer within three seconds, those that it listed
         before.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
