@@ -85,6 +85,38 @@ def test_a_task_is_the_same_one_in_every_api_until_it_ends(everywhere: Everywher
     assert shown["orchestration"]["output"] == {"page": "Otters swim."} == shown["operations"]["result"]
 
 
+@pytest.mark.parametrize("api", ["orchestration", "operations", "coordinaitor", "industrial", "native"])
+def test_a_trace_context_comes_in_through_every_api(everywhere: Everywhere, api: str) -> None:
+    trace = f"00-{'a' * 32}-{'b' * 16}-01"
+    operations, orchestra, headers = everywhere.operations, everywhere.orchestra, {"traceparent": trace}
+    agent = operations.post("/v1/agents", json={"name": "One", "type": "writer", "capabilities": ["write"]}).json()["data"]
+    title = {"title": "Write", "description": "About otters"}
+    if api == "orchestration":
+        code = {"name": "echo", "code": "import os\ndef main(): return os.environ.get('TRACEPARENT')"}
+        deployed = orchestra.post("/v1/agents", json=code).json()
+        made = orchestra.post(f"/v1/agents/{deployed['id']}/execute", json={"input": {}}, headers=headers)
+        assert made.json()["output"] == trace, made.text
+    elif api == "operations":
+        made = operations.post("/v1/tasks", json={"agent_id": agent["id"], "type": "write"}, headers=headers)
+    elif api == "coordinaitor":
+        made = operations.post("/api/v1/tasks", json={**title, "agentId": agent["id"], "type": "write"}, headers=headers)
+    elif api == "industrial":
+        session = orchestra.post("/api/v1/sessions", json={"title": "s"}).json()
+        body = {**title, "session_id": session["id"]}
+        made = orchestra.post("/api/v1/tasks", json=body, headers=headers)
+    if api == "native":
+        request = task_service_pb2.CreateTaskRequest(agent_id=agent["id"])
+        task = everywhere.tasks.CreateTask(request, metadata=(*everywhere.metadata, ("traceparent", trace)))
+    else:
+        assert made.status_code in (200, 201), made.text
+        shown = made.json()
+        shown = shown.get("data", shown)
+        digits = (shown.get("id") or shown["execution_id"]).replace("-", "")[-32:]
+        request = task_service_pb2.GetTaskRequest(id=f"task_{digits}")
+        task = everywhere.tasks.GetTask(request, metadata=everywhere.metadata)
+    assert task.traceparent == trace
+
+
 def _stands(shown: dict[str, Any], status: str) -> None:
     said = {name: shown[name]["status"] for name in WORDS}
     assert said == {name: words[status] for name, words in WORDS.items()}

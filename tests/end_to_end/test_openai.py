@@ -104,6 +104,25 @@ def test_the_wire_is_server_sent_events_that_end_with_done(stack: Stack, key: st
     assert json.loads(events[0][6:])["model"] == "compatible/gpt-4"
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_agent_is_a_model_of_its_organization(stack: Stack, client: OpenAI, key: str, stream: bool) -> None:
+    headers = {"authorization": f"Bearer {key}"}
+    body = {"name": "Ada Lovelace", "type": "coding", "configuration": {"model": "gpt-4", "provider": "compatible"}}
+    made = httpx.post(f"http://127.0.0.1:{stack.operations_port}/v1/agents", json=body, headers=headers)
+    assert made.status_code == 201, made.text
+    (name,) = [each.id for each in client.models.list() if each.id.startswith("agent/")]
+    assert name == "agent/Ada Lovelace" and client.models.retrieve(name).owned_by == "orchestrator"
+    if stream:
+        chunks = list(client.chat.completions.create(model=name, messages=said("quantum"), stream=True))
+        assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "Qubits are in superposition."
+    else:
+        answer = client.chat.completions.create(model=name, messages=said("quantum"))
+        assert answer.choices[0].message.content == "Qubits are in superposition." and answer.usage.prompt_tokens == 20
+    with OpenAI(api_key=stack.tenant(), base_url=f"{stack.url}/v1", max_retries=0) as stranger:
+        with pytest.raises(openai.NotFoundError):
+            stranger.chat.completions.create(model=name, messages=said("quantum"))
+
+
 async def test_the_asynchronous_client_and_many_at_once(stack: Stack, key: str) -> None:
     async with AsyncOpenAI(api_key=key, base_url=f"{stack.url}/v1", max_retries=0) as client:
 
