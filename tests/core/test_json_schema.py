@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Any
 
 import psutil
@@ -11,6 +12,7 @@ import pytest
 from server.core.shared import json_schema
 from server.core.shared.json_schema import check_schema, problem_in
 from server.errors import InvalidRequest
+from tests.support.holds import BOUND
 
 TREE = {"$ref": "#/$defs/n", "$defs": {"n": {"type": "object", "properties": {"of": {"type": "array", "items": {"$ref": "#/$defs/n"}}}}}}
 
@@ -33,9 +35,10 @@ def bomb(depth: int) -> dict[str, Any]:
         ({"properties": {"a": {"$id": "http://x/", "type": "string"}}}, "is not taken"),
         ({"pattern": "(?=a)b"}, "regex"),
         (bomb(40), "too often"),
-        ({"description": "x" * 70_000}, "64 KiB"),
+        ({"description": "x" * 70_000}, "32 KiB"),
+        ({"pattern": "(?:a{1,1000}){1,1000}"}, "regex"),
     ],
-    ids=["list", "type", "keyword", "remote", "file", "missing", "dynamic", "id", "lookahead", "bomb", "long"],
+    ids=["list", "type", "keyword", "remote", "file", "missing", "dynamic", "id", "lookahead", "bomb", "long", "huge-pattern"],
 )
 def test_what_is_no_schema_or_reaches_out_is_refused(schema: Any, says: str) -> None:
     began = time.perf_counter()
@@ -72,6 +75,19 @@ async def test_what_takes_too_long_is_given_up_and_its_process_ended(monkeypatch
     monkeypatch.setattr(json_schema, "PATIENCE_SECONDS", 0.001)
     assert await problem_in({"of": []}, TREE) == "it takes too long to look at"
     assert not [each for each in psutil.Process().children() if json_schema.__name__ in each.cmdline()]
+
+
+def test_looking_at_a_schema_holds_nobody_up() -> None:
+    large = [
+        {"patternProperties": {f"^p{n}[a-z]+$": {"type": "string"} for n in range(800)}},
+        {"properties": {f"p{n}": {"type": "string"} for n in range(1000)}},
+        {"pattern": "(?:a{1,1000}){1,100}"},
+    ]
+    for schema in large:
+        began = time.process_time()
+        with suppress(InvalidRequest):
+            check_schema(schema, "schema")
+        assert time.process_time() - began < BOUND
 
 
 async def test_a_schema_that_multiplies_itself_takes_no_time() -> None:

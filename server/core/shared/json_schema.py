@@ -18,7 +18,9 @@ import jsonschema_rs
 
 from server.errors import InvalidRequest
 
-MAX_BYTES, MAX_WEIGHT = 64 << 10, 20_000
+MAX_BYTES, MAX_WEIGHT = 32 << 10, 20_000
+# Bytes of a compiled pattern.
+MAX_PATTERN = 1 << 20
 # So many steps take a few milliseconds: what a schema has, for each value that is looked at.
 AT_ONCE = 20_000
 PATIENCE_SECONDS, MEMORY_BYTES = 10.0, 1 << 30
@@ -128,8 +130,9 @@ class _Weight:
 @lru_cache(64)
 def _validator(written: str) -> Any:
     """Patterns are those that take no longer than their text, without looking around."""
+    patterns = jsonschema_rs.RegexOptions(size_limit=MAX_PATTERN, dfa_size_limit=MAX_PATTERN)
     return jsonschema_rs.validator_for(
-        json.loads(written), pattern_options=jsonschema_rs.RegexOptions(), retriever=_fetched, validate_formats=False
+        json.loads(written), pattern_options=patterns, retriever=_fetched, validate_formats=False
     )
 
 
