@@ -15,6 +15,7 @@ from orchestrator.agent_operations.v1 import task_service_pb2, task_service_pb2_
 
 from server.app import Application
 from server.core.agents.profile import AgentProfile
+from server.core.chat.questions import Question
 from server.core.models.port import ModelRefused
 from server.core.queue.completion import Result
 from server.core.queue.creation import NewTask
@@ -113,6 +114,21 @@ async def test_a_request_its_run_its_models_and_its_deliveries_are_one_trace(
     assert attributes(missing)["rpc.grpc.status_code"] == 5 and missing.status.code == Status.STATUS_CODE_UNSET
     said = b"".join(each.body for each in collector.received)
     assert tenant.key.encode() not in said and b"Ada" not in said
+
+
+async def test_what_an_answer_asks_is_of_its_run(collector: Receiver, sqlite_settings: Settings) -> None:
+    models = ScriptedAgents(lambda _: "Otters swim.")
+    application = Application(sqlite_settings.model_copy(update={"sandbox_prewarmed": 0}), models)
+    await application.start(["127.0.0.1:0"])
+    call, answers = (await make_tenant(application.database)).call(), application.use_cases.chat_answers
+    call.headers["traceparent"] = f"00-{TRACE}-{PARENT}-01"
+    answer = await answers.wait(await answers.ask(call, Question(message="hi", optimization_mode="lite")), 10)
+    assert answer.text == "Otters swim."
+    await application.stop()
+    by_name = {each.name: each for each in told(collector)}
+    assert by_name["run answer"].parent_span_id.hex() == PARENT
+    assert by_name["chat one"].parent_span_id == by_name["run answer"].span_id
+    assert models.requests[0].traceparent.split("-")[2] == by_name["chat one"].span_id.hex()
 
 
 async def test_what_a_worker_has_done_is_told_when_it_has_ended(collector: Receiver, sqlite_settings: Settings) -> None:

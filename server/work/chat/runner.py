@@ -72,6 +72,9 @@ class AnswerRunner:
         if answer is None or not answer.is_open:
             # It was deleted, or an earlier attempt has ended it.
             return Result(status=TaskStatus.CANCELLED)
+        if task.traceparent != answer.traceparent:
+            # What is asked for it goes on with this run.
+            answer = Answer.new(**{**answer.values(), "traceparent": task.traceparent})
         if task.lost >= MAX_TRIES:
             return failure("Interrupted", "whoever gave this answer died or went silent again and again")
         with self._live.giving(answer.id, task.attempt) as live:
