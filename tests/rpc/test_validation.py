@@ -79,7 +79,7 @@ def numbered() -> dict[str, type[Message]]:
 
 @pytest.mark.parametrize("name", numbered())
 def test_pages_are_counted_from_one_to_a_million(name: str) -> None:
-    message, check = numbered()[name], Validation().check
+    message, check = numbered()[name], validation.check
     sizes = [each for each in ("limit", "page_size") if each in message.DESCRIPTOR.fields_by_name]
     assert len(sizes) == 1, "it says how many a page has"
     for field in ("page", *sizes):

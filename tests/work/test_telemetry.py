@@ -19,6 +19,7 @@ from server.core.chat.questions import Question
 from server.core.models.port import ModelRefused
 from server.core.queue.completion import Result
 from server.core.queue.creation import NewTask
+from server.errors import Misconfigured
 from server.model import TaskStatus
 from server.settings import Settings
 from server.store.feed import Feeds
@@ -185,6 +186,15 @@ def test_without_a_collector_or_the_extra_nothing_is_traced(
     telemetry, models = Telemetry.of(_feeds(sqlite_settings), variables), ScriptedAgents(lambda _: "")
     assert telemetry.spans is None and telemetry.models(models) is models
     assert len(lines) == told and all("orchestrator[opentelemetry]" in line for line in lines)
+
+
+def test_variables_that_cannot_be_keep_a_server_from_starting(
+    sqlite_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "2")
+    with pytest.raises(Misconfigured, match="OTEL_"):
+        Telemetry.of(_feeds(sqlite_settings))
 
 
 def _feeds(settings: Settings) -> Feeds:

@@ -11,6 +11,7 @@ import structlog
 
 from server.core.models.port import Models
 from server.core.webhooks.sending import Sending
+from server.errors import Misconfigured
 from server.spans import Spans
 from server.store.feed import Feeds
 from server.work.runners import Runner
@@ -33,7 +34,10 @@ class Telemetry:
 
     @classmethod
     def of(cls, feeds: Feeds, environment: Mapping[str, str] = os.environ) -> Telemetry:
-        """As the standard variables say; none where they name no collector, or the extra is not installed."""
+        """As the standard variables say; none where they name no collector, or the extra is not installed.
+
+        Raises Misconfigured.
+        """
         off = environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
         if off or environment.get("OTEL_TRACES_EXPORTER") == "none" or not any(map(environment.get, ENDPOINTS)):
             return cls()
@@ -45,7 +49,10 @@ class Telemetry:
             )
             log.warning(told, missing=error.name)
             return cls()
-        spans = ExportedSpans()
+        try:
+            spans = ExportedSpans()
+        except ValueError as error:
+            raise Misconfigured(f"a variable OTEL_… cannot be used: {error}") from None
         feeds.on_change.append(partial(tell_of_workers, spans))
         return cls(spans)
 
