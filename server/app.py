@@ -18,10 +18,11 @@ from server.apis import serving, wordings
 from server.compose import connect_domains, use_cases
 from server.core.agents.shifts import Shifts
 from server.core.chat.live import LiveAnswers
-from server.core.chat.recall import Recall
+from server.core.chat.memory.recall import Recall
 from server.core.identity.access_tokens import AccessTokens, signing_secret
 from server.core.identity.authentication import Authenticator
 from server.core.knowledge.ingestion import Ingestion
+from server.core.knowledge.languages import load_stems
 from server.core.knowledge.remains import Remains
 from server.core.models.port import Models
 from server.core.monitoring.alert_rules import AlertRules, AlertThresholds
@@ -29,7 +30,7 @@ from server.core.monitoring.metrics import Metrics
 from server.core.monitoring.traffic import Traffic
 from server.core.notifications.consumer import Notifier
 from server.core.notifications.mail import MailQueue
-from server.core.queue.claims import Claims
+from server.core.queue.claims import ANSWER, Claims
 from server.core.queue.dependencies import Dependencies
 from server.core.queue.due_tasks import DueTasks
 from server.core.queue.lease_service import LeaseService
@@ -131,9 +132,9 @@ class Application:
             models=self.models,
             live=self.live_answers,
         )
-        self.use_cases.scrapes.totals = self.metric_files.totals
-        self.use_cases.health.model_states = self.models.states
+        self.use_cases.scrapes.totals, self.use_cases.health.model_states = self.metric_files.totals, self.models.states
         self.dispatcher = self._dispatcher()
+        self.use_cases.chat_answers.place = partial(self.dispatcher.place, ANSWER)
         self.clock = QueueClock(self.database, DueTasks(self.database), Dependencies(self.database), self.feeds)
         self.use_cases.health.loops_live = lambda: self.dispatcher.is_live() and self.clock.is_live()
         self.webhooks = self._webhooks()
@@ -173,6 +174,7 @@ class Application:
         dispatcher.sweeps = [
             cases.sessions.expire,
             cases.conversations.end_idle,
+            cases.attention.sweep,
             cases.ledger.sweep,
             cases.coding_sessions.start_queued,
             cases.workers.find_lost,
@@ -240,12 +242,12 @@ class Application:
         await self.database.open()
         await self.bus.open()
         self.feeds.start()
-        loops = {"poll": self.feeds.poll, "audit": self.use_cases.audit.run, "answers": self.answers.writer.run}
-        loops["usage"] = self.use_cases.ledger.run
+        cases = self.use_cases
+        loops = {"poll": self.feeds.poll, "audit": cases.audit.run, "answers": self.answers.writer.run}
+        loops |= {"usage": cases.ledger.run, "attention": cases.attention.run}
         self._loops = [asyncio.create_task(forever(name, loop)) for name, loop in loops.items()]
-        await self.metric_files.start()
-        await self.sandboxes.start()
-        await self.providers.start()
+        loading = (self.providers.start(), asyncio.to_thread(load_stems))
+        await asyncio.gather(self.metric_files.start(), self.sandboxes.start(), *loading)
         if self.sandboxes.unavailable is not None:
             log.warning("deployed code cannot run here", reason=self.sandboxes.unavailable)
         ports = [self.server.add_insecure_port(address) for address in addresses]
@@ -283,9 +285,8 @@ class Application:
         await self.metric_files.stop()
         await self.use_cases.health.close()
         with suppress(ServiceError):
-            await self.use_cases.ledger.flush()
-            await self.use_cases.audit.flush()
-            await self.use_cases.system_logs.flush()
+            for each in (self.use_cases.ledger, self.use_cases.audit, self.use_cases.system_logs):
+                await each.flush()
         await asyncio.gather(self.bus.close(), self.telemetry.close())
         await self.database.close()
         self.calls.flush()

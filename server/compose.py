@@ -10,6 +10,7 @@ from server.core.agents.history import AgentHistory
 from server.core.agents.performance import AgentPerformance
 from server.core.agents.registry import AgentRegistry
 from server.core.chat.answers import ChatAnswers
+from server.core.chat.attention import Attention
 from server.core.chat.conversations import Conversations
 from server.core.chat.ending import answer_ended
 from server.core.chat.following import AnswerStreams
@@ -146,6 +147,8 @@ def use_cases(
     # A little longer than any call may take.
     ledger = Ledger(database, prices, call_seconds=settings.model_timeout_seconds + CALL_MARGIN_SECONDS)
     codes = AuthorizationCodes(database, logins)
+    live = live or LiveAnswers()
+    attention = Attention(database, seconds=settings.answer_abandoned_seconds)
     health = HealthChecks(
         database,
         redis_url=settings.redis_url,
@@ -161,9 +164,7 @@ def use_cases(
         agent_health=AgentHealthChecks(database),
         agent_heartbeats=AgentHeartbeats(database, silent_seconds=settings.agent_silent_seconds, models=models),
         agent_performance=AgentPerformance(database),
-        answer_streams=AnswerStreams(
-            database, feeds, live or LiveAnswers(), heartbeat_seconds=settings.heartbeat_seconds
-        ),
+        answer_streams=AnswerStreams(database, feeds, live, attention, heartbeat_seconds=settings.heartbeat_seconds),
         assignments=Assignments(database, lease_seconds=settings.agent_silent_seconds),
         attempts=attempts,
         avatars=Avatars(database),
@@ -172,7 +173,8 @@ def use_cases(
         audit_log=AuditLog(database),
         blobs=blobs,
         budgets=Budgets(database, ledger.forget),
-        chat_answers=ChatAnswers(database, feeds, models, seconds=settings.answer_seconds),
+        attention=attention,
+        chat_answers=ChatAnswers(database, feeds, models, attention, live, seconds=settings.answer_seconds),
         checkpoints=Checkpoints(database),
         client_tokens=ClientTokens(database, logins, signing_keys),
         coding_sessions=CodingSessions(database, running=settings.running_sessions if quotas else None),

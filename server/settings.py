@@ -124,11 +124,12 @@ class Settings(ModelSettings):
     # How long `execute` waits for a result; the gateway's own limit lies above it.
     execute_wait_seconds: float = Field(55.0, gt=0, le=55)
 
-    # Chat: how long an answer may take, how long a request waits for one, and how many a process gives at a time.
+    # Chat: how long an answer may take, how long a request waits for one, how long one goes on that nobody asks for (0
+    # for ever), and how many a process gives at a time; and how many tasks language models do at a time in each.
     answer_seconds: float = Field(300.0, gt=0, le=3600)
     chat_wait_seconds: float = Field(60.0, gt=0, le=60)
+    answer_abandoned_seconds: float = Field(180.0, ge=0, le=86_400)
     answers_at_once: int = Field(200, ge=1, le=5000)
-    # How many tasks language models do at a time, in each server process.
     model_tasks_at_once: int = Field(100, ge=1, le=5000)
 
     # Streams at a time, in each server process: of events, of workers, and those behind WebSockets.

@@ -10,6 +10,7 @@ from server.core.agents.history import AgentHistory
 from server.core.agents.performance import AgentPerformance
 from server.core.agents.registry import AgentRegistry
 from server.core.chat.answers import ChatAnswers
+from server.core.chat.attention import Attention
 from server.core.chat.conversations import Conversations
 from server.core.chat.following import AnswerStreams
 from server.core.coding.assignments import Assignments
@@ -85,6 +86,7 @@ class UseCases:
     assignments: Assignments
     attempts: Attempts
     avatars: Avatars
+    attention: Attention
     audit: Audit
     audit_log: AuditLog
     chat_answers: ChatAnswers

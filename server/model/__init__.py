@@ -2,7 +2,17 @@
 
 from server.model.agents import Agent, AgentRuntime, AgentStatus, Duty, Skill, Worker, WorkerStatus
 from server.model.budgets import ModelBudget, ModelReservation, ModelUsage, Period, UsageScope
-from server.model.chat import ALONE, AWAITED, GOING_ON, OPEN_ANSWER, Answer, AnswerPieces, AnswerStatus, Conversation
+from server.model.chat import (
+    ALONE,
+    AWAITED,
+    GOING_ON,
+    OPEN_ANSWER,
+    OPEN_STATUSES,
+    Answer,
+    AnswerPieces,
+    AnswerStatus,
+    Conversation,
+)
 from server.model.discussion import Comment, Rating, TaskFile
 from server.model.events import EVENT_TYPES, PERSONAL, TOLD_TO, Event, Feed
 from server.model.knowledge import Chunk, ChunkVectors, Document, DocumentStatus, DocumentTag
@@ -73,6 +83,7 @@ __all__ = [
     "LISTENING",
     "MOVES",
     "OPEN_ANSWER",
+    "OPEN_STATUSES",
     "PENDING",
     "PERSONAL",
     "PROJECT_MOVES",

@@ -21,6 +21,8 @@ class AnswerStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+# Of one that may still get longer.
+OPEN_STATUSES = frozenset({AnswerStatus.QUEUED.value, AnswerStatus.RUNNING.value})
 # What the partial indexes below hold; see `server.model.tasks`.
 _OPEN = "{t}status IN ('queued', 'running')"
 _AWAITED = "{t}awaited_as <> ''"
@@ -69,12 +71,13 @@ class Answer(Record):
     __table_args__ = (
         Index("answers_by_conversation", "conversation_id", "number", unique=True),
         _index("answers_open", "conversation_id", "number", where=_OPEN),
+        _index("answers_asked", "asked_at", where=_OPEN),
         _index("answers_alone", "created_at", where=_ALONE),
         _index("answers_awaited", "conversation_id", "number", where=_AWAITED),
     )
 
     bulky: ClassVar[frozenset[str]] = frozenset({"message", "text", "prompt", "context", "steps", "error"})
-    unrecorded: ClassVar[frozenset[str]] = frozenset({"prompt", "traceparent", "awaited_as"})
+    unrecorded: ClassVar[frozenset[str]] = frozenset({"prompt", "traceparent", "awaited_as", "asked_at"})
 
     id: str = Field(primary_key=True)
     organization_id: str = Field(foreign_key="organizations.id")
@@ -108,7 +111,8 @@ class Answer(Record):
     sequence: int = 0
     # JSON: type and message.
     error: str | None = Field(default=None, sa_column=Column(Text))
-    # stop, length, tool_calls, content_filter, cancelled or error.
+    # stop, length, tool_calls, content_filter, error, or why it was cancelled: cancelled, interrupted or abandoned. One
+    # of these is there already where it is still given, and has been asked to end.
     stop_reason: str = ""
     # How it was answered in the end: a mode or a swarm; and why that is not what was asked for.
     execution_mode: str = ""
@@ -127,6 +131,8 @@ class Answer(Record):
     tool_calls: str = Field(default="[]", sa_column=Column(Text, nullable=False))
     # As what a socket is to be told of it, where it has not been told yet: chat or stream.
     awaited_as: str = ""
+    # When somebody was last seen to ask for it, give or take a few seconds.
+    asked_at: int = Field(default=0, sa_type=BigInteger)
     # W3C trace context of the request.
     traceparent: str = ""
     version: int = 1
@@ -138,7 +144,7 @@ class Answer(Record):
     @property
     def is_open(self) -> bool:
         """Whether it may still get longer."""
-        return self.status in (AnswerStatus.QUEUED, AnswerStatus.RUNNING)
+        return self.status in OPEN_STATUSES
 
 
 class AnswerPieces(Record):

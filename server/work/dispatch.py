@@ -7,23 +7,22 @@ import os
 import socket
 import time
 from collections.abc import Awaitable, Callable
-from functools import partial
+from contextlib import AbstractContextManager
 
 import structlog
 from cachetools import FIFOCache
 
-from server.core.queue.claims import ANSWER, CLAIMABLE_AFTER, EMBEDDING, HERE, INGESTION, INSTALLATION, Claims
+from server.core.queue.claims import ANSWER, CLAIMABLE_AFTER, EMBEDDING, INGESTION, INSTALLATION, Claims, Place
 from server.core.queue.completion import Result, failure
 from server.core.queue.fencing import StaleLease
 from server.core.queue.lease_service import LeaseService
 from server.errors import ServiceError
 from server.model import Agent, AgentRuntime, Event, Task, TaskStatus, new_id
 from server.store.feed import Feeds
-from server.store.forever import forever, set_within
+from server.store.forever import forever
+from server.work.places import Places
 from server.work.runners import CancelledWith, Runner, Running
 
-# Work is announced; looking without having been told is only the safety net.
-POLL_SECONDS = 1.0
 SWEEP_SECONDS = 1.0
 # After so long without one, something holds the sweeps up.
 STALLED_SECONDS = 60.0
@@ -36,9 +35,8 @@ ROOM = frozenset({"task.completed", "task.failed", "task.cancelled", "agent.acti
 UNROUTED = frozenset({"agent.deleted", "agent.inactive", "agent.lost"})
 INSTALLABLE = frozenset({"agent.created", "agent.updated"})
 READABLE = frozenset({"document.created", "document.processing", "document.updated"})
-# After which there may be a question to answer: it has been asked, or it was behind one that has ended.
-ANSWERABLE = frozenset({"chat.queued", "chat.completed", "chat.failed", "chat.cancelled"})
-MAX_ROOMY = 100
+# After which a question may be answered that was behind another one. Who asks here keeps a place (`Places.keep`).
+ANSWERABLE = frozenset({"chat.completed", "chat.failed", "chat.cancelled"})
 MAX_ASKED = 1000
 log = structlog.get_logger()
 
@@ -49,16 +47,13 @@ class Dispatcher:
     def __init__(
         self, claims: Claims, leases: LeaseService, feeds: Feeds, runners: list[Runner], *, lease_seconds: float
     ) -> None:
-        self._claims = claims
         self._leases = leases
         self._feeds = feeds
-        self._runners = runners
         self._lease_seconds = lease_seconds
         self.holder = f"{socket.gethostname()}/{os.getpid()}/{new_id()}"
         self._running: dict[str, Running] = {}
-        self._wake = {runner.runtime: asyncio.Event() for runner in runners}
-        # Agents that may have room since something of theirs ended, for each runner that has agents.
-        self._roomy: dict[str, dict[str, None]] = {runtime: {} for runtime in self._wake if runtime in HERE}
+        self._places = {each.runtime: Places(each, claims, self.holder, self._begin) for each in runners}
+        self._of_agents = [runtime for runtime, places in self._places.items() if places.has_agents]
         self._remote_cancel = asyncio.Event()
         # Attempts that were to be cancelled before we knew that we have them: a claim is announced before it returns.
         self._asked: FIFOCache[tuple[str, int], None] = FIFOCache(MAX_ASKED)
@@ -72,8 +67,7 @@ class Dispatcher:
         """Begins to claim."""
         self._feeds.on_change.append(self._changed)
         self._loops = [
-            asyncio.create_task(forever(f"claim {runner.runtime}", partial(self._claim, runner, set())))
-            for runner in self._runners
+            asyncio.create_task(forever(f"claim {runtime}", places.claim)) for runtime, places in self._places.items()
         ]
         for name, loop in (("keep", self._keep), ("sweep", self._sweep), ("cancel", self._cancel_remote)):
             self._loops.append(asyncio.create_task(forever(name, loop)))
@@ -84,10 +78,12 @@ class Dispatcher:
 
     async def stop(self, seconds: float) -> None:
         """Claims no more, lets running work finish for `seconds`, and gives the rest back to the queue."""
-        claiming = self._loops[: len(self._runners)]
+        claiming = self._loops[: len(self._places)]
         for loop in claiming:
             loop.cancel()
         await asyncio.gather(*claiming, return_exceptions=True)
+        for places in self._places.values():
+            places.close()
         works = [running.work for running in self._running.values()]
         if works:
             _, late = await asyncio.wait(works, timeout=seconds)
@@ -126,16 +122,16 @@ class Dispatcher:
             if kind in UNROUTED:
                 self._wake_agents()
             if kind in INSTALLABLE:
-                self._wake[INSTALLATION].set()
+                self._places[INSTALLATION].wake.set()
             if kind in READABLE:
-                self._wake[INGESTION].set()
+                self._places[INGESTION].wake.set()
             if kind == "task.taken":
                 self._lose(event.resource_id)
                 self._wake_agents()
-            if kind == "document.ready" and EMBEDDING in self._wake:
-                self._wake[EMBEDDING].set()
+            if kind == "document.ready" and EMBEDDING in self._places:
+                self._places[EMBEDDING].wake.set()
             if kind in ANSWERABLE:
-                self._wake[ANSWER].set()
+                self._places[ANSWER].wake.set()
             if kind == "task.cancel_requested" and isinstance(record, Task):
                 self._cancel(record.id)
                 self._asked[record.id, record.attempt] = None
@@ -146,18 +142,17 @@ class Dispatcher:
 
     def _wake_agents(self, runtime: str | None = None) -> None:
         """Has those look for tasks who do those of this runtime, or of any where nobody knows whose they will be."""
-        for each in [runtime] if runtime in self._roomy else self._roomy:
-            self._wake[each].set()
+        for each in [runtime] if runtime in self._of_agents else self._of_agents:
+            self._places[each].wake.set()
 
     def _note_room(self, agent_id: str, runtime: str | None) -> None:
-        for each in [runtime] if runtime in self._roomy else self._roomy:
-            if len(self._roomy[each]) < MAX_ROOMY:
-                self._roomy[each][agent_id] = None
+        for each in [runtime] if runtime in self._of_agents else self._of_agents:
+            self._places[each].note_room(agent_id)
 
     def _look_for_others(self) -> None:
         self._remote = None
-        for wake in self._wake.values():
-            wake.set()
+        for places in self._places.values():
+            places.wake.set()
 
     def _cancel(self, task_id: str) -> None:
         running = self._running.get(task_id)
@@ -173,33 +168,19 @@ class Dispatcher:
             running.lost = True
             running.work.cancel()
 
-    async def _claim(self, runner: Runner, active: set[asyncio.Task[None]]) -> None:
-        wake = self._wake[runner.runtime]
-        while True:
-            wake.clear()
-            free = runner.concurrency - len(active)
-            claimed = await self._look(runner, free) if free > 0 else []
-            for task in claimed:
-                if (before := self._running.get(task.id)) is not None:
-                    # The lease of an earlier attempt ran out before anybody here noticed.
-                    before.lost = True
-                    before.work.cancel()
-                work = asyncio.create_task(self._do(runner, task))
-                asked = (task.id, task.attempt) in self._asked
-                self._running[task.id] = Running(task.attempt, work, cancelled=asked)
-                active.add(work)
-                work.add_done_callback(active.discard)
-                work.add_done_callback(lambda _: wake.set())
-            if len(claimed) < free or free <= 0:
-                await set_within(wake, POLL_SECONDS)
+    def place(self, runtime: str) -> AbstractContextManager[Place | None]:
+        """A place for a task of a runtime that is about to be made; None where there is none."""
+        return self._places[runtime].keep()
 
-    async def _look(self, runner: Runner, free: int) -> list[Task]:
-        roomy: dict[str, None] = {}
-        if runner.runtime in self._roomy:
-            roomy, self._roomy[runner.runtime] = self._roomy[runner.runtime], {}
-        if not roomy and not await self._claims.any_waiting(runner.runtime):
-            return []
-        return await self._claims.claim(runner.runtime, self.holder, free, roomy)
+    def _begin(self, runner: Runner, task: Task) -> asyncio.Task[None]:
+        if (before := self._running.get(task.id)) is not None:
+            # The lease of an earlier attempt ran out before anybody here noticed.
+            before.lost = True
+            before.work.cancel()
+        work = asyncio.create_task(self._do(runner, task))
+        asked = (task.id, task.attempt) in self._asked
+        self._running[task.id] = Running(task.attempt, work, cancelled=asked)
+        return work
 
     async def _do(self, runner: Runner, task: Task) -> None:
         running = self._running[task.id]

@@ -54,6 +54,7 @@ RELEASED = {
     "0011_model_turns.py": "28ba9a086a5b856ccdd8c15e155f59c160771ace79f1d3af5efeb5494f68b1e2",
     "0012_budgets.py": "9a957f89b2e9c5715a840fe707f890cf49c84e73a1ad46cd7967b096fb393266",
     "0013_mail_and_resets.py": "acb2fbd8f1852915d06cb330631213126b64e353725d347e4041db7a80448f70",
+    "0014_trace_context.py": "95b8793077b42c98089e769260d9a05ff57fa848aa84a018f48927a0afcbaafe",
 }
 # Columns that a later migration is meant to remove or fill anew, by table and name; a test of its own says how.
 VALUES = {

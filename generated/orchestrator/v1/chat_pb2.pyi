@@ -71,6 +71,8 @@ class Answer(_message.Message):
         STOP_REASON_CONTENT_FILTER: _ClassVar[Answer.StopReason]
         STOP_REASON_CANCELLED: _ClassVar[Answer.StopReason]
         STOP_REASON_ERROR: _ClassVar[Answer.StopReason]
+        STOP_REASON_INTERRUPTED: _ClassVar[Answer.StopReason]
+        STOP_REASON_ABANDONED: _ClassVar[Answer.StopReason]
     STOP_REASON_UNSPECIFIED: Answer.StopReason
     STOP_REASON_STOP: Answer.StopReason
     STOP_REASON_LENGTH: Answer.StopReason
@@ -78,6 +80,8 @@ class Answer(_message.Message):
     STOP_REASON_CONTENT_FILTER: Answer.StopReason
     STOP_REASON_CANCELLED: Answer.StopReason
     STOP_REASON_ERROR: Answer.StopReason
+    STOP_REASON_INTERRUPTED: Answer.StopReason
+    STOP_REASON_ABANDONED: Answer.StopReason
     class QualitySource(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         QUALITY_SOURCE_UNSPECIFIED: _ClassVar[Answer.QualitySource]

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, select, update
 
+from server.core.chat.cancelling import Why, all_to_end
 from server.core.chat.rows import LOCK_CONVERSATION, SIZES, TURNS, conversation_of
-from server.core.queue.cancellation import request_cancel
 from server.core.queue.rows import LOCK_ALL
 from server.core.shared import idempotency
 from server.core.shared.call_context import Call
@@ -104,13 +104,7 @@ class Conversations:
 
     async def _end(self, transaction: Transaction, found: Conversation) -> None:
         rows = await transaction.all(_OPEN_IDS, conversation=found.id)
-        tasks = await transaction.all(LOCK_ALL, ids=[row[0] for row in rows])
-        # The last ones first, so that none of them begins meanwhile.
-        for task in sorted(tasks, key=lambda task: task.id, reverse=True):
-            asked = await request_cancel(transaction, task)
-            if asked.status == TaskStatus.RUNNING:
-                # Whoever gives it hears that without hearing what it was.
-                transaction.emit("chat.cancel_requested", _unsaid(found, task.id, asked.attempt))
+        await all_to_end(transaction, await transaction.all(LOCK_ALL, ids=[row[0] for row in rows]), Why.CANCELLED)
 
     async def _remove(self, transaction: Transaction, call: Call, found: Conversation) -> Conversation | None:
         """Removes a page of a conversation's turns, or the conversation where there are none; then it is returned."""
@@ -157,7 +151,7 @@ class Conversations:
 
 
 def _unsaid(
-    conversation: Conversation, answer_id: str, attempt: int = 0, number: int = 0, status: str = AnswerStatus.CANCELLED
+    conversation: Conversation, answer_id: str, number: int = 0, status: str = AnswerStatus.CANCELLED
 ) -> Answer:
     """An answer of which it is known whose it was and how it stood, and nothing that was said."""
     return Answer.new(
@@ -167,5 +161,4 @@ def _unsaid(
         session_name=conversation.name,
         number=number,
         status=str(status),
-        attempt=attempt,
     )

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, select, update
 
 from server import values
+from server.core.chat.cancelling import LOCK_ITS_CONVERSATION, Why
 from server.core.chat.rows import LOCK_ANSWER, READ_ANSWER, pieces_of, text_of
 from server.core.shared.resource import change
 from server.model import OPEN_ANSWER, Answer, AnswerStatus, Conversation, Task, TaskStatus
@@ -40,11 +41,7 @@ TOLD = frozenset(
         "started_at",
     }
 )
-_conversations, _answers, _tasks = Conversation.table().c, Answer.table().c, Task.table().c
-_LOCK = Statement[Conversation](
-    select(Conversation.table()).where(_conversations.id == bindparam("id")).with_for_update(key_share=True),
-    Conversation,
-)
+_answers, _tasks = Answer.table().c, Task.table().c
 # The first that has not ended: it may be given already.
 _NEXT = Statement[Any](
     select(_answers.id)
@@ -71,7 +68,7 @@ async def answer_ended(transaction: Transaction, task: Task, output: bytes | Non
     # Tasks are locked before conversations, and those before answers.
     conversation = None
     if found.conversation_id is not None:
-        conversation = await transaction.one(_LOCK, id=found.conversation_id)
+        conversation = await transaction.one(LOCK_ITS_CONVERSATION, id=found.conversation_id)
     answer = await transaction.one(LOCK_ANSWER, id=task.id)
     if answer is None or not answer.is_open:
         return
@@ -82,8 +79,11 @@ async def answer_ended(transaction: Transaction, task: Task, output: bytes | Non
         told["text"] = text_of(pieces)
         told["sequence"] = pieces[-1][0] if pieces else 0
     status = _ENDS[TaskStatus(task.status)]
-    if status != AnswerStatus.COMPLETED:
-        told["stop_reason"] = "cancelled" if status == AnswerStatus.CANCELLED else "error"
+    if status == AnswerStatus.CANCELLED:
+        # Whoever has had it cancelled has said why.
+        told["stop_reason"] = answer.stop_reason or Why.CANCELLED.value
+    elif status == AnswerStatus.FAILED:
+        told["stop_reason"] = "error"
     ended = await change(
         transaction,
         answer,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
+from server.core.chat.attention import Attention
 from server.core.chat.live import LiveAnswers
-from server.core.chat.rows import ANSWERS, OPEN, PER_ATTEMPT, READ_ANSWER, STATE, Piece, pieces_of
-from server.core.shared.call_context import Call
+from server.core.chat.rows import PER_ATTEMPT, READ_ANSWER, STATE, Piece, gone, pieces_of
 from server.errors import Unavailable
-from server.model import Answer, AnswerStatus
+from server.model import OPEN_STATUSES, Answer
 from server.store.database import Database
 from server.store.feed import Feeds
 from server.store.forever import set_within
@@ -29,15 +29,14 @@ class Heard:
 class AnswerStreams:
     """Follows answers; each call sees its own."""
 
-    def __init__(self, database: Database, feeds: Feeds, live: LiveAnswers, *, heartbeat_seconds: float) -> None:
+    def __init__(
+        self, database: Database, feeds: Feeds, live: LiveAnswers, attention: Attention, *, heartbeat_seconds: float
+    ) -> None:
         self._database = database
         self._feeds = feeds
         self._live = live
+        self._attention = attention
         self._heartbeat = heartbeat_seconds
-
-    async def find(self, call: Call, identifier: str) -> Answer:
-        """The answer. Raises NotFound."""
-        return await ANSWERS.get(self._database, call, identifier)
 
     async def follow(self, answer: Answer, after: int = 0, *, to_its_end: bool = False) -> AsyncGenerator[Heard]:
         """What is told of an answer above the number `after`. Raises Unavailable where the server stops.
@@ -48,9 +47,11 @@ class AnswerStreams:
         begins anew as the attempt n.
         """
         quiet, event, feeds = 0.0, 0, self._feeds
-        # Whoever has just asked knows the row.
-        known = to_its_end and answer.version == 1
-        with feeds.watching(answer.organization_id, answer.id) as changed, self._live.awaiting(answer.id, changed):
+        with (
+            feeds.watching(answer.organization_id, answer.id) as changed,
+            self._live.awaiting(answer.id, changed),
+            self._attention.on(answer),
+        ):
             while True:
                 if feeds.patience_is_over if to_its_end else feeds.closed:
                     raise Unavailable("the server is stopping; the answer goes on: follow it from the last number")
@@ -69,17 +70,16 @@ class AnswerStreams:
                         if live.last <= after and not live.is_over:
                             yield Heard()
                     continue
-                if known:
-                    known = False
+                if self._live.is_expected(answer.id):
                     await set_within(changed, min(LOOK_SECONDS, self._heartbeat))
                     continue
                 # The row first: what it says has ended has told everything by then.
                 state = await self._database.one(STATE, id=answer.id)
                 if state is None:
                     # It was deleted, with all that it had said.
-                    yield Heard(ended=_gone(answer))
+                    yield Heard(ended=gone(answer))
                     return
-                is_open, last = state[0] in OPEN, state[1]
+                is_open, last = state[0] in OPEN_STATUSES, state[1]
                 if is_open or after < last:
                     until = live.first if live is not None else None
                     recorded, event = await pieces_of(self._database, answer.id, after, until, event)
@@ -92,7 +92,7 @@ class AnswerStreams:
                         quiet = 0.0
                 if not is_open:
                     ended = await self._database.one(READ_ANSWER, id=answer.id)
-                    yield Heard(ended=ended or _gone(answer))
+                    yield Heard(ended=ended or gone(answer))
                     return
                 if live is not None:
                     # Nothing more comes of attempts before this one.
@@ -107,9 +107,3 @@ class AnswerStreams:
     async def _whole(self, answer_id: str) -> list[tuple[int, Piece]]:
         answer = await self._database.one(READ_ANSWER, id=answer_id)
         return [(answer.sequence, answer.text)] if answer is not None and answer.text else []
-
-
-def _gone(answer: Answer) -> Answer:
-    """An answer that is there no more."""
-    ended = {"status": AnswerStatus.CANCELLED.value, "stop_reason": "cancelled", "text": "", "message": ""}
-    return Answer.new(**{**answer.values(), **ended})

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from server.core.chat.rows import PER_ATTEMPT, Piece
+from server.model import Answer
 
 
 class LiveAnswer:
@@ -65,10 +66,23 @@ class LiveAnswers:
     def __init__(self) -> None:
         self._by_id: dict[str, LiveAnswer] = {}
         self._awaited: dict[str, set[asyncio.Event]] = {}
+        self._expected: dict[str, Answer] = {}
 
     def get(self, answer_id: str) -> LiveAnswer | None:
         """The one that is being given here, if it is."""
         return self._by_id.get(answer_id)
+
+    def expect(self, answer: Answer) -> None:
+        """Notes an answer that is about to be given here, as it has just been asked for."""
+        self._expected[answer.id] = answer
+
+    def is_expected(self, answer_id: str) -> bool:
+        """Whether it was noted so, and nobody has begun."""
+        return answer_id in self._expected
+
+    def expected(self, answer_id: str) -> Answer | None:
+        """What was noted so, once."""
+        return self._expected.pop(answer_id, None)
 
     @contextmanager
     def awaiting(self, answer_id: str, signal: asyncio.Event) -> Iterator[None]:

@@ -12,6 +12,8 @@ from server.errors import InvalidRequest
 MAX_MESSAGE_BYTES = 64 << 10
 MAX_CONTEXT_BYTES = 16 << 10
 MAX_SESSION = 200
+# How many of a conversation may wait.
+MOST_QUEUED = 20
 MAX_MODEL = 200
 MAX_TOKENS = 128_000
 MODES = ("lite", "balanced", "quality")

@@ -31,7 +31,6 @@ LOCK_ANSWER = Statement[Answer](
 READ_ANSWER = Statement[Answer](select(Answer.table()).where(_answers.id == bindparam("id")), Answer)
 # How an answer stands: its status, and the number of its last piece.
 STATE = Statement[Any](select(_answers.status, _answers.sequence).where(_answers.id == bindparam("id")))
-OPEN = frozenset({AnswerStatus.QUEUED.value, AnswerStatus.RUNNING.value})
 # How large turns of a conversation are, the last first.
 SIZES = Statement[Any](
     select(_answers.number, func.length(_answers.message) + func.length(_answers.text))
@@ -50,14 +49,15 @@ TURNS = Statement[Answer](
     .limit(200),
     Answer,
 )
-_named = (
+# The conversation of an owner by its name.
+NAMED = (
     _conversations.organization_id == bindparam("organization"),
     _conversations.owner == bindparam("owner"),
     _conversations.name == bindparam("name"),
 )
-CONVERSATION = Statement[Conversation](select(Conversation.table()).where(*_named), Conversation)
+CONVERSATION = Statement[Conversation](select(Conversation.table()).where(*NAMED), Conversation)
 LOCK_CONVERSATION = Statement[Conversation](
-    select(Conversation.table()).where(*_named).with_for_update(key_share=True), Conversation
+    select(Conversation.table()).where(*NAMED).with_for_update(key_share=True), Conversation
 )
 _PIECES = Statement[Any](
     select(_events.payload, _events.number)
@@ -135,6 +135,12 @@ def text_of(pieces: Sequence[tuple[int, Piece]]) -> str:
         if isinstance(piece, str):
             by_attempt.setdefault(sequence // PER_ATTEMPT, []).append(piece)
     return "".join(by_attempt[max(by_attempt)]) if by_attempt else ""
+
+
+def gone(answer: Answer) -> Answer:
+    """An answer as it ended when it was deleted, with all that was said."""
+    ended = {"status": AnswerStatus.CANCELLED.value, "stop_reason": "cancelled", "text": "", "message": ""}
+    return Answer.new(**{**answer.values(), **ended})
 
 
 def readable(piece: Piece) -> Piece:

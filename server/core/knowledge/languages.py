@@ -51,9 +51,14 @@ def is_frequent(word: str, languages: Iterable[str]) -> bool:
     return any(word.casefold() in _FREQUENT.get(language, ()) for language in languages)
 
 
+def load_stems() -> None:
+    """Loads what cuts words down, so that nobody's question waits for that. Takes a tenth of a second."""
+    _stemmer(DEFAULT)
+
+
 @cache
 def _stemmer(language: str) -> Any:
-    # It is loaded by whoever needs it: most processes never do.
+    # Most programs never need it.
     import snowballstemmer
 
     return snowballstemmer.stemmer(language)

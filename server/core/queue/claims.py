@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import BigInteger, Integer, bindparam, case, cast, func, select, update
 
@@ -142,6 +142,16 @@ _RANK = Statement[Any](
 _RUNTIME = Agent.columns.index("runtime")
 
 
+class Place(Protocol):
+    """A place that a process keeps for a task that is about to be made, so that nobody has to claim it afterwards."""
+
+    def claimed(self, task: Task) -> Task:
+        """The task as it is to be made: claimed by this process."""
+
+    def begin(self, task: Task) -> None:
+        """It is made, and done from now on. Not before the commit, and once."""
+
+
 class Claims:
     """Takes tasks from the queue."""
 
@@ -154,6 +164,22 @@ class Claims:
     async def any_waiting(self, runtime: str) -> bool:
         """Whether there is something to claim for `runtime`: reads, and locks nothing."""
         return await self._database.one(_ANY_WAITING, runtime=runtime) is not None
+
+    def with_its_making(self, task: Task, holder: str) -> Task:
+        """A task that is about to be made, and that nothing keeps from being done, as it is when it is claimed."""
+        now = task.created_at
+        deadline = now + LATE + int(task.timeout_seconds * 1_000_000)
+        claim = {
+            "status": "running",
+            "rank": None,
+            "attempt": 1,
+            "lease_holder": holder,
+            "last_holder": holder,
+            "lease_expires_at": min(now + self._lease, deadline),
+            "deadline_at": deadline,
+            "started_at": now,
+        }
+        return Task.new(**{**task.values(), **claim})
 
     async def claim(self, runtime: str, holder: str, limit: int, also: Iterable[str] = ()) -> list[Task]:
         """Up to `limit` tasks of any agent of `runtime` that may run now, by rank, each with a new lease.

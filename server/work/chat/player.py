@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
+from server.core.chat.memory.recall import Recalled
 from server.core.chat.plans import Plan, Stage, Step
-from server.core.chat.recall import Recalled
 from server.core.chat.rows import Piece
 from server.core.models.port import ModelEnd, ModelFailed, ModelMessage, ModelRequest, Models, TextPiece, Usage
 from server.core.models.whole import whole

@@ -10,13 +10,13 @@ from dataclasses import replace
 
 import structlog
 
-from server.core.chat.extractive import NAME, extract
 from server.core.chat.live import LiveAnswers
+from server.core.chat.memory.extractive import NAME, extract
+from server.core.chat.memory.recall import Recall, Recalled
+from server.core.chat.memory.summaries import Summaries
 from server.core.chat.plans import Plan, plans
 from server.core.chat.prompts import Prompt
-from server.core.chat.recall import Recall, Recalled
 from server.core.chat.rows import READ_ANSWER, pieces_of
-from server.core.chat.summaries import Summaries
 from server.core.models.accounts import Account
 from server.core.models.port import ModelFailed, ModelRefused, ModelTimeout, ModelUnavailable, Usage
 from server.core.queue.claims import ANSWER
@@ -68,7 +68,9 @@ class AnswerRunner:
 
     async def run(self, task: Task) -> Result:
         """Answers the question of a task."""
-        answer = await self._database.one(READ_ANSWER, id=task.id)
+        answer = self._live.expected(task.id)
+        if answer is None:
+            answer = await self._database.one(READ_ANSWER, id=task.id)
         if answer is None or not answer.is_open:
             # It was deleted, or an earlier attempt has ended it.
             return Result(status=TaskStatus.CANCELLED)

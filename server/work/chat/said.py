@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from server import values
-from server.core.chat.recall import Passage
+from server.core.chat.memory.recall import Passage
 from server.core.chat.rows import readable
 from server.core.models.port import ToolCall, Usage
 

@@ -6,7 +6,7 @@ import asyncio
 
 import structlog
 
-from server.core.chat.summaries import MOST_CHARACTERS, Due, Summaries, listed
+from server.core.chat.memory.summaries import MOST_CHARACTERS, Due, Summaries, listed
 from server.core.models.accounts import Account
 from server.core.models.port import ModelMessage, ModelRequest
 from server.core.models.whole import whole

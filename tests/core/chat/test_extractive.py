@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from server.core.chat.extractive import NAME, extract
-from server.core.chat.recall import Passage, Recalled
+from server.core.chat.memory.extractive import NAME, extract
+from server.core.chat.memory.recall import Passage, Recalled
 from server.model import Answer
 from tests.core.chat.conftest import Chat
 from tests.core.knowledge.shelf import Shelf

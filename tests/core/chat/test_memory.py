@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
-from server.core.chat.summaries import AFTER, LEFT, Due, Summaries, listed
+from server.core.chat.memory.summaries import AFTER, LEFT, Due, Summaries, listed
 from server.model import Conversation
 from tests.core.chat.conftest import Chat, until
 from tests.support.tenants import make_tenant

@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, select
 
+from server.core.chat.memory.words import asked_words, words_of
 from server.core.chat.rows import SIZES
 from server.core.chat.rows import TURNS as TURNS_OF
-from server.core.chat.words import asked_words, words_of
 from server.core.knowledge.query import MAX_CHARACTERS
 from server.core.knowledge.search import KnowledgeSearch
 from server.core.shared.call_context import READ_KNOWLEDGE, Call, Caller

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from server.core.chat.recall import Passage, Recalled
-from server.core.chat.words import asked_words, words_of
+from server.core.chat.memory.recall import Passage, Recalled
+from server.core.chat.memory.words import asked_words, words_of
 from server.model import Answer
 from server.pace import Pace
 
