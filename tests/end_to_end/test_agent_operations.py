@@ -342,6 +342,8 @@ REFUSALS = [
         "configuration.timeout",
         "number",
     ),
+    ("POST", "/v1/agents", {"name": "a", "type": "t", "configuration": {"model": 5}}, 400, "configuration.model", "string"),
+    ("POST", "/v1/agents", {"name": "a", "type": "t", "configuration": {"model": "mode/lite"}}, 400, "configuration.model", "provider"),
     (
         "POST",
         "/v1/agents",

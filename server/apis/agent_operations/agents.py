@@ -155,8 +155,10 @@ async def _settings(
             raise InvalidRequest(f"configuration.{name}", f"must be a {'whole ' if column == name else ''}number")
         columns[column] = value
     for name in NAMED & rest.keys():
-        # They stay where they are, too: an agent that thinks elsewhere may keep something else by these names.
+        # They stay where they are, too: an agent that thinks elsewhere may keep an object by one of these names.
         word = values.decode(rest[name]) if len(rest[name]) <= MAX_WORD_BYTES else None
+        if isinstance(word, int | float):
+            raise InvalidRequest(f"configuration.{name}", "must be a string, or an object that the agent itself reads")
         if word is None or isinstance(word, str):
             columns[name] = word or ""
     return columns, rest

@@ -13,7 +13,11 @@ DECLARATION = Declaration(
     hosts=["api.agent-orchestration-ops.com", "staging-api.agent-orchestration-ops.com"],
     includes=["oauth"],
     limits=Limits(requests_per_minute=100),
-    field_words={"timeout_seconds": "timeout", "configuration.timeout_seconds": "configuration.timeout"},
+    field_words={
+        "timeout_seconds": "timeout",
+        "configuration.timeout_seconds": "configuration.timeout",
+        "model": "configuration.model",
+    },
     # It was the first one with such settings, whose variables have no name before them.
     settings_group="",
 )

@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 
 from server.apis.openai.errors import ModelNotFound
 from server.apis.openai.requests import Asked
-from server.core.chat.memory.extractive import NAME as BUILTIN
 from server.core.chat.plans import swarms
 from server.core.chat.questions import MAX_MESSAGE_BYTES, MODES, Question
+from server.core.models.names import BUILTIN, MODE, SWARM
 from server.core.models.port import Models
 from server.errors import InvalidRequest
 
 DEFAULT = "default"
-SWARM, MODE = "swarm/", "mode/"
 
 
 @dataclass(frozen=True, slots=True)

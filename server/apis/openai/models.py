@@ -7,11 +7,11 @@ from urllib.parse import unquote
 from orchestrator.wire.openai.v1 import model_service_pb2 as pb
 
 from server.apis.openai.agents import AGENT, AgentModels
-from server.apis.openai.choice import DEFAULT, MODE, SWARM
+from server.apis.openai.choice import DEFAULT
 from server.apis.openai.errors import ModelNotFound
-from server.core.chat.memory.extractive import NAME as BUILTIN
 from server.core.chat.plans import swarms
 from server.core.chat.questions import MODES
+from server.core.models.names import BUILTIN, MODE, SWARM
 from server.core.models.port import Models
 from server.core.shared.call_context import Call
 from server.pace import all_of

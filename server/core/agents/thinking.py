@@ -13,9 +13,11 @@ from typing import Any
 from sqlalchemy import bindparam, select, text
 
 from server.core.agents.presence import LOCK_AGENT, OTHERS, mark_able, mark_unable
+from server.core.models.names import is_ours
 from server.core.models.port import Models
 from server.core.monitoring import alerts
 from server.core.queue.holds import hand_over, unbind
+from server.errors import InvalidRequest
 from server.model import Agent, AgentRuntime, AgentStatus
 from server.store.database import Database
 from server.store.statement import Statement
@@ -50,17 +52,26 @@ def model_of(models: Models, model: str, provider: str) -> str | None:
 
 
 def beginning(models: Models, columns: Mapping[str, Any], now: int) -> dict[str, Any]:
-    """How an agent that is registered with these columns begins: it thinks here, or waits for its worker."""
-    if model_of(models, columns.get("model", ""), columns.get("provider", "")) is None:
+    """How an agent that is registered with these columns begins: it thinks here, or waits for its worker.
+
+    Raises InvalidRequest.
+    """
+    model, provider = columns.get("model", ""), columns.get("provider", "")
+    _check(model, provider)
+    if model_of(models, model, provider) is None:
         return {"runtime": AgentRuntime.EXTERNAL.value, "status": AgentStatus.INITIALIZING.value}
     return {"runtime": AgentRuntime.MODEL.value, "status": AgentStatus.ACTIVE.value, "active_since": now}
 
 
 async def decided(transaction: Transaction, models: Models, agent: Agent, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """What changes in an agent, which is locked, where its model is named: who does its tasks from now on."""
+    """What changes in an agent, which is locked, where its model is named: who does its tasks from now on.
+
+    Raises InvalidRequest.
+    """
     if not NAMED & changes.keys() or agent.runtime == AgentRuntime.PYTHON:
         return {}
     model, provider = (changes.get(name, agent.values()[name]) for name in ("model", "provider"))
+    _check(model, provider)
     present = await transaction.one(OTHERS, agent=agent.id, worker="") is not None
     thinks = not present and model_of(models, model, provider) is not None
     runtime = AgentRuntime.MODEL if thinks else AgentRuntime.EXTERNAL
@@ -75,6 +86,14 @@ async def decided(transaction: Transaction, models: Models, agent: Agent, change
         "status_message": "",
         "active_since": transaction.now if there else None,
     }
+
+
+def _check(model: str, provider: str) -> None:
+    """Raises InvalidRequest where an agent is to think with what is no language model, and no worker has it either."""
+    if not provider and is_ours(model):
+        raise InvalidRequest(
+            "model", "must be a model of a provider: what answers chats is none that agents think with"
+        )
 
 
 async def follow_runtime(transaction: Transaction, before: Agent, after: Agent) -> None:

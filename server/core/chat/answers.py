@@ -13,10 +13,10 @@ from server.core.chat.attention import Attention
 from server.core.chat.beginning import joined
 from server.core.chat.cancelling import Why, ask_to_end, cancel_open_of
 from server.core.chat.live import LiveAnswers
-from server.core.chat.memory.extractive import NAME as BUILTIN
 from server.core.chat.plans import swarms
 from server.core.chat.questions import BALANCED, MOST_QUEUED, OnConflict, Question
 from server.core.chat.rows import ANSWERS, NAMED, READ_ANSWER, STATE, gone
+from server.core.models.names import BUILTIN
 from server.core.models.port import Models
 from server.core.queue.claims import Place
 from server.core.queue.rows import LOCK

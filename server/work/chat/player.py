@@ -11,6 +11,7 @@ from typing import Any
 from server.core.chat.memory.recall import Recalled
 from server.core.chat.plans import Plan, Stage, Step
 from server.core.chat.rows import Piece
+from server.core.models.estimates import estimated
 from server.core.models.port import ModelEnd, ModelFailed, ModelMessage, ModelRequest, Models, TextPiece, Usage
 from server.core.models.whole import whole
 from server.errors import ServiceError
@@ -20,8 +21,6 @@ from server.work.chat.writer import Giving
 # What is passed on from one step to the next, of each.
 MOST_SAID = 24_000
 JUDGE_TOKENS = 200
-# Of a token, about.
-CHARACTERS = 4
 _SCORE = {
     "type": "json_schema",
     "json_schema": {
@@ -115,7 +114,7 @@ class Player:
         finally:
             # What is broken off has cost something, too.
             text = "".join(parts)
-            usage = usage or (_estimated(request, text) if text else Usage())
+            usage = usage or (estimated(request, len(text)) if text else Usage())
             record.end(usage, text)
         told: dict[str, Any] = {"step": step.name, "state": "completed", "duration_ms": record.milliseconds}
         if not step.visible:
@@ -166,12 +165,6 @@ class Player:
             response_format=_SCORE if judges else None,
             traceparent=answer.traceparent,
         )
-
-
-def _estimated(request: ModelRequest, text: str) -> Usage:
-    """About what a call took that did not come to its end: four characters are a token or so."""
-    asked = sum(len(message.content) for message in request.messages)
-    return Usage(asked // CHARACTERS, len(text) // CHARACTERS, estimated=True)
 
 
 def taken_in(pieces: Sequence[tuple[int, Piece]]) -> dict[str, Mapping[str, Any]]:

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from server.core.models.port import ModelEnd, ToolCall, Usage
+from server.core.models.estimates import estimated
+from server.core.models.port import ModelEnd, ModelRequest, ToolCall, Usage
 
 # What an answer may have: characters of text, and of all calls together; calls. More is no answer.
 MOST_TEXT, MOST_ARGUMENTS, MOST_CALLS = 4 << 20, 1 << 20, 128
-# Characters of a token, where nobody has counted.
-_CHARACTERS = 4
 _MOST_TOKENS = 1 << 40
 _NAMES = 200
 # The words for how it ended, where they are not ours. What is in neither is an end like any other.
@@ -35,9 +34,9 @@ class _Call:
 class Answer:
     """What has come so far. Text is given away and only counted; calls are kept until the end."""
 
-    def __init__(self, model: str, prompt_characters: int) -> None:
+    def __init__(self, model: str, request: ModelRequest) -> None:
         self._model = model
-        self._prompt = prompt_characters
+        self._request = request
         self._text = self._arguments = 0
         self._calls: dict[object, _Call] = {}
         self._usage: Usage | None = None
@@ -95,7 +94,7 @@ class Answer:
         # Whoever was told which tool to call says that it has stopped.
         reason = "tool_calls" if calls and reason == "stop" else reason if reason in _KNOWN else "stop"
         written = self._text + self._arguments + sum(len(each.name) for each in calls)
-        usage = self._usage or Usage(-(-self._prompt // _CHARACTERS), -(-written // _CHARACTERS), estimated=True)
+        usage = self._usage or estimated(self._request, written)
         return ModelEnd(stop_reason=reason, usage=usage, model=self._model, tool_calls=calls)
 
     def _add_calls(self, pieces: object) -> None:

@@ -40,14 +40,6 @@ def headers_of(request: ModelRequest) -> dict[str, str]:
     return {"traceparent": trace} if trace else {}
 
 
-def characters_of(request: ModelRequest) -> int:
-    """How long the prompt is, for an estimate of its tokens."""
-    return sum(
-        len(each.content) + sum(len(call.name) + len(call.arguments) for call in each.tool_calls)
-        for each in request.messages
-    )
-
-
 def _message(message: ModelMessage) -> dict[str, Any]:
     made: dict[str, Any] = {"role": message.role, "content": message.content}
     if message.tool_calls:

@@ -94,7 +94,7 @@ class Client:
 
     def _fault(self, error: Exception, *, began: bool = False) -> Fault:
         if isinstance(error, APITimeoutError):
-            return faults.late(self._provider, f"took no connection for {CONNECT_SECONDS:g} seconds")
+            return faults.late(self._provider, f"took no connection for {CONNECT_SECONDS:g} seconds", began=began)
         if isinstance(error, APIConnectionError):
             # Its callers need not know, and whoever runs the server must: a name, a certificate, a proxy.
             why = faults.cleaned(str(error.__cause__), self._provider)
@@ -108,5 +108,5 @@ class Client:
             # In the stream, where OpenRouter gives a status as the code.
             code = error.body.get("code") if isinstance(error.body, dict) else None
             status = code if isinstance(code, int) and 400 <= code < 600 else 502
-            return faults.answered(self._provider, status, error.body, {})
+            return faults.answered(self._provider, status, error.body, {}, began=True)
         return faults.unreadable(self._provider, str(error) if isinstance(error, TooMuch) else "it is no JSON")

@@ -24,7 +24,12 @@ _TRANSIENT = frozenset({408, 409, 425, 429})
 
 
 class Fault(Exception):
-    """An attempt that failed. `again` says whether another may succeed, `counts` whether it is the provider's fault."""
+    """An attempt that failed. `again` says whether another may succeed.
+
+    `counts` says whether it shows that the provider is not there. It is left alone for everybody then, so what may be
+    due to one model, one prompt or one asker does not count: what goes wrong with an answer that has begun, and what
+    nobody can read.
+    """
 
     def __init__(
         self, error: ServiceError, *, again: bool = False, counts: bool = True, retry_after: float | None = None
@@ -44,19 +49,19 @@ def unreached(provider: Configured) -> Fault:
 
 def broken_off(provider: Configured) -> Fault:
     """The answer began and did not end."""
-    return Fault(
-        ModelFailed(f"{provider.name} broke off in the middle of its answer", details=_of(provider)), again=True
-    )
+    error = ModelFailed(f"{provider.name} broke off in the middle of its answer", details=_of(provider))
+    return Fault(error, again=True, counts=False)
 
 
 def unreadable(provider: Configured, what: str) -> Fault:
     """An answer that cannot be understood."""
-    return Fault(ModelFailed(f"the answer of {provider.name} cannot be read: {what}", details=_of(provider)))
+    error = ModelFailed(f"the answer of {provider.name} cannot be read: {what}", details=_of(provider))
+    return Fault(error, counts=False)
 
 
-def late(provider: Configured, what: str) -> Fault:
-    """Nothing, or not all, came in time."""
-    return Fault(ModelTimeout(f"{provider.name} {what}", details=_of(provider)))
+def late(provider: Configured, what: str, *, began: bool) -> Fault:
+    """Nothing, or not all of what had begun, came in time."""
+    return Fault(ModelTimeout(f"{provider.name} {what}", details=_of(provider)), counts=not began)
 
 
 def unfit(provider: Configured, what: str) -> Fault:
@@ -64,8 +69,10 @@ def unfit(provider: Configured, what: str) -> Fault:
     return Fault(ModelRefused(f"{provider.name} cannot be asked this: {what}", details=_of(provider)), counts=False)
 
 
-def answered(provider: Configured, status: int, body: object, headers: Mapping[str, str]) -> Fault:
-    """The provider answered an error, over HTTP or in its stream."""
+def answered(
+    provider: Configured, status: int, body: object, headers: Mapping[str, str], *, began: bool = False
+) -> Fault:
+    """The provider answered an error, over HTTP or in a stream that had begun well."""
     name, details = provider.name, {**_of(provider), "status": status}
     said = _said(body, provider)
     if status == 401:
@@ -78,11 +85,14 @@ def answered(provider: Configured, status: int, body: object, headers: Mapping[s
         word = "has too much to do" if status == 429 else "failed"
         error = ModelUnavailable(f"{name} {word} ({status}{said})", details=details)
         # Waiting does not pay for what has been used up.
-        return Fault(error, again="insufficient_quota" not in _codes(body), retry_after=wait)
+        again = "insufficient_quota" not in _codes(body)
+        return Fault(error, again=again, counts=not began, retry_after=wait)
     if status < 400:
         # The key is for the address that was configured, and goes nowhere else.
         where = f": see {provider.kind.address}" if provider.kind.address else ""
-        return Fault(ModelFailed(f"{name} sends its callers elsewhere ({status}){where}", details=details))
+        return Fault(
+            ModelFailed(f"{name} sends its callers elsewhere ({status}){where}", details=details), counts=False
+        )
     return Fault(ModelRefused(f"{name} refuses the request ({status}{said})", details=details), counts=False)
 
 

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
 from server.core.models.accounts import Account
+from server.core.models.estimates import estimated, most_input
 from server.core.models.ledger import Ledger, Taken
 from server.core.models.port import ModelEnd, ModelRequest, Models, TextPiece, Usage
 from server.work.models.around import AroundModels
 
-# Characters of a token: of an estimate of what was used, and of one that is not to be too low.
-_CHARACTERS, _FEWEST = 4, 3
-# Tokens that each message takes beside its text.
-_BESIDE = 8
 # What a call within a budget may write whose caller does not say.
 MOST_OUTPUT = 4096
 
@@ -63,7 +59,7 @@ class MeteredModels(AroundModels):
                     yield each
         finally:
             if came or reservation:
-                spent = usage or Usage(_tokens(_length(request)), _tokens(characters), estimated=True)
+                spent = usage or estimated(request, characters)
                 taken = Taken(account=account, model=request.model, usage=spent, reservation=reservation, counts=came)
                 if reservation:
                     # Whoever cancels this again does not keep it from being recorded.
@@ -82,22 +78,3 @@ class _OnAccount(AroundModels):
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[TextPiece | ModelEnd]:
         return self._metered.stream(request, self._account)
-
-
-def most_input(request: ModelRequest) -> int:
-    """How many tokens the prompt has at most, by an estimate: a third of its characters, and each that is not ASCII."""
-    texts = [message.content for message in request.messages]
-    wide = sum(0 if text.isascii() else len(text) - len(text.encode("ascii", "ignore")) for text in texts)
-    return -(-(_length(request) - wide) // _FEWEST) + wide + _BESIDE * len(request.messages)
-
-
-def _length(request: ModelRequest) -> int:
-    """How many characters the prompt has."""
-    called = sum(len(call.name) + len(call.arguments) for message in request.messages for call in message.tool_calls)
-    beside = [*request.tools, *([request.response_format] if request.response_format else [])]
-    written = sum(len(json.dumps(each, default=str)) for each in beside)
-    return sum(len(message.content) for message in request.messages) + called + written
-
-
-def _tokens(characters: int) -> int:
-    return -(-characters // _CHARACTERS)

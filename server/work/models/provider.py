@@ -15,7 +15,6 @@ from server.pace import Pace
 from server.settings import Settings
 from server.work.models import faults
 from server.work.models.answer import Answer, Unreadable
-from server.work.models.asking import characters_of
 from server.work.models.circuit import OPEN, Circuit
 from server.work.models.faults import Fault
 from server.work.models.table import Configured
@@ -127,7 +126,7 @@ class Provider:
         self, request: ModelRequest, model: str, deadline: float
     ) -> AsyncGenerator[TextPiece | ModelEnd, None]:
         loop, patience, pace = asyncio.get_running_loop(), self.patience, Pace()
-        answer = Answer(model, characters_of(request))
+        answer = Answer(model, request)
         until, idle = min(deadline, loop.time() + patience.first), patience.idle
         what = f"did not begin to answer within {patience.first:g} seconds"
         try:
@@ -150,7 +149,8 @@ class Provider:
         except TimeoutError:
             if not answer.finished:
                 in_all = f"did not answer within {patience.total:g} seconds"
-                raise faults.late(self.configured, in_all if until >= deadline else what) from None
+                what = in_all if until >= deadline else what
+                raise faults.late(self.configured, what, began=answer.began) from None
         except Unreadable as error:
             raise faults.unreadable(self.configured, str(error)) from None
         except Fault:
@@ -162,7 +162,8 @@ class Provider:
     def _end(self, answer: Answer, *, late: bool) -> ModelEnd:
         if not answer.finished:
             if late:
-                raise faults.late(self.configured, f"did not answer within {self.patience.total:g} seconds")
+                what = f"did not answer within {self.patience.total:g} seconds"
+                raise faults.late(self.configured, what, began=answer.began)
             if not answer.began:
                 raise faults.unreadable(self.configured, "there is nothing in it")
             raise faults.broken_off(self.configured)

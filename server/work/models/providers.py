@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
+from server.core.models.names import is_ours
 from server.core.models.port import ModelEnd, ModelInfo, ModelRequest, ModelUnavailable, ProviderState, TextPiece
 from server.errors import Misconfigured
 from server.settings import Settings
@@ -55,7 +56,10 @@ class ModelProviders:
         """`provider/model` for what somebody calls it; None where its provider is not configured, or it is no name."""
         if not 0 < len(name) <= _MOST_NAME or not name.isprintable() or name != name.strip() or name != name.strip("/"):
             return None
+        provider = provider.strip().lower()
         if not provider:
+            if is_ours(name):
+                return None
             first, _, rest = name.partition("/")
             if rest and first in NAMES:
                 provider, name = first, rest

@@ -19,7 +19,8 @@ from server.model import ModelReservation
 from server.settings import Settings
 from server.store.database import Database
 from server.store.statement import Statement
-from server.work.models.metered import MeteredModels, most_input
+from server.core.models.estimates import most_input
+from server.work.models.metered import MeteredModels
 from tests.support.clock import SECOND, Clock
 from tests.support.scripted_models import NAME, ScriptedModels
 from tests.support.tenants import Tenant, make_tenant

@@ -8,7 +8,9 @@ import grpc
 import pytest
 from orchestrator.v1.agent_service_pb2 import RegisterAgentRequest
 
+from server.core.agents.profile import AgentProfile
 from server.core.models.port import ModelUnavailable, NoModels
+from server.errors import InvalidRequest
 from server.settings import Settings
 from server.work.models import MeteredModels, ModelProviders
 from server.worker.finding import find_agent
@@ -84,3 +86,22 @@ async def test_a_provider_over_http_is_asked_as_openai_is_with_tools_and_what_th
     *_, asked, told = second["messages"]
     assert asked["role"] == "assistant" and asked["tool_calls"][0]["id"] == "c1"
     assert told["role"] == "tool" and told["tool_call_id"] == "c1" and "comment_id" in told["content"]
+
+
+async def test_no_agent_thinks_with_what_only_answers_chats(office: Office) -> None:
+    await office.open(lambda _: "done")
+    agent = await office.agent("Ada")
+    for model in ("builtin-extractive-1", "mode/quality", "swarm/coding-team"):
+        with pytest.raises(InvalidRequest, match="model: must be a model of a provider"):
+            await office.agent("Eve", model=model, provider="")
+        with pytest.raises(InvalidRequest, match="model: must be a model of a provider"):
+            profile = AgentProfile(model=model, provider="")
+            await office.cases.agents.update(office.tenant.call(), agent.id, profile=profile)
+    assert (await office.cases.agents.get(office.tenant.call(), agent.id)).model == agent.model
+
+
+async def test_a_provider_is_known_however_it_is_written(office: Office) -> None:
+    await office.open(lambda _: "")
+    await office.restart(ModelProviders.of(Settings(model_base_url="http://127.0.0.1:9")))
+    agent = await office.agent(model="gpt-4", provider="Compatible")
+    assert (agent.runtime, agent.status, agent.provider) == ("model", "active", "Compatible")

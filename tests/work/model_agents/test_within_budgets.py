@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from server.work.models.metered import most_input
+from server.core.models.estimates import most_input
 from tests.support.scripted_agents import one_after_the_other, told, tool
 from tests.work.model_agents.conftest import Office
 

@@ -100,11 +100,35 @@ async def test_what_is_refused_shows_that_the_provider_is_there(providers, time)
         assert circuit(models) == "closed"
 
 
-async def test_garbage_silence_and_too_much_to_do_count_and_success_makes_good(providers) -> None:
-    async with RawProvider.saying(HEAD + b"data: {\n\n") as garbage, RawProvider.falling_silent(HEAD) as silence:
-        models = providers(model_base_url=garbage.url)
-        await fail(models)
-        assert circuit(models) == "open"
+BEGUN = HEAD + piece("Hi")
+IN_STREAM = b'data: {"error": {"message": "the model is away", "code": 502}}\n\n'
+
+
+@pytest.mark.parametrize(
+    "said",
+    [HEAD + b"data: {\n\n", response(200, b"<html>"), response(302), HEAD, BEGUN, HEAD + IN_STREAM],
+    ids=["garbage", "html", "elsewhere", "nothing", "cut", "in stream"],
+)
+async def test_what_may_be_due_to_one_asker_closes_nobody_elses_way(providers, said: bytes) -> None:
+    async with RawProvider.saying(said) as raw:
+        models = providers(model_base_url=raw.url)
+        for _ in range(FAILURES + 1):
+            with pytest.raises((ModelFailed, ModelUnavailable)):
+                await hear(models, asking("x"))
+        assert circuit(models) == "closed"
+
+
+async def test_an_answer_that_begins_and_falls_silent_closes_nobody_elses_way(providers) -> None:
+    async with RawProvider.falling_silent(BEGUN) as raw:
+        models = providers(model_base_url=raw.url, model_idle_seconds=0.05)
+        for _ in range(FAILURES + 1):
+            with pytest.raises(ModelTimeout):
+                await hear(models, asking("x"))
+        assert circuit(models) == "closed"
+
+
+async def test_silence_and_too_much_to_do_count_and_success_makes_good(providers) -> None:
+    async with RawProvider.falling_silent(HEAD) as silence:
         models = providers(model_base_url=silence.url, model_first_seconds=0.1)
         await models._providers["compatible"]._ready()
         for _ in range(FAILURES):

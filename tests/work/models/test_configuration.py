@@ -141,7 +141,10 @@ def test_models_are_known_by_several_names() -> None:
     assert models.known("meta/llama-3", "openrouter") == "openrouter/meta/llama-3"
     assert models.known("openrouter/meta/llama-3") == "openrouter/meta/llama-3"
     assert models.known("openai/gpt-4", "openrouter") == "openrouter/openai/gpt-4"
-    assert models.known("openai/gpt-4", "openai") == "openai/gpt-4"
+    assert models.known("openai/gpt-4", "openai") == models.known("gpt-4", " OpenAI ") == "openai/gpt-4"
+    # What answers chats is nobody's model, unless somebody says whose.
+    for ours in ("builtin-extractive-1", "mode/lite", "swarm/coding-team"):
+        assert models.known(ours) is None and models.known(ours, "openai") == f"openai/{ours}"
     assert models.known("openrouter/auto", "openrouter") == "openrouter/openrouter/auto"
     for odd in ("", " ", "a\nb", "x" * 300, " gpt-4"):
         assert models.known(odd) is None

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from server.core.chat.memory.recall import Passage, Recalled
 from server.core.chat.memory.words import asked_words, words_of
+from server.core.models.names import BUILTIN
 from server.model import Answer
 from server.pace import Pace
 
-NAME = "builtin-extractive-1"
+NAME = BUILTIN
 # How many sentences an answer has, by mode.
 SENTENCES = {"lite": 2, "balanced": 3, "quality": 5}
 LONGEST = 600
