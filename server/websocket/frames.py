@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import OrderedDict
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from google.protobuf.json_format import MessageToJson, ParseDict, ParseError
@@ -18,8 +21,9 @@ MAX_DEPTH = 64
 MAX_PARTS = 1000
 MAX_REASON_BYTES = 123
 ENCODED = 64
-# Where a method has a field of this name, it comes back with what is said to the frame.
-ID = "id"
+# Where a method has fields of these names, the first comes back with what is said to the frame; the second says whether
+# it is JSON, because the frame had a number or a boolean there.
+ID, ID_IS_JSON = "id", "id_is_json"
 # What the parser raises; its words are about Python, and may be as long as the frame.
 UNFIT = (ParseError, ValueError, TypeError, AttributeError, RecursionError)
 _CODES = {
@@ -33,11 +37,11 @@ _CODES = {
 class BadFrame(InvalidRequest):
     """A frame that is no request, where the method does not want to hear of it."""
 
-    def __init__(self, issue: str, code: CloseCode, id: str = "") -> None:
+    def __init__(self, issue: str, code: CloseCode, named: Mapping[str, Any] = MappingProxyType({})) -> None:
         super().__init__("frame", issue)
         self.code = code
-        # What the client calls the frame, where that can be read.
-        self.id = id
+        # What the client calls the frame, as the fields have it, where that can be read.
+        self.named = named
 
 
 def closing(error: ServiceError) -> tuple[CloseCode, str]:
@@ -54,8 +58,7 @@ def request_of(route: Route, frame: str | bytes) -> Message:
     except BadFrame as bad:
         if not route.told_of_invalid_frames:
             raise
-        named = {ID: bad.id} if bad.id else {}
-        return route.request(**{INVALID_FRAME: str(bad.details["issue"])}, **named)
+        return route.request(**{INVALID_FRAME: str(bad.details["issue"])}, **bad.named)
 
 
 def _parsed(route: Route, frame: str | bytes) -> Message:
@@ -72,17 +75,17 @@ def _parsed(route: Route, frame: str | bytes) -> Message:
     if not isinstance(said, dict):
         raise BadFrame("must be a JSON object", CloseCode.INVALID_DATA)
     # Nobody says this of himself.
-    said.pop(INVALID_FRAME, None)
-    said.pop("invalidFrame", None)
-    if ID in route.request.DESCRIPTOR.fields_by_name and ID in said:
-        said[ID] = _text(said[ID])
+    for name in (INVALID_FRAME, "invalidFrame", ID_IS_JSON, "idIsJson"):
+        said.pop(name, None)
+    if ID in said and ID_IS_JSON in route.fields:
+        said |= _named(said[ID])
     try:
         return ParseDict(said, route.request(), ignore_unknown_fields=True, max_recursion_depth=MAX_DEPTH)
     except UNFIT:
-        known = said.get(ID)
+        named = {name: said[name] for name in (ID, ID_IS_JSON) if isinstance(said.get(ID), str) and name in said}
         name = next((name for name, value in said.items() if not _fits(route, name, value)), "a field")
         issue = f"does not fit: {name[:100]} is not of the type that it must be, or nested too deeply"
-        raise BadFrame(issue, CloseCode.INVALID_DATA, known if isinstance(known, str) else "") from None
+        raise BadFrame(issue, CloseCode.INVALID_DATA, named) from None
 
 
 def _fits(route: Route, name: str, value: Any) -> bool:
@@ -93,12 +96,14 @@ def _fits(route: Route, name: str, value: Any) -> bool:
     return True
 
 
-def _text(id: Any) -> Any:
-    """A frame's id as a string: clients count their frames, too."""
+def _named(id: Any) -> dict[str, Any]:
+    """A frame's id as the fields have it: clients count their frames, too."""
     if isinstance(id, str):
         # What is no text comes back as well as it can.
-        return id.encode("utf-8", "replace").decode()
-    return json.dumps(id) if isinstance(id, int | float) else id
+        return {ID: id.encode("utf-8", "replace").decode()}
+    if isinstance(id, int) or (isinstance(id, float) and math.isfinite(id)):
+        return {ID: json.dumps(id), ID_IS_JSON: True}
+    return {ID: id}
 
 
 def _no_constant(name: str) -> NoReturn:

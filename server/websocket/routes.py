@@ -22,6 +22,7 @@ HTTP_BODY = "google.api.HttpBody"
 INVALID_FRAME = "invalid_frame"
 MAX_PARAMETERS = 100
 _VARIABLE = re.compile(r"\{(\w+)(?:=(\*\*?))?\}|(\*\*?)")
+_NO_TEXT = "must be UTF-8"
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
 
@@ -41,16 +42,18 @@ class Route:
         self._pattern = _pattern(template, self.fields)
 
     def variables(self, path: str) -> Mapping[str, str] | None:
-        """What a path says, or None where it is another's."""
+        """What a path says, as it says it, or None where it is another's."""
         found = self._pattern.fullmatch(path)
-        return None if found is None else {name: unquote(value) for name, value in found.groupdict().items()}
+        return None if found is None else found.groupdict()
 
     def opening(self, variables: Mapping[str, str], query: str) -> tuple[Message, str | None]:
         """The first message, filled from path and query, and the token in the query. Raises InvalidRequest."""
         said: dict[str, Any] = {}
         token = None
         try:
-            parameters = parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
+            parameters = parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_PARAMETERS, errors="strict")
+        except UnicodeDecodeError:
+            raise InvalidRequest("query", _NO_TEXT) from None
         except ValueError:
             raise InvalidRequest("query", f"has more than {MAX_PARAMETERS} parameters") from None
         for name, value in parameters:
@@ -63,7 +66,10 @@ class Route:
             else:
                 said[name] = _plain(self.fields[name], value)
         for name, value in variables.items():
-            said[name] = _plain(self.fields[name], value)
+            try:
+                said[name] = _plain(self.fields[name], unquote(value, errors="strict"))
+            except UnicodeDecodeError:
+                raise InvalidRequest(name, _NO_TEXT) from None
         message = self.request()
         for name, each in said.items():
             try:

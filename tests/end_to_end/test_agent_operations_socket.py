@@ -171,14 +171,14 @@ async def test_every_frame_is_answered_by_its_id_in_our_own_words(stack: Stack, 
     async with listen(stack, key) as socket:
         ears = Ears(socket)
         assert (await ears.hear())["type"] == "connected"
-        for given, back in ((7, "7"), ("seven", "seven"), (1.5, "1.5"), (True, "true")):
+        for given in (7, 0, "7", "seven", 1.5, True):
             await ears.say(type="ping", id=given)
             pong = await ears.hear()
-            assert (pong["type"], pong["reply_to"]) == ("pong", back)
+            assert pong["type"] == "pong" and json.dumps(pong["reply_to"]) == json.dumps(given)
         for wrong in ({"channel": 5}, {"since": "x"}, {"since": 1.5}, {"agent_id": []}, {"channel": {"a": 1}}):
             await ears.say(type="subscribe", id=9, **wrong)
             error = await ears.hear()
-            assert error["type"] == "error" and error["reply_to"] == "9", error
+            assert error["type"] == "error" and error["reply_to"] == 9, error
             message = error["payload"]["message"]
             assert "does not fit" in message and next(iter(wrong)) in message
             assert not any(word in message for word in ("str", "int'", "list", "dict", "bytes", "Failed", "literal")), (

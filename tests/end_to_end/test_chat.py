@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import httpx2 as httpx
@@ -212,9 +214,45 @@ def test_an_answer_is_cancelled_by_a_command(client: httpx.Client) -> None:
             pass
         cancelled = client.post(f"/chat/v2/answers/{answer}/cancel", json={})
         assert cancelled.status_code == 200
+        told = cancelled.json()["data"]
+        assert (told["status"], told["metadata"]["stop_reason"]) == ("cancelled", "cancelled") and "once" in told["response"]
         last = list(events)[-1]
     assert last["event"] == "final" and last["data"]["status"] == "cancelled"
     assert last["data"]["metadata"]["stop_reason"] == "cancelled" and "once" in last["data"]["response"]
+
+
+def test_who_waits_for_what_is_interrupted_or_deleted_hears_so(client: httpx.Client) -> None:
+    def waiting(pool: ThreadPoolExecutor, message: str) -> Future[httpx.Response]:
+        return pool.submit(asked, client, message, session_id="s", optimization_mode="lite")
+
+    def turns() -> list[dict[str, Any]]:
+        history = client.get("/chat/v2/sessions/s/history").json()["data"] or {"turns": []}
+        return [each["answer"] for each in history["turns"]]
+
+    def until(condition: Callable[[], bool]) -> None:
+        end = time.monotonic() + 20
+        while not condition():
+            assert time.monotonic() < end
+            time.sleep(0.1)
+
+    with ThreadPoolExecutor(3) as pool:
+        first = waiting(pool, "slow story")
+        until(lambda: [each["status"] for each in turns()] == ["running"])
+        second = waiting(pool, "slow story again")
+        until(lambda: len(turns()) == 2)
+        # The model says its first words a seventh of a second after it has begun.
+        time.sleep(1)
+        assert asked(client, "quantum", session_id="s", optimization_mode="lite", on_conflict="interrupt").status_code == 200
+        # What there was of the one is there, and of the other there was nothing.
+        data = first.result().json()["data"]
+        assert (data["status"], data["metadata"]["stop_reason"]) == ("cancelled", "interrupted") and "once" in data["response"]
+        error = second.result().json()["error"]
+        assert (second.result().status_code, error["code"]) == (409, "ANSWER_CANCELLED")
+        assert error["details"]["stop_reason"] == "interrupted" and "next message" in error["message"]
+        third = waiting(pool, "slow story")
+        until(lambda: turns()[-1]["status"] == "running")
+        assert client.delete("/chat/v2/sessions/s").status_code == 200
+        assert (third.result().status_code, third.result().json()["error"]["code"]) == (409, "ANSWER_CANCELLED")
 
 
 def test_a_repeated_request_is_answered_once(client: httpx.Client) -> None:

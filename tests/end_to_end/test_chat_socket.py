@@ -57,10 +57,10 @@ async def test_what_has_a_message_is_a_chat(chat: Stack, frame: dict[str, Any]) 
 async def test_tokens_are_streamed_and_the_last_frame_has_the_whole_answer(chat: Stack) -> None:
     async with opened(chat, chat.tenant()) as socket:
         data = {"message": "slow story", "optimization_mode": "lite"}
-        await say(socket, {"type": "stream", "data": data, "id": "7"})
+        await say(socket, {"type": "stream", "data": data, "id": 7})
         tokens, numbers = [], []
         while not (frame := await heard(socket, "stream"))["done"]:
-            assert frame["reply_to"] == "7" and frame["data"]["answer_id"].startswith("answer_")
+            assert frame["reply_to"] == 7 and frame["data"]["answer_id"].startswith("answer_")
             if "token" in frame:
                 tokens.append(frame["token"])
                 numbers.append(frame["data"]["sequence"])
@@ -111,6 +111,8 @@ async def test_a_running_answer_is_cancelled_by_a_command(chat: Stack) -> None:
         ('{"type": "chat", "data": {}}', "VALIDATION_ERROR", "message"),
         ('{"type": "chat", "data": {"message": 5}}', "VALIDATION_ERROR", "message"),
         ('{"type": "chat", "data": {"message": "x", "context": 5}}', "VALIDATION_ERROR", "context"),
+        ('{"type": "chat", "data": {"message": "x", "session_id": "t"}}', "VALIDATION_ERROR", "session_id"),
+        ('{"type": "stream", "data": {"text": "x", "sessionId": 5}}', "VALIDATION_ERROR", "sessionId"),
         ('{"type": "command", "data": {"command": "rm"}}', "VALIDATION_ERROR", "command"),
         ('{"type": "control", "data": {}}', "VALIDATION_ERROR", "action"),
         ('{"type": "command", "data": {"command": "mode", "mode": "x"}}', "VALIDATION_ERROR", "mode"),

@@ -40,7 +40,7 @@ async def test_the_documented_snippet_hears_of_tasks_and_agents_without_a_creden
         await ears.say(type="subscribe", channel="tasks", filters={"status": "pending"}, id=1)
         assert (await ears.hear())["type"] == "connected"
         subscribed = await ears.hear()
-        assert subscribed["type"] == "subscribed" and subscribed["replyTo"] == "1"
+        assert subscribed["type"] == "subscribed" and subscribed["replyTo"] == 1
         assert subscribed["data"]["channel"] == "tasks" and subscribed["data"]["filters"] == {"status": "pending"}
         await ears.say(type="subscribe", channel="agents")
         await ears.hear("subscribed")

@@ -144,7 +144,7 @@ async def test_rooms_are_joined_and_left_and_mistakes_are_told(stack: Stack, api
             error = await ears.hear()
             assert error["type"] == "error" and error["payload"]["code"] == code and error["payload"]["message"], frame
         await ears.say(type="ping", id=7)
-        assert (await ears.hear("pong"))["reply_to"] == "7"
+        assert (await ears.hear("pong"))["reply_to"] == 7
         await ears.say(type="join_room", room=f"session:{session['id']}", id="j")
         joined = await ears.hear()
         assert (joined["type"], joined["reply_to"]) == ("subscription.confirmed", "j")

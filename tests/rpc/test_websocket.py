@@ -55,6 +55,12 @@ async def test_a_query_that_is_not_known_closes(served: Served, someone: Tenant,
         assert code == 1008 and reason.startswith(f"INVALID_REQUEST: {query.partition('=')[0]}")
 
 
+@pytest.mark.parametrize(("where", "field"), [("%ff", "room"), ("a?text=%ff", "query")], ids=["path", "query"])
+async def test_what_is_no_utf_8_closes(served: Served, someone: Tenant, where: str, field: str) -> None:
+    async with connect(served, f"/t/echo/{where}", someone) as socket:
+        assert await closed(socket) == (1008, f"INVALID_REQUEST: {field}: must be UTF-8")
+
+
 async def test_a_socket_refuses_what_it_does_not_obey(served: Served, someone: Tenant) -> None:
     async with connect(served, "/t/echo/a", someone, headers={"If-Match": '"1"'}) as socket:
         code, reason = await closed(socket)

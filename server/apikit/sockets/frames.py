@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import json
+import math
 import time
-from typing import Any, cast
+from contextlib import suppress
+from typing import Any, Protocol, cast
 
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.message import Message
 
 from server.apikit.projection import shown_message, timestamp
 from server.model import Alert, Event
+
+# What clients call their frames; empty for nothing.
+Name = str | int | float | bool
+
+
+class Named(Protocol):
+    """A client's frame."""
+
+    id: str
+    id_is_json: bool
 
 
 def event_frame(event: Event, type: str, payload: dict[str, Any]) -> HttpBody:
@@ -19,10 +31,21 @@ def event_frame(event: Event, type: str, payload: dict[str, Any]) -> HttpBody:
     return _frame({"type": type, "payload": payload, "timestamp": at, "id": str(event.number)})
 
 
-def said(type: str, payload: dict[str, Any], reply_to: str = "") -> HttpBody:
+def said(type: str, payload: dict[str, Any], reply_to: Name = "") -> HttpBody:
     """A frame that is no event."""
     body = {"type": type, "payload": payload, "timestamp": time_text(time.time_ns() // 1000)}
-    return _frame({**body, "reply_to": reply_to} if reply_to else body)
+    return _frame({**body, "reply_to": reply_to} if reply_to != "" else body)
+
+
+def name_of(request: Named) -> Name:
+    """What a client calls its frame, as it has said it; empty where it calls it nothing."""
+    if request.id_is_json:
+        # Whoever calls over gRPC may say that of anything.
+        with suppress(ValueError, RecursionError):
+            name = json.loads(request.id)
+            if isinstance(name, int) or (isinstance(name, float) and math.isfinite(name)):
+                return name
+    return request.id
 
 
 def plain(message: Message) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from google.api.httpbody_pb2 import HttpBody
 
-from server.apikit.sockets.frames import said
+from server.apikit.sockets.frames import Name, said
 from server.core.events.stream import EventFilter, EventStreams
 from server.core.shared.call_context import Call
 from server.errors import ServiceError
@@ -24,6 +24,7 @@ class SocketRequest(Protocol):
 
     type: str
     id: str
+    id_is_json: bool
     invalid_frame: str
 
 
@@ -100,7 +101,7 @@ class SocketProtocol(ABC, Generic[R]):
     def topics(self, call: Call) -> Topics:
         """What a new socket wants: mostly nothing yet."""
 
-    def said(self, type: str, payload: dict[str, Any], reply_to: str = "") -> HttpBody:
+    def said(self, type: str, payload: dict[str, Any], reply_to: Name = "") -> HttpBody:
         """A frame that is no event."""
         return said(type, payload, reply_to)
 

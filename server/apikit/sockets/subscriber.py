@@ -8,6 +8,7 @@ from typing import Any, Generic
 
 from google.api.httpbody_pb2 import HttpBody
 
+from server.apikit.sockets.frames import Name, name_of
 from server.apikit.sockets.socket_protocol import R, SocketDependencies, SocketProtocol
 from server.core.shared.call_context import Call
 from server.errors import Conflict, Forbidden, InvalidRequest, ServiceError, TooMany, Unauthorized
@@ -72,7 +73,7 @@ class Subscriber(Generic[R]):
         """What a command raises for which the socket is to be closed."""
         return _Over(error)
 
-    async def say(self, type: str, payload: dict[str, Any], reply_to: str = "") -> None:
+    async def say(self, type: str, payload: dict[str, Any], reply_to: Name = "") -> None:
         """Sends a frame that is no event."""
         await self._out.put([self._protocol.said(type, payload, reply_to)])
 
@@ -115,7 +116,7 @@ class Subscriber(Generic[R]):
         try:
             await self.call.authenticate(key)
         except ServiceError as error:
-            await self._complain(error, request.id)
+            await self._complain(error, name_of(request))
             raise _Over(error) from error
         await self._admit(request)
 
@@ -178,7 +179,7 @@ class Subscriber(Generic[R]):
                 await self._admit(None)
             await commands[request.type](self, request)
         except ServiceError as error:
-            await self._complain(error, request.id)
+            await self._complain(error, name_of(request))
 
     async def _admit(self, request: R | None) -> None:
         """The caller is known."""
@@ -194,7 +195,7 @@ class Subscriber(Generic[R]):
         except Exception as error:
             await self._out.put(error)
 
-    async def _complain(self, error: ServiceError, reply_to: str = "") -> None:
+    async def _complain(self, error: ServiceError, reply_to: Name = "") -> None:
         await self.say("error", self._protocol.explained(error, self.call.request_id), reply_to)
 
     async def _follow(self, after: int) -> None:

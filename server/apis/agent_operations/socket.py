@@ -8,7 +8,7 @@ from typing import Any
 from google.api.httpbody_pb2 import HttpBody
 from orchestrator.wire.agent_operations.v1.event_service_pb2 import SocketRequest
 
-from server.apikit.sockets.frames import said
+from server.apikit.sockets.frames import name_of, said
 from server.apikit.sockets.socket_protocol import Finder, SocketProtocol, Subscriptions
 from server.apikit.sockets.subscriber import Subscriber
 from server.apis.agent_operations.subscriptions import SCOPES, topic_of
@@ -41,7 +41,7 @@ class OperationsSocket(SocketProtocol[SocketRequest]):
 
     async def admitted(self, socket: Socket, request: SocketRequest | None) -> None:
         after = await socket.locate(None)
-        type, reply_to = ("connected", "") if request is None else ("auth_ok", request.id)
+        type, reply_to = ("connected", "") if request is None else ("auth_ok", name_of(request))
         await socket.say(type, {"cursor": str(after)}, reply_to)
         socket.follow(after)
 
@@ -61,7 +61,7 @@ class OperationsSocket(SocketProtocol[SocketRequest]):
         await socket.authenticate(request.token, request)
 
     async def _ping(self, socket: Socket, request: SocketRequest) -> None:
-        await socket.say("pong", {}, request.id)
+        await socket.say("pong", {}, name_of(request))
 
     async def _subscribe(self, socket: Socket, request: SocketRequest) -> None:
         topic = topic_of(request)
@@ -72,14 +72,14 @@ class OperationsSocket(SocketProtocol[SocketRequest]):
         named = _named(request)
 
         def confirmed(after: int) -> HttpBody:
-            return said("subscribed", {**named, "since": str(after)}, request.id)
+            return said("subscribed", {**named, "since": str(after)}, name_of(request))
 
         await socket.subscribe(topic, request.since if request.HasField("since") else None, confirmed)
 
     async def _unsubscribe(self, socket: Socket, request: SocketRequest) -> None:
         if socket.topics.after.pop(topic_of(request), None) is None:
             raise NotFound("subscription", request.channel)
-        await socket.say("unsubscribed", _named(request), request.id)
+        await socket.say("unsubscribed", _named(request), name_of(request))
 
 
 def _named(request: SocketRequest) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from google.api.httpbody_pb2 import HttpBody
 from orchestrator.wire.industrial.v1.event_service_pb2 import SocketRequest
 
 from server.apikit.errors import ErrorContext
-from server.apikit.sockets.frames import said
+from server.apikit.sockets.frames import name_of, said
 from server.apikit.sockets.socket_protocol import Finder, SocketProtocol
 from server.apikit.sockets.subscriber import Subscriber
 from server.apis.industrial.errors import render_error
@@ -80,7 +80,7 @@ class IndustrialSocket(SocketProtocol[SocketRequest]):
             raise InvalidRequest("since", "goes into the address of the socket: a room is joined from now on")
         room = room_of(request.room)
         await self._check(socket, room)
-        confirmed = said("subscription.confirmed", {"room": room.name}, request.id)
+        confirmed = said("subscription.confirmed", {"room": room.name}, name_of(request))
         await socket.subscribe(room, None, lambda _: confirmed)
         await self._begin_health(socket, room)
 
@@ -89,10 +89,10 @@ class IndustrialSocket(SocketProtocol[SocketRequest]):
         async with socket.turn:
             if socket.topics.after.pop(room, None) is None:
                 raise Conflict(f"this socket is not in the room {room.name}", reason="NOT_IN_ROOM")
-            await socket.say("subscription.cancelled", {"room": room.name}, request.id)
+            await socket.say("subscription.cancelled", {"room": room.name}, name_of(request))
 
     async def _pong(self, socket: Socket, request: SocketRequest) -> None:
-        await socket.say("pong", {}, request.id)
+        await socket.say("pong", {}, name_of(request))
 
     async def _hear(self, socket: Socket, request: SocketRequest) -> None:
         """An answer to a ping of ours, which needs none."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from server.core.chat.cancelling import Why
 from server.core.models.budgets import BudgetExhausted
 from server.core.models.port import ModelRefused, ModelTimeout
-from server.errors import Details, ServiceError, Unavailable
+from server.errors import Conflict, Details, ServiceError, Unavailable
 from server.model import Answer, AnswerStatus
 
 
@@ -17,6 +18,16 @@ class AnswerFailed(Unavailable):
     reason = "ANSWER_FAILED"
 
 
+class AnswerCancelled(Conflict):
+    """It was ended before anything of it was said; `details` has its stop_reason."""
+
+    reason = "ANSWER_CANCELLED"
+
+
+_CANCELLED: Mapping[str, str] = {
+    Why.INTERRUPTED: "the next message of the session has taken the place of this one before there was an answer",
+    Why.ABANDONED: "nobody had asked for the answer for so long that it was cancelled before it began",
+}
 # What is raised by what a failed answer says of itself; asking again may help with all others.
 _FAILURES: Mapping[str, type[ServiceError]] = {
     ModelTimeout.reason: ModelTimeout,
@@ -27,11 +38,14 @@ _FAILURES: Mapping[str, type[ServiceError]] = {
 
 
 def failure_of(answer: Answer, details: Details) -> ServiceError | None:
-    """The error of whoever waited for an answer, with what there was of it; None where the answer is there."""
+    """The error of whoever waited for an answer, with what there was of it; None where there is one, or some of it."""
     if answer.is_open:
         return ModelTimeout(
             "the answer has not come in time; it goes on, and can be read and followed", details=details
         )
+    if answer.status == AnswerStatus.CANCELLED and not answer.text:
+        why = _CANCELLED.get(answer.stop_reason, "the answer was cancelled, or its session deleted, before it began")
+        return AnswerCancelled(why, details={**details, "stop_reason": answer.stop_reason})
     if answer.status != AnswerStatus.FAILED:
         return None
     said = json.loads(answer.error or "{}")

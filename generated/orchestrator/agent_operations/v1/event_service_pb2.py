@@ -27,7 +27,7 @@ from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from orchestrator.options.v1 import options_pb2 as orchestrator_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n4orchestrator/agent_operations/v1/event_service.proto\x12 orchestrator.agent_operations.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a%orchestrator/options/v1/options.proto\"\xb6\x01\n\rSocketRequest\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\r\n\x05token\x18\x02 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x04 \x01(\t\x12\x0f\n\x07task_id\x18\x05 \x01(\t\x12\x13\n\x0bworkflow_id\x18\x06 \x01(\t\x12\x12\n\x05since\x18\x07 \x01(\x03H\x00\x88\x01\x01\x12\n\n\x02id\x18\x08 \x01(\t\x12\x15\n\rinvalid_frame\x18\t \x01(\tB\x08\n\x06_since2\x87\x01\n\x0c\x45ventService\x12w\n\x07\x43onnect\x12/.orchestrator.agent_operations.v1.SocketRequest\x1a\x14.google.api.HttpBody\"!\xea\xe0\x18\x0f\n\x0b\x65vents:read \x01\x82\xd3\xe4\x93\x02\x08\x12\x06/v1/ws(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n4orchestrator/agent_operations/v1/event_service.proto\x12 orchestrator.agent_operations.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a%orchestrator/options/v1/options.proto\"\xca\x01\n\rSocketRequest\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\r\n\x05token\x18\x02 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x04 \x01(\t\x12\x0f\n\x07task_id\x18\x05 \x01(\t\x12\x13\n\x0bworkflow_id\x18\x06 \x01(\t\x12\x12\n\x05since\x18\x07 \x01(\x03H\x00\x88\x01\x01\x12\n\n\x02id\x18\x08 \x01(\t\x12\x15\n\rinvalid_frame\x18\t \x01(\t\x12\x12\n\nid_is_json\x18\n \x01(\x08\x42\x08\n\x06_since2\x87\x01\n\x0c\x45ventService\x12w\n\x07\x43onnect\x12/.orchestrator.agent_operations.v1.SocketRequest\x1a\x14.google.api.HttpBody\"!\xea\xe0\x18\x0f\n\x0b\x65vents:read \x01\x82\xd3\xe4\x93\x02\x08\x12\x06/v1/ws(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,7 +37,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVENTSERVICE'].methods_by_name['Connect']._loaded_options = None
   _globals['_EVENTSERVICE'].methods_by_name['Connect']._serialized_options = b'\352\340\030\017\n\013events:read \001\202\323\344\223\002\010\022\006/v1/ws'
   _globals['_SOCKETREQUEST']._serialized_start=187
-  _globals['_SOCKETREQUEST']._serialized_end=369
-  _globals['_EVENTSERVICE']._serialized_start=372
-  _globals['_EVENTSERVICE']._serialized_end=507
+  _globals['_SOCKETREQUEST']._serialized_end=389
+  _globals['_EVENTSERVICE']._serialized_start=392
+  _globals['_EVENTSERVICE']._serialized_end=527
 # @@protoc_insertion_point(module_scope)

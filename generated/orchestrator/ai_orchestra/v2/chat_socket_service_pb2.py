@@ -28,7 +28,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from orchestrator.options.v1 import options_pb2 as orchestrator_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n6orchestrator/ai_orchestra/v2/chat_socket_service.proto\x12\x1corchestrator.ai_orchestra.v2\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a%orchestrator/options/v1/options.proto\"\xe2\x01\n\rSocketRequest\x12\x0c\n\x04type\x18\x01 \x01(\t\x12$\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\x16.google.protobuf.Value\x12\x11\n\ttimestamp\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\r\n\x05token\x18\x05 \x01(\t\x12\x11\n\tclient_id\x18\x06 \x01(\t\x12\x12\n\nsession_id\x18\x07 \x01(\t\x12\x11\n\tanswer_id\x18\x08 \x01(\t\x12\r\n\x05\x61\x66ter\x18\t \x01(\x05\x12\n\n\x02id\x18\n \x01(\t\x12\x15\n\rinvalid_frame\x18\x0b \x01(\t2\xa5\x01\n\x11\x43hatSocketService\x12\x8f\x01\n\x07\x43onnect\x12+.orchestrator.ai_orchestra.v2.SocketRequest\x1a\x14.google.api.HttpBody\"=\xea\xe0\x18\x10\n\nchat:write \x01(\x01\x82\xd3\xe4\x93\x02#\x12!/chat/ws/{client_id}/{session_id}(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n6orchestrator/ai_orchestra/v2/chat_socket_service.proto\x12\x1corchestrator.ai_orchestra.v2\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a%orchestrator/options/v1/options.proto\"\xf6\x01\n\rSocketRequest\x12\x0c\n\x04type\x18\x01 \x01(\t\x12$\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\x16.google.protobuf.Value\x12\x11\n\ttimestamp\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\r\n\x05token\x18\x05 \x01(\t\x12\x11\n\tclient_id\x18\x06 \x01(\t\x12\x12\n\nsession_id\x18\x07 \x01(\t\x12\x11\n\tanswer_id\x18\x08 \x01(\t\x12\r\n\x05\x61\x66ter\x18\t \x01(\x05\x12\n\n\x02id\x18\n \x01(\t\x12\x15\n\rinvalid_frame\x18\x0b \x01(\t\x12\x12\n\nid_is_json\x18\x0c \x01(\x08\x32\xa5\x01\n\x11\x43hatSocketService\x12\x8f\x01\n\x07\x43onnect\x12+.orchestrator.ai_orchestra.v2.SocketRequest\x1a\x14.google.api.HttpBody\"=\xea\xe0\x18\x10\n\nchat:write \x01(\x01\x82\xd3\xe4\x93\x02#\x12!/chat/ws/{client_id}/{session_id}(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,7 +38,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHATSOCKETSERVICE'].methods_by_name['Connect']._loaded_options = None
   _globals['_CHATSOCKETSERVICE'].methods_by_name['Connect']._serialized_options = b'\352\340\030\020\n\nchat:write \001(\001\202\323\344\223\002#\022!/chat/ws/{client_id}/{session_id}'
   _globals['_SOCKETREQUEST']._serialized_start=215
-  _globals['_SOCKETREQUEST']._serialized_end=441
-  _globals['_CHATSOCKETSERVICE']._serialized_start=444
-  _globals['_CHATSOCKETSERVICE']._serialized_end=609
+  _globals['_SOCKETREQUEST']._serialized_end=461
+  _globals['_CHATSOCKETSERVICE']._serialized_start=464
+  _globals['_CHATSOCKETSERVICE']._serialized_end=629
 # @@protoc_insertion_point(module_scope)

@@ -10,7 +10,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class SocketRequest(_message.Message):
-    __slots__ = ("type", "data", "timestamp", "message", "token", "client_id", "session_id", "answer_id", "after", "id", "invalid_frame")
+    __slots__ = ("type", "data", "timestamp", "message", "token", "client_id", "session_id", "answer_id", "after", "id", "invalid_frame", "id_is_json")
     TYPE_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
     TIMESTAMP_FIELD_NUMBER: _ClassVar[int]
@@ -22,6 +22,7 @@ class SocketRequest(_message.Message):
     AFTER_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
     INVALID_FRAME_FIELD_NUMBER: _ClassVar[int]
+    ID_IS_JSON_FIELD_NUMBER: _ClassVar[int]
     type: str
     data: _struct_pb2.Value
     timestamp: str
@@ -33,4 +34,5 @@ class SocketRequest(_message.Message):
     after: int
     id: str
     invalid_frame: str
-    def __init__(self, type: _Optional[str] = ..., data: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., timestamp: _Optional[str] = ..., message: _Optional[str] = ..., token: _Optional[str] = ..., client_id: _Optional[str] = ..., session_id: _Optional[str] = ..., answer_id: _Optional[str] = ..., after: _Optional[int] = ..., id: _Optional[str] = ..., invalid_frame: _Optional[str] = ...) -> None: ...
+    id_is_json: bool
+    def __init__(self, type: _Optional[str] = ..., data: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., timestamp: _Optional[str] = ..., message: _Optional[str] = ..., token: _Optional[str] = ..., client_id: _Optional[str] = ..., session_id: _Optional[str] = ..., answer_id: _Optional[str] = ..., after: _Optional[int] = ..., id: _Optional[str] = ..., invalid_frame: _Optional[str] = ..., id_is_json: _Optional[bool] = ...) -> None: ...

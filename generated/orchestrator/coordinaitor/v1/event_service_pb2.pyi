@@ -10,7 +10,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class SocketRequest(_message.Message):
-    __slots__ = ("type", "token", "channel", "filters", "since", "id", "invalid_frame")
+    __slots__ = ("type", "token", "channel", "filters", "since", "id", "invalid_frame", "id_is_json")
     class FiltersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -25,6 +25,7 @@ class SocketRequest(_message.Message):
     SINCE_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
     INVALID_FRAME_FIELD_NUMBER: _ClassVar[int]
+    ID_IS_JSON_FIELD_NUMBER: _ClassVar[int]
     type: str
     token: str
     channel: str
@@ -32,4 +33,5 @@ class SocketRequest(_message.Message):
     since: int
     id: str
     invalid_frame: str
-    def __init__(self, type: _Optional[str] = ..., token: _Optional[str] = ..., channel: _Optional[str] = ..., filters: _Optional[_Mapping[str, str]] = ..., since: _Optional[int] = ..., id: _Optional[str] = ..., invalid_frame: _Optional[str] = ...) -> None: ...
+    id_is_json: bool
+    def __init__(self, type: _Optional[str] = ..., token: _Optional[str] = ..., channel: _Optional[str] = ..., filters: _Optional[_Mapping[str, str]] = ..., since: _Optional[int] = ..., id: _Optional[str] = ..., invalid_frame: _Optional[str] = ..., id_is_json: _Optional[bool] = ...) -> None: ...

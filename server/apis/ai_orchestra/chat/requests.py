@@ -10,7 +10,7 @@ from server import values
 from server.core.chat.questions import Question
 from server.errors import InvalidRequest
 
-_TEXTS = ("message", "session_id", "optimization_mode", "swarm_type", "model", "on_conflict")
+_TEXTS = ("message", "optimization_mode", "swarm_type", "model", "on_conflict")
 
 
 def question_of(request: Any, message: str | None = None) -> Question:
@@ -29,8 +29,11 @@ def question_of(request: Any, message: str | None = None) -> Question:
 
 
 def question_in(data: Mapping[str, Any], session_id: str, mode: str) -> Question:
-    """The question in the object of a frame. Raises InvalidRequest."""
-    given = {name: data[name] for name in _TEXTS if name in data and name != "session_id"}
+    """The question in the object of a frame, whose socket is of a session. Raises InvalidRequest."""
+    for name in ("session_id", "sessionId"):
+        if data.get(name) not in (None, "", session_id):
+            raise InvalidRequest(name, "must be that of the socket: another session has another socket")
+    given = {name: data[name] for name in _TEXTS if name in data}
     if "message" not in given and "text" in data:
         given["message"] = data["text"]
     for name, value in given.items():

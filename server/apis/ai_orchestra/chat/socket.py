@@ -15,7 +15,7 @@ from orchestrator.wire.ai_orchestra.v2.chat_socket_service_pb2 import SocketRequ
 from server import values
 from server.apikit.errors import ErrorContext
 from server.apikit.projection import shown_message
-from server.apikit.sockets.frames import time_text
+from server.apikit.sockets.frames import Name, name_of, time_text
 from server.apikit.sockets.socket_protocol import SocketDependencies, SocketProtocol, Subscriptions
 from server.apikit.sockets.subscriber import Subscriber
 from server.apis.ai_orchestra.chat.requests import question_in
@@ -122,7 +122,7 @@ class ChatSocket(SocketProtocol[SocketRequest]):
     def topics(self, call: Call) -> Subscriptions:
         return Subscriptions()
 
-    def said(self, type: str, payload: dict[str, Any], reply_to: str = "") -> HttpBody:
+    def said(self, type: str, payload: dict[str, Any], reply_to: Name = "") -> HttpBody:
         beside = {name: payload[name] for name in _BESIDE if name in payload}
         tokens = payload.get("metadata", {}).get("tokens_used")
         if tokens is not None:
@@ -130,7 +130,7 @@ class ChatSocket(SocketProtocol[SocketRequest]):
         if type == "error":
             beside["error"] = payload
         body = {**beside, "type": type, "data": payload, "timestamp": time_text(time.time_ns() // 1000)}
-        return _frame({**body, "reply_to": reply_to} if reply_to else body)
+        return _frame({**body, "reply_to": reply_to} if reply_to != "" else body)
 
     async def opened(self, socket: Socket, request: SocketRequest) -> None:
         check_session(request.session_id)
@@ -153,7 +153,7 @@ class ChatSocket(SocketProtocol[SocketRequest]):
     async def admitted(self, socket: Socket, request: SocketRequest | None) -> None:
         self._known = True
         if request is not None:
-            await socket.say("control", {"action": "auth_ok"}, request.id)
+            await socket.say("control", {"action": "auth_ok"}, name_of(request))
         if self._opening.session_id:
             await self._resume(socket)
 
@@ -179,14 +179,14 @@ class ChatSocket(SocketProtocol[SocketRequest]):
         await socket.call.meter()
         question = question_in(_data(request), self._opening.session_id, self._mode)
         answer = await self._answers.ask(socket.call, question, awaited_as=request.type)
-        self._follow(socket, answer, request.type, request.id)
+        self._follow(socket, answer, request.type, name_of(request))
 
-    def _follow(self, socket: Socket, answer: Answer, as_type: str, reply_to: str = "", after: int = 0) -> None:
+    def _follow(self, socket: Socket, answer: Answer, as_type: str, reply_to: Name = "", after: int = 0) -> None:
         if answer.id not in self._told:
             self._told.add(answer.id)
             socket.start(self._tell, socket, answer, as_type, reply_to, after)
 
-    async def _tell(self, socket: Socket, answer: Answer, as_type: str, reply_to: str, after: int) -> None:
+    async def _tell(self, socket: Socket, answer: Answer, as_type: str, reply_to: Name, after: int) -> None:
         """Tells an answer: each token where it is streamed, and at last all of it."""
         named = {"answer_id": shown_id(answer.id), "session_id": answer.session_name, "done": False}
         async for heard in self._streams.follow(answer, after):
@@ -198,12 +198,12 @@ class ChatSocket(SocketProtocol[SocketRequest]):
                 for some in in_pieces(list(heard.pieces)):
                     await socket.send([self._frame(number, piece, named, reply_to) for number, piece in some])
 
-    def _frame(self, number: int, piece: Piece, named: Mapping[str, Any], reply_to: str) -> HttpBody:
+    def _frame(self, number: int, piece: Piece, named: Mapping[str, Any], reply_to: Name) -> HttpBody:
         kind, told = told_of(number, piece)
         more = {} if kind == "token" else {"event": kind}
         return self.said(STREAM, {**told, **more, **named}, reply_to)
 
-    async def _end(self, socket: Socket, answer: Answer, as_type: str, reply_to: str) -> None:
+    async def _end(self, socket: Socket, answer: Answer, as_type: str, reply_to: Name) -> None:
         error = error_of(answer)
         if error is None:
             shown = shown_message(answer_message(answer))
@@ -235,15 +235,15 @@ class ChatSocket(SocketProtocol[SocketRequest]):
             told["cancelled"] = await self._answers.cancel_open(socket.call, session)
         else:
             raise InvalidRequest("command", f"must be one of {', '.join(COMMANDS)}")
-        await socket.say("command", told, request.id)
+        await socket.say("command", told, name_of(request))
 
     async def _control(self, socket: Socket, request: SocketRequest) -> None:
         action = _word(_data(request), _ACTION, "action")
         if action == "ping":
-            await socket.say("control", {"action": "pong"}, request.id)
+            await socket.say("control", {"action": "pong"}, name_of(request))
         elif action == "status":
             told = await self._status(socket) if self._known else {"session_id": self._opening.session_id}
-            await socket.say("control", {"action": "status", **told}, request.id)
+            await socket.say("control", {"action": "status", **told}, name_of(request))
         elif action != "pong":
             raise InvalidRequest("action", "must be one of ping, pong, status")
 

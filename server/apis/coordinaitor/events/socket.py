@@ -12,7 +12,7 @@ from google.api.httpbody_pb2 import HttpBody
 from orchestrator.wire.coordinaitor.v1.event_service_pb2 import SocketRequest
 
 from server.apikit.errors import ErrorContext
-from server.apikit.sockets.frames import time_text
+from server.apikit.sockets.frames import Name, name_of, time_text
 from server.apikit.sockets.socket_protocol import Finder, SocketDependencies, SocketProtocol, Subscriptions
 from server.apikit.sockets.subscriber import Subscriber
 from server.apis.coordinaitor.errors import render_error
@@ -65,13 +65,13 @@ class CoordinaitorSocket(SocketProtocol[SocketRequest]):
     def topics(self, call: Call) -> Subscriptions:
         return Subscriptions()
 
-    def said(self, type: str, payload: dict[str, Any], reply_to: str = "") -> HttpBody:
+    def said(self, type: str, payload: dict[str, Any], reply_to: Name = "") -> HttpBody:
         body = {"type": type, "data": payload, "timestamp": time_text(time.time_ns() // 1000)}
-        return _frame({**body, "replyTo": reply_to} if reply_to else body)
+        return _frame({**body, "replyTo": reply_to} if reply_to != "" else body)
 
     async def admitted(self, socket: Socket, request: SocketRequest | None) -> None:
         after = await socket.locate(None)
-        type, reply_to = ("connected", "") if request is None else ("auth_ok", request.id)
+        type, reply_to = ("connected", "") if request is None else ("auth_ok", name_of(request))
         await socket.say(type, {"cursor": str(after)}, reply_to)
         socket.follow(after)
 
@@ -104,7 +104,7 @@ class CoordinaitorSocket(SocketProtocol[SocketRequest]):
         await socket.authenticate(request.token, request)
 
     async def _ping(self, socket: Socket, request: SocketRequest) -> None:
-        await socket.say("pong", {}, request.id)
+        await socket.say("pong", {}, name_of(request))
 
     async def _subscribe(self, socket: Socket, request: SocketRequest) -> None:
         topic = topic_of(request)
@@ -115,14 +115,14 @@ class CoordinaitorSocket(SocketProtocol[SocketRequest]):
         named = _named(request)
 
         def confirmed(after: int) -> HttpBody:
-            return self.said("subscribed", {**named, "since": str(after)}, request.id)
+            return self.said("subscribed", {**named, "since": str(after)}, name_of(request))
 
         await socket.subscribe(topic, request.since if request.HasField("since") else None, confirmed)
 
     async def _unsubscribe(self, socket: Socket, request: SocketRequest) -> None:
         if socket.topics.after.pop(topic_of(request), None) is None:
             raise NotFound("subscription", request.channel)
-        await socket.say("unsubscribed", _named(request), request.id)
+        await socket.say("unsubscribed", _named(request), name_of(request))
 
 
 def _named(request: SocketRequest) -> dict[str, Any]:

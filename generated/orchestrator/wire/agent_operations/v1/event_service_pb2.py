@@ -27,7 +27,7 @@ from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from orchestrator.options.v1 import options_pb2 as orchestrator_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n9orchestrator/wire/agent_operations/v1/event_service.proto\x12%orchestrator.wire.agent_operations.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a%orchestrator/options/v1/options.proto\"\x82\x02\n\rSocketRequest\x12\x12\n\x04type\x18\x01 \x01(\tR\x04type\x12\x14\n\x05token\x18\x02 \x01(\tR\x05token\x12\x18\n\x07\x63hannel\x18\x03 \x01(\tR\x07\x63hannel\x12\x19\n\x08\x61gent_id\x18\x04 \x01(\tR\x07\x61gentId\x12\x17\n\x07task_id\x18\x05 \x01(\tR\x06taskId\x12\x1f\n\x0bworkflow_id\x18\x06 \x01(\tR\nworkflowId\x12\x19\n\x05since\x18\x07 \x01(\x03H\x00R\x05since\x88\x01\x01\x12\x0e\n\x02id\x18\x08 \x01(\tR\x02id\x12#\n\rinvalid_frame\x18\t \x01(\tR\x0cinvalidFrameB\x08\n\x06_sinceb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n9orchestrator/wire/agent_operations/v1/event_service.proto\x12%orchestrator.wire.agent_operations.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a%orchestrator/options/v1/options.proto\"\xa0\x02\n\rSocketRequest\x12\x12\n\x04type\x18\x01 \x01(\tR\x04type\x12\x14\n\x05token\x18\x02 \x01(\tR\x05token\x12\x18\n\x07\x63hannel\x18\x03 \x01(\tR\x07\x63hannel\x12\x19\n\x08\x61gent_id\x18\x04 \x01(\tR\x07\x61gentId\x12\x17\n\x07task_id\x18\x05 \x01(\tR\x06taskId\x12\x1f\n\x0bworkflow_id\x18\x06 \x01(\tR\nworkflowId\x12\x19\n\x05since\x18\x07 \x01(\x03H\x00R\x05since\x88\x01\x01\x12\x0e\n\x02id\x18\x08 \x01(\tR\x02id\x12#\n\rinvalid_frame\x18\t \x01(\tR\x0cinvalidFrame\x12\x1c\n\nid_is_json\x18\n \x01(\x08R\x08idIsJsonB\x08\n\x06_sinceb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,5 +35,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'orchestrator.wire.agent_ope
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SOCKETREQUEST']._serialized_start=197
-  _globals['_SOCKETREQUEST']._serialized_end=455
+  _globals['_SOCKETREQUEST']._serialized_end=485
 # @@protoc_insertion_point(module_scope)

@@ -28,7 +28,7 @@ from orchestrator.wire import struct_pb2 as orchestrator_dot_wire_dot_struct__pb
 from orchestrator.options.v1 import options_pb2 as orchestrator_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n;orchestrator/wire/ai_orchestra/v2/chat_socket_service.proto\x12!orchestrator.wire.ai_orchestra.v2\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1eorchestrator/wire/struct.proto\x1a%orchestrator/options/v1/options.proto\"\xb7\x02\n\rSocketRequest\x12\x12\n\x04type\x18\x01 \x01(\tR\x04type\x12\x17\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00R\x04\x64\x61ta\x88\x01\x01\x12\x1c\n\ttimestamp\x18\x03 \x01(\tR\ttimestamp\x12\x18\n\x07message\x18\x04 \x01(\tR\x07message\x12\x14\n\x05token\x18\x05 \x01(\tR\x05token\x12\x1b\n\tclient_id\x18\x06 \x01(\tR\x08\x63lientId\x12\x1d\n\nsession_id\x18\x07 \x01(\tR\tsessionId\x12\x1b\n\tanswer_id\x18\x08 \x01(\tR\x08\x61nswerId\x12\x14\n\x05\x61\x66ter\x18\t \x01(\x05R\x05\x61\x66ter\x12\x0e\n\x02id\x18\n \x01(\tR\x02id\x12#\n\rinvalid_frame\x18\x0b \x01(\tR\x0cinvalidFrameB\x07\n\x05_datab\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n;orchestrator/wire/ai_orchestra/v2/chat_socket_service.proto\x12!orchestrator.wire.ai_orchestra.v2\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1eorchestrator/wire/struct.proto\x1a%orchestrator/options/v1/options.proto\"\xd5\x02\n\rSocketRequest\x12\x12\n\x04type\x18\x01 \x01(\tR\x04type\x12\x17\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00R\x04\x64\x61ta\x88\x01\x01\x12\x1c\n\ttimestamp\x18\x03 \x01(\tR\ttimestamp\x12\x18\n\x07message\x18\x04 \x01(\tR\x07message\x12\x14\n\x05token\x18\x05 \x01(\tR\x05token\x12\x1b\n\tclient_id\x18\x06 \x01(\tR\x08\x63lientId\x12\x1d\n\nsession_id\x18\x07 \x01(\tR\tsessionId\x12\x1b\n\tanswer_id\x18\x08 \x01(\tR\x08\x61nswerId\x12\x14\n\x05\x61\x66ter\x18\t \x01(\x05R\x05\x61\x66ter\x12\x0e\n\x02id\x18\n \x01(\tR\x02id\x12#\n\rinvalid_frame\x18\x0b \x01(\tR\x0cinvalidFrame\x12\x1c\n\nid_is_json\x18\x0c \x01(\x08R\x08idIsJsonB\x07\n\x05_datab\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,5 +36,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'orchestrator.wire.ai_orches
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SOCKETREQUEST']._serialized_start=227
-  _globals['_SOCKETREQUEST']._serialized_end=538
+  _globals['_SOCKETREQUEST']._serialized_end=568
 # @@protoc_insertion_point(module_scope)

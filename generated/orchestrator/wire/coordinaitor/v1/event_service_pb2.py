@@ -27,7 +27,7 @@ from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from orchestrator.options.v1 import options_pb2 as orchestrator_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n5orchestrator/wire/coordinaitor/v1/event_service.proto\x12!orchestrator.wire.coordinaitor.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a%orchestrator/options/v1/options.proto\"\xc2\x02\n\rSocketRequest\x12\x12\n\x04type\x18\x01 \x01(\tR\x04type\x12\x14\n\x05token\x18\x02 \x01(\tR\x05token\x12\x18\n\x07\x63hannel\x18\x03 \x01(\tR\x07\x63hannel\x12W\n\x07\x66ilters\x18\x04 \x03(\x0b\x32=.orchestrator.wire.coordinaitor.v1.SocketRequest.FiltersEntryR\x07\x66ilters\x12\x19\n\x05since\x18\x05 \x01(\x03H\x00R\x05since\x88\x01\x01\x12\x0e\n\x02id\x18\x06 \x01(\tR\x02id\x12#\n\rinvalid_frame\x18\x07 \x01(\tR\x0cinvalidFrame\x1a:\n\x0c\x46iltersEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\x42\x08\n\x06_sinceb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n5orchestrator/wire/coordinaitor/v1/event_service.proto\x12!orchestrator.wire.coordinaitor.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a%orchestrator/options/v1/options.proto\"\xe0\x02\n\rSocketRequest\x12\x12\n\x04type\x18\x01 \x01(\tR\x04type\x12\x14\n\x05token\x18\x02 \x01(\tR\x05token\x12\x18\n\x07\x63hannel\x18\x03 \x01(\tR\x07\x63hannel\x12W\n\x07\x66ilters\x18\x04 \x03(\x0b\x32=.orchestrator.wire.coordinaitor.v1.SocketRequest.FiltersEntryR\x07\x66ilters\x12\x19\n\x05since\x18\x05 \x01(\x03H\x00R\x05since\x88\x01\x01\x12\x0e\n\x02id\x18\x06 \x01(\tR\x02id\x12#\n\rinvalid_frame\x18\x07 \x01(\tR\x0cinvalidFrame\x12\x1c\n\nid_is_json\x18\x08 \x01(\x08R\x08idIsJson\x1a:\n\x0c\x46iltersEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\x42\x08\n\x06_sinceb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,7 +37,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SOCKETREQUEST_FILTERSENTRY']._loaded_options = None
   _globals['_SOCKETREQUEST_FILTERSENTRY']._serialized_options = b'8\001'
   _globals['_SOCKETREQUEST']._serialized_start=189
-  _globals['_SOCKETREQUEST']._serialized_end=511
-  _globals['_SOCKETREQUEST_FILTERSENTRY']._serialized_start=443
-  _globals['_SOCKETREQUEST_FILTERSENTRY']._serialized_end=501
+  _globals['_SOCKETREQUEST']._serialized_end=541
+  _globals['_SOCKETREQUEST_FILTERSENTRY']._serialized_start=473
+  _globals['_SOCKETREQUEST_FILTERSENTRY']._serialized_end=531
 # @@protoc_insertion_point(module_scope)

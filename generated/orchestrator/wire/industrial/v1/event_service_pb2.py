@@ -27,7 +27,7 @@ from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from orchestrator.options.v1 import options_pb2 as orchestrator_dot_options_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n3orchestrator/wire/industrial/v1/event_service.proto\x12\x1forchestrator.wire.industrial.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a%orchestrator/options/v1/options.proto\"\xcb\x01\n\rSocketRequest\x12\x12\n\x04type\x18\x01 \x01(\tR\x04type\x12\x12\n\x04room\x18\x02 \x01(\tR\x04room\x12\x1d\n\nsession_id\x18\x03 \x01(\tR\tsessionId\x12\x19\n\x08\x61gent_id\x18\x04 \x01(\tR\x07\x61gentId\x12\x19\n\x05since\x18\x05 \x01(\x03H\x00R\x05since\x88\x01\x01\x12\x0e\n\x02id\x18\x06 \x01(\tR\x02id\x12#\n\rinvalid_frame\x18\x07 \x01(\tR\x0cinvalidFrameB\x08\n\x06_sinceb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n3orchestrator/wire/industrial/v1/event_service.proto\x12\x1forchestrator.wire.industrial.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a%orchestrator/options/v1/options.proto\"\xe9\x01\n\rSocketRequest\x12\x12\n\x04type\x18\x01 \x01(\tR\x04type\x12\x12\n\x04room\x18\x02 \x01(\tR\x04room\x12\x1d\n\nsession_id\x18\x03 \x01(\tR\tsessionId\x12\x19\n\x08\x61gent_id\x18\x04 \x01(\tR\x07\x61gentId\x12\x19\n\x05since\x18\x05 \x01(\x03H\x00R\x05since\x88\x01\x01\x12\x0e\n\x02id\x18\x06 \x01(\tR\x02id\x12#\n\rinvalid_frame\x18\x07 \x01(\tR\x0cinvalidFrame\x12\x1c\n\nid_is_json\x18\x08 \x01(\x08R\x08idIsJsonB\x08\n\x06_sinceb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,5 +35,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'orchestrator.wire.industria
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SOCKETREQUEST']._serialized_start=185
-  _globals['_SOCKETREQUEST']._serialized_end=388
+  _globals['_SOCKETREQUEST']._serialized_end=418
 # @@protoc_insertion_point(module_scope)
