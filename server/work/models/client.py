@@ -29,6 +29,13 @@ def loaded() -> None:
     asyncio.run(anyio.lowlevel.checkpoint())
 
 
+class _Plain(AsyncOpenAI):
+    """The library's, without the headers that say what machine this is: each costs something with every request."""
+
+    def platform_headers(self) -> dict[str, str]:
+        return {}
+
+
 class Client:
     """Asks one provider, without trying again. Everything that goes wrong is a Fault."""
 
@@ -43,7 +50,7 @@ class Client:
                 "response": [bounded],
             },
         )
-        self._openai = AsyncOpenAI(
+        self._openai = _Plain(
             # Where there is no key the library would look for OpenAI's.
             api_key=key or "none",
             base_url=provider.url,
