@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class ChatServiceStub:
-    """Chat. An answer goes on whoever goes away; it ends by itself, or where somebody cancels it. Each caller has conversations
-    of his own: a person the same ones over whichever login, a program those of its key.
+    """Chat. An answer goes on whoever goes away; it ends by itself, or where somebody cancels it, or when nobody has waited for it,
+    followed it or read it for a while (ABANDONED). Each caller has conversations of his own: a person the same ones over whichever login, a program those of its key.
     """
 
     def __init__(self, channel):
@@ -84,14 +84,15 @@ class ChatServiceStub:
 
 
 class ChatServiceServicer:
-    """Chat. An answer goes on whoever goes away; it ends by itself, or where somebody cancels it. Each caller has conversations
-    of his own: a person the same ones over whichever login, a program those of its key.
+    """Chat. An answer goes on whoever goes away; it ends by itself, or where somebody cancels it, or when nobody has waited for it,
+    followed it or read it for a while (ABANDONED). Each caller has conversations of his own: a person the same ones over whichever login, a program those of its key.
     """
 
     def SendMessage(self, request, context):
         """Asks, and waits up to 60 seconds for the whole answer. DEADLINE_EXCEEDED where it takes longer, or where the model does:
         the error's `answer_id` names the answer, and `state` says whether it goes on. RESOURCE_EXHAUSTED with the reason
-        BUDGET_EXHAUSTED where a budget has not enough left for it, UNAVAILABLE where the models give none.
+        BUDGET_EXHAUSTED where a budget has not enough left for it, UNAVAILABLE where the models give none, FAILED_PRECONDITION with
+        the reason ANSWER_CANCELLED where it is cancelled before it has said anything.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -121,8 +122,8 @@ class ChatServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelAnswer(self, request, context):
-        """Ends an answer: one that waits at once, and one that is given as soon as whoever gives it has heard. One that has ended
-        stays as it is.
+        """Ends an answer, and returns it as it ended. Where whoever gives it takes more than a second to hear, it is returned as it
+        is, with the `stop_reason` that it will have. One that has ended stays as it is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -213,8 +214,8 @@ def add_ChatServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ChatService:
-    """Chat. An answer goes on whoever goes away; it ends by itself, or where somebody cancels it. Each caller has conversations
-    of his own: a person the same ones over whichever login, a program those of its key.
+    """Chat. An answer goes on whoever goes away; it ends by itself, or where somebody cancels it, or when nobody has waited for it,
+    followed it or read it for a while (ABANDONED). Each caller has conversations of his own: a person the same ones over whichever login, a program those of its key.
     """
 
     @staticmethod

@@ -47,6 +47,8 @@ class AnswerStreams:
         begins anew as the attempt n.
         """
         quiet, event, feeds = 0.0, 0, self._feeds
+        # Where it is about to be given here, its row says nothing yet.
+        expected = self._live.is_expected(answer.id)
         with (
             feeds.watching(answer.organization_id, answer.id) as changed,
             self._live.awaiting(answer.id, changed),
@@ -70,7 +72,8 @@ class AnswerStreams:
                         if live.last <= after and not live.is_over:
                             yield Heard()
                     continue
-                if self._live.is_expected(answer.id):
+                if expected:
+                    expected = False
                     await set_within(changed, min(LOOK_SECONDS, self._heartbeat))
                     continue
                 # The row first: what it says has ended has told everything by then.

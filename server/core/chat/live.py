@@ -6,8 +6,13 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from cachetools import FIFOCache
+
 from server.core.chat.rows import PER_ATTEMPT, Piece
 from server.model import Answer
+
+# Those that are about to be given are begun in the next turn of the loop: of more than so many, the rows are read.
+MOST_EXPECTED = 1000
 
 
 class LiveAnswer:
@@ -66,7 +71,7 @@ class LiveAnswers:
     def __init__(self) -> None:
         self._by_id: dict[str, LiveAnswer] = {}
         self._awaited: dict[str, set[asyncio.Event]] = {}
-        self._expected: dict[str, Answer] = {}
+        self._expected: FIFOCache[str, Answer] = FIFOCache(MOST_EXPECTED)
 
     def get(self, answer_id: str) -> LiveAnswer | None:
         """The one that is being given here, if it is."""
@@ -77,12 +82,13 @@ class LiveAnswers:
         self._expected[answer.id] = answer
 
     def is_expected(self, answer_id: str) -> bool:
-        """Whether it was noted so, and nobody has begun."""
+        """Whether it was noted so, and is not begun yet."""
         return answer_id in self._expected
 
     def expected(self, answer_id: str) -> Answer | None:
         """What was noted so, once."""
-        return self._expected.pop(answer_id, None)
+        found: Answer | None = self._expected.pop(answer_id, None)
+        return found
 
     @contextmanager
     def awaiting(self, answer_id: str, signal: asyncio.Event) -> Iterator[None]:

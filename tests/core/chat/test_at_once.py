@@ -95,6 +95,20 @@ async def test_who_leaves_while_his_question_is_recorded_cancels_nothing(
     assert (await chat.cases.chat_answers.wait(turn, 10)).text == "ab" and not claimed
 
 
+async def test_who_follows_what_is_cancelled_before_its_first_turn_hears_its_end(
+    chat: Chat, models, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = _Kept.begin
+
+    def cancelled(self, task):
+        begin(self, task)
+        chat.application.dispatcher._cancel(task.id)
+
+    monkeypatch.setattr(_Kept, "begin", cancelled)
+    _, ended = await asyncio.wait_for(chat.heard(await chat.ask(tenant, "x", optimization_mode="lite")), 10)
+    assert (ended.status, ended.text, ended.stop_reason) == ("cancelled", "", "cancelled") and not models.requests
+
+
 async def test_what_was_claimed_with_its_making_is_done_by_others_where_its_process_dies(
     chat: Chat, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:

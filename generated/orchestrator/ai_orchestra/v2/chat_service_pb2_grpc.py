@@ -27,7 +27,7 @@ if _version_not_supported:
 
 
 class ChatServiceStub:
-    """Chat. An answer goes on whoever goes away; it ends by itself or by a command.
+    """Chat. An answer goes on whoever goes away; it ends by itself, by a command, or when nobody has asked for it for a while.
     """
 
     def __init__(self, channel):
@@ -84,12 +84,13 @@ class ChatServiceStub:
 
 
 class ChatServiceServicer:
-    """Chat. An answer goes on whoever goes away; it ends by itself or by a command.
+    """Chat. An answer goes on whoever goes away; it ends by itself, by a command, or when nobody has asked for it for a while.
     """
 
     def SendMessage(self, request, context):
         """Asks, and waits up to 60 seconds for the answer. TIMEOUT_ERROR (504) where it takes longer, or where the model does:
-        `details.answer_id` names the answer, and `details.status` says whether it goes on.
+        `details.answer_id` names the answer, and `details.status` says whether it goes on. ANSWER_CANCELLED (409) where it is
+        cancelled before it has said anything.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -119,7 +120,8 @@ class ChatServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelAnswer(self, request, context):
-        """Ends an answer: one that waits for others at once, and one that is given as soon as whoever gives it has heard.
+        """Ends an answer, and returns it as it ended. Where whoever gives it takes more than a second to hear, it is returned as it
+        is, with the `stop_reason` that it will have.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -210,7 +212,7 @@ def add_ChatServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ChatService:
-    """Chat. An answer goes on whoever goes away; it ends by itself or by a command.
+    """Chat. An answer goes on whoever goes away; it ends by itself, by a command, or when nobody has asked for it for a while.
     """
 
     @staticmethod
