@@ -242,9 +242,8 @@ class Application:
         await self.database.open()
         await self.bus.open()
         self.feeds.start()
-        cases = self.use_cases
-        loops = {"poll": self.feeds.poll, "audit": cases.audit.run, "answers": self.answers.writer.run}
-        loops |= {"usage": cases.ledger.run, "attention": cases.attention.run}
+        loops = {"poll": self.feeds.poll, "audit": self.use_cases.audit.run, "answers": self.answers.writer.run}
+        loops |= {"usage": self.use_cases.ledger.run, "attention": self.use_cases.attention.run}
         self._loops = [asyncio.create_task(forever(name, loop)) for name, loop in loops.items()]
         loading = (self.providers.start(), asyncio.to_thread(load_stems))
         await asyncio.gather(self.metric_files.start(), self.sandboxes.start(), *loading)

@@ -151,7 +151,7 @@ class Settings(ModelSettings):
     webhook_timeout_seconds: float = Field(15.0, gt=0, le=60)
     webhook_allow_private: bool = False
 
-    # Mail to people: the server that takes it, and as whom; none is sent where there is no server.
+    # Mail to people: the server that takes it, and as whom; none is sent without one.
     smtp_host: str = ""
     smtp_port: int = Field(587, ge=1, le=65535)
     smtp_username: str = ""
@@ -166,8 +166,7 @@ class Settings(ModelSettings):
     # How long events, with what was delivered of them, and idempotency keys are kept.
     event_retention_hours: float = Field(168.0, gt=0)
     idempotency_hours: float = Field(24.0, gt=0)
-    # Idle streams get a sign of life this often.
-    heartbeat_seconds: float = Field(15.0, gt=0)
+    heartbeat_seconds: float = Field(15.0, gt=0)  # Idle streams get a sign of life this often.
     # How long running calls may take to finish after SIGTERM.
     shutdown_seconds: float = Field(10.0, ge=0)
 

@@ -167,8 +167,7 @@ class Claims:
 
     def with_its_making(self, task: Task, holder: str) -> Task:
         """A task that is about to be made, and that nothing keeps from being done, as it is when it is claimed."""
-        now = task.created_at
-        deadline = now + LATE + int(task.timeout_seconds * 1_000_000)
+        deadline = (now := task.created_at) + LATE + int(task.timeout_seconds * 1_000_000)
         claim = {
             "status": "running",
             "rank": None,

@@ -99,9 +99,9 @@ class OtherClient:
         if isinstance(error, ModelHTTPError):
             # What comes within a stream may have the status of the stream.
             status = error.status_code if error.status_code >= 300 else 502
-            return faults.answered(provider, status, _said(error.body), error.headers or {})
+            return faults.answered(provider, status, _said(error.body), error.headers or {}, began=began)
         if isinstance(error, TimeoutError | httpx2.TimeoutException):
-            return faults.late(provider, "took no connection")
+            return faults.late(provider, "took no connection", began=began)
         if isinstance(error, ModelAPIError | httpx2.HTTPError | OSError):
             log.warning(
                 "a model provider is not reached", provider=provider.name, why=faults.cleaned(str(error), provider)
