@@ -11,14 +11,12 @@ from orchestrator.wire.agent_orchestration.v1 import event_service_pb2 as pb
 
 from server.apikit.event_encoder import EventEncoder
 from server.apikit.projection import timestamp
+from server.apikit.server_sent import CONTENT_TYPE, last_event_id
 from server.apis.agent_orchestration.shape import EVENT_SHAPES
 from server.core.events.stream import EventFilter, EventStreams
 from server.core.sessions.lifecycle import Sessions
 from server.core.shared.call_context import Call
-from server.errors import InvalidRequest
 from server.model import Event
-
-CONTENT_TYPE = "text/event-stream"
 
 
 class EventServicer:
@@ -45,12 +43,8 @@ class EventServicer:
 
 
 def _cursor(request: pb.StreamEventsRequest, call: Call) -> int | None:
-    last = call.headers.get("last-event-id", "").strip()
-    if not last:
-        return request.after if request.HasField("after") else None
-    if not last.isascii() or not last.isdigit() or len(last) > 18:
-        raise InvalidRequest("Last-Event-ID", "must be the id of an event of this stream, a whole number")
-    return int(last)
+    last = last_event_id(call)
+    return last if last is not None or not request.HasField("after") else request.after
 
 
 def _native(type: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from google.api.httpbody_pb2 import HttpBody
 from orchestrator.wire.ai_orchestra.v2 import chat_service_pb2 as pb
 
+from server.apikit.server_sent import last_event_id
 from server.apis.ai_orchestra.chat.requests import question_of
 from server.apis.ai_orchestra.chat.shape import answer_message, error_of, session_message, turn_message
 from server.apis.ai_orchestra.chat.sse import ServerSent
@@ -56,7 +57,8 @@ class ChatServicer:
 
     async def StreamAnswer(self, request: pb.StreamAnswerRequest, call: Call) -> AsyncIterator[HttpBody]:
         answer = await self._answers.get(call, request.answer_id)
-        return self._server_sent.pieces(call, answer, self._server_sent.cursor(call, request.after))
+        last = last_event_id(call)
+        return self._server_sent.pieces(call, answer, request.after if last is None else last)
 
     async def CancelAnswer(self, request: pb.CancelAnswerRequest, call: Call) -> pb.CancelAnswerResponse:
         answer = await self._answers.cancel(call, request.answer_id)

@@ -10,16 +10,14 @@ from google.api.httpbody_pb2 import HttpBody
 
 from server.apikit.errors import ErrorContext
 from server.apikit.projection import shown_message
+from server.apikit.server_sent import CONTENT_TYPE
 from server.apis.ai_orchestra.chat.shape import answer_message, error_of, shown_id
 from server.apis.ai_orchestra.errors import render_error
 from server.core.chat.following import AnswerStreams
 from server.core.chat.rows import Piece
 from server.core.shared.call_context import Call
-from server.errors import InvalidRequest
 from server.model import Answer
 from server.store.transaction import in_pieces
-
-CONTENT_TYPE = "text/event-stream"
 
 
 class ServerSent:
@@ -27,16 +25,6 @@ class ServerSent:
 
     def __init__(self, streams: AnswerStreams) -> None:
         self._streams = streams
-
-    @staticmethod
-    def cursor(call: Call, after: int) -> int:
-        """Where a stream goes on from. Raises InvalidRequest."""
-        last = call.headers.get("last-event-id", "").strip()
-        if not last:
-            return after
-        if not last.isascii() or not last.isdigit() or len(last) > 9:
-            raise InvalidRequest("Last-Event-ID", "must be the id of an event of this stream, a whole number")
-        return int(last)
 
     async def pieces(self, call: Call, answer: Answer, after: int = 0) -> AsyncIterator[HttpBody]:
         """What is told of an answer after a number, and last how it ended."""
