@@ -197,8 +197,8 @@ class Application:
         self.receivers = Receivers(self.addresses, seconds=seconds)
         return WebhookLoops(
             FanOut(database, self.wordings),
-            DeliveryQueue(database, self.sealer, attempt_seconds=seconds),
-            self.telemetry.sending(Sending(database, self.receivers, self.sealer)),
+            DeliveryQueue(database, attempt_seconds=seconds),
+            self.telemetry.sending(Sending(database, self.receivers, self.use_cases.webhook_seals)),
             self.feeds,
         )
 

@@ -78,6 +78,7 @@ from server.core.use_cases import UseCases
 from server.core.webhooks.addresses import AddressGuard
 from server.core.webhooks.deliveries import Deliveries
 from server.core.webhooks.registry import Webhooks
+from server.core.webhooks.seals import Seals
 from server.core.webhooks.wording import Wording
 from server.core.workers.agent_heartbeats import AgentHeartbeats
 from server.core.workers.hub import WorkerHub
@@ -138,7 +139,7 @@ def use_cases(
     blobs = Blobs(settings.blob_url, settings.data_dir.resolve() / "blobs")
     quotas = not settings.no_quotas
     passwords = Passwords()
-    signing_keys = SigningKeys(database, sealer)
+    signing_keys, seals = SigningKeys(database, sealer), Seals(database, sealer)
     attempts = Attempts(database, settings.logins_per_minute if quotas else None)
     logins = Logins(
         database, secret, signing_keys, passwords, attempts, development=settings.environment == "development"
@@ -226,7 +227,8 @@ def use_cases(
         users=Users(database, counts, logins),
         task_search=TaskSearch(database, counts),
         task_waiting=TaskWaiting(database),
-        webhooks=Webhooks(database, counts, addresses, sealer, wordings),
+        webhooks=Webhooks(database, counts, addresses, seals, wordings),
+        webhook_seals=seals,
         workers=WorkerRegistry(
             database,
             leases,

@@ -63,6 +63,7 @@ from server.core.tasks.search import TaskSearch
 from server.core.tasks.waiting import TaskWaiting
 from server.core.webhooks.deliveries import Deliveries
 from server.core.webhooks.registry import Webhooks
+from server.core.webhooks.seals import Seals
 from server.core.workers.agent_heartbeats import AgentHeartbeats
 from server.core.workers.hub import WorkerHub
 from server.core.workers.registry import WorkerRegistry
@@ -137,6 +138,7 @@ class UseCases:
     task_search: TaskSearch
     task_waiting: TaskWaiting
     webhooks: Webhooks
+    webhook_seals: Seals
     workers: WorkerRegistry
     worker_hub: WorkerHub
     worker_reports: WorkerReports

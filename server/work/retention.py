@@ -55,5 +55,6 @@ class Retention:
         await cases.invitations.forget(now)
         await forget_ended(self._database, now - DAY)
         await forget_duties(self._database)
+        await cases.webhook_seals.renew()
         for forget in self._others:
             await forget()

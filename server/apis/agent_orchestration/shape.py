@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from orchestrator.wire.agent_orchestration.v1.agent_pb2 import Agent as AgentMessage
@@ -15,12 +15,11 @@ from orchestrator.wire.agent_orchestration.v1.webhook_pb2 import Webhook as Webh
 from orchestrator.wire.agent_orchestration.v1.webhook_pb2 import WebhookAttempt, WebhookDelivery
 
 from server.apikit.projection import project, remembered, shown_message, timestamp
-from server.apikit.webhook_fields import delivery_as, delivery_in_event, webhook_as, webhook_in_event
+from server.apikit.webhook_fields import delivery_in_event, webhook_in_event
 from server.core.agents.entry_point import Entry, signature
 from server.model import (
     Agent,
     Delivery,
-    DeliveryAttempt,
     Document,
     Record,
     Session,
@@ -96,16 +95,6 @@ def execution_message(task: Task) -> Execution:
     )
 
 
-def webhook_message(webhook: Webhook) -> WebhookMessage:
-    """A webhook, without its secret."""
-    return webhook_as(WebhookMessage, webhook)
-
-
-def delivery_message(delivery: Delivery, attempts: Sequence[DeliveryAttempt] = ()) -> WebhookDelivery:
-    """A delivery; without its body where the row was read for a list or kept by an event."""
-    return delivery_as(WebhookDelivery, WebhookAttempt, delivery, attempts)
-
-
 def _line(line: TaskLog) -> dict[str, Any]:
     return {
         "execution_id": f"execution_{line.task_id}",
@@ -118,10 +107,10 @@ def _line(line: TaskLog) -> dict[str, Any]:
 # What is shown of a resource in the stream of events, and sent to webhooks.
 EVENT_SHAPES: Mapping[type[Record], Callable[[Any], dict[str, Any]]] = {
     Agent: lambda agent: shown_message(agent_message(agent)),
-    Delivery: lambda delivery: delivery_in_event(delivery_message(delivery)),
+    Delivery: lambda delivery: delivery_in_event(WebhookDelivery, WebhookAttempt, delivery),
     Document: lambda document: shown_message(document_message(document)),
     Session: lambda session: shown_message(session_message(session)),
     Task: lambda task: shown_message(execution_message(task)),
     TaskLog: _line,
-    Webhook: lambda webhook: webhook_in_event(webhook_message(webhook)),
+    Webhook: lambda webhook: webhook_in_event(WebhookMessage, webhook),
 }

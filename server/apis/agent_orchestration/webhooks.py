@@ -1,134 +1,48 @@
-"""Agent Orchestration: webhooks."""
+"""Agent Orchestration: webhooks, which are bare."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from orchestrator.wire.agent_orchestration.v1 import webhook_service_pb2 as pb
-from orchestrator.wire.agent_orchestration.v1.webhook_pb2 import Webhook as WebhookMessage
-from orchestrator.wire.agent_orchestration.v1.webhook_pb2 import WebhookDelivery
+from orchestrator.wire.agent_orchestration.v1.webhook_pb2 import Webhook, WebhookAttempt, WebhookDelivery
 
-from server import values
-from server.apis.agent_orchestration.shape import LIMIT, delivery_message, webhook_message
+from server.apikit.webhook_servicer import DocumentedWebhooks
+from server.apis.agent_orchestration.shape import LIMIT
 from server.core.shared.call_context import Call
-from server.core.webhooks.deliveries import Deliveries, Sent
-from server.core.webhooks.registry import OVERLAP_SECONDS, Webhooks
-from server.core.webhooks.signatures import signing_secret
-from server.model import DeliveryOrder, Webhook
-
-API = "agent_orchestration"
 
 
-class WebhookServicer:
-    """Decodes, calls the use case, encodes."""
+class WebhookServicer(DocumentedWebhooks):
+    """Webhooks as this API answers with them."""
 
-    def __init__(self, webhooks: Webhooks, deliveries: Deliveries) -> None:
-        self._webhooks = webhooks
-        self._deliveries = deliveries
+    api = "agent_orchestration"
+    messages = (Webhook, WebhookDelivery, WebhookAttempt)
 
-    async def CreateWebhook(self, request: pb.CreateWebhookRequest, call: Call) -> WebhookMessage:
-        webhook = await self._webhooks.create(
-            call,
-            api=API,
-            url=request.url,
-            events=list(request.events),
-            description=request.description,
-            headers=_headers(request),
-            secret=request.secret,
-            ordering=request.order or DeliveryOrder.SUBJECT.value,
-            enabled=request.enabled if request.HasField("enabled") else True,
-        )
-        return self._with_secret(webhook, call)
+    def span(self, request: Any) -> tuple[int, int]:
+        return request.limit or LIMIT, request.offset
 
-    async def GetWebhook(self, request: pb.GetWebhookRequest, call: Call) -> WebhookMessage:
-        return _answer(await self._webhooks.get(call, request.webhook_id), call)
+    def webhook(self, call: Call, webhook: Webhook) -> Webhook:
+        return webhook
 
-    async def ListWebhooks(self, request: pb.ListWebhooksRequest, call: Call) -> pb.ListWebhooksResponse:
-        limit = request.limit or LIMIT
-        page = await self._webhooks.slice(call, limit=limit, offset=request.offset)
-        return pb.ListWebhooksResponse(
-            webhooks=[webhook_message(webhook) for webhook in page.rows],
-            total=page.total,
-            limit=limit,
-            offset=request.offset,
-        )
+    def delivery(self, call: Call, delivery: WebhookDelivery) -> WebhookDelivery:
+        return delivery
 
-    async def UpdateWebhook(self, request: pb.UpdateWebhookRequest, call: Call) -> WebhookMessage:
-        given = {
-            name: getattr(request, name) if request.HasField(name) else None
-            for name in ("url", "description", "enabled")
-        }
-        webhook = await self._webhooks.update(
-            call,
-            request.webhook_id,
-            events=list(request.events) or None,
-            headers=_headers(request),
-            ordering=request.order or None,
-            **given,
-        )
-        return _answer(webhook, call)
+    def webhooks(self, call: Call, request: Any, webhooks: Any, total: int) -> pb.ListWebhooksResponse:
+        limit, offset = self.span(request)
+        return pb.ListWebhooksResponse(webhooks=webhooks, total=total, limit=limit, offset=offset)
 
-    async def DeleteWebhook(self, request: pb.DeleteWebhookRequest, call: Call) -> pb.DeleteWebhookResponse:
-        webhook = await self._webhooks.delete(call, request.webhook_id)
-        return pb.DeleteWebhookResponse(id=f"webhook_{webhook.id}", deleted=True)
-
-    async def EnableWebhook(self, request: pb.EnableWebhookRequest, call: Call) -> WebhookMessage:
-        return _answer(await self._webhooks.enable(call, request.webhook_id), call)
-
-    async def DisableWebhook(self, request: pb.DisableWebhookRequest, call: Call) -> WebhookMessage:
-        return _answer(await self._webhooks.disable(call, request.webhook_id), call)
-
-    async def RotateWebhookSecret(self, request: pb.RotateWebhookSecretRequest, call: Call) -> WebhookMessage:
-        overlap = request.overlap_seconds if request.HasField("overlap_seconds") else OVERLAP_SECONDS
-        webhook = await self._webhooks.rotate_secret(
-            call, request.webhook_id, secret=request.secret, overlap_seconds=overlap
-        )
-        return self._with_secret(webhook, call)
-
-    async def TestWebhook(self, request: pb.TestWebhookRequest, call: Call) -> WebhookDelivery:
-        return _delivery(await self._deliveries.test(call, request.webhook_id))
-
-    async def RecoverWebhook(self, request: pb.RecoverWebhookRequest, call: Call) -> pb.RecoverWebhookResponse:
-        recovered = await self._deliveries.recover(call, request.webhook_id, request.since.ToMicroseconds())
-        webhook = await self._webhooks.get(call, request.webhook_id)
-        return pb.RecoverWebhookResponse(id=f"webhook_{webhook.id}", recovered=recovered)
-
-    async def RewindWebhook(self, request: pb.RewindWebhookRequest, call: Call) -> WebhookMessage:
-        return _answer(await self._deliveries.rewind(call, request.webhook_id, int(request.event)), call)
-
-    async def ListWebhookDeliveries(
-        self, request: pb.ListWebhookDeliveriesRequest, call: Call
+    def deliveries(
+        self,
+        call: Call,
+        request: Any,
+        deliveries: Any,
+        total: int,
     ) -> pb.ListWebhookDeliveriesResponse:
-        limit = request.limit or LIMIT
-        page = await self._deliveries.slice(
-            call, request.webhook_id, limit=limit, offset=request.offset, state=request.status or None
-        )
-        return pb.ListWebhookDeliveriesResponse(
-            deliveries=[_delivery(sent) for sent in page.rows], total=page.total, limit=limit, offset=request.offset
-        )
+        limit, offset = self.span(request)
+        return pb.ListWebhookDeliveriesResponse(deliveries=deliveries, total=total, limit=limit, offset=offset)
 
-    async def GetWebhookDelivery(self, request: pb.GetWebhookDeliveryRequest, call: Call) -> WebhookDelivery:
-        return _delivery(await self._deliveries.get(call, request.webhook_id, request.delivery_id))
+    def deleted(self, call: Call, identifier: str) -> pb.DeleteWebhookResponse:
+        return pb.DeleteWebhookResponse(id=identifier, deleted=True)
 
-    async def RedeliverWebhookDelivery(
-        self, request: pb.RedeliverWebhookDeliveryRequest, call: Call
-    ) -> WebhookDelivery:
-        return _delivery(await self._deliveries.redeliver(call, request.webhook_id, request.delivery_id))
-
-    def _with_secret(self, webhook: Webhook, call: Call) -> WebhookMessage:
-        message, secret = _answer(webhook, call), self._webhooks.secret_of(webhook)
-        message.secret, message.signing_secret = secret, signing_secret(secret)
-        return message
-
-
-def _headers(request: pb.CreateWebhookRequest | pb.UpdateWebhookRequest) -> dict[str, Any] | None:
-    return values.decode(values.of_struct(request.headers)) if request.HasField("headers") else None
-
-
-def _delivery(sent: Sent) -> WebhookDelivery:
-    return delivery_message(sent.delivery, sent.attempts)
-
-
-def _answer(webhook: Webhook, call: Call) -> WebhookMessage:
-    call.etag = webhook.version
-    return webhook_message(webhook)
+    def recovered(self, call: Call, identifier: str, count: int) -> pb.RecoverWebhookResponse:
+        return pb.RecoverWebhookResponse(id=identifier, recovered=count)

@@ -6,13 +6,11 @@ Taking a delivery counts its attempt, which is the fencing token of what is said
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import BigInteger, Integer, bindparam, func, select, update
 
-from server.core.shared.sealing import Sealer, Unsealable
 from server.core.webhooks import lanes
 from server.core.webhooks.disabling import LOCK, disable
 from server.core.webhooks.retries import GIVE_UP, LASTED, next_delay
@@ -115,9 +113,8 @@ class Report:
 class DeliveryQueue:
     """Deliveries that are due, of every organization."""
 
-    def __init__(self, database: Database, sealer: Sealer, *, attempt_seconds: float) -> None:
+    def __init__(self, database: Database, *, attempt_seconds: float) -> None:
         self._database = database
-        self._sealer = sealer
         # An attempt whose outcome nobody records by then is lost with its process.
         self._lease = int(2 * attempt_seconds * 1_000_000)
 
@@ -214,17 +211,7 @@ class DeliveryQueue:
             return await disable(transaction, webhook, DisabledReason.GONE)
         if webhook.failing_since is not None and transaction.now - webhook.failing_since >= GIVE_UP:
             return await disable(transaction, webhook, DisabledReason.FAILING)
-        return await self._seal_anew(transaction, webhook)
-
-    async def _seal_anew(self, transaction: Transaction, webhook: Webhook) -> Webhook:
-        """Secrets that an earlier secret of the server has sealed; those that nobody can read stay as they are."""
-        changed: dict[str, str] = {}
-        for column in ("secret", "previous_secret"):
-            sealed = webhook.values()[column]
-            with suppress(Unsealable):
-                if sealed is not None and self._sealer.is_stale(sealed, webhook.id):
-                    changed[column] = self._sealer.seal(self._sealer.open(sealed, webhook.id), webhook.id)
-        return await transaction.update(webhook, **changed) if changed else webhook
+        return webhook
 
 
 def _attempt(report: Report) -> DeliveryAttempt:

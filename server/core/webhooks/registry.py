@@ -13,11 +13,12 @@ from server.core.shared.call_context import Call
 from server.core.shared.count_cache import CountCache
 from server.core.shared.pagination import Listing, Page
 from server.core.shared.resource import Resource, change
-from server.core.shared.sealing import Sealer
+from server.core.shared.sealing import Unsealable
 from server.core.webhooks import lanes
 from server.core.webhooks.addresses import AddressGuard
 from server.core.webhooks.disabling import cancel_deliveries, disable
 from server.core.webhooks.headers import check_headers
+from server.core.webhooks.seals import Seals
 from server.core.webhooks.signatures import check_secret, new_secret
 from server.core.webhooks.wording import Wording, check_events
 from server.errors import InvalidRequest, TooMany
@@ -32,6 +33,8 @@ DAY = 24 * 3600
 # For how long the secret before the present one signs as well, unless the caller says otherwise, and at most.
 OVERLAP_SECONDS, MOST_OVERLAP_SECONDS = DAY, 7 * DAY
 SECOND = 1_000_000
+# What stands for the value of a header that the caller may not see.
+HIDDEN = "********"
 
 _webhooks = Webhook.table().c
 _live = _webhooks.deleted_at.is_(None)
@@ -58,13 +61,13 @@ class Webhooks:
         database: Database,
         counts: CountCache,
         guard: AddressGuard,
-        sealer: Sealer,
+        seals: Seals,
         wordings: Iterable[Wording],
     ) -> None:
         self._database = database
         self._counts = counts
         self._guard = guard
-        self._sealer = sealer
+        self._seals = seals
         self._wordings = {wording.api: wording for wording in wordings}
 
     async def create(
@@ -84,10 +87,8 @@ class Webhooks:
 
         Raises InvalidRequest where its URL, events, headers or secret cannot be.
         """
-        given = {
-            "events": json.dumps(check_events(events, self._wordings[api])),
-            "headers": json.dumps(check_headers(headers or {})),
-        }
+        patterns = json.dumps(check_events(events, self._wordings[api]))
+        headers = check_headers(headers or {})
         secret = check_secret(secret) if secret else new_secret()
         await self._guard.check(url)
 
@@ -101,14 +102,15 @@ class Webhooks:
                 api=api,
                 url=url,
                 description=description,
+                events=patterns,
+                headers=self._seals.seal_headers(headers, identifier),
                 ordering=ordering,
-                secret=self._sealer.seal(secret, identifier),
+                secret=self._seals.seal_secret(secret, identifier),
                 disabled_reason="" if enabled else DisabledReason.REQUESTED.value,
                 disabled_at=None if enabled else now,
                 cursor=await _head(transaction, call.organization_id),
                 created_at=now,
                 updated_at=now,
-                **given,
             )
             await transaction.insert(webhook)
             transaction.emit("webhook.created", webhook)
@@ -139,7 +141,21 @@ class Webhooks:
 
     def secret_of(self, webhook: Webhook) -> str:
         """The secret, for the answer to who has just made it."""
-        return self._sealer.open(webhook.secret, webhook.id)
+        return self._seals.secret(webhook)
+
+    def headers_of(self, call: Call, webhook: Webhook) -> dict[str, str]:
+        """The headers that its requests carry: their names alone for who may not change them, for they may be secrets.
+
+        Whoever may could have them sent to himself. None where API_SECRET_KEY has changed.
+        """
+        try:
+            headers = self._seals.headers(webhook)
+        except Unsealable:
+            return {}
+        if headers:
+            # They must not lie about with answers either.
+            call.keep_answer = False
+        return headers if call.caller.may("webhooks:write") else dict.fromkeys(headers, HIDDEN)
 
     async def update(
         self,
@@ -154,13 +170,13 @@ class Webhooks:
         enabled: bool | None = None,
     ) -> Webhook:
         """Changes what is not None. Raises NotFound, VersionMismatch, InvalidRequest."""
-        api = (await self.get(call, identifier)).api
+        before = await self.get(call, identifier)
         given = {
             "url": url,
             "description": description,
             "ordering": ordering,
-            "events": json.dumps(check_events(events, self._wordings[api])) if events is not None else None,
-            "headers": json.dumps(check_headers(headers)) if headers is not None else None,
+            "events": json.dumps(check_events(events, self._wordings[before.api])) if events is not None else None,
+            "headers": self._seals.seal_headers(check_headers(headers), before.id) if headers is not None else None,
         }
         changes = {column: value for column, value in given.items() if value is not None}
         if url is not None:
@@ -168,10 +184,10 @@ class Webhooks:
 
         async def act(transaction: Transaction, webhook: Webhook) -> Webhook:
             if changes or enabled is None:
-                before = webhook.ordering
+                ordered = webhook.ordering
                 webhook = await change(transaction, webhook, **changes)
                 transaction.emit("webhook.updated", webhook)
-                if webhook.ordering != before:
+                if webhook.ordering != ordered:
                     await lanes.reorder(transaction, webhook.id, webhook.ordering)
             if enabled is not None:
                 webhook = await _switch(transaction, webhook, on=enabled)
@@ -203,7 +219,7 @@ class Webhooks:
             rotated = await change(
                 transaction,
                 webhook,
-                secret=self._sealer.seal(secret, webhook.id),
+                secret=self._seals.seal_secret(secret, webhook.id),
                 previous_secret=webhook.secret if overlap_seconds else None,
                 previous_secret_until=transaction.now + int(overlap_seconds * SECOND) if overlap_seconds else None,
             )
@@ -218,7 +234,8 @@ class Webhooks:
 
         async def act(transaction: Transaction, webhook: Webhook) -> Webhook:
             await cancel_deliveries(transaction, webhook)
-            deleted = await change(transaction, webhook, deleted_at=transaction.now)
+            forgotten = {"secret": "", "previous_secret": None, "headers": "{}"}
+            deleted = await change(transaction, webhook, deleted_at=transaction.now, **forgotten)
             transaction.emit("webhook.deleted", deleted)
             return deleted
 

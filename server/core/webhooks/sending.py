@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from contextlib import suppress
-
-from server.core.shared.sealing import Sealer, Unsealable
+from server.core.shared.sealing import Unsealable
 from server.core.webhooks.queue import Outcome, Report
 from server.core.webhooks.receivers import Receivers
+from server.core.webhooks.seals import Seals
 from server.core.webhooks.signatures import signed
 from server.model import Delivery, Webhook
 from server.store.database import Database
@@ -18,32 +16,23 @@ SECOND = 1_000_000
 class Sending:
     """Sends deliveries, each once."""
 
-    def __init__(self, database: Database, receivers: Receivers, sealer: Sealer) -> None:
+    def __init__(self, database: Database, receivers: Receivers, seals: Seals) -> None:
         self._database = database
         self._receivers = receivers
-        self._sealer = sealer
+        self._seals = seals
 
     async def send(self, webhook: Webhook, delivery: Delivery) -> Report:
         """Attempts it, and says how that went."""
         now = self._database.clock()
         body = delivery.body.encode()
         try:
-            secrets = self._secrets(webhook, now)
+            secrets, headers = self._seals.secrets(webhook, now), self._seals.headers(webhook)
         except Unsealable:
             return Report(delivery, Outcome(None, 0.0, "the secret cannot be read: API_SECRET_KEY has changed"), now)
         ours = signed(
             body, delivery=f"delivery_{delivery.id}", event=delivery.event, seconds=now // SECOND, signing=secrets
         )
-        headers = {**json.loads(webhook.headers), **ours, "Content-Type": "application/json"}
+        headers |= {**ours, "Content-Type": "application/json"}
         if delivery.traceparent:
             headers["traceparent"] = delivery.traceparent
         return Report(delivery, await self._receivers.send(webhook.url, body, headers), now)
-
-    def _secrets(self, webhook: Webhook, now: int) -> list[str]:
-        """Those that sign now, the newest first."""
-        secrets = [self._sealer.open(webhook.secret, webhook.id)]
-        if webhook.previous_secret is not None and now < (webhook.previous_secret_until or 0):
-            # One that cannot be read any more was replaced for that reason.
-            with suppress(Unsealable):
-                secrets.append(self._sealer.open(webhook.previous_secret, webhook.id))
-        return secrets

@@ -14,6 +14,7 @@ from server.core.webhooks.deliveries import Deliveries, Sent
 from server.core.webhooks.fan_out import FanOut
 from server.core.webhooks.queue import DeliveryQueue, Outcome, Report
 from server.core.webhooks.registry import Webhooks
+from server.core.webhooks.seals import Seals
 from server.core.shared.sealing import Sealer
 from server.model import Delivery, Session, Webhook
 from server.settings import Settings
@@ -30,13 +31,13 @@ class Post:
     def __init__(self, database: Database, settings: Settings, tenant: Tenant, sealer: Sealer | None = None) -> None:
         self.database, self.tenant = database, tenant
         counts, words = CountCache(database), wordings()
-        self.sealer = sealer or Sealer("s" * 32)
+        self.seals = Seals(database, sealer or Sealer("s" * 32))
         self.feeds = Feeds(database, SocketBus(settings.run_dir))
         self.sessions = Sessions(database, counts, open_sessions=None)
-        self.webhooks = Webhooks(database, counts, AddressGuard(allow_private=True), self.sealer, words)
+        self.webhooks = Webhooks(database, counts, AddressGuard(allow_private=True), self.seals, words)
         self.deliveries = Deliveries(database, words)
         self.fan_out = FanOut(database, words)
-        self.queue = DeliveryQueue(database, self.sealer, attempt_seconds=15)
+        self.queue = DeliveryQueue(database, attempt_seconds=15)
 
     @property
     def call(self):

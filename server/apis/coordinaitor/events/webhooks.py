@@ -1,164 +1,44 @@
-"""CoordinAItor: webhooks."""
+"""CoordinAItor: webhooks, in its envelope and with its words."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from typing import Any
 
 from orchestrator.wire.coordinaitor.v1 import webhook_service_pb2 as pb
-from orchestrator.wire.coordinaitor.v1.webhook_pb2 import Webhook as WebhookMessage
-from orchestrator.wire.coordinaitor.v1.webhook_pb2 import WebhookAttempt, WebhookDelivery
+from orchestrator.wire.coordinaitor.v1.webhook_pb2 import Webhook, WebhookAttempt, WebhookDelivery
 
-from server import values
-from server.apikit.projection import project
+from server.apikit.webhook_servicer import DocumentedWebhooks
 from server.apis.coordinaitor.envelope import answer, listed, page_of
 from server.apis.coordinaitor.shape import shown_id
 from server.core.shared.call_context import Call
-from server.core.webhooks.deliveries import Deliveries, Sent
-from server.core.webhooks.registry import OVERLAP_SECONDS, Webhooks
-from server.core.webhooks.signatures import signing_secret
-from server.model import Delivery, DeliveryAttempt, DeliveryOrder, Webhook
-
-API = "coordinaitor"
 
 
-class WebhookServicer:
-    """Decodes, calls the use case, encodes."""
+class WebhookServicer(DocumentedWebhooks):
+    """Webhooks as this API answers with them."""
 
-    def __init__(self, webhooks: Webhooks, deliveries: Deliveries) -> None:
-        self._webhooks = webhooks
-        self._deliveries = deliveries
+    api = "coordinaitor"
+    messages = (Webhook, WebhookDelivery, WebhookAttempt)
+    switch = "active"
+    spell = staticmethod(shown_id)
 
-    async def CreateWebhook(self, request: pb.CreateWebhookRequest, call: Call) -> pb.WebhookResponse:
-        webhook = await self._webhooks.create(
-            call,
-            api=API,
-            url=request.url,
-            events=list(request.events),
-            description=request.description,
-            headers=_headers(request),
-            secret=request.secret,
-            ordering=request.order or DeliveryOrder.SUBJECT.value,
-            enabled=request.active if request.HasField("active") else True,
-        )
-        return self._with_secret(webhook, call)
-
-    async def GetWebhook(self, request: pb.GetWebhookRequest, call: Call) -> pb.WebhookResponse:
-        return _answer(await self._webhooks.get(call, request.webhook_id), call)
-
-    async def ListWebhooks(self, request: pb.ListWebhooksRequest, call: Call) -> pb.ListWebhooksResponse:
+    def span(self, request: Any) -> tuple[int, int]:
         _, limit, offset = page_of(request)
-        page = await self._webhooks.slice(call, limit=limit, offset=offset)
-        shown = [webhook_message(webhook) for webhook in page.rows]
-        return listed(pb.ListWebhooksResponse, call, request, shown, page.total, "webhooks")
+        return limit, offset
 
-    async def UpdateWebhook(self, request: pb.UpdateWebhookRequest, call: Call) -> pb.WebhookResponse:
-        webhook = await self._webhooks.update(
-            call,
-            request.webhook_id,
-            url=request.url if request.HasField("url") else None,
-            events=list(request.events) or None,
-            description=request.description if request.HasField("description") else None,
-            headers=_headers(request),
-            ordering=request.order or None,
-            enabled=request.active if request.HasField("active") else None,
-        )
-        return _answer(webhook, call)
+    def webhook(self, call: Call, webhook: Any) -> pb.WebhookResponse:
+        return answer(pb.WebhookResponse, call, webhook, "webhook")
 
-    async def DeleteWebhook(self, request: pb.DeleteWebhookRequest, call: Call) -> pb.DeleteWebhookResponse:
-        webhook = await self._webhooks.delete(call, request.webhook_id)
-        return answer(pb.DeleteWebhookResponse, call, pb.DeletedWebhook(id=_id(webhook.id), deleted=True))
+    def delivery(self, call: Call, delivery: Any) -> pb.WebhookDeliveryResponse:
+        return answer(pb.WebhookDeliveryResponse, call, delivery, "delivery")
 
-    async def EnableWebhook(self, request: pb.EnableWebhookRequest, call: Call) -> pb.WebhookResponse:
-        return _answer(await self._webhooks.enable(call, request.webhook_id), call)
+    def webhooks(self, call: Call, request: Any, webhooks: Any, total: int) -> pb.ListWebhooksResponse:
+        return listed(pb.ListWebhooksResponse, call, request, webhooks, total, "webhooks")
 
-    async def DisableWebhook(self, request: pb.DisableWebhookRequest, call: Call) -> pb.WebhookResponse:
-        return _answer(await self._webhooks.disable(call, request.webhook_id), call)
+    def deliveries(self, call: Call, request: Any, deliveries: Any, total: int) -> pb.ListWebhookDeliveriesResponse:
+        return listed(pb.ListWebhookDeliveriesResponse, call, request, deliveries, total, "deliveries")
 
-    async def RotateWebhookSecret(self, request: pb.RotateWebhookSecretRequest, call: Call) -> pb.WebhookResponse:
-        overlap = request.overlap_seconds if request.HasField("overlap_seconds") else OVERLAP_SECONDS
-        webhook = await self._webhooks.rotate_secret(
-            call, request.webhook_id, secret=request.secret, overlap_seconds=overlap
-        )
-        return self._with_secret(webhook, call)
+    def deleted(self, call: Call, identifier: str) -> pb.DeleteWebhookResponse:
+        return answer(pb.DeleteWebhookResponse, call, pb.DeletedWebhook(id=identifier, deleted=True))
 
-    async def TestWebhook(self, request: pb.TestWebhookRequest, call: Call) -> pb.WebhookDeliveryResponse:
-        return _sent(await self._deliveries.test(call, request.webhook_id), call)
-
-    async def RecoverWebhook(self, request: pb.RecoverWebhookRequest, call: Call) -> pb.RecoverWebhookResponse:
-        recovered = await self._deliveries.recover(call, request.webhook_id, request.since.ToMicroseconds())
-        webhook = await self._webhooks.get(call, request.webhook_id)
-        shown = pb.RecoveredWebhook(id=_id(webhook.id), recovered=recovered)
-        return answer(pb.RecoverWebhookResponse, call, shown)
-
-    async def RewindWebhook(self, request: pb.RewindWebhookRequest, call: Call) -> pb.WebhookResponse:
-        return _answer(await self._deliveries.rewind(call, request.webhook_id, int(request.event)), call)
-
-    async def ListWebhookDeliveries(
-        self, request: pb.ListWebhookDeliveriesRequest, call: Call
-    ) -> pb.ListWebhookDeliveriesResponse:
-        _, limit, offset = page_of(request)
-        page = await self._deliveries.slice(
-            call, request.webhook_id, limit=limit, offset=offset, state=request.status or None
-        )
-        shown = [_delivery(sent.delivery, sent.attempts) for sent in page.rows]
-        return listed(pb.ListWebhookDeliveriesResponse, call, request, shown, page.total, "deliveries")
-
-    async def GetWebhookDelivery(self, request: pb.GetWebhookDeliveryRequest, call: Call) -> pb.WebhookDeliveryResponse:
-        return _sent(await self._deliveries.get(call, request.webhook_id, request.delivery_id), call)
-
-    async def RedeliverWebhookDelivery(
-        self, request: pb.RedeliverWebhookDeliveryRequest, call: Call
-    ) -> pb.WebhookDeliveryResponse:
-        return _sent(await self._deliveries.redeliver(call, request.webhook_id, request.delivery_id), call)
-
-    def _with_secret(self, webhook: Webhook, call: Call) -> pb.WebhookResponse:
-        secret = self._webhooks.secret_of(webhook)
-        return _answer(webhook, call, secret=secret, signing_secret=signing_secret(secret))
-
-
-def webhook_message(webhook: Webhook, **secrets: str) -> WebhookMessage:
-    """A webhook; with its secret where that is given."""
-    return project(
-        webhook,
-        WebhookMessage,
-        id=_id(webhook.id),
-        events=json.loads(webhook.events),
-        headers=json.loads(webhook.headers),
-        order=webhook.ordering,
-        active=webhook.enabled,
-        secret=secrets.get("secret"),
-        signing_secret=secrets.get("signing_secret"),
-    )
-
-
-def _headers(request: pb.CreateWebhookRequest | pb.UpdateWebhookRequest) -> dict[str, Any] | None:
-    return values.decode(values.of_struct(request.headers)) if request.HasField("headers") else None
-
-
-def _delivery(delivery: Delivery, attempts: Sequence[DeliveryAttempt]) -> WebhookDelivery:
-    return project(
-        delivery,
-        WebhookDelivery,
-        id=shown_id("delivery", delivery.id),
-        webhook_id=_id(delivery.webhook_id),
-        event_id=str(delivery.event_number or ""),
-        status=delivery.state,
-        attempt_count=delivery.attempts,
-        attempts=[project(attempt, WebhookAttempt, response=attempt.answer) for attempt in attempts],
-        body=delivery.body or None,
-    )
-
-
-def _sent(sent: Sent, call: Call) -> pb.WebhookDeliveryResponse:
-    return answer(pb.WebhookDeliveryResponse, call, _delivery(sent.delivery, sent.attempts), "delivery")
-
-
-def _answer(webhook: Webhook, call: Call, **secrets: str) -> pb.WebhookResponse:
-    call.etag = webhook.version
-    return answer(pb.WebhookResponse, call, webhook_message(webhook, **secrets), "webhook")
-
-
-def _id(digits: str) -> str:
-    return shown_id("webhook", digits)
+    def recovered(self, call: Call, identifier: str, count: int) -> pb.RecoverWebhookResponse:
+        return answer(pb.RecoverWebhookResponse, call, pb.RecoveredWebhook(id=identifier, recovered=count))

@@ -29,15 +29,15 @@ _STATES: Mapping[str, Any] = {
 STATE_WORDS = {number: word for word, number in _STATES.items()}
 
 
-def webhook_message(webhook: Webhook) -> WebhookMessage:
-    """A webhook, without its secret."""
+def webhook_message(webhook: Webhook, headers: Mapping[str, str] | None = None) -> WebhookMessage:
+    """A webhook, without its secret; with the headers that it sends where those are given."""
     message = WebhookMessage(
         id=f"webhook_{webhook.id}",
         etag=str(webhook.version),
         url=webhook.url,
         events=json.loads(webhook.events),
         description=webhook.description,
-        headers=json.loads(webhook.headers),
+        headers=headers or {},
         order=ORDERS[webhook.ordering],
         api=webhook.api,
         disabled_reason=_REASONS[webhook.disabled_reason or "unspecified"],

@@ -47,15 +47,15 @@ class WebhookServicer:
             enabled=not request.disabled,
         )
         secret = secret_message(self._webhooks.secret_of(webhook))
-        return pb.CreateWebhookResponse(webhook=_shown(webhook, call), secret=secret)
+        return pb.CreateWebhookResponse(webhook=self._shown(webhook, call), secret=secret)
 
     async def GetWebhook(self, request: pb.GetWebhookRequest, call: Call) -> pb.GetWebhookResponse:
-        return pb.GetWebhookResponse(webhook=_shown(await self._webhooks.get(call, request.id), call))
+        return pb.GetWebhookResponse(webhook=self._shown(await self._webhooks.get(call, request.id), call))
 
     async def ListWebhooks(self, request: pb.ListWebhooksRequest, call: Call) -> pb.ListWebhooksResponse:
         page = await self._webhooks.page(call, size=_size(request), token=request.page_token)
         return pb.ListWebhooksResponse(
-            webhooks=[webhook_message(webhook) for webhook in page.rows], next_page_token=page.next_token
+            webhooks=[self._message(webhook, call) for webhook in page.rows], next_page_token=page.next_token
         )
 
     async def UpdateWebhook(self, request: pb.UpdateWebhookRequest, call: Call) -> pb.UpdateWebhookResponse:
@@ -63,7 +63,7 @@ class WebhookServicer:
         require_etag(call, request.webhook.etag, "webhook.etag")
         given = request.webhook
         webhook = await self._webhooks.update(call, given.id, **_changes(given, request.update_mask.paths))
-        return pb.UpdateWebhookResponse(webhook=_shown(webhook, call))
+        return pb.UpdateWebhookResponse(webhook=self._shown(webhook, call))
 
     async def DeleteWebhook(self, request: pb.DeleteWebhookRequest, call: Call) -> pb.DeleteWebhookResponse:
         once(request, call)
@@ -74,12 +74,12 @@ class WebhookServicer:
     async def EnableWebhook(self, request: pb.EnableWebhookRequest, call: Call) -> pb.EnableWebhookResponse:
         once(request, call)
         require_etag(call, request.etag)
-        return pb.EnableWebhookResponse(webhook=_shown(await self._webhooks.enable(call, request.id), call))
+        return pb.EnableWebhookResponse(webhook=self._shown(await self._webhooks.enable(call, request.id), call))
 
     async def DisableWebhook(self, request: pb.DisableWebhookRequest, call: Call) -> pb.DisableWebhookResponse:
         once(request, call)
         require_etag(call, request.etag)
-        return pb.DisableWebhookResponse(webhook=_shown(await self._webhooks.disable(call, request.id), call))
+        return pb.DisableWebhookResponse(webhook=self._shown(await self._webhooks.disable(call, request.id), call))
 
     async def RotateWebhookSecret(
         self, request: pb.RotateWebhookSecretRequest, call: Call
@@ -89,7 +89,7 @@ class WebhookServicer:
         overlap = request.overlap.ToTimedelta().total_seconds() if request.HasField("overlap") else OVERLAP_SECONDS
         webhook = await self._webhooks.rotate_secret(call, request.id, secret=request.secret, overlap_seconds=overlap)
         secret = secret_message(self._webhooks.secret_of(webhook))
-        return pb.RotateWebhookSecretResponse(webhook=_shown(webhook, call), secret=secret)
+        return pb.RotateWebhookSecretResponse(webhook=self._shown(webhook, call), secret=secret)
 
     async def TestWebhook(self, request: pb.TestWebhookRequest, call: Call) -> pb.TestWebhookResponse:
         once(request, call)
@@ -129,12 +129,14 @@ class WebhookServicer:
     async def RewindWebhook(self, request: pb.RewindWebhookRequest, call: Call) -> pb.RewindWebhookResponse:
         once(request, call)
         webhook = await self._deliveries.rewind(call, request.id, request.event_number)
-        return pb.RewindWebhookResponse(webhook=_shown(webhook, call))
+        return pb.RewindWebhookResponse(webhook=self._shown(webhook, call))
 
+    def _message(self, webhook: Webhook, call: Call) -> WebhookMessage:
+        return webhook_message(webhook, self._webhooks.headers_of(call, webhook))
 
-def _shown(webhook: Webhook, call: Call) -> WebhookMessage:
-    call.etag = webhook.version
-    return webhook_message(webhook)
+    def _shown(self, webhook: Webhook, call: Call) -> WebhookMessage:
+        call.etag = webhook.version
+        return self._message(webhook, call)
 
 
 def _size(request: Any) -> int:
