@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from collections import Counter
 
 import structlog
 
@@ -41,8 +42,10 @@ class WebhookLoops:
         self._changed: set[str] = set()
         self._listened = True
         self._events, self._due, self._done = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        # Attempts under way, by webhook.
-        self._under_way: dict[str, int] = {}
+        # Attempts under way, by webhook and by organization, and the webhook that was the last to have its turn.
+        self._under_way: Counter[str] = Counter()
+        self._of_organization: Counter[str] = Counter()
+        self._turn = ""
         self._attempts: set[asyncio.Task[None]] = set()
         self._reports: list[Report] = []
         self._recording = asyncio.Lock()
@@ -139,35 +142,44 @@ class WebhookLoops:
         return min(POLL_SECONDS, seconds) if seconds > 0 else POLL_SECONDS
 
     async def _claim_round(self) -> None:
-        """Begins attempts for each webhook that has due deliveries and places for them."""
-        after = ""
-        while (places := IN_ALL - len(self._attempts)) > 0:
+        """Begins attempts for each webhook that has due deliveries and places for them, from behind the last one on."""
+        first = after = self._turn
+        around = not first
+        while len(self._attempts) < IN_ALL:
             found = await self._queue.next_webhook(after)
-            if found is None:
+            if found is None and not around:
+                after, around = "", True
+                continue
+            if found is None or (around and first and found > first):
                 return
             after = found
             # A look at the webhook itself only where there may be room for another attempt.
-            busy = self._under_way.get(found, 0)
-            webhook = await self._queue.webhook(found) if busy < OF_ONE else None
-            if webhook is None:
-                continue
-            most = OF_ONE if webhook.failing_since is None else OF_FAILING
-            if busy < most:
-                for delivery in await self._queue.claim(found, self.holder, min(places, most - busy)):
+            webhook = await self._queue.webhook(found) if self._under_way[found] < OF_ONE else None
+            if webhook is not None and (places := self._places(webhook)) > 0:
+                self._turn = found
+                for delivery in await self._queue.claim(found, self.holder, places):
                     self._begin(webhook, delivery)
+
+    def _places(self, webhook: Webhook) -> int:
+        """How many more attempts of a webhook may begin."""
+        most = OF_ONE if webhook.failing_since is None else OF_FAILING
+        ours = self._of_organization[webhook.organization_id]
+        left = IN_ALL - len(self._attempts) + ours
+        return min(most - self._under_way[webhook.id], (left + 1) // 2 - ours)
 
     def _begin(self, webhook: Webhook, delivery: Delivery) -> None:
         attempt = asyncio.create_task(self._attempt(webhook, delivery))
-        self._under_way[webhook.id] = self._under_way.get(webhook.id, 0) + 1
+        counts = ((self._under_way, webhook.id), (self._of_organization, webhook.organization_id))
+        for count, key in counts:
+            count[key] += 1
         self._attempts.add(attempt)
 
         def ended(task: asyncio.Task[None]) -> None:
             self._attempts.discard(task)
-            left = self._under_way[webhook.id] - 1
-            if left:
-                self._under_way[webhook.id] = left
-            else:
-                del self._under_way[webhook.id]
+            for count, key in counts:
+                count[key] -= 1
+                if not count[key]:
+                    del count[key]
             self._due.set()
 
         attempt.add_done_callback(ended)
@@ -204,3 +216,10 @@ class WebhookLoops:
                 # Where this never succeeds the leases end, and the deliveries are attempted again.
                 log.warning("attempts not recorded", count=len(reports), reason=error.reason, tried=tried)
                 await asyncio.sleep(0.2 * 2**tried)
+            except Exception:
+                # Something is wrong with one of them, which must not keep the others from being recorded.
+                log.exception("bug", deliveries=[report.delivery.id for report in reports])
+                if len(reports) > 1:
+                    for report in reports:
+                        await self._record_surely([report])
+                return

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from server.core.webhooks.addresses import AddressGuard
+from server.core.webhooks.queue import Report
 from server.core.webhooks.receivers import Receivers
 from server.core.webhooks.sending import Sending
+from server.model import Delivery, Webhook
 from server.settings import Settings
 from server.store.database import Database
+from server.work import webhooks as loops
 from server.work.webhooks import OF_ONE, WebhookLoops
 from tests.core.webhooks.post import Post
 from tests.support.receiver import Answer, Receiver
@@ -26,7 +30,7 @@ class Running(Post):
     async def start(self, seconds: float = 15) -> None:
         self.feeds.start()
         self.receivers = Receivers(AddressGuard(allow_private=True), seconds=seconds)
-        self.loops = WebhookLoops(self.fan_out, self.queue, Sending(self.database, self.receivers, self.sealer), self.feeds)
+        self.loops = WebhookLoops(self.fan_out, self.queue, Sending(self.database, self.receivers, self.seals), self.feeds)
         self.loops.start()
 
     async def stop(self) -> None:
@@ -113,3 +117,58 @@ async def test_many_events_of_many_sessions_arrive_each_once_and_in_order(runnin
     assert max(Counter(each.id for each in receiver.received).values()) == 1
     for number in range(20):
         assert [step for session, step in names if session == str(number)] == list("01234")
+
+
+async def test_webhooks_have_their_turns_however_much_waits_for_the_first(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loops, "IN_ALL", 2)
+    turns: list[str] = []
+    async with Receiver(lambda asked: turns.append(asked.path) or Answer()) as receiver:
+        for path in "abc":
+            await running.webhook(["session.created"], url=f"http://127.0.0.1:{receiver.port}/{path}")
+        for n in range(10):
+            await running.session(str(n))
+        await receiver.until(30)
+    assert all(turns.index(f"/{path}") < 12 for path in "abc"), turns
+
+
+async def test_an_organization_whose_receivers_hang_leaves_places_to_others(
+    running: Running, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loops, "IN_ALL", 8)
+    neighbour = Post(running.database, settings, await make_tenant(running.database))
+    async with Receiver(lambda _: Answer(hang=True)) as hanging, Receiver() as good:
+        for _ in range(5):
+            await running.webhook(["session.created"], url=hanging.url)
+        for n in range(3):
+            await running.session(str(n))
+        await eventually(lambda: len(hanging.received) == 4)
+        await neighbour.webhook(["session.created"], url=good.url)
+        for n in range(6):
+            await neighbour.session(str(n))
+        await good.until(6)
+        assert len(hanging.received) == 4
+
+
+async def test_an_outcome_that_cannot_be_recorded_keeps_no_other_from_being_recorded(running: Running) -> None:
+    async with Receiver() as receiver:
+        bad, good = [await running.webhook(["session.created"], url=f"{receiver.url}/{n}") for n in range(2)]
+        send = running.loops._sending.send
+
+        async def sent(webhook: Webhook, delivery: Delivery) -> Report:
+            report = await send(webhook, delivery)
+            # No database takes half a character.
+            return replace(report, outcome=replace(report.outcome, answer="\ud800")) if webhook.id == bad.id else report
+
+        running.loops._sending.send = sent
+        async with running.loops._recording:
+            for n in range(3):
+                await running.session(str(n))
+            await eventually(lambda: len(running.loops._reports) == 6)
+        await eventually(lambda: _delivered(running, good, 3))
+        assert await running.states(bad) == ["pending"] * 3
+
+
+async def _delivered(running: Running, webhook: Webhook, count: int) -> bool:
+    return await running.states(webhook) == ["delivered"] * count

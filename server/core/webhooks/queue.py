@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import BigInteger, Integer, bindparam, func, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from server.core.webhooks import lanes
 from server.core.webhooks.disabling import LOCK, disable
@@ -24,7 +25,7 @@ from server.model import (
 )
 from server.store.among import any_of
 from server.store.database import Database
-from server.store.statement import Statement, insertion
+from server.store.statement import Statement
 from server.store.transaction import Transaction
 
 GONE = 410
@@ -75,6 +76,12 @@ _delivered = update(Delivery.table()).values(
     state="delivered", next_attempt_at=None, holder=None, completed_at=bindparam("now", type_=BigInteger)
 )
 _DELIVERED = Statement[Any](_delivered.where(any_of(_deliveries.id, "ids")))
+# What was recorded before, and could not be said to have been, is so once.
+_NOTE = Statement[Any](
+    upsert(DeliveryAttempt.table())
+    .values({name: bindparam(name) for name in DeliveryAttempt.columns})
+    .on_conflict_do_nothing()
+)
 _GIVE_BACK = Statement[Any](
     update(Delivery.table())
     .where(_deliveries.holder == bindparam("who"), WAITING)
@@ -181,7 +188,7 @@ class DeliveryQueue:
         reports = [report for report in reports if report.delivery.id in known]
         if not reports:
             return
-        await transaction.many(insertion(DeliveryAttempt), [_attempt(report).values() for report in reports])
+        await transaction.many(_NOTE, [_attempt(report).values() for report in reports])
         succeeded = {report.delivery.id for report in reports if report.outcome.succeeded}
         # Also where the lease was lost, or the webhook has been disabled meanwhile: the receiver has it.
         delivered = [id for id in sorted(succeeded) if known[id].state != DeliveryState.DELIVERED]
@@ -229,8 +236,9 @@ def _attempt(report: Report) -> DeliveryAttempt:
 
 async def _failed(transaction: Transaction, webhook: Webhook, delivery: Delivery, report: Report) -> bool:
     """What becomes of a delivery whose attempt failed; returns whether its lane goes on without it."""
-    if delivery.state != DeliveryState.PENDING or delivery.attempts != report.delivery.attempts:
-        # Another process has it, or nobody wants it any more.
+    ours = delivery.attempts == report.delivery.attempts and delivery.holder is not None
+    if delivery.state != DeliveryState.PENDING or not ours:
+        # Another process has it, nobody wants it any more, or this was recorded before.
         return False
     failures = delivery.failures + 1
     delay = next_delay(failures, report.outcome.retry_after)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -13,12 +14,13 @@ from server.core.webhooks.addresses import AddressGuard
 from server.core.webhooks.queue import Outcome
 from server.core.webhooks.receivers import Receivers
 from server.core.webhooks.retries import DELAYS
-from server.core.shared.sealing import Sealer
+from server.core.shared.sealing import Sealer, Unsealable
 from server.core.webhooks.sending import Sending
 from server.errors import Conflict, InvalidRequest, NotFound, VersionMismatch
 from server.model import Webhook
 from server.settings import Settings
 from server.store.statement import Statement
+from server.store.transaction import Transaction
 from tests.core.webhooks.post import FAILED, OK, Post, name_of
 from tests.support.tenants import make_tenant
 
@@ -243,6 +245,20 @@ async def test_what_is_said_of_a_lost_attempt_changes_nothing_unless_it_succeede
     assert [len(each.attempts) for each in await post.sent(webhook)] == [2, 2]
 
 
+async def test_what_is_recorded_twice_counts_once(post: Post) -> None:
+    webhook = await post.webhook()
+    for name in "ab":
+        await post.session(name)
+    await post.fan()
+    # As where the answer to a commit is lost.
+    claimed = await post.claim(webhook)
+    for _ in range(2):
+        await post.record(claimed, lambda delivery: OK if name_of(delivery) == "a" else FAILED)
+    assert [(each.delivery.state, each.delivery.failures, len(each.attempts)) for each in await post.sent(webhook)] == [
+        ("delivered", 0, 1), ("pending", 1, 1),
+    ]  # fmt: skip
+
+
 async def test_what_a_process_gives_back_is_attempted_at_once(post: Post) -> None:
     webhook = await post.webhook()
     await post.session()
@@ -355,17 +371,59 @@ async def test_a_change_is_based_on_a_version_and_done_once(post: Post) -> None:
     assert {each.version for each in rotated} == {2} and len({post.webhooks.secret_of(each) for each in rotated}) == 1
 
 
-async def test_secrets_are_in_no_event_and_are_sealed_anew_when_they_are_used(post: Post, settings: Settings) -> None:
+async def test_secrets_and_headers_lie_open_in_no_row_and_no_event(post: Post) -> None:
     webhook = await post.webhook(secret="plain words", headers={"Authorization": "Bearer hidden"})
+    await post.webhooks.update(post.call, webhook.id, headers={"Authorization": "Bearer hidden, too"})
+    kept = (await post.see(webhook)).values()
     events = await post.feeds.page(post.tenant.caller.organization_id, 0)
-    assert not [event for event in events if "plain words" in event.payload or "hidden" in event.payload]
-    assert not [event for event in events if webhook.secret in event.payload]
+    for open_text in ("plain words", "hidden", str(kept["secret"]), str(kept["headers"])):
+        assert not [event for event in events if open_text in event.payload]
+    assert not [value for value in kept.values() if "plain words" in str(value) or "hidden" in str(value)]
+    gone = await post.webhooks.delete(post.call, webhook.id)
+    assert (gone.secret, gone.previous_secret, gone.headers) == ("", None, "{}")
+
+
+async def test_what_earlier_secrets_have_sealed_or_none_has_is_sealed_anew_though_nobody_uses_it(
+    post: Post, settings: Settings
+) -> None:
+    before = await post.webhook(secret="plain words", headers={"X-A": "a"})
+    await post.webhooks.rotate_secret(post.call, before.id, secret="newer words")
+    unsealed, bare = await post.webhook(headers={"X-B": "b"}), await post.webhook()
+
+    async def as_once(transaction: Transaction) -> None:
+        await transaction.update(unsealed, headers='{"X-B": "b"}')
+
+    await post.database.write(as_once)
+    assert post.seals.headers(await post.see(unsealed)) == {"X-B": "b"}
     newer = Post(post.database, settings, post.tenant, Sealer("n" * 32, "s" * 32))
-    await newer.session()
-    await newer.fan()
-    await newer.attempt(webhook)
-    after = await newer.see(webhook)
-    assert after.secret != webhook.secret and Sealer("n" * 32).open(after.secret, webhook.id) == "plain words"
+    await newer.seals.renew()
+    alone = Post(post.database, settings, post.tenant, Sealer("n" * 32))
+    rows = [await alone.see(each) for each in (before, unsealed, bare)]
+    assert [alone.seals.headers(row) for row in rows] == [{"X-A": "a"}, {"X-B": "b"}, {}]
+    assert alone.seals.secrets(rows[0], 0) == ["newer words", "plain words"]
+    assert "X-B" not in rows[1].headers and [row.version for row in rows] == [2, 1, 1]
+    # It looks once an hour, and finds nothing to do then.
+    await newer.seals.renew()
+    assert [(await alone.see(row)).values() for row in rows] == [row.values() for row in rows]
+
+
+async def test_what_is_sealed_as_headers_opens_as_no_secret(post: Post) -> None:
+    webhook = await post.webhook(headers={"X-A": "a"})
+    swapped = Webhook.new(**{**webhook.values(), "secret": webhook.headers, "headers": webhook.secret})
+    for opened in (post.seals.secret, post.seals.headers):
+        with pytest.raises(Unsealable):
+            opened(swapped)
+
+
+async def test_headers_are_shown_to_whoever_may_change_them_and_are_kept_with_no_answer(post: Post) -> None:
+    webhook = await post.webhook(headers={"Authorization": "Bearer hidden"})
+    writer, reader = post.tenant.call(), post.tenant.call()
+    reader.caller = replace(reader.caller, scopes=frozenset({"webhooks:read"}))
+    assert post.webhooks.headers_of(writer, webhook) == {"Authorization": "Bearer hidden"}
+    assert post.webhooks.headers_of(reader, webhook) == {"Authorization": "********"}
+    assert not writer.keep_answer and not reader.keep_answer
+    bare = post.tenant.call()
+    assert post.webhooks.headers_of(bare, await post.webhook()) == {} and bare.keep_answer
 
 
 async def test_a_deleted_webhook_is_gone_with_what_waits_and_all_is_forgotten_in_time(post: Post) -> None:
@@ -413,25 +471,24 @@ async def test_a_secret_that_nobody_can_read_fails_the_attempt_and_a_new_one_men
     await post.session()
     await post.fan()
     lost = Post(post.database, settings, post.tenant, Sealer("x" * 32, "y" * 32))
-    sending = Sending(post.database, Receivers(AddressGuard(allow_private=True), seconds=1), lost.sealer)
+    sending = Sending(post.database, Receivers(AddressGuard(allow_private=True), seconds=1), lost.seals)
     (delivery,) = await lost.claim(webhook)
     report = await sending.send(webhook, delivery)
     assert "API_SECRET_KEY" in report.outcome.error
     await lost.queue.record([report])
     assert (await lost.sent(webhook))[0].attempts[0].error == report.outcome.error
     rotated = await lost.webhooks.rotate_secret(lost.call, webhook.id, secret="new words")
-    assert sending._secrets(rotated, 0) == ["new words"]
+    assert lost.seals.secrets(rotated, 0) == ["new words"]
 
 
 async def test_both_secrets_sign_until_the_overlap_is_over(post: Post) -> None:
     webhook = await post.webhook(secret="old words")
     rotated = await post.webhooks.rotate_secret(post.call, webhook.id, secret="new words", overlap_seconds=60)
-    sending = Sending(post.database, Receivers(AddressGuard(allow_private=True), seconds=1), post.sealer)
     now = post.database.clock()
-    assert sending._secrets(rotated, now) == ["new words", "old words"]
-    assert sending._secrets(rotated, now + 61 * 1_000_000) == ["new words"]
+    assert post.seals.secrets(rotated, now) == ["new words", "old words"]
+    assert post.seals.secrets(rotated, now + 61 * 1_000_000) == ["new words"]
     at_once = await post.webhooks.rotate_secret(post.call, webhook.id, overlap_seconds=0)
-    assert len(sending._secrets(at_once, now)) == 1
+    assert len(post.seals.secrets(at_once, now)) == 1
 
 
 async def test_more_webhooks_than_are_looked_at_together_are_all_told(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
