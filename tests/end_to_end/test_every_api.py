@@ -445,6 +445,18 @@ def _said(port: int, raw: bytes) -> bytes:
         return b"".join(iter(lambda: opened.recv(65_536), b""))
 
 
+@pytest.mark.parametrize("name", APIS)
+@pytest.mark.parametrize("host", ["host: localhost\r\n", ""], ids=["host", "no host"])
+async def test_whoever_speaks_http_1_0_is_answered(everything, someone: Tenant, name: str, host: str) -> None:
+    verb, path = asked_plainly(name)
+    head = f"{verb} {path} HTTP/1.0\r\n{host}x-api-key: {someone.key}\r\ncontent-length: 0\r\n\r\n"
+    said = await asyncio.to_thread(_said, everything.port(APIS[name]), head.encode())
+    status, _, rest = said.partition(b"\r\n")
+    assert status.startswith(b"HTTP/1.0 200") or status.startswith(b"HTTP/1.1 200"), said
+    # It knows no chunks, so the answer ends with the connection.
+    assert b"transfer-encoding" not in rest.partition(b"\r\n\r\n")[0].lower()
+
+
 async def test_a_body_that_comes_too_slowly_is_refused_in_the_shape_of_its_api(everything) -> None:
     head = b"POST /api/v1/sessions HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n{"
 
