@@ -23,6 +23,9 @@ from server.core.tasks.queries import RESULTS, TaskQueries
 from server.model import Agent, Priority, Task, TaskStatus
 from server.pace import all_of
 
+# An end that is further off, in microseconds, nobody can foresee.
+FORESEEN = 366 * 24 * 3600 * 1_000_000
+
 
 class TaskServicer:
     """Decodes, calls the use case, encodes."""
@@ -108,13 +111,14 @@ def _schedule(schedule: task_pb2.TaskSchedule) -> dict[str, Any]:
 
 
 def _expected(task: Task, agent: Agent | None, now: int) -> int | None:
-    """When a running task is likely to end; None where nobody can say."""
+    """When a running task is likely to end (microseconds); None where nobody can say."""
     if task.started_at is None:
         return None
     if task.progress and task.progress_at is not None:
-        ends = task.started_at + int((task.progress_at - task.started_at) * 100 / task.progress)
+        whole = (task.progress_at - task.started_at) * 100 / task.progress
     elif agent is not None and agent.tasks_completed:
-        ends = task.started_at + int(agent.busy_ms * 1000 / agent.tasks_completed)
+        whole = agent.busy_ms * 1000 / agent.tasks_completed
     else:
         return None
-    return max(ends, now)
+    # Who says that next to nothing is done has said nothing.
+    return max(task.started_at + int(whole), now) if whole < FORESEEN else None

@@ -184,6 +184,9 @@ async def test_a_task_shows_how_it_goes(client: Client) -> None:
     assert running["status"] == "running" and running["attempt"] == 1 and running["payload"] == {"a": [1, None]}
     assert "estimated_completion" not in running, "nobody knows"
     pass_time(client.database, 0.1)
+    for next_to_nothing in (1e-320, 1e-15):
+        await client.reports.report(worker, task.id, 1, progress=next_to_nothing)
+        assert "estimated_completion" not in await client.read(made)
     lines = [LogLine("info", "Processing batch 1 of 10"), LogLine("error", "oh")]
     await client.reports.report(worker, task.id, 1, progress=50, message="half", lines=lines)
     running = await client.read(made)
