@@ -19,6 +19,10 @@ MAX_TRACEBACK = 64 << 10
 MAX_RESULT = 3 << 20
 
 
+class Unsendable(Exception):
+    """Brings out of a thread what no future can hold, such as StopIteration, as its cause."""
+
+
 class Handler:
     """A function, and how a task's input reaches it."""
 
@@ -34,7 +38,16 @@ class Handler:
         arguments = self._arguments(from_value(context.task.input))
         if inspect.iscoroutinefunction(self.function):
             return await self.function(context, **arguments)
-        return await asyncio.to_thread(self.function, context, **arguments)
+        return await asyncio.to_thread(self._carried, context, arguments)
+
+    def _carried(self, context: Context, arguments: dict[str, Any]) -> Any:
+        try:
+            return self.function(context, **arguments)
+        except BaseException as error:
+            # What is no Exception would end the thread or the loop, and StopIteration would never come out of it.
+            if isinstance(error, Exception) and not isinstance(error, StopIteration):
+                raise
+            raise Unsendable from error
 
     def _arguments(self, given: Any) -> dict[str, Any]:
         if self._whole:
@@ -55,12 +68,24 @@ async def outcome(handler: Handler | None, context: Context) -> pb.WorkRequest:
         if result.ByteSize() > MAX_RESULT:
             raise Permanent(f"the result is larger than {MAX_RESULT} bytes")
         return pb.WorkRequest(complete=pb.Complete(lease=context.lease, output=result))
-    except (Exception, asyncio.CancelledError) as error:
+    except BaseException as raised:
+        # Also what would end the program, `sys.exit` above all: it is the task that has failed, and others go on.
+        error = raised.__cause__ if isinstance(raised, Unsendable) and raised.__cause__ is not None else raised
         if isinstance(error, asyncio.CancelledError) and context.cancelled.is_set():
             return pb.WorkRequest(cancelled=pb.Cancelled(lease=context.lease))
         told = TaskError(
             type=clean(type(error).__name__, 200),
-            message=clean(error),
-            traceback=clean(traceback.format_exc()[-MAX_TRACEBACK:], MAX_TRACEBACK),
+            message=clean(_message(error)),
+            traceback=clean("".join(traceback.format_exception(error))[-MAX_TRACEBACK:], MAX_TRACEBACK),
         )
         return pb.WorkRequest(fail=pb.Fail(lease=context.lease, error=told, retryable=not isinstance(error, Permanent)))
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return f"the code exited with {error.code!r}"
+    try:
+        return str(error)
+    except Exception:
+        # What describes itself badly has failed all the same.
+        return "it cannot be put into words"

@@ -8,7 +8,7 @@ from google.protobuf.struct_pb2 import NULL_VALUE, Value
 
 
 def to_value(plain: Any) -> Value:
-    """The Value of plain JSON data. Raises TypeError for anything else."""
+    """The Value of plain JSON data. Raises TypeError for anything else, and ValueError for what JSON would lose."""
     value = Value()
     _fill(value, plain)
     return value
@@ -31,10 +31,14 @@ def _fill(value: Value, plain: Any) -> None:
             _fill(value.list_value.values.add(), each)
     elif isinstance(plain, dict):
         value.struct_value.SetInParent()
+        fields = value.struct_value.fields
         for key, each in plain.items():
-            _fill(value.struct_value.fields[str(key)], each)
+            _fill(fields[str(key)], each)
+        if len(fields) < len(plain):
+            raise ValueError("an object with two keys that are the same as text, such as 1 and '1'")
     else:
-        raise TypeError(f"a result must be what JSON can say, and this is a {type(plain).__name__}")
+        advice = ": give its `.item()`, or its `.tolist()`" if hasattr(plain, "tolist") else ""
+        raise TypeError(f"a result must be what JSON can say, and this is a {type(plain).__name__}{advice}")
 
 
 def from_value(value: Value) -> Any:
