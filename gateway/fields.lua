@@ -1,8 +1,10 @@
 -- Tells the server which fields a JSON body has: the transcoder drops those that it does not know, without a word.
 -- This filter stands before the transcoder, so it sees the request as it came. It looks at bodies of a usual size and at
--- their first members; what it does not tell of is dropped as ever.
+-- their first members; what it does not tell of is dropped as ever. A byte order mark before one it takes away.
 
 local LONGEST, STEPS, NAMES = 65536, 300, 50
+-- Some editors begin a file with it.
+local MARK = "\239\187\191"
 local BODIES = {POST = true, PUT = true, PATCH = true, DELETE = true}
 
 -- Where the string that begins at a position ends.
@@ -54,7 +56,12 @@ function envoy_on_request(handle)
   end
   local body = handle:body()
   if body and body:length() <= LONGEST then
-    local names = members(body:getBytes(0, body:length()))
+    local text = body:getBytes(0, body:length())
+    if text:sub(1, 3) == MARK then
+      text = text:sub(4)
+      handle:headers():replace("content-length", tostring(body:setBytes(text)))
+    end
+    local names = members(text)
     if #names > 0 and #names <= 4096 then
       -- What was taken before a wait is no longer good after it.
       handle:headers():replace("x-body-fields", names)

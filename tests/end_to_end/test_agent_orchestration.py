@@ -512,6 +512,18 @@ def test_bodies_are_bounded(client: httpx.Client) -> None:
     assert headers.status_code == 431
 
 
+def test_the_mark_that_some_editors_begin_a_file_with_is_no_part_of_it(client: httpx.Client) -> None:
+    mark = "\N{ZERO WIDTH NO-BREAK SPACE}"
+    body = mark + json.dumps({"name": "a", "code": f"{mark}def f(x): return x", "other": 1})
+    made = client.post("/v1/agents", content=body.encode())
+    assert made.status_code == 201 and "other" in made.headers["warning"], made.text
+    agent = f"/v1/agents/{made.json()['id']}"
+    assert client.get(agent).json()["code"] == "def f(x): return x"
+    assert client.patch(agent, json={"code": f"{mark}def g(x): return x"}).json()["entry_function"] == "g"
+    done = client.post(f"{agent}/execute", content=(mark + '{"input_data": {"x": 1}}').encode())
+    assert done.json()["output"] == 1
+
+
 def test_a_stream_that_asks_for_a_lost_cursor_is_told_where_to_begin(client: httpx.Client) -> None:
     answer = client.get("/v1/events", headers={"Last-Event-ID": "999"})
     assert answer.status_code == 410

@@ -20,6 +20,11 @@ async def entry_text(code: str, entry_function: str) -> str:
         raise InvalidRequest(error.field, error.issue, details=error.details) from error
 
 
+def code_text(code: str) -> str:
+    """Code as an agent keeps it: without the mark that some editors begin a file with, which Python ignores in files, too."""
+    return code.removeprefix("\ufeff")
+
+
 def requirements_text(requirements: Sequence[str]) -> str:
     """Requirements as an agent keeps them. Raises InvalidRequest where one cannot be."""
     try:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, select
 
 from server.core.agents import lifecycle, thinking
-from server.core.agents.deployment import entry_text, requirements_text
+from server.core.agents.deployment import code_text, entry_text, requirements_text
 from server.core.agents.duties import note_duty
 from server.core.agents.profile import UNCHANGED, AgentProfile, with_duty
 from server.core.identity.api_keys import revoke_agent_tokens
@@ -96,6 +96,7 @@ class AgentRegistry:
         """Deploys code. Raises InvalidRequest for code or requirements that cannot work, SandboxUnavailable."""
         self.check_sandbox()
         columns = await profile.columns()
+        code = code_text(code)
         entry = await entry_text(code, entry_function)
         required = requirements_text(requirements)
         at_once = required == "[]"
@@ -201,7 +202,7 @@ class AgentRegistry:
         if code is not None or entry_function is not None:
             # Reading code may take a process of its own, so it is done before the transaction begins.
             self.check_sandbox()
-            given["code"] = code if code is not None else (await self.get(call, identifier)).code
+            given["code"] = code_text(code) if code is not None else (await self.get(call, identifier)).code
             given["entry"] = await entry_text(given["code"], entry_function or "")
 
         async def act(transaction: Transaction, agent: Agent) -> Agent:

@@ -8,6 +8,8 @@ from packaging.utils import canonicalize_name
 
 MAX_LINES = 100
 MAX_LINE_LENGTH = 200
+# As in a requirements.txt.
+_COMMENT = re.compile(r"(?:^|[ \t]+)#.*")
 _PLAIN = re.compile(r"[A-Za-z0-9._\[\],<>=!~*+() -]*")
 _REFUSED = (  # the first that matches explains best
     (re.compile(r"^$"), "is empty"),
@@ -35,6 +37,8 @@ def check_requirements(lines: Sequence[str]) -> tuple[str, ...]:
     for index, line in enumerate(lines):
         if index == MAX_LINES:
             raise RequirementError(index, line, f"at most {MAX_LINES} requirements are accepted")
+        if line.startswith("#") and "\n" not in line.strip():
+            continue
         try:
             name, normal = _normal(line)
         except ValueError as error:
@@ -49,7 +53,7 @@ def _normal(line: str) -> tuple[str, str]:
     """The canonical name and the one spelling of a line; raises ValueError with the issue."""
     if len(line) > MAX_LINE_LENGTH:
         raise ValueError(f"is longer than {MAX_LINE_LENGTH} characters")
-    text = line.strip(" ")
+    text = _COMMENT.sub("", line).strip(" \t\r\n")
     for pattern, issue in _REFUSED:
         if pattern.search(text):
             raise ValueError(issue)
