@@ -146,7 +146,9 @@ async def test_a_value_that_cannot_be_kept_is_told_why() -> None:
     for no_value in (b"\x32\xff", b"\x1a\x02\xff\xff", b"\x0b"):
         assert await problem(no_value) == "is no google.protobuf.Value"
     large = values.encode("x" * values.MAX_BYTES)
-    assert "larger than 1048576 bytes" in (await problem(large) or "")
+    assert "larger than 1048640 bytes" in (await problem(large) or "")
+    for mebibyte in ("x" * (1 << 20), {"text": "x" * (1 << 20)}, ["é" * (1 << 19)]):
+        assert await problem(values.encode(mebibyte)) is None
     assert "larger than 99 bytes" in (await values.problem_in(values.encode("x" * 99), "x", 99) or "")
 
 
