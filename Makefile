@@ -11,7 +11,7 @@ ARGS ?=
 # Tests start hundreds of programs; without bytecode each of them compiles every library anew, for seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-slow lint setup generate lock bench clean
+.PHONY: run test test-slow test-s3 lint setup generate lock bench clean
 
 # The model that tests search with costs each server 160 MB and each search some milliseconds: SEMANTIC_SEARCH=auto make run.
 run: setup
@@ -24,6 +24,12 @@ test: setup
 test-slow: setup
 	$(BIN)/python -m pytest -n auto -m "slow and not alone" $(ARGS)
 	$(BIN)/python -m pytest -s -m "slow and alone" $(ARGS)
+
+# Files in S3, at moto's server, which is too large for what everybody sets up.
+test-s3: setup
+	test -x build/moto/bin/moto_server || ($(BIN)/uv venv --quiet build/moto && \
+		$(BIN)/uv pip install --quiet --python build/moto/bin/python "moto[server]>=5.1")
+	MOTO_SERVER=build/moto/bin/moto_server $(BIN)/python -m pytest tests/store/test_blobs.py $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check server gateway scripts benchmarks examples

@@ -22,12 +22,14 @@ from obstore.store import LocalStore, from_url
 from server.errors import ServiceError, StorageFull, Unavailable
 from server.model import new_id
 
-# What is in memory of a blob on its way: parts of this size, so many at a time.
-PART_BYTES, PARTS = 4 << 20, 2
+# What is in memory of a blob on its way: parts of this size, so many at a time. S3 takes no smaller ones but the last.
+PART_BYTES, PARTS = 5 << 20, 2
 READ_BYTES = 256 << 10
 # What is younger may be on its way into a row.
 SWEPT_AFTER = timedelta(hours=6)
 LISTED = 500
+# How often, and for how long, something is tried again that S3 has not done.
+AGAIN: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=30)}
 _NO_ROOM = ("No space left", "Disk quota", "os error 28", "os error 122", "File too large")
 
 
@@ -59,7 +61,7 @@ class Blobs:
             if self._folder is not None:
                 self._opened = LocalStore(self._folder, mkdir=True)
             else:
-                self._opened = from_url(self._url)
+                self._opened = from_url(self._url, retry_config=AGAIN)
         return self._opened
 
     async def put(self, organization: str, pieces: AsyncIterator[bytes], most: int) -> Blob:
@@ -102,14 +104,17 @@ class Blobs:
             raise _translated(error) from error
 
     async def copy_to(self, name: str, path: Path) -> Path:
-        """Where a program may read a blob: its own place, or else `path`, with a copy. Raises Unavailable."""
+        """Where a program may read a blob: its own place, or else `path`, with a copy. Raises Unavailable, StorageFull."""
         if self._folder is not None:
             if not (self._folder / name).is_file():
                 raise Unavailable("an uploaded file is not where it was stored")
             return self._folder / name
-        with path.open("wb") as file:
-            async for piece in self.read(name):
-                await asyncio.to_thread(file.write, piece)
+        try:
+            with path.open("wb") as file:
+                async for piece in self.read(name):
+                    await asyncio.to_thread(file.write, piece)
+        except OSError as error:
+            raise _translated(error) from error
         return path
 
     async def remove(self, names: Sequence[str]) -> None:
