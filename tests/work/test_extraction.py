@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import zipfile
@@ -123,6 +124,18 @@ async def test_bombs_do_no_harm(tmp_path: Path) -> None:
     large = json.dumps([{"a": n} for n in range(300_000)])
     with pytest.raises(Unreadable, match="memory|gave up"):
         await read(tmp_path, large, "a.json", memory_bytes=120 << 20)
+
+
+@pytest.mark.parametrize("seconds", [2.5, 0], ids=["with the caller", "with the reader"])
+async def test_what_takes_too_long_is_unreadable_wherever_the_time_went(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    path = tmp_path / "file"
+    path.write_text("\n\n".join(f"Paragraph {number} has some words. " * 30 for number in range(2000)))
+    monkeypatch.setattr(extractor, "WALL_SECONDS", 2.0 if seconds else 0.01)
+    with pytest.raises(Unreadable, match="too long"):
+        async for _ in extract(path, "file.txt"):
+            await asyncio.sleep(seconds)
 
 
 def test_chunks_are_cut_at_joints_and_have_a_bound() -> None:

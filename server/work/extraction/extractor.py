@@ -40,21 +40,26 @@ async def extract(path: Path, filename: str, *, memory_bytes: int = MEMORY_BYTES
     assert process.stdin is not None
     assert process.stdout is not None
     request = {"path": str(path), "filename": filename, "memory_bytes": memory_bytes, "cpu_seconds": CPU_SECONDS}
+    clock = asyncio.get_running_loop().time
+    ends = clock() + WALL_SECONDS
     try:
-        async with asyncio.timeout(WALL_SECONDS):
-            process.stdin.write(json.dumps(request).encode())
-            process.stdin.close()
-            while True:
-                async with asyncio.timeout(SILENT_SECONDS):
-                    line = await process.stdout.readline()
-                if not line:
-                    break
-                said = json.loads(line)
-                if "error" in said:
-                    raise Unreadable(said["error"])
-                if "end" in said:
-                    return
-                yield said
+        process.stdin.write(json.dumps(request).encode())
+        process.stdin.close()
+        while True:
+            # Not around what the caller does with a line: it would be he who is cancelled.
+            async with asyncio.timeout(min(SILENT_SECONDS, max(0.0, ends - clock()))):
+                line = await process.stdout.readline()
+            if not line:
+                break
+            if clock() >= ends:
+                raise TimeoutError
+            said = json.loads(line)
+            if "error" in said:
+                raise Unreadable(said["error"])
+            if "end" in said:
+                return
+            yield said
+        async with asyncio.timeout(SILENT_SECONDS):
             code = await process.wait()
         raise Unreadable(_ended(code))
     except (BrokenPipeError, ConnectionResetError):
@@ -64,6 +69,8 @@ async def extract(path: Path, filename: str, *, memory_bytes: int = MEMORY_BYTES
     finally:
         if process.returncode is None:
             process.kill()
+            # It is over only when what it has said has been read, which nobody else does any more.
+            await process.stdout.read()
             await process.wait()
 
 
