@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import structlog
 from cachetools import FIFOCache
 from sqlalchemy import Integer, bindparam, func, select, tuple_
 
@@ -21,6 +22,7 @@ from server.core.webhooks import lanes
 from server.core.webhooks.disabling import LOCK
 from server.core.webhooks.javascript import stringify
 from server.core.webhooks.wording import EventPatterns, Wording
+from server.errors import ServiceError
 from server.model import (
     LISTENING,
     PENDING,
@@ -47,6 +49,7 @@ MOST_PENDING = 5000
 UNWANTED = 1000
 WEBHOOKS, WRITTEN = 500, 128
 BODIES = 512
+log = structlog.get_logger()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _webhooks = Webhook.table().c
@@ -136,7 +139,7 @@ class FanOut:
         """The next page of each of these webhooks: how many deliveries it made, and whether some have more."""
         made, more, waiting = 0, False, list[_Page]()
         for place, webhook in enumerate(behind, 1):
-            page = await self._look(webhook, save=save)
+            page = await self._look_surely(webhook, save=save)
             if page is not None:
                 more = more or page.full
                 waiting += [page] if page.save else []
@@ -146,6 +149,16 @@ class FanOut:
                 made += sum(len(each.deliveries) for each in waiting if each.webhook.id in written)
                 more, waiting = more or len(written) < len(waiting), []
         return made, more
+
+    async def _look_surely(self, webhook: Webhook, *, save: bool) -> _Page | None:
+        try:
+            return await self._look(webhook, save=save)
+        except ServiceError:
+            raise
+        except Exception:
+            # Something is wrong with one of its events, which must not keep other webhooks from theirs.
+            log.exception("bug", webhook=webhook.id, after=webhook.cursor)
+            return None
 
     async def _look(self, webhook: Webhook, *, save: bool) -> _Page | None:
         """What comes next for a webhook; None where there is nothing that could be done now."""

@@ -74,6 +74,25 @@ async def test_two_processes_that_look_at_the_same_events_make_each_delivery_onc
     assert sum(made) == 150 and len(set(map(name_of, await post.claim(webhook, 1000)))) == 150
 
 
+async def test_an_event_that_cannot_be_told_to_one_is_told_to_others(post: Post) -> None:
+    class Speechless:
+        def __getattr__(self, name: str):
+            return getattr(native, name)
+
+        def data(self, event, names):
+            raise KeyError("name")
+
+    native = post.fan_out._wordings["native"]
+    post.fan_out._wordings["native"] = Speechless()
+    webhooks = [await post.webhook(["session.created"], api=api) for api in ("native", "agent_orchestration", "native")]
+    await post.session("s")
+    assert await post.fan() == 1
+    # It is told as soon as it can be.
+    post.fan_out._wordings["native"] = native
+    assert await post.fan() == 2
+    assert [await post.states(webhook) for webhook in webhooks] == [["pending"]] * 3
+
+
 async def test_unwanted_events_move_the_cursor_at_the_next_safety_look(post: Post) -> None:
     webhook = await post.webhook(["agent.failed"])
     await post.session()
