@@ -26,6 +26,8 @@ class Binding:
     stream: bool
     socket: bool
     upload: bool
+    # Whether it may be called without a credential.
+    open: bool
 
     def pattern(self, one: str, some: str, quote: str) -> str:
         """The template as an expression that has `one` for a part of the path, and quotes what is special."""
@@ -82,4 +84,5 @@ def _bindings(method: MethodDescriptorProto) -> Iterator[Binding]:
             socket = method.client_streaming and method.server_streaming
             stream = method.server_streaming and not method.client_streaming
             upload = method.client_streaming and not method.server_streaming
-            yield Binding(verb.upper(), getattr(each, verb), stream, socket, upload)
+            open = method.options.Extensions[RULE].open
+            yield Binding(verb.upper(), getattr(each, verb), stream, socket, upload, open)

@@ -30,6 +30,8 @@ from server.apikit.refusals import (
     UnsupportedMediaType,
     UpgradeRequired,
 )
+from server.errors import ServiceError, Unauthorized
+from server.rpc.callers.credentials import NEEDED
 
 JSON = dict[str, Any]
 REQUEST_ID = "@request_id"
@@ -40,10 +42,11 @@ MARK = {"header": {"key": "x-refusal", "value": "%RESPONSE_CODE%"}}
 NOBODY = Declaration("nobody", "", [], render_code_message_details)
 
 
-def refusals(api: Declaration) -> Iterator[tuple[str, int, Refusal, Refusal | None]]:
+def refusals(api: Declaration) -> Iterator[tuple[str, int, ServiceError, Refusal | None]]:
     """By status of Envoy, that one (EQ) or all from it on (GE): how an API refuses, and what it may turn out to be."""
     wrong_method = MethodNotAllowed("this path does not take @method")
     yield "EQ", 400, BadRequest("@field", "@issue"), UpgradeRequired()
+    yield "EQ", 401, Unauthorized(NEEDED), None
     yield "EQ", 404, NoSuchPath("no such path: @path"), wrong_method
     yield "EQ", 405, wrong_method, None
     yield "EQ", 408, RequestTimeout("the request did not arrive in time"), None
@@ -108,7 +111,7 @@ class Mappers:
 
 
 def _answer(
-    api: Declaration, comparison: str, status: int, refusal: Refusal, other: Refusal | None
+    api: Declaration, comparison: str, status: int, refusal: ServiceError, other: Refusal | None
 ) -> tuple[JSON, JSON]:
     """The filter of a status, and what the answer is made of."""
     rendered = _rendered(api, refusal)
@@ -133,11 +136,11 @@ def _sent(name: str, value: str) -> JSON:
     return {"header": {"key": name, "value": value}}
 
 
-def _rendered(api: Declaration, refusal: Refusal) -> Rendered:
+def _rendered(api: Declaration, refusal: ServiceError) -> Rendered:
     return api.render_error(refusal, ErrorContext(REQUEST_ID, "@timestamp"))
 
 
-def _whole(api: Declaration, refusal: Refusal) -> JSON:
+def _whole(api: Declaration, refusal: ServiceError) -> JSON:
     """The body without Lua, which does not see what Envoy says when a server fails in the middle of its answer."""
     rendered = api.render_error(refusal, ErrorContext("%REQ(X-REQUEST-ID)%", "%START_TIME(%Y-%m-%dT%H:%M:%SZ)%"))
     return {"json_format": rendered.body}

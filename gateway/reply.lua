@@ -84,6 +84,36 @@ local function has_escaped_slash(path)
   return bare and (bare:find("%%2[Ff]") or bare:find("%%5[Cc]"))
 end
 
+-- What comes without one of these comes from nobody, but where a path needs none.
+local CREDENTIALS = {"authorization", "x-api-key", "x-agent-token"}
+local BODIES = {POST = true, PUT = true, PATCH = true, DELETE = true}
+-- So much of anybody's may wait here until it is whole.
+local SMALL = 65536
+
+-- Whether a request has a large body, or one of which nobody knows how large it is, and does not say whose it is.
+local function is_of_nobody(handle, headers)
+  local verb, length = headers:get(":method"), headers:get("content-length")
+  if not BODIES[verb] or (length and (tonumber(length) or 0) <= SMALL) then
+    return false
+  end
+  for _, name in ipairs(CREDENTIALS) do
+    if headers:get(name) then
+      return false
+    end
+  end
+  local path = headers:get(":path"):match("^[^?]*")
+  for _, known in ipairs(handle:virtualHost():metadata():get("open") or {}) do
+    if path:find(known.path) then
+      for _, open in ipairs(known.verbs) do
+        if open == verb then
+          return false
+        end
+      end
+    end
+  end
+  return true
+end
+
 -- An id that the server takes as it is: the answer and its header must say the same.
 local function usable(id)
   return id and #id > 0 and #id <= 128 and not id:find("[^ -~]")
@@ -235,6 +265,10 @@ function envoy_on_request(handle)
   local unread = unreadable(headers)
   if unread then
     handle:respond({[":status"] = "400"}, "not UTF-8: " .. unread)
+  end
+  if is_of_nobody(handle, headers) then
+    -- It would be kept until it is whole, however slowly it comes, for somebody whom the server then refuses.
+    handle:respond({[":status"] = "401"}, "")
   end
   if headers:get(":method") == "HEAD" then
     -- As if it were a GET: who answers is told, because a stream would have no end.

@@ -65,7 +65,15 @@ class Routes:
             "name": host.name,
             "domains": list(host.domains),
             "retry_policy": self._base["retry_policy"],
-            "metadata": {"filter_metadata": {"reply": {"paths": self._paths(host), "failures": self._failures(host)}}},
+            "metadata": {
+                "filter_metadata": {
+                    "reply": {
+                        "paths": self._paths(host),
+                        "open": self._open(host),
+                        "failures": self._failures(host),
+                    }
+                }
+            },
             "typed_per_filter_config": {
                 TRANSCODER: self._transcoder(host, _first(host)),
                 BUFFER: _buffer(_first(host)),
@@ -165,6 +173,15 @@ class Routes:
             for each in self._bindings(api, host):
                 verbs = paths.setdefault(each.pattern("[^/]+", ".+", "%"), set())
                 verbs.update(("GET", "HEAD") if each.verb == "GET" and not each.socket else (each.verb,))
+        return [{"path": f"^{path}$", "verbs": _in_order(verbs)} for path, verbs in sorted(paths.items())]
+
+    def _open(self, host: VirtualHost) -> list[JSON]:
+        """Those that have a body and need no credential."""
+        paths: dict[str, set[str]] = {}
+        for api in host.apis:
+            for each in self._bindings(api, host):
+                if each.verb != "GET" and (each.open or api.guests):
+                    paths.setdefault(each.pattern("[^/]+", ".+", "%"), set()).add(each.verb)
         return [{"path": f"^{path}$", "verbs": _in_order(verbs)} for path, verbs in sorted(paths.items())]
 
     def _failures(self, host: VirtualHost) -> JSON:

@@ -457,6 +457,27 @@ async def test_whoever_speaks_http_1_0_is_answered(everything, someone: Tenant, 
     assert b"transfer-encoding" not in rest.partition(b"\r\n\r\n")[0].lower()
 
 
+@pytest.mark.parametrize("name", [name for name, api in APIS.items() if not api.guests])
+@pytest.mark.parametrize("length", ["content-length: 70000", "transfer-encoding: chunked"], ids=["long", "chunks"])
+async def test_a_large_body_of_nobody_is_refused_before_it_is_there(everything, name: str, length: str) -> None:
+    closed = [each for each in bindings(name) if each.verb in ("POST", "PATCH") and not each.open and not each.socket]
+    if not closed:
+        pytest.skip("whatever it takes it takes from anybody")
+    verb, path = closed[0].verb, filled(closed[0].template)
+    head = f"{verb} {path} HTTP/1.1\r\nhost: a\r\nx-request-id: mine\r\n{length}\r\n\r\n"
+    said = (await asyncio.to_thread(_said, everything.port(APIS[name]), head.encode())).decode()
+    plain = await everything.ask(everything.port(APIS[name]), verb, path, "{}", x_request_id="mine")
+    assert said.startswith("HTTP/1.1 401 ") and plain.status == 401, said
+    moments = re.compile(r'"timestamp":"[^"]*"')
+    assert moments.sub("", said.partition("\r\n\r\n")[2]) == moments.sub("", plain.text.decode())
+
+
+async def test_a_large_body_of_anybody_goes_where_none_need_say_who_he_is(everything) -> None:
+    for path in ("/oauth/token", "/api/v1/auth/login"):
+        answer = await everything.ask(everything.operations, "POST", path, json.dumps({"other": "x" * 70_000}))
+        assert b"API key" not in answer.text, answer.text
+
+
 async def test_a_body_that_comes_too_slowly_is_refused_in_the_shape_of_its_api(everything) -> None:
     head = b"POST /api/v1/sessions HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n{"
 

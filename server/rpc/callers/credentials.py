@@ -8,6 +8,7 @@ from server.errors import Unauthorized
 
 # The headers that hold one, the first one counting.
 CREDENTIALS = ("authorization", "x-api-key", "x-agent-token")
+NEEDED = "an API key is needed, as Authorization: Bearer YOUR_API_KEY or as X-API-Key"
 
 
 def credential(headers: Mapping[str, str]) -> str:
@@ -20,7 +21,7 @@ def credential(headers: Mapping[str, str]) -> str:
         raise Unauthorized("the Authorization header must read: Bearer YOUR_API_KEY")
     key = headers.get("x-api-key", "").strip() or headers.get("x-agent-token", "").strip()
     if not key:
-        raise Unauthorized("an API key is needed, as Authorization: Bearer YOUR_API_KEY or as X-API-Key")
+        raise Unauthorized(NEEDED)
     return key
 
 
