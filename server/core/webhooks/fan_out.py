@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 from cachetools import FIFOCache
-from sqlalchemy import Integer, bindparam, func, select, tuple_
+from sqlalchemy import Integer, bindparam, func, literal, select, tuple_
 
 from server.core.shared.names import NamesById, names_of
 from server.core.webhooks import lanes
@@ -57,8 +57,11 @@ _feeds = Feed.table().c
 _deliveries = Delivery.table().c
 # In this order an index has those that are enabled.
 _place = tuple_(_webhooks.organization_id, _webhooks.id)
+# Without what is of no use here: it is read at each change, and may be long.
+_UNUSED = frozenset({"headers", "secret", "previous_secret", "description", "url"})
+_light = [literal("").label(each.name) if each.name in _UNUSED else each for each in Webhook.table().c]
 _behind = (
-    select(*Webhook.table().c)
+    select(*_light)
     .join(Feed.table(), _feeds.organization_id == _webhooks.organization_id)
     .where(LISTENING, _webhooks.cursor < _feeds.head, _place > tuple_(bindparam("organization"), bindparam("after")))
     .order_by(_webhooks.organization_id, _webhooks.id)
