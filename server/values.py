@@ -17,8 +17,8 @@ from google.protobuf.message import DecodeError
 from orchestrator.wire.struct_pb2 import Struct
 from orchestrator.wire.struct_pb2 import Value as Value  # noqa: PLC0414 — core knows the class from here
 
-# So much takes two to nine milliseconds to parse, whatever it is made of, in which nobody else has a turn. It is a mebibyte,
-# with room for what says of it that it is a text, or the only one of an object.
+# So much takes two to nine milliseconds to parse, whatever it is made of, in which nobody else has a turn. It is a
+# mebibyte, with room for what says of it that it is a text, or the only one of an object.
 MAX_BYTES = (1 << 20) + 64
 MAX_DEPTH = 30
 # Beyond this, a double — and so protobuf's JSON and JavaScript — cannot tell neighbouring integers apart.

@@ -42,6 +42,13 @@ class Blob:
     sha256: str
 
 
+class Missing(Unavailable):
+    """The blob is not there: nothing would bring it back."""
+
+    def __init__(self) -> None:
+        super().__init__("an uploaded file is not where it was stored")
+
+
 class TooLong(Exception):
     """There is more than may be stored."""
 
@@ -92,7 +99,7 @@ class Blobs:
         return Blob(name, size, digest.hexdigest())
 
     async def read(self, name: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        """A blob's bytes from `start` to before `end`, in pieces. Raises Unavailable."""
+        """A blob's bytes from `start` to before `end`, in pieces. Raises Missing, Unavailable."""
         options: Any = {} if start == 0 and end is None else {"range": (start, end)}
         try:
             found = await obstore.get_async(self._store, name, options=options)
@@ -104,10 +111,10 @@ class Blobs:
             raise _translated(error) from error
 
     async def copy_to(self, name: str, path: Path) -> Path:
-        """Where a program may read a blob: its own place, or else `path`, with a copy. Raises Unavailable, StorageFull."""
+        """Where a program may read a blob: its own place, or `path`, with a copy. Raises as `read`, StorageFull."""
         if self._folder is not None:
             if not (self._folder / name).is_file():
-                raise Unavailable("an uploaded file is not where it was stored")
+                raise Missing
             return self._folder / name
         try:
             with path.open("wb") as file:
@@ -160,6 +167,8 @@ def _remove_unfinished(folder: Path, before: float) -> None:
 
 
 def _translated(error: BaseException) -> ServiceError:
+    if isinstance(error, FileNotFoundError):
+        return Missing()
     text = f"{error} {error.__cause__ or ''}"
     if any(words in text for words in _NO_ROOM):
         return StorageFull("there is no room for the file; nothing of it was stored")

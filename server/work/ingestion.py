@@ -15,7 +15,7 @@ from server.core.queue.claims import INGESTION
 from server.core.queue.completion import Result, failure
 from server.errors import ServiceError
 from server.model import Document, Task, TaskStatus
-from server.store.blobs import Blobs
+from server.store.blobs import Blobs, Missing
 from server.work.extraction.extractor import extract
 from server.work.extraction.kinds import Unreadable
 
@@ -58,7 +58,7 @@ class IngestionRunner:
                 await self._read(task, document, path)
         except Superseded:
             return Result(status=TaskStatus.CANCELLED)
-        except Unreadable as error:
+        except (Unreadable, Missing) as error:
             return await self._failed(task, str(error))
         except ServiceError:
             raise

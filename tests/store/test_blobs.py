@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from server.errors import StorageFull, Unavailable
-from server.store.blobs import READ_BYTES, SWEPT_AFTER, Blobs, TooLong
+from server.errors import StorageFull
+from server.store.blobs import READ_BYTES, SWEPT_AFTER, Blobs, Missing, TooLong
 from tests.support.s3 import S3, running_s3
 
 Left = Callable[[], list[str]]
@@ -118,9 +118,9 @@ async def test_a_disk_that_is_full_in_the_middle_is_said_and_leaves_nothing(blob
 
 async def test_a_file_that_is_gone_is_no_bug(blobs: Blobs, tmp_path: Path) -> None:
     await blobs.put("o", pieces(1), 1 << 30)
-    with pytest.raises(Unavailable):
+    with pytest.raises(Missing):
         await anext(blobs.read("o/nothing"))
-    with pytest.raises(Unavailable):
+    with pytest.raises(Missing):
         await blobs.copy_to("o/nothing", tmp_path / "copy")
     await blobs.remove(["o/nothing"])
 

@@ -21,7 +21,7 @@ async def entry_text(code: str, entry_function: str) -> str:
 
 
 def code_text(code: str) -> str:
-    """Code as an agent keeps it: without the mark that some editors begin a file with, which Python ignores in files, too."""
+    """Code as an agent keeps it: without the mark that some editors begin a file with."""
     return code.removeprefix("\ufeff")
 
 

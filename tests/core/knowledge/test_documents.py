@@ -226,3 +226,11 @@ async def test_chunks_of_a_reading_that_is_under_way_are_not_swept(shelf: Shelf,
     assert await shelf.remains.sweep() == 0
     await shelf.ingestion.finish(task, begun, about, 1)
     assert await shelf.found(tenant, "new words") == ["new words"]
+
+
+async def test_a_document_whose_file_is_lost_is_not_waited_for(shelf: Shelf, tenant: Tenant) -> None:
+    document, _ = await shelf.put(tenant, "text")
+    await shelf.blobs.remove([document.blob])
+    await shelf.read(document)
+    failed = await shelf.documents.get(tenant.call(), document.id)
+    assert (failed.status, failed.status_message) == ("failed", "an uploaded file is not where it was stored")
