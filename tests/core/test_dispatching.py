@@ -16,6 +16,7 @@ from server.core.queue.lease_service import LeaseService
 from server.core.queue.retry_policy import RetryPolicy
 from server.core.queue import due_tasks
 from server.core.queue.due_tasks import DueTasks
+from server.core.queue.schedule import next_runs
 from server.errors import Conflict, InvalidRequest, NotFound
 from server.model import AgentStatus, Priority, TaskStatus
 from server.work.dispatch import Dispatcher
@@ -183,6 +184,12 @@ async def test_a_schedule_that_cannot_be_kept_is_refused(world: World, schedule:
     with pytest.raises(InvalidRequest) as refused:
         await world.task(agent_id=agent.id, schedule=schedule)
     assert refused.value.details["field"] == field
+
+
+@pytest.mark.parametrize(("days", "same"), [("MON-SUN", "*"), ("fri-sun", "5,6,0"), ("SAT-SUN/1", "6,0"), ("SUN-SUN", "0")])
+def test_a_week_may_end_with_sunday(days: str, same: str) -> None:
+    runs = [next_runs({"expression": f"0 9 * * {each}", "timezone": "UTC"}, 0, 5) for each in (days, same)]
+    assert runs[0] == runs[1]
 
 
 async def test_tasks_wait_for_those_they_depend_on(world: World) -> None:

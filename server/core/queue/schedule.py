@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ LOOKED_AT = 200
 REMEMBERED = 4096
 MAX_DELAY_SECONDS = 366 * 86_400
 MICROSECOND = 1_000_000
+# Sunday ends a week as well as it begins one.
+_TO_SUNDAY = re.compile(r"(?<!SUN)-SUN\b", re.IGNORECASE)
 _FIELDS = {"immediate": set(), "at": {"at"}, "delay": {"seconds"}, "cron": {"expression", "timezone"}}
 
 
@@ -80,7 +83,7 @@ def next_runs(written: Mapping[str, Any], after: int, count: int = SHOWN_RUNS) -
 def _runs(expression: str, zone: ZoneInfo, after: int, count: int) -> tuple[int, ...]:
     """Three times that come once in 40 years each take ten milliseconds to find, and are shown again and again."""
     begin = datetime.fromtimestamp(after / MICROSECOND, zone)
-    times = (int(run.timestamp()) * MICROSECOND for run in CronSim(expression, begin))
+    times = (int(run.timestamp()) * MICROSECOND for run in CronSim(_TO_SUNDAY.sub("-7", expression), begin))
     # In an hour that comes twice, a time may be given that has been there already.
     return tuple(islice((run for run in islice(times, LOOKED_AT) if run > after), count))
 
