@@ -36,6 +36,7 @@ from server.rpc.callers.credentials import NEEDED
 JSON = dict[str, Any]
 REQUEST_ID = "@request_id"
 _RETRY = {"retry-after": "1"}
+NO_JSON = "this port takes JSON as it is: gRPC has a port of its own, and no body may be compressed"
 # What says to Lua that an answer is a refusal; it goes no further.
 MARK = {"header": {"key": "x-refusal", "value": "%RESPONSE_CODE%"}}
 # A path of nobody is refused in the shape that most documents have.
@@ -51,7 +52,7 @@ def refusals(api: Declaration) -> Iterator[tuple[str, int, ServiceError, Refusal
     yield "EQ", 405, wrong_method, None
     yield "EQ", 408, RequestTimeout("the request did not arrive in time"), None
     yield "EQ", 413, PayloadTooLarge(api.max_body_bytes, api.max_upload_bytes), None
-    yield "EQ", 415, UnsupportedMediaType("this port takes JSON: gRPC has a port of its own"), None
+    yield "EQ", 415, UnsupportedMediaType(NO_JSON), None
     yield "EQ", 431, HeadersTooLarge("the headers are larger than 32 KiB"), None
     yield "EQ", 504, AnswerTimeout("the server did not answer in time"), None
     yield "GE", 500, Unreachable("the server cannot be reached; try again"), None

@@ -157,7 +157,7 @@ local function explained(message)
     return "request", "has a path or headers that this gateway does not take"
   end
   if message == "Bad Request" then
-    return "request", "is not valid HTTP, or a header's name has an underscore"
+    return "request", "is not valid HTTP"
   end
   if message:find("Root element must be a message", 1, true) then
     return "body", "must be a JSON object"
@@ -281,7 +281,8 @@ function envoy_on_request(handle)
   end
   -- The transcoder leaves alone what says that it is gRPC already, which does not go through these ports.
   local content_type = headers:get("content-type")
-  if content_type and content_type:lower():match("^%s*application/grpc") then
+  local encoding = headers:get("content-encoding")
+  if content_type and content_type:lower():match("^%s*application/grpc") or encoding and encoding:lower() ~= "identity" then
     handle:respond({[":status"] = "415"}, "")
   end
 end
@@ -317,6 +318,11 @@ function envoy_on_response(handle)
   local code, message = headers:get("grpc-status"), headers:get("grpc-message")
   headers:remove("grpc-status")
   headers:remove("grpc-message")
+  if headers:get("content-type") == "text/event-stream" then
+    -- Proxies in between pass each event on at once.
+    headers:replace("cache-control", "no-cache")
+    headers:replace("x-accel-buffering", "no")
+  end
   local status = headers:get("x-http-status")
   if status then
     headers:replace(":status", status)
