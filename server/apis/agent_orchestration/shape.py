@@ -15,7 +15,7 @@ from orchestrator.wire.agent_orchestration.v1.webhook_pb2 import Webhook as Webh
 from orchestrator.wire.agent_orchestration.v1.webhook_pb2 import WebhookAttempt, WebhookDelivery
 
 from server.apikit.projection import project, remembered, shown_message, timestamp
-from server.apikit.webhook_fields import delivery_in_event, webhook_in_event
+from server.apikit.webhooks.fields import delivery_in_event, webhook_in_event
 from server.core.agents.entry_point import Entry, signature
 from server.model import (
     Agent,

@@ -7,7 +7,7 @@ from typing import Any
 from orchestrator.wire.ai_orchestra.v2 import webhook_service_pb2 as pb
 from orchestrator.wire.ai_orchestra.v2.webhook_pb2 import Webhook, WebhookAttempt, WebhookDelivery
 
-from server.apikit.webhook_servicer import DocumentedWebhooks
+from server.apikit.webhooks.servicer import DocumentedWebhooks
 from server.apis.ai_orchestra.envelope import answer
 from server.core.shared.call_context import Call
 

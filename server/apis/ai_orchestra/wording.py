@@ -9,7 +9,7 @@ from orchestrator.wire.ai_orchestra.v2 import webhook_pb2
 
 from server.apikit.event_wording import EventWording, by_kind
 from server.apikit.projection import shown_message
-from server.apikit.webhook_fields import delivery_in_event, webhook_in_event
+from server.apikit.webhooks.fields import delivery_in_event, webhook_in_event
 from server.apis.ai_orchestra.chat.shape import answer_message, session_message
 from server.model import Answer, Conversation, Delivery, Record, Webhook
 

@@ -13,9 +13,9 @@ from server.core.shared.call_context import Call
 from server.core.shared.ids import parse_id
 from server.core.shared.resource import Resource
 from server.core.webhooks import lanes
-from server.core.webhooks.fan_out import MOST_PENDING, body_of
+from server.core.webhooks.fan_out import MOST_PENDING
 from server.core.webhooks.registry import WEBHOOKS
-from server.core.webhooks.wording import Wording
+from server.core.webhooks.wording import Wording, body_of
 from server.errors import Conflict, InvalidRequest, NotFound
 from server.model import UNDELIVERED, Delivery, DeliveryAttempt, DeliveryState, Organization, Webhook, new_id
 from server.store.among import any_of

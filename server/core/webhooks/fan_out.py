@@ -10,7 +10,6 @@ import asyncio
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -20,8 +19,7 @@ from sqlalchemy import Integer, bindparam, func, literal, select, tuple_
 from server.core.shared.names import NamesById, names_of
 from server.core.webhooks import lanes
 from server.core.webhooks.disabling import LOCK
-from server.core.webhooks.javascript import stringify
-from server.core.webhooks.wording import EventPatterns, Wording
+from server.core.webhooks.wording import EventPatterns, Wording, body_of
 from server.errors import ServiceError
 from server.model import (
     LISTENING,
@@ -50,7 +48,6 @@ UNWANTED = 1000
 WEBHOOKS, WRITTEN = 500, 128
 BODIES = 512
 log = structlog.get_logger()
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _webhooks = Webhook.table().c
 _feeds = Feed.table().c
@@ -284,24 +281,3 @@ async def _insert(transaction: Transaction, webhook: str, deliveries: Sequence[D
         times = {"created_at": transaction.now, "next_attempt_at": transaction.now if first else None}
         rows.append({**each.values(), **times})
     await transaction.many(insertion(Delivery), rows)
-
-
-def body_of(
-    wording: Wording, organization: str, organization_name: str, event: str, microseconds: int, data: Any
-) -> str:
-    """What is sent of an event."""
-    return stringify(
-        {
-            "event": event,
-            "timestamp": _moment(microseconds),
-            "data": data,
-            "organization": {"id": wording.organization(organization), "name": organization_name},
-        }
-    )
-
-
-def _moment(microseconds: int) -> str:
-    """A time as protobuf's JSON has it: with as many digits as it needs, three at a time."""
-    digits = "microseconds" if microseconds % 1000 else "milliseconds" if microseconds % 1_000_000 else "seconds"
-    moment = _EPOCH + timedelta(microseconds=microseconds)
-    return moment.isoformat(timespec=digits).replace("+00:00", "Z")

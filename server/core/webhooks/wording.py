@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from server.core.shared.names import NamesById, Reference
+from server.core.webhooks.javascript import stringify
 from server.errors import InvalidRequest
 from server.model import Event
 
 MOST = 100
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Wording(Protocol):
@@ -69,3 +72,24 @@ def _is_known(pattern: str, wording: Wording) -> bool:
     stem = pattern[:-1]
     # A prefix ends with the point, so that `task*` is not mistaken for one.
     return not stem or (stem.endswith(".") and any(name.startswith(stem) for name in wording.names))
+
+
+def body_of(
+    wording: Wording, organization: str, organization_name: str, event: str, microseconds: int, data: Any
+) -> str:
+    """What is sent of an event."""
+    return stringify(
+        {
+            "event": event,
+            "timestamp": _moment(microseconds),
+            "data": data,
+            "organization": {"id": wording.organization(organization), "name": organization_name},
+        }
+    )
+
+
+def _moment(microseconds: int) -> str:
+    """A time as protobuf's JSON has it: with as many digits as it needs, three at a time."""
+    digits = "microseconds" if microseconds % 1000 else "milliseconds" if microseconds % 1_000_000 else "seconds"
+    moment = _EPOCH + timedelta(microseconds=microseconds)
+    return moment.isoformat(timespec=digits).replace("+00:00", "Z")

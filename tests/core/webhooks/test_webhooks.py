@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from server.apikit.projection import timestamp
-from server.core.webhooks import fan_out
+from server.core.webhooks import fan_out, wording
 from server.core.webhooks.addresses import AddressGuard
 from server.core.webhooks.queue import Outcome
 from server.core.webhooks.receivers import Receivers
@@ -530,4 +530,4 @@ async def test_more_webhooks_than_are_looked_at_together_are_all_told(post: Post
     [(0, "1970-01-01T00:00:00Z"), (1_500_000, "1970-01-01T00:00:01.500Z"), (1_700_000_000_000_001, "2023-11-14T22:13:20.000001Z")],
 )
 def test_times_are_written_as_the_stream_of_events_writes_them(microseconds: int, written: str) -> None:
-    assert fan_out._moment(microseconds) == written == timestamp(microseconds).ToJsonString()
+    assert wording._moment(microseconds) == written == timestamp(microseconds).ToJsonString()

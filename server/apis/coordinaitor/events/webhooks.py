@@ -7,7 +7,7 @@ from typing import Any
 from orchestrator.wire.coordinaitor.v1 import webhook_service_pb2 as pb
 from orchestrator.wire.coordinaitor.v1.webhook_pb2 import Webhook, WebhookAttempt, WebhookDelivery
 
-from server.apikit.webhook_servicer import DocumentedWebhooks
+from server.apikit.webhooks.servicer import DocumentedWebhooks
 from server.apis.coordinaitor.envelope import answer, listed, page_of
 from server.apis.coordinaitor.shape import shown_id
 from server.core.shared.call_context import Call

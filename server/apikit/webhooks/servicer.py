@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from google.protobuf.message import Message
 
 from server import values
-from server.apikit.webhook_fields import delivery_as, plain_id, webhook_as
+from server.apikit.webhooks.fields import delivery_as, plain_id, webhook_as
 from server.core.shared.call_context import Call
 from server.core.webhooks.deliveries import Deliveries, Sent
 from server.core.webhooks.registry import OVERLAP_SECONDS, Webhooks

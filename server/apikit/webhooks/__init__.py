@@ -1,0 +1,1 @@
+"""Webhooks as APIs show and serve them alike."""
