@@ -274,7 +274,7 @@ async def test_results_are_taken_once_and_in_any_company(floor: Floor) -> None:
     assert isinstance(back[0], Task) and isinstance(back[1], StaleLease)
     no_number = await completed(Value(number_value=float("nan")).SerializeToString())
     assert no_number.status == TaskStatus.FAILED and "OutputNotJSON" in no_number.error
-    large = await completed(values.encode("x" * (1 << 20)))
+    large = await completed(values.encode("x" * values.MAX_BYTES))
     assert "OutputTooLarge" in large.error and not large.retryable
 
 

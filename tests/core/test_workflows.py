@@ -665,8 +665,8 @@ BAD = [
     ([step("a", order=1), step("b", order=1, input="-${steps.a.output}-")], "steps[1].input"),
     ([step("a", order=1, input="${steps.b.output.x}"), step("b", order=2)], "steps[0].input"),
     ([{"agent_type": "extract", "input": Value(number_value=float("nan")).SerializeToString()}], "steps[0].input"),
-    ([step("a", input="x" * (1 << 20))], "steps[0].input"),
-    ([step("a", input="x" * (1 << 19)), step("b", input="x" * (1 << 19))], "steps"),
+    ([step("a", input="x" * values.MAX_BYTES)], "steps[0].input"),
+    ([step("a", input="x" * (values.MAX_BYTES // 2)), step("b", input="x" * (values.MAX_BYTES // 2))], "steps"),
 ]
 
 
@@ -699,7 +699,7 @@ async def test_executing_names_what_is_missing(office: Office) -> None:
     assert await field() == "parameters.source.name"
     assert await field(source="x") == "parameters.source.name"
     assert await field(source={"name": 1}) == "parameters.to"
-    assert await field(source={"name": 1}, to="x" * (1 << 20)) == "parameters"
+    assert await field(source={"name": 1}, to="x" * values.MAX_BYTES) == "parameters"
     nobody = await office.workflow(step("a"), step("b", "nobody"))
     with pytest.raises(InvalidRequest) as refused:
         await office.workflows.execute(office.call(), nobody.id, parameters=values.encode({}))

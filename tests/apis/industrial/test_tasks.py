@@ -20,6 +20,7 @@ from orchestrator.v1.task_pb2 import (
     TASK_STATUS_RUNNING,
 )
 
+from server import values
 from server.worker.values import from_value, to_value
 from tests.support.industrial import Industrial, able, apart, begun, given, result, task_in
 from tests.support.waiting import eventually
@@ -229,7 +230,7 @@ async def test_a_result_that_is_too_large_is_refused_and_the_task_goes_on(api: I
     agent = await api.agent()
     session = await api.session(started=True)
     task = await begun(api, session, agent)
-    large = "x" * (1 << 20)
+    large = "x" * values.MAX_BYTES
     for method, more in (("CompleteTask", {}), ("SendResult", {"agent_id": agent.id})):
         error = await api.refused(method, task_id=task.id, result=large, **more, http=True)
         assert (error.http, error.code, error.details["field"]) == (400, "INVALID_REQUEST", "result"), method
