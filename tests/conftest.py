@@ -62,15 +62,21 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path, database_kind: 
     return url
 
 
+@pytest.fixture(scope="session")
+def defaults() -> Settings:
+    """As they are in this environment, read once: that takes as long as a few requests."""
+    return Settings()
+
+
 @pytest.fixture
-def sqlite_settings(tmp_path: Path) -> Settings:
+def sqlite_settings(defaults: Settings, tmp_path: Path) -> Settings:
     """The defaults, with a migrated SQLite file."""
-    return Settings(data_dir=tmp_path, database_url=new_sqlite(tmp_path))
+    return defaults.model_copy(update={"data_dir": tmp_path, "database_url": new_sqlite(tmp_path)})
 
 
 @pytest.fixture
-def settings(database_url: str, tmp_path: Path) -> Settings:
-    return Settings(
+def settings(defaults: Settings, database_url: str, tmp_path: Path) -> Settings:
+    changes = dict(
         data_dir=tmp_path,
         database_url=database_url,
         # One takes PostgreSQL as long as twenty statements, and eight test processes share the hundred it allows.
@@ -82,6 +88,7 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
         shutdown_seconds=2.0,
         workers=2,
     )
+    return defaults.model_copy(update=changes)
 
 
 @pytest.fixture

@@ -69,7 +69,7 @@ def test_an_agent_uses_the_packages_it_asked_for_on_whichever_machine(tmp_path: 
         assert stack.stop() == 0
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("database", [pytest.param("sqlite", marks=pytest.mark.slow), "postgresql"])
 def test_two_workers_work_as_one(tmp_path: Path, database: str, request: pytest.FixtureRequest) -> None:
     environment = {"REQUESTS_PER_HOUR": "100000"}
     if database == "postgresql":

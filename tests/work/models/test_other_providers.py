@@ -22,6 +22,9 @@ from server.work.models.provider import TRIES
 from tests.support.raw_provider import RawProvider, response
 from tests.work.models.asking import Heard, asking, hear
 
+# To load their libraries takes seconds, so one process does.
+pytestmark = pytest.mark.xdist_group("other providers")
+
 KEY = "sk-secret-of-this-test"
 MODELS = {
     "anthropic": ("anthropic/claude-haiku-4-5", {"anthropic_api_key": KEY}),
