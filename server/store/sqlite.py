@@ -28,16 +28,12 @@ from server.store.statement import Statement
 from server.store.transaction import Hooks, TransactionBase, in_pieces, settle
 
 T = TypeVar("T")
-R = TypeVar("R")
-
 LOCK_PATIENCE_SECONDS = 5.0
 BATCH = 128
 # Lists are parameters on PostgreSQL; here they are JSON, for `json_each`.
 sqlite3.register_adapter(list, json.dumps)
 _PRAGMAS = ["journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "temp_store=MEMORY", "cache_size=-65536"]
 _PRAGMAS += ["mmap_size=268435456", "wal_autocheckpoint=0"]
-# A number that SQLite keeps for its users, and that nobody here uses: one page, and no row.
-_TOUCH = "PRAGMA user_version = 0"
 _FULL = "the database cannot be written, its disk may be full; nothing was changed"
 log = structlog.get_logger()
 
@@ -52,12 +48,12 @@ class SQLiteTransaction(TransactionBase):
         self._connection = connection
         self._pace = pace
 
-    async def one(self, statement: Statement[R], **parameters: Any) -> R | None:
+    async def one(self, statement: Statement[T], **parameters: Any) -> T | None:
         await self._pace.turn()
         row = self._connection.execute(statement.sqlite, parameters).fetchone()
         return None if row is None else statement.load(row)
 
-    async def all(self, statement: Statement[R], **parameters: Any) -> list[R]:
+    async def all(self, statement: Statement[T], **parameters: Any) -> list[T]:
         await self._pace.turn()
         return [statement.load(row) for row in self._connection.execute(statement.sqlite, parameters).fetchall()]
 
@@ -133,21 +129,21 @@ class SQLite:
             connection.execute(f"PRAGMA {pragma}")
         return connection
 
-    async def one(self, statement: Statement[R], **parameters: Any) -> R | None:
+    async def one(self, statement: Statement[T], **parameters: Any) -> T | None:
         try:
             row = self._reader.execute(statement.sqlite, parameters).fetchone()
         except sqlite3.Error as error:
             raise _translate(error) from error
         return None if row is None else statement.load(row)
 
-    async def all(self, statement: Statement[R], **parameters: Any) -> list[R]:
+    async def all(self, statement: Statement[T], **parameters: Any) -> list[T]:
         try:
             rows = self._reader.execute(statement.sqlite, parameters).fetchall()
         except sqlite3.Error as error:
             raise _translate(error) from error
         return [statement.load(row) for row in rows]
 
-    async def scan(self, statement: Statement[R], **parameters: Any) -> list[R]:
+    async def scan(self, statement: Statement[T], **parameters: Any) -> list[T]:
         try:
             async with self._scanning, self._slow.execute(statement.sqlite, parameters) as cursor:
                 return [statement.load(row) for row in await cursor.fetchall()]
@@ -169,7 +165,8 @@ class SQLite:
         await self.write(self._touch)
 
     async def _touch(self, _transaction: object) -> None:
-        self._writer.execute(_TOUCH)
+        # A number that SQLite keeps for its users, and that nobody here uses: one page, and no row.
+        self._writer.execute("PRAGMA user_version = 0")
 
     def connections(self) -> int:
         return 3  # what writes, what reads, and what reads for long
