@@ -89,8 +89,10 @@ class MailServer:
                 log.warning("a mail was handed in, and nobody has said whether it was taken", letter=letter.id)
                 return True
             raise
-        except (smtplib.SMTPException, ValueError) as error:
-            # This one was refused; others may be taken.
+        except Exception as error:
+            if isinstance(error, OSError) and not isinstance(error, smtplib.SMTPException):
+                raise
+            # This one was refused, or is nothing that can be written; others may be taken.
             log.warning("a mail was refused", letter=letter.id, error=repr(error))
             return False
         return True
@@ -145,15 +147,20 @@ class _OverTls(_Connection, smtplib.SMTP_SSL):
 def message_of(letter: Letter, sender: str) -> EmailMessage:
     """A letter as mail. Raises ValueError where its address is none."""
     message = EmailMessage()
-    message["Subject"] = " ".join(letter.subject.split())
+    message["Subject"] = _in_one_line(letter.subject)
     message["From"] = sender
     name, at, domain = letter.address.rpartition("@")
-    if not at:
+    if not at or "=?" in letter.address:
         raise ValueError("no address")
-    message["To"] = Address(" ".join(letter.name.split()), name, domain)
+    message["To"] = Address(_in_one_line(letter.name), name, domain)
     message["Date"] = format_datetime(datetime.fromtimestamp(letter.written_at / 1_000_000, UTC))
     message["Message-ID"] = f"<{letter.id}@{sender.rpartition('@')[2].strip('> ') or 'orchestrator'}>"
     # So that nobody's absence is answered to a program.
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(letter.text + "\n")
     return message
+
+
+def _in_one_line(text: str) -> str:
+    """A text as a header may have it: nothing in it is taken for an encoded word, which could be whole lines."""
+    return " ".join(text.split()).replace("=?", "= ?")

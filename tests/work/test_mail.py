@@ -6,6 +6,8 @@ import asyncio
 import json
 import ssl
 from datetime import datetime
+from email.errors import MessageError
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from server.core.notifications.mail import APART, DELAYS, SHOWN, TOGETHER, MailQ
 from server.core.shared.call_context import Call, Caller
 from server.core.shared.letter import Letter
 from server.store.database import Database
+from server.work import mail
 from server.work.mail import MailServer
 from tests.support.clock import Clock
 from tests.support.mailbox import Mailbox
@@ -70,11 +73,11 @@ async def test_a_notification_is_mailed_once_to_who_wants_mail(post: Post, mailb
     bob = await person(post.database, post.organization, "Bob", preferences=no_mail)
     await post.complete(ada, bob, title="Build\r\nBcc: all@example.org")
     assert await post.round() == 1 and await post.round() == 0
-    [mail] = mailbox.mails
-    assert mail["To"] == f"Ada <{ada.email}>" and mail["From"] == "Orchestrator <bot@example.org>"
-    assert mail["Subject"] == "“Build Bcc: all@example.org” is completed" and mail["Bcc"] is None
-    assert mail["Auto-Submitted"] == "auto-generated" and mail["Message-ID"].endswith("@example.org>")
-    assert "your preferences" in mail.get_content()
+    [told] = mailbox.mails
+    assert told["To"] == f"Ada <{ada.email}>" and told["From"] == "Orchestrator <bot@example.org>"
+    assert told["Subject"] == "“Build Bcc: all@example.org” is completed" and told["Bcc"] is None
+    assert told["Auto-Submitted"] == "auto-generated" and told["Message-ID"].endswith("@example.org>")
+    assert "your preferences" in told.get_content()
     assert await post.queue.seconds() is None
 
 
@@ -114,6 +117,33 @@ async def test_a_mail_server_that_is_not_there_holds_nobody_up(post: Post) -> No
     nowhere = MailServer("127.0.0.1", 9, "bot@example.org", security="none", seconds=1)
     mails = await post.queue.claim()
     assert await nowhere.send([each.letter for each in mails]) == set()
+
+
+async def test_what_cannot_be_written_keeps_no_other_mail_from_being_noted(
+    post: Post, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = mail.message_of
+
+    def message_of(letter: Letter, sender: str) -> EmailMessage:
+        if letter.name == "Ada":
+            raise MessageError("no header can be so")
+        return written(letter, sender)
+
+    monkeypatch.setattr(mail, "message_of", message_of)
+    await post.complete(*[await person(post.database, post.organization, name) for name in ("Ada", "Bob")])
+    assert await post.round() == 2
+    post.wait(DELAYS[0])
+    assert await post.round() == 1 and len(mailbox.mails) == 1
+
+
+async def test_nothing_in_a_header_makes_lines_of_a_mail(mailbox: Mailbox) -> None:
+    lines = "=?utf-8?q?a=0d=0aX-Evil:_1=0d=0a=0d=0aPay_here?="
+    server = MailServer("127.0.0.1", mailbox.port, "bot@example.org", security="none", seconds=5)
+    good = Letter("1", f"Ada {lines}", "ada@example.com", f"{lines} now", "Hello", 0)
+    assert await server.send([good, Letter("2", "Ada", f"{lines}@example.com", "Hello", "Hello", 0)]) == {"1"}
+    [told] = mailbox.mails
+    assert told["X-Evil"] is None and told.get_content() == "Hello\r\n"
+    assert "Pay_here" in told["Subject"] and "Pay_here" in told["To"]
 
 
 async def test_many_at_once_are_one_mail_and_hold_up_nobody_elses(post: Post, mailbox: Mailbox) -> None:
@@ -168,7 +198,7 @@ async def test_a_slow_server_gets_nothing_twice(post: Post, mailbox: Mailbox) ->
     post.wait(DELAYS[0])
     while await post.round():
         pass
-    assert sorted(mail["To"].addresses[0].addr_spec for mail in mailbox.mails) == sorted(each.email for each in people)
+    assert sorted(each["To"].addresses[0].addr_spec for each in mailbox.mails) == sorted(each.email for each in people)
 
 
 async def test_a_server_that_says_its_words_one_by_one_is_left_in_time(post: Post, mailbox: Mailbox) -> None:
