@@ -59,8 +59,11 @@ class MailServer:
 
         One that was handed over whole, without an answer, counts as taken: it would come twice.
         """
-        server = _OverTls(timeout=self.seconds) if self.security == "tls" else _Connection(timeout=self.seconds)
-        alarm = asyncio.get_running_loop().call_later(self.in_all, server.break_off)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self.in_all
+        # To find out what this machine is called, and whom to trust, may take as long as a name server does.
+        server = await asyncio.to_thread(_OverTls if self.security == "tls" else _Connection, timeout=self.seconds)
+        alarm = loop.call_at(until, server.break_off)
         try:
             return await asyncio.to_thread(self._send, server, letters)
         finally:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import ssl
+import threading
 from datetime import datetime
 from email.errors import MessageError
 from email.message import EmailMessage
@@ -144,6 +146,15 @@ async def test_nothing_in_a_header_makes_lines_of_a_mail(mailbox: Mailbox) -> No
     [told] = mailbox.mails
     assert told["X-Evil"] is None and told.get_content() == "Hello\r\n"
     assert "Pay_here" in told["Subject"] and "Pay_here" in told["To"]
+
+
+async def test_no_name_server_holds_up_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[threading.Thread] = []
+    monkeypatch.setattr(socket, "getfqdn", lambda *_: asked.append(threading.current_thread()) or "here.example")
+    for security in ("none", "tls"):
+        server = MailServer("127.0.0.1", 9, "bot@example.org", security=security, seconds=1)
+        assert await server.send([Letter("1", "Ada", "ada@example.com", "Hello", "Hello", 0)]) == set()
+    assert len(asked) == 2 and threading.main_thread() not in asked
 
 
 async def test_many_at_once_are_one_mail_and_hold_up_nobody_elses(post: Post, mailbox: Mailbox) -> None:
