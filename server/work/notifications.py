@@ -102,6 +102,6 @@ class NotificationLoops:
         while server is not None:
             letters = await self._resets.letters()
             if letters:
-                await server.send(letters)
+                await self._resets.record(letters, await server.send(letters))
             else:
                 await asyncio.sleep(POLL_SECONDS)

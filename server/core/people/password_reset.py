@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hmac
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, Integer, bindparam, delete, func, select, update
@@ -19,6 +19,7 @@ from server.core.shared.call_context import Call
 from server.core.shared.letter import Letter
 from server.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from server.model import Login, PasswordReset, User, new_id
+from server.store.among import any_of
 from server.store.database import Database
 from server.store.statement import Statement
 from server.store.transaction import Reader, Transaction
@@ -26,8 +27,12 @@ from server.store.transaction import Reader, Transaction
 HOUR = 3600 * 1_000_000
 # How long a token is good that was mailed, and one that somebody hands over.
 MAILED, HANDED = HOUR, 24 * HOUR
-# How many an address may have waiting, and how many are mailed over one connection.
-WAITING, TOGETHER = 3, 20
+# How many an address may have waiting, and how many are mailed over one connection, or removed together.
+WAITING, TOGETHER, REMOVED = 3, 20, 1000
+# After how long one is mailed again that the mail server has not taken.
+AGAIN = 60 * 1_000_000
+# Before the id of a token, as that of its letter.
+_LETTER = "reset-"
 _PURPOSE = b"orchestrator password resets, version 1"
 _table = PasswordReset.table()
 _resets = _table.c
@@ -40,10 +45,11 @@ _BY_DIGEST = Statement[PasswordReset](
 )
 _USE = Statement[Any](delete(_table).where(_resets.digest == bindparam("digest"), _resets.expires_at > _now))
 _DROP = Statement[Any](delete(_table).where(_resets.user_id == bindparam("user")))
-_FORGET = Statement[Any](delete(_table).where(_resets.expires_at < bindparam("before", type_=BigInteger)))
+_old = select(_resets.id).where(_resets.expires_at < bindparam("before", type_=BigInteger)).limit(REMOVED)
+_FORGET = Statement[Any](delete(_table).where(_resets.id.in_(_old)))
 _chosen = (
     select(_resets.id)
-    .where(_resets.mail_at.is_not(None), _resets.mail_at <= _now)
+    .where(_resets.mail_at.is_not(None), _resets.mail_at <= _now, _resets.expires_at > _now)
     .order_by(_resets.mail_at)
     .limit(bindparam("limit", type_=Integer))
     .with_for_update(skip_locked=True)
@@ -51,6 +57,9 @@ _chosen = (
 )
 _CLAIM = Statement[PasswordReset](
     update(_table).where(_resets.id.in_(select(_chosen.c.id))).values(mail_at=None).returning(_table), PasswordReset
+)
+_AGAIN = Statement[Any](
+    update(_table).where(any_of(_resets.id, "ids")).values(mail_at=bindparam("at", type_=BigInteger))
 )
 
 
@@ -190,7 +199,7 @@ class PasswordResets:
         return await self._logins.granted(*begun)
 
     async def letters(self) -> Sequence[Letter]:
-        """What is to be mailed now. It is sent once at most: who gets none asks again."""
+        """What is to be mailed now. Where the process dies before `record`, it is lost: who gets none asks again."""
 
         async def body(transaction: Transaction) -> list[Letter]:
             letters = []
@@ -202,13 +211,24 @@ class PasswordResets:
 
         return await self._database.write(body)
 
+    async def record(self, letters: Sequence[Letter], taken: Collection[str]) -> None:
+        """What came of letters: the ids of those that were taken. Others go again while their token is good."""
+        ids = [each.id.removeprefix(_LETTER) for each in letters if each.id not in taken]
+
+        async def body(transaction: Transaction) -> None:
+            await transaction.run(_AGAIN, ids=ids, at=transaction.now + AGAIN)
+
+        if ids:
+            await self._database.write(body)
+
     async def forget(self, before: int) -> None:
         """Removes those that have expired before then."""
 
-        async def body(transaction: Transaction) -> None:
-            await transaction.run(_FORGET, before=before)
+        async def body(transaction: Transaction) -> int:
+            return await transaction.run(_FORGET, before=before)
 
-        await self._database.write(body)
+        while await self._database.write(body) == REMOVED:
+            pass
 
     def _letter(self, reset: PasswordReset, user: User) -> Letter:
         token = self._tokens.of(reset.id)
@@ -220,7 +240,7 @@ class PasswordResets:
         )
         asked = f"Somebody, perhaps you, has asked for another password for {user.email}."
         text = f"{asked} {way}\n\nThat works once, within an hour. If it was not you, there is nothing to do."
-        return Letter(f"reset-{reset.id}", user.name, user.email, "Another password", text, reset.created_at)
+        return Letter(f"{_LETTER}{reset.id}", user.name, user.email, "Another password", text, reset.created_at)
 
 
 async def drop_resets(transaction: Transaction, user_id: str) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from server.core.identity import organizations
 from server.core.identity.logins import Granted
-from server.core.people.password_reset import HANDED, MAILED, WAITING, ResetTokens
+from server.core.people.password_reset import AGAIN, HANDED, MAILED, WAITING, ResetTokens
 from server.errors import Conflict, Forbidden, InvalidRequest, NotFound, Unauthorized, Unavailable
 from server.model import Event, PasswordReset
 from server.store.database import Database
@@ -86,6 +86,22 @@ async def test_an_address_gets_few_of_them_and_old_ones_are_removed(house: House
     house.clock.wait(MAILED / SECOND)
     with pytest.raises(InvalidRequest, match="not good"):
         await house.password_resets.reset(house.call(), late, NEW)
+
+
+async def test_what_the_mail_server_does_not_take_goes_again_while_the_token_is_good(house: House) -> None:
+    ada, bob = await house.register(), await house.register()
+    for each in (ada, bob):
+        await house.password_resets.request(house.call(), each.user.email)
+    first = await house.password_resets.letters()
+    taken = [each.id for each in first if each.address == bob.user.email]
+    await house.password_resets.record(first, taken)
+    assert len(first) == 2 and await mailed(house) == []
+    house.clock.wait(AGAIN / SECOND)
+    (again,) = await house.password_resets.letters()
+    assert again in first and again.address == ada.user.email
+    await house.password_resets.record([again], [])
+    house.clock.wait(MAILED / SECOND)
+    assert await mailed(house) == []
 
 
 async def test_an_administrator_hands_over_a_token_that_replaces_those_before(house: House) -> None:
