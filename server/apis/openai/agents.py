@@ -106,15 +106,18 @@ def _new_task(agent: Agent, asked: Asked) -> NewTask:
     if not prompt.asked.strip():
         raise InvalidRequest("messages", "must have a message of the user: an agent answers the last one")
     description = prompt.question.replace("\0", "")
-    if len(description.encode("utf-8", "replace")) > 2 * MAX_MESSAGE_BYTES:
-        raise InvalidRequest("messages", f"the user's last one must have at most {MAX_MESSAGE_BYTES >> 10} KiB")
     given: dict[str, Any] = _form(prompt.response_format)
     if before := _before(prompt.messages):
         given["messages"] = before
     try:
-        encoded = values.encode(given)
-    except (UnicodeEncodeError, ValueError):
+        length, encoded = len(description.encode()), values.encode(given)
+    except UnicodeEncodeError:
         raise InvalidRequest("messages", "has a surrogate without its other half, which is no text") from None
+    except ValueError as error:
+        # Messages have no numbers.
+        raise InvalidRequest("response_format", str(error)) from None
+    if length > 2 * MAX_MESSAGE_BYTES:
+        raise InvalidRequest("messages", f"the user's last one must have at most {MAX_MESSAGE_BYTES >> 10} KiB")
     return NewTask(
         agent_id=f"agent_{agent.id}",
         type="chat",

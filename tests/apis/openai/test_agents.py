@@ -122,6 +122,14 @@ async def test_nobody_asks_agents_of_others_nor_without_the_right_to_give_tasks(
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await desk.ask("hi", model, tenant=tenant, **more)
         assert refused.value.code() == code and words in refused.value.details(), model
+    for message, more, field in (
+        ("half \ud800", {}, "messages"),
+        ([{"role": "user", "content": "\ud800"}, {"role": "user", "content": "hi"}], {}, "messages"),
+        ("hi", {"response_format": {"type": "json_schema", "json_schema": {"schema": {"maximum": 1 << 60}}}}, "response_format"),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await desk.ask(message, **more)
+        assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT and field in refused.value.details()
     await desk.agent()
     with pytest.raises(grpc.aio.AioRpcError, match="several agents"):
         await desk.ask("hi")
