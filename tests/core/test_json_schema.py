@@ -22,6 +22,11 @@ def bomb(depth: int) -> dict[str, Any]:
     return {"$ref": "#/$defs/a0", "$defs": {**parts, f"a{depth}": {"type": "integer"}}}
 
 
+def chain(length: int) -> dict[str, Any]:
+    parts: dict[str, Any] = {f"a{n}": {"$ref": f"#/$defs/a{n + 1}"} for n in range(length)}
+    return {"$ref": "#/$defs/a0", "$defs": {**parts, f"a{length}": {"type": "integer"}}}
+
+
 @pytest.mark.parametrize(
     ("schema", "says"),
     [
@@ -37,8 +42,9 @@ def bomb(depth: int) -> dict[str, Any]:
         (bomb(40), "too often"),
         ({"description": "x" * 70_000}, "32 KiB"),
         ({"pattern": "(?:a{1,1000}){1,1000}"}, "regex"),
+        (chain(900), "deep"),
     ],
-    ids=["list", "type", "keyword", "remote", "file", "missing", "dynamic", "id", "lookahead", "bomb", "long", "huge-pattern"],
+    ids=["list", "type", "keyword", "remote", "file", "missing", "dynamic", "id", "lookahead", "bomb", "long", "huge-pattern", "chain"],
 )
 def test_what_is_no_schema_or_reaches_out_is_refused(schema: Any, says: str) -> None:
     began = time.perf_counter()
@@ -82,6 +88,9 @@ def test_looking_at_a_schema_holds_nobody_up() -> None:
         {"patternProperties": {f"^p{n}[a-z]+$": {"type": "string"} for n in range(800)}},
         {"properties": {f"p{n}": {"type": "string"} for n in range(1000)}},
         {"pattern": "(?:a{1,1000}){1,100}"},
+        # Each may be so large, and not all of them.
+        {"patternProperties": {f"\\pL{{20}}{n}": {} for n in range(800)}},
+        {"properties": {f"p{n}": {"pattern": f"a{{9000}}{n}"} for n in range(800)}},
     ]
     for schema in large:
         began = time.process_time()

@@ -19,8 +19,12 @@ import jsonschema_rs
 from server.errors import InvalidRequest
 
 MAX_BYTES, MAX_WEIGHT = 32 << 10, 20_000
-# Bytes of a compiled pattern.
-MAX_PATTERN = 1 << 20
+# How many parts may be within each other, with those that are referred to: each is a few calls deep here.
+MAX_DEPTH = 150
+# Bytes of a compiled pattern, and of all of a schema's; a megabyte of them takes some milliseconds.
+MAX_PATTERN, MAX_PATTERNS = 1 << 20, 2 << 20
+# Of what is remembered while one is looked for, at least.
+LEAST_MEMORY = 1 << 16
 # So many steps take a few milliseconds: what a schema has, for each value that is looked at.
 AT_ONCE = 20_000
 PATIENCE_SECONDS, MEMORY_BYTES = 10.0, 1 << 30
@@ -37,8 +41,6 @@ def check_schema(schema: object, field: str) -> None:
     if len(written) > MAX_BYTES:
         raise InvalidRequest(field, f"must have at most {MAX_BYTES >> 10} KiB")
     try:
-        if _Weight(schema).of(schema) > MAX_WEIGHT:
-            raise InvalidRequest(field, "refers to its parts too often")
         _validator(written)
     except _NotTaken as error:
         raise InvalidRequest(field, str(error)) from None
@@ -83,6 +85,9 @@ class _Weight:
     def __init__(self, root: Mapping[str, Any]) -> None:
         self._root = root
         self._known: dict[str, int | None] = {}
+        self._depth = 0
+        # How many patterns there are in what has been weighed.
+        self.patterns = 0
         # Whether some part refers to itself, so that the value says how deep it goes.
         self.goes_round = False
 
@@ -97,10 +102,17 @@ class _Weight:
                 raise _NotTaken(f"has {name}, which is not taken: refer by $ref to parts of it")
         if node is not self._root and isinstance(node.get("$id"), str):
             raise _NotTaken("has an $id within, which is not taken")
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise _NotTaken(f"has parts that are more than {MAX_DEPTH} deep, with those that they refer to")
+        named = node.get("patternProperties")
+        self.patterns += isinstance(node.get("pattern"), str) + (len(named) if isinstance(named, dict) else 0)
         reference = node.get("$ref")
         weight = 1 + (self._referred(reference) if isinstance(reference, str) else 0)
         # What is defined counts where it is referred to.
-        return weight + sum(self.of(part) for name, part in node.items() if name not in _DEFINED)
+        weight += sum(self.of(part) for name, part in node.items() if name not in _DEFINED)
+        self._depth -= 1
+        return weight
 
     def _referred(self, reference: str) -> int:
         if reference in self._known:
@@ -129,11 +141,17 @@ class _Weight:
 
 @lru_cache(64)
 def _validator(written: str) -> Any:
-    """Patterns are those that take no longer than their text, without looking around."""
-    patterns = jsonschema_rs.RegexOptions(size_limit=MAX_PATTERN, dfa_size_limit=MAX_PATTERN)
-    return jsonschema_rs.validator_for(
-        json.loads(written), pattern_options=patterns, retriever=_fetched, validate_formats=False
-    )
+    """Patterns are those that take no longer than their text, without looking around; they share what they may take.
+
+    Raises _NotTaken.
+    """
+    schema = json.loads(written)
+    weight = _Weight(schema)
+    if weight.of(schema) > MAX_WEIGHT:
+        raise _NotTaken("refers to its parts too often")
+    size = min(MAX_PATTERN, MAX_PATTERNS // max(1, weight.patterns))
+    patterns = jsonschema_rs.RegexOptions(size_limit=size, dfa_size_limit=max(size, LEAST_MEMORY))
+    return jsonschema_rs.validator_for(schema, pattern_options=patterns, retriever=_fetched, validate_formats=False)
 
 
 def _fetched(address: str) -> Any:
