@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -14,13 +15,15 @@ from server.core.queue.completion import Result, failure
 from server.core.shared.json_schema import problem_in
 from server.core.shared.plain_text import as_text
 from server.core.workers.reports import LogLine, completed
-from server.model import Agent
+from server.model import Agent, TaskStatus
 from server.work.model_agents.prompt import Prompt, settings_of
 from server.work.model_agents.toolbox import MOST_ARGUMENTS, REFUSALS, Toolbox, ToolRefused, shown
 
 # How often a model is asked for one task, over all attempts; how many calls one answer of it may make; and after how
 # many tokens it has to come to an end.
 MAX_TURNS, MAX_CALLS, MAX_TOKENS = 8, 8, 200_000
+# Characters of a result in JSON that are read in a few milliseconds; a thread reads more.
+AT_ONCE = 10_000
 OUTPUT_TOKENS, MOST_OUTPUT_TOKENS, MOST_TEMPERATURE = 4096, 32_768, 2
 _LAST = "This is your last message for this task: call no tool any more, and give the result now."
 _NO_OBJECT = "Your last message is no JSON object, and the result must be one. Give it again, as a JSON object alone."
@@ -85,11 +88,14 @@ class Talk:
         if not text:
             problem = _EMPTY
         elif self._prompt.wanted.is_json:
-            found = object_in(text)
-            if found is None:
+            read = object_in(text) if len(text) <= AT_ONCE else await asyncio.to_thread(object_in, text)
+            if read is None:
                 problem = _NO_OBJECT
-            elif not (mismatch := await self._mismatch(found)):
-                return await completed(values.encode(found))
+            # What cannot be kept is not looked at any more.
+            elif (result := await completed(read[1])).status != TaskStatus.COMPLETED or not (
+                mismatch := await self._mismatch(read[0])
+            ):
+                return result
             elif self._said >= MAX_TURNS or any(turn.content.get("repairs") for turn in turns if turn.role == "user"):
                 return failure("SchemaMismatch", f"the result is not of its schema: {mismatch}", retryable=False)
             else:
@@ -177,16 +183,15 @@ class Talk:
         await conversation.record(turn, line=line)
 
 
-def object_in(text: str) -> dict[str, Any] | None:
-    """The JSON object that a model's words are, perhaps in a fence of code; None where they are none."""
+def object_in(text: str) -> tuple[dict[str, Any], bytes] | None:
+    """The JSON object that a model's words are, also in a fence of code, and as a value; None where they are none."""
     start, end = text.find("{"), text.rfind("}")
     around = (text[:start] + text[end + 1 :]).strip() if 0 <= start < end else "-"
     if around.strip("`").strip() not in ("", "json"):
         return None
     try:
         found = json.loads(text[start : end + 1])
-        values.encode(found)
-        return found if isinstance(found, dict) else None
+        return (found, values.encode(found)) if isinstance(found, dict) else None
     except (ValueError, RecursionError):
         return None
 

@@ -10,6 +10,7 @@ from server.core.models.port import ModelFailed, ModelRefused, ModelTimeout, Mod
 from server.core.queue.creation import NewTask
 from server.core.queue.retry_policy import RetryPolicy
 from server.errors import InvalidRequest
+from tests.support.holds import BOUND, longest_hold
 from tests.support.scripted_agents import one_after_the_other, told, tool
 from tests.work.model_agents.conftest import Office, output, until
 
@@ -66,6 +67,25 @@ async def test_a_result_is_of_the_schema_of_its_agent_or_there_is_none(office: O
         assert error["type"] == "SchemaMismatch" and error["message"].startswith("the result is not of its schema: sum: 3.5")
     if asked == 2:
         assert "not of the JSON schema" in models.requests[1].messages[-1].content
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "type"),
+    [
+        ('{"sum": [%s]}' % ",".join("1" * 50_000), "array", None),
+        ('{"sum": %s}' % ("[" * 300 + "]" * 300), "integer", "OutputNotJSON"),
+    ],
+    ids=["large", "deep"],
+)
+async def test_what_a_model_gives_holds_nobody_up_and_is_no_fault_of_ours(
+    office: Office, said: str, kind: str, type: str | None
+) -> None:
+    await office.open(lambda _: said)
+    schema = {"properties": {"sum": {"type": kind}}}
+    async with longest_hold() as held:
+        ended = await office.done(await office.give(input={"output_schema": schema}))
+    assert (json.loads(ended.error)["type"] if ended.error else None) == type
+    assert held.longest < BOUND
 
 
 async def test_a_schema_that_is_none_is_refused_where_it_is_said(office: Office) -> None:
