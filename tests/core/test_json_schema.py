@@ -17,9 +17,13 @@ from tests.support.holds import BOUND
 TREE = {"$ref": "#/$defs/n", "$defs": {"n": {"type": "object", "properties": {"of": {"type": "array", "items": {"$ref": "#/$defs/n"}}}}}}
 
 
-def bomb(depth: int) -> dict[str, Any]:
-    parts: dict[str, Any] = {f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(depth)}
-    return {"$ref": "#/$defs/a0", "$defs": {**parts, f"a{depth}": {"type": "integer"}}}
+FOURTH = "http://json-schema.org/draft-04/schema#"
+
+
+def bomb(depth: int, beside: dict[str, Any] | None = None, word: str = "$defs") -> dict[str, Any]:
+    """What takes a step for each of 2^depth ways; `beside` is what leads to it, where it is not the schema itself."""
+    parts: dict[str, Any] = {f"a{n}": {"allOf": [{"$ref": f"#/{word}/a{n + 1}"}] * 2} for n in range(depth)}
+    return {**(beside or {"$ref": f"#/{word}/a0"}), word: {**parts, f"a{depth}": {"type": "integer"}}}
 
 
 def chain(length: int) -> dict[str, Any]:
@@ -40,11 +44,15 @@ def chain(length: int) -> dict[str, Any]:
         ({"properties": {"a": {"$id": "http://x/", "type": "string"}}}, "is not taken"),
         ({"pattern": "(?=a)b"}, "regex"),
         (bomb(40), "too often"),
+        (bomb(40, {"properties": {"definitions": {"$ref": "#/$defs/a0"}}}), "too often"),
+        ({"$schema": FOURTH, "properties": {"x": bomb(40, {"id": "http://x/"}, "definitions")}, "definitions": {"a1": {}}}, "has id within"),
+        ({"properties": {"x": bomb(40, {"id": "http://x/", "$schema": FOURTH}, "definitions")}}, "has $schema within"),
+        ({"$ref": "#/$defs/x/allOf/0", "$defs": {"a0": {}, "x": bomb(40, {"$id": "http://x/", "allOf": [{"$ref": "#/$defs/a0"}]})}}, "has $id within"),
         ({"description": "x" * 70_000}, "32 KiB"),
         ({"pattern": "(?:a{1,1000}){1,1000}"}, "regex"),
         (chain(900), "deep"),
     ],
-    ids=["list", "type", "keyword", "remote", "file", "missing", "dynamic", "id", "lookahead", "bomb", "long", "huge-pattern", "chain"],
+    ids=["list", "type", "keyword", "remote", "file", "missing", "dynamic", "id", "lookahead", "bomb", "named-as-defined", "id-of-old", "schema-within", "through-id", "long", "huge-pattern", "chain"],
 )
 def test_what_is_no_schema_or_reaches_out_is_refused(schema: Any, says: str) -> None:
     began = time.perf_counter()
@@ -97,6 +105,22 @@ def test_looking_at_a_schema_holds_nobody_up() -> None:
         with suppress(InvalidRequest):
             check_schema(schema, "schema")
         assert time.process_time() - began < BOUND
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"items": {"required": [f"p{n}" for n in range(3000)]}}, [{}] * 6000),
+        ({"anyOf": [{"items": {"required": [f"p{n}" for n in range(140)]}}]}, [{}] * 20),
+        ({"allOf": [{"pattern": f"[a-z]+{n}(x+x+)+y"} for n in range(400)]}, "x" * 500_000),
+    ],
+    ids=["names", "choices", "patterns"],
+)
+async def test_looking_at_a_value_holds_nobody_up(schema: dict[str, Any], value: Any) -> None:
+    check_schema(schema, "schema")
+    began = time.process_time()
+    assert await problem_in(value, schema)
+    assert time.process_time() - began < BOUND
 
 
 async def test_a_schema_that_multiplies_itself_takes_no_time() -> None:

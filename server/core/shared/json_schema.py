@@ -18,19 +18,25 @@ import jsonschema_rs
 
 from server.errors import InvalidRequest
 
-MAX_BYTES, MAX_WEIGHT = 32 << 10, 20_000
+MAX_BYTES, MAX_WEIGHT = 32 << 10, 50_000
 # How many parts may be within each other, with those that are referred to: each is a few calls deep here.
 MAX_DEPTH = 150
 # Bytes of a compiled pattern, and of all of a schema's; a megabyte of them takes some milliseconds.
 MAX_PATTERN, MAX_PATTERNS = 1 << 20, 2 << 20
 # Of what is remembered while one is looked for, at least.
 LEAST_MEMORY = 1 << 16
-# So many steps take a few milliseconds: what a schema has, for each value that is looked at.
-AT_ONCE = 20_000
+# So many steps take up to 16 milliseconds: what a schema has, for each value that is looked at.
+AT_ONCE = 3_000
 PATIENCE_SECONDS, MEMORY_BYTES = 10.0, 1 << 30
 MAX_PROBLEM = 500
 _ANYWHERE_ELSE = ("$dynamicRef", "$recursiveRef", "$anchor", "$dynamicAnchor")
+# What has parts by names of the caller's, which are no keywords; what is defined counts where it is referred to.
 _DEFINED = frozenset({"$defs", "definitions"})
+_NAMED = frozenset({"properties", "patternProperties", "dependentSchemas", "dependencies", *_DEFINED})
+# What has values and no parts.
+_PLAIN = frozenset({"const", "default", "enum", "examples"})
+# A text or a name of a value counts once more for each so many of its characters, which patterns look at.
+CHARACTERS = 100
 
 
 def check_schema(schema: object, field: str) -> None:
@@ -85,6 +91,8 @@ class _Weight:
     def __init__(self, root: Mapping[str, Any]) -> None:
         self._root = root
         self._known: dict[str, int | None] = {}
+        # Where parts have addresses, what they refer to is not what it seems; the fourth draft says so in another word.
+        self._addressed = ("$id", "$schema", *(["id"] if "draft-04" in str(root.get("$schema")) else []))
         self._depth = 0
         # How many patterns there are in what has been weighed.
         self.patterns = 0
@@ -94,14 +102,10 @@ class _Weight:
     def of(self, node: object) -> int:
         """Raises _NotTaken."""
         if isinstance(node, list):
-            return sum(map(self.of, node))
+            return 1 + sum(map(self.of, node))
         if not isinstance(node, dict):
-            return 0
-        for name in _ANYWHERE_ELSE:
-            if isinstance(node.get(name), str):
-                raise _NotTaken(f"has {name}, which is not taken: refer by $ref to parts of it")
-        if node is not self._root and isinstance(node.get("$id"), str):
-            raise _NotTaken("has an $id within, which is not taken")
+            return 1
+        self._check(node)
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise _NotTaken(f"has parts that are more than {MAX_DEPTH} deep, with those that they refer to")
@@ -109,10 +113,23 @@ class _Weight:
         self.patterns += isinstance(node.get("pattern"), str) + (len(named) if isinstance(named, dict) else 0)
         reference = node.get("$ref")
         weight = 1 + (self._referred(reference) if isinstance(reference, str) else 0)
-        # What is defined counts where it is referred to.
-        weight += sum(self.of(part) for name, part in node.items() if name not in _DEFINED)
+        for name, part in node.items():
+            if name in _PLAIN:
+                weight += _count(part)
+            elif name not in _NAMED or not isinstance(part, dict):
+                weight += self.of(part)
+            elif name not in _DEFINED:
+                weight += sum(map(self.of, part.values()))
         self._depth -= 1
         return weight
+
+    def _check(self, node: Mapping[str, Any]) -> None:
+        for name in _ANYWHERE_ELSE:
+            if isinstance(node.get(name), str):
+                raise _NotTaken(f"has {name}, which is not taken: refer by $ref to parts of it")
+        for name in self._addressed:
+            if node is not self._root and isinstance(node.get(name), str):
+                raise _NotTaken(f"has {name} within, which is not taken")
 
     def _referred(self, reference: str) -> int:
         if reference in self._known:
@@ -133,6 +150,7 @@ class _Weight:
             if isinstance(part, list) and name.isdecimal() and len(name) < 6 and int(name) < len(part):
                 part = part[int(name)]
             elif isinstance(part, dict) and name in part:
+                self._check(part)
                 part = part[name]
             else:
                 raise _NotTaken(f"refers to {reference[:100]!r}, which it does not have")
@@ -162,7 +180,13 @@ def _problem(written: str, value: object) -> str:
     validator = _validator(written)
     if validator.is_valid(value):
         return ""
-    error = next(iter(validator.iter_errors(value)))
+    try:
+        # The first error alone: to collect all of them takes long where there are many.
+        validator.validate(value)
+    except jsonschema_rs.ValidationError as found:
+        error = found
+    else:
+        return ""
     place = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in error.instance_path).lstrip(".")
     return f"{place or 'it'}: {_words(error)}"[:MAX_PROBLEM]
 
@@ -172,12 +196,15 @@ def _words(error: Exception) -> str:
 
 
 def _count(value: object) -> int:
-    """How many values there are in one."""
+    """How many values there are in one, and how much of text."""
     count, left = 0, [value]
     while left:
         each = left.pop()
         count += 1
-        if isinstance(each, dict):
+        if isinstance(each, str):
+            count += len(each) // CHARACTERS
+        elif isinstance(each, dict):
+            count += sum(map(len, each)) // CHARACTERS
             left.extend(each.values())
         elif isinstance(each, list):
             left.extend(each)
