@@ -112,6 +112,8 @@ async def test_a_running_answer_is_cancelled_by_a_command(chat: Stack) -> None:
         ('{"type": "chat", "data": {"message": 5}}', "VALIDATION_ERROR", "message"),
         ('{"type": "chat", "data": {"message": "x", "context": 5}}', "VALIDATION_ERROR", "context"),
         ('{"type": "chat", "data": {"message": "x", "session_id": "t"}}', "VALIDATION_ERROR", "session_id"),
+        ('{"type": "chat", "session_id": "t", "data": {"message": "x"}}', "VALIDATION_ERROR", "session_id"),
+        ('{"type": "chat", "data": {"message": "x", "context": {"a": 1e999}}}', "VALIDATION_ERROR", "context"),
         ('{"type": "stream", "data": {"text": "x", "sessionId": 5}}', "VALIDATION_ERROR", "sessionId"),
         ('{"type": "command", "data": {"command": "rm"}}', "VALIDATION_ERROR", "command"),
         ('{"type": "control", "data": {}}', "VALIDATION_ERROR", "action"),

@@ -159,7 +159,7 @@ def test_the_text_of_an_attempt_that_said_nothing_is_that_of_the_one_before() ->
 @pytest.mark.parametrize("most", [1e999, float("nan"), 1.5, True, "7"])
 def test_a_bound_that_is_no_number_is_refused(most) -> None:
     with pytest.raises(InvalidRequest, match="max_tokens"):
-        question_in({"message": "x", "max_tokens": most}, "s", "lite")
+        question_in("", {"message": "x", "max_tokens": most}, "s", "lite")
 
 
 @pytest.mark.parametrize("text", ["a" * 996 + ".b", "!" * 996 + "x", "Same. SAME. same. " * 60], ids=["word", "marks", "same"])

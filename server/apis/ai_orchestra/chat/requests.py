@@ -28,10 +28,13 @@ def question_of(request: Any, message: str | None = None) -> Question:
     )
 
 
-def question_in(data: Mapping[str, Any], session_id: str, mode: str) -> Question:
-    """The question in the object of a frame, whose socket is of a session. Raises InvalidRequest."""
-    for name in ("session_id", "sessionId"):
-        if data.get(name) not in (None, "", session_id):
+def question_in(named: str, data: Mapping[str, Any], session_id: str, mode: str) -> Question:
+    """The question in the object of a frame, whose socket is of a session; `named` is what it says beside that.
+
+    Raises InvalidRequest.
+    """
+    for name, said in (("session_id", named), *((each, data.get(each)) for each in ("session_id", "sessionId"))):
+        if said not in (None, "", session_id):
             raise InvalidRequest(name, "must be that of the socket: another session has another socket")
     given = {name: data[name] for name in _TEXTS if name in data}
     if "message" not in given and "text" in data:
@@ -42,6 +45,10 @@ def question_in(data: Mapping[str, Any], session_id: str, mode: str) -> Question
     context = data.get("context", data.get("user_context"))
     if context is not None and not isinstance(context, dict):
         raise InvalidRequest("context", "must be an object")
+    try:
+        encoded = values.encode(context) if context else None
+    except ValueError as error:
+        raise InvalidRequest("context", str(error)) from None
     use_memory, most = data.get("use_memory", False), data.get("max_tokens")
     if not isinstance(use_memory, bool):
         raise InvalidRequest("use_memory", "must be true or false")
@@ -52,7 +59,7 @@ def question_in(data: Mapping[str, Any], session_id: str, mode: str) -> Question
     return Question(
         **{"message": "", "optimization_mode": mode, **given},
         session_id=session_id,
-        user_context=values.encode(context) if context else None,
+        user_context=encoded,
         use_memory=use_memory,
         max_tokens=int(most) if most is not None else None,
     )

@@ -177,7 +177,7 @@ class ChatSocket(SocketProtocol[SocketRequest]):
     async def _chat(self, socket: Socket, request: SocketRequest) -> None:
         # As a request over REST is counted.
         await socket.call.meter()
-        question = question_in(_data(request), self._opening.session_id, self._mode)
+        question = question_in(request.session_id, _data(request), self._opening.session_id, self._mode)
         answer = await self._answers.ask(socket.call, question, awaited_as=request.type)
         self._follow(socket, answer, request.type, name_of(request))
 
