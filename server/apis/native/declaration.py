@@ -8,7 +8,7 @@ DECLARATION = Declaration(
     title="Native API",
     packages=["orchestrator.v1"],
     render_error=render_code_message_details,
-    field_words={"end_at": "end_time"},
+    field_words={"end_at": "end_time", "expires_at": "expire_time", "permissions": "scopes"},
     # A fleet of workers may have one key, and who has made many tasks may watch each.
     limits=Limits(sockets_per_key=1_000, streams_per_key=1_000),
 )

@@ -110,6 +110,10 @@ async def test_a_person_does_natively_what_is_about_himself(application: Applica
         assert [each.id for each in listed.api_keys] == [made.api_key.id] and made.key not in str(listed)
         another = account_pb.CreateApiKeyRequest(name="more", scopes=["*"])
         assert await code_of(account.CreateApiKey(another, metadata=own)) == grpc.StatusCode.PERMISSION_DENIED
+        for field, value in (("scopes", ["no:such"]), ("expire_time", {"seconds": 1})):
+            refused = account_pb.CreateApiKeyRequest(**{"name": "odd", "scopes": ["keys:read"], field: value})
+            with pytest.raises(grpc.aio.AioRpcError, match=f"{field}: "):
+                await account.CreateApiKey(refused, metadata=me)
         await account.RevokeApiKey(account_pb.RevokeApiKeyRequest(id=made.api_key.id), metadata=me)
         assert not (await account.ListApiKeys(account_pb.ListApiKeysRequest(), metadata=me)).api_keys
         # Another password, by whoever knows the present one, and by who has a token.
