@@ -72,6 +72,7 @@ from server.work.metric_files import MetricFiles
 from server.work.model_agents import model_runner
 from server.work.models import CountedModels, MeteredModels, ModelProviders
 from server.work.notifications import NotificationLoops
+from server.work.places import SPARE
 from server.work.python_runner import PythonRunner
 from server.work.retention import Retention
 from server.work.runners import Runner
@@ -96,7 +97,7 @@ class Application:
         self.feeds = Feeds(self.database, self.bus)
         self.sandboxes = Sandboxes(
             prewarmed=settings.sandbox_prewarmed,
-            concurrency=settings.sandbox_concurrency,
+            concurrency=settings.sandbox_concurrency + SPARE,
             unsandboxed=settings.allow_unsandboxed,
         )
         connect_domains(self.database)

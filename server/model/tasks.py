@@ -95,8 +95,9 @@ class Task(Record):
         _index("tasks_by_run", "workflow_run_id", "id", where="workflow_run_id IS NOT NULL"),
         _index("tasks_by_parent", "parent_id", "id", where="parent_id IS NOT NULL"),
         _index("tasks_by_recurring", "recurring_id", "id", where="recurring_id IS NOT NULL"),
-        # What the runners of a server claim, what is claimed for an agent, and what has no agent yet.
+        # What the runners of a server claim, by rank and in turns, what is claimed for an agent, and what has none yet.
         _index("tasks_claimable", "runtime", "rank", where=_CLAIMABLE),
+        _index("tasks_claimable_by_organization", "runtime", "organization_id", "rank", where=_CLAIMABLE),
         _index("tasks_claimable_by_agent", "runtime", "agent_id", "rank", where=_CLAIMABLE),
         _index(
             "tasks_unrouted",

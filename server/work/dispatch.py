@@ -116,7 +116,7 @@ class Dispatcher:
                 continue
             runtime = record.runtime if isinstance(record, Task | Agent) else None
             if kind in ROOM:
-                self._note_room(event.agent_id or event.resource_id, runtime)
+                self._note_room(event, runtime)
             if kind in CLAIMABLE_AFTER or kind in ROOM:
                 self._wake_agents(runtime)
             if kind in UNROUTED:
@@ -145,9 +145,9 @@ class Dispatcher:
         for each in [runtime] if runtime in self._of_agents else self._of_agents:
             self._places[each].wake.set()
 
-    def _note_room(self, agent_id: str, runtime: str | None) -> None:
+    def _note_room(self, event: Event, runtime: str | None) -> None:
         for each in [runtime] if runtime in self._of_agents else self._of_agents:
-            self._places[each].note_room(agent_id)
+            self._places[each].note_room(event.agent_id or event.resource_id, event.organization_id)
 
     def _look_for_others(self) -> None:
         self._remote = None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from server.core.queue.claims import HERE, Claims, Place
+from server.core.queue.turns import Turns
 from server.model import Task
 from server.store.forever import set_within
 from server.work.runners import Runner
@@ -14,6 +15,10 @@ from server.work.runners import Runner
 # Work is announced; looking without having been told is only the safety net.
 POLL_SECONDS = 1.0
 MAX_ROOMY = 100
+# Places beyond a runner's own, for organizations that have none: a run may take a day, and whoever fills all places
+# with such must not keep others from theirs. The last is never taken for long, so all come to it in turn.
+SPARE = 2
+SHORT_SECONDS = 60.0
 
 
 class Places:
@@ -30,8 +35,10 @@ class Places:
         self.wake = asyncio.Event()
         # Whether there are tasks of agents among those that it does; of these, who may have room since something ended.
         self.has_agents = runner.runtime in HERE
-        self._roomy: dict[str, None] = {}
-        self._active: set[asyncio.Task[None]] = set()
+        self._roomy: dict[str, str] = {}
+        self._turns = Turns(claims, runner.runtime)
+        # What is done now, and for which organization.
+        self._active: dict[asyncio.Task[None], str] = {}
         self._kept = 0
         # Whether nothing had waited when it was last looked: who is new stands behind nobody then.
         self._idle = False
@@ -41,21 +48,21 @@ class Places:
         """Nothing is begun any more, whoever has been given a place."""
         self._closed = True
 
-    def note_room(self, agent_id: str) -> None:
+    def note_room(self, agent_id: str, organization_id: str) -> None:
         """An agent may have room for a task that nobody has got yet."""
         if len(self._roomy) < MAX_ROOMY:
-            self._roomy[agent_id] = None
+            self._roomy[agent_id] = organization_id
 
     async def claim(self) -> None:
         """Claims, and has done what is claimed, until it is cancelled."""
         while True:
             self.wake.clear()
             free = self._free
-            claimed = await self._look(free) if free > 0 else []
+            claimed = await (self._look(free) if free > 0 else self._look_beside(free))
             for task in claimed:
                 self._start(task)
             self._idle = len(claimed) < free
-            if self._idle or free <= 0:
+            if self._idle or not claimed:
                 await set_within(self.wake, POLL_SECONDS)
 
     @contextmanager
@@ -86,11 +93,11 @@ class Places:
             # It goes back with everything that is held here.
             return
         work = self._begin(self._runner, task)
-        self._active.add(work)
+        self._active[work] = task.organization_id
         work.add_done_callback(self._ended)
 
     def _ended(self, work: asyncio.Task[None]) -> None:
-        self._active.discard(work)
+        self._active.pop(work, None)
         self.wake.set()
 
     async def _look(self, free: int) -> list[Task]:
@@ -98,6 +105,21 @@ class Places:
         if not roomy and not await self._claims.any_waiting(self._runner.runtime):
             return []
         return await self._claims.claim(self._runner.runtime, self._holder, free, roomy)
+
+    async def _look_beside(self, free: int) -> list[Task]:
+        """A task of an organization that has no place, where there is one for it."""
+        spare = SPARE + free if self.has_agents else 0
+        if spare <= 0:
+            return []
+        have = set(self._active.values())
+        if spare == 1:
+            return await self._turns.claim(self._holder, have, SHORT_SECONDS)
+        claimed = await self._turns.claim(self._holder, have, None)
+        for agent in [agent for agent, organization in self._roomy.items() if organization not in have]:
+            if not claimed:
+                del self._roomy[agent]
+                claimed = await self._turns.claim_of(agent, self._holder)
+        return claimed
 
 
 class _Kept:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+from copy import copy
 
 import pytest
+from sqlalchemy import select
 
 from server import values
 from server.core.agents.profile import AgentProfile
@@ -15,16 +17,21 @@ from server.core.queue.fencing import StaleLease
 from server.core.queue.lease_service import LeaseService
 from server.core.queue.retry_policy import RetryPolicy
 from server.core.queue import due_tasks
+from server.core.queue import turns as queue_turns
+from server.core.queue.claims import INTERNAL, WINDOW
 from server.core.queue.due_tasks import DueTasks
 from server.core.queue.schedule import next_runs
+from server.core.queue.turns import Turns
 from server.errors import Conflict, InvalidRequest, NotFound
 from server.model import AgentStatus, Priority, TaskStatus
+from server.store.statement import Statement
 from server.work.dispatch import Dispatcher
 from tests.support.tenants import make_tenant
 from tests.support.waiting import eventually
-from tests.support.world import DONE, UPPER, World
+from tests.support.world import DONE, UPPER, WIDE, World
 
 BOOM = failure("Boom", "it broke")
+DAY = 86_400
 
 
 async def test_urgent_tasks_go_first_and_low_ones_never_starve(world: World) -> None:
@@ -186,7 +193,9 @@ async def test_a_schedule_that_cannot_be_kept_is_refused(world: World, schedule:
     assert refused.value.details["field"] == field
 
 
-@pytest.mark.parametrize(("days", "same"), [("MON-SUN", "*"), ("fri-sun", "5,6,0"), ("SAT-SUN/1", "6,0"), ("SUN-SUN", "0")])
+@pytest.mark.parametrize(
+    ("days", "same"), [("MON-SUN", "*"), ("fri-sun", "5,6,0"), ("SAT-SUN/1", "6,0"), ("SUN-SUN", "0")]
+)
 def test_a_week_may_end_with_sunday(days: str, same: str) -> None:
     runs = [next_runs({"expression": f"0 9 * * {each}", "timezone": "UTC"}, 0, 5) for each in (days, same)]
     assert runs[0] == runs[1]
@@ -489,6 +498,103 @@ async def test_a_result_is_recorded_though_somebody_cancels_meanwhile(world: Wor
     await eventually(lambda: not dispatcher._running)
     assert (await world.get(task)).status == TaskStatus.COMPLETED
     await dispatcher.stop(1)
+
+
+class ShortHands(Hands):
+    """It does what is short at once, and goes on with the rest."""
+
+    async def run(self, task):
+        return DONE if task.timeout_seconds < DAY else await super().run(task)
+
+
+class Nobody(Hands):
+    """Does none of a kind of work."""
+
+    concurrency = 0
+
+    def __init__(self, runtime: str) -> None:
+        super().__init__()
+        self.runtime = runtime
+
+
+@pytest.mark.parametrize(("flooding", "processes"), [(1, 1), (3, 1), (3, 2)], ids=["one", "several", "two-processes"])
+async def test_organizations_that_fill_all_places_keep_no_short_run_of_others_waiting(
+    world: World, flooding: int, processes: int
+) -> None:
+    async def flood(one: World) -> None:
+        agent = await one.agents.create(one.tenant.call(), name="a", code=UPPER, profile=WIDE)
+        news = [NewTask(agent_id=agent.id, input=values.encode({"x": "a"}), timeout_seconds=DAY)] * (WINDOW + 20)
+        await one.tasks.create_all(one.tenant.call(), news)
+
+    floods = [world, *[await _neighbour(world) for _ in range(flooding - 1)]]
+    world.feeds.start()
+    hands = ShortHands()
+    dispatchers = [
+        Dispatcher(world.claims, world.leases, world.feeds, [hands, *map(Nobody, INTERNAL)], lease_seconds=10)
+        for _ in range(processes)
+    ]
+    for dispatcher in dispatchers:
+        dispatcher.start()
+    # Who comes first has all places but the spare ones, and who comes next one of those, in each process.
+    full = processes * (hands.concurrency + (flooding > 1))
+    for one in floods:
+        await flood(one)
+    await eventually(lambda: len(hands.begun) == full)
+    others = [await _neighbour(world) for _ in range(3)]
+    for other in others:
+        agent = await other.agents.create(
+            other.tenant.call(), name="b", code=UPPER, profile=AgentProfile(type="b", max_concurrent_tasks=1)
+        )
+        # Some find no agent, because theirs has something to do.
+        kinds = [{"agent_id": agent.id}, *[{"type": "b"}] * (2 if flooding == 1 else 0)]
+        for task in [await other.task(input={"x": "a"}, **kind) for kind in kinds]:
+            await eventually(lambda task=task, other=other: _completed(other, task.id))
+    # Nobody else has been given a place for long, so the last one is there for whoever comes.
+    assert len(hands.begun) == full and not hands.ended
+    if flooding == 1:
+        await flood(await _neighbour(world))
+        await eventually(lambda: len(hands.begun) == full + 1)
+    for dispatcher in dispatchers:
+        await dispatcher.stop(0)
+
+
+async def _neighbour(world: World) -> World:
+    """The same server, for another organization."""
+    other = copy(world)
+    other.tenant = await make_tenant(world.database)
+    return other
+
+
+async def _completed(world: World, task: str) -> bool:
+    return (await world.get(task)).status == TaskStatus.COMPLETED
+
+
+async def test_organizations_without_a_place_come_to_it_in_turn(world: World) -> None:
+    floods = [world, *[await _neighbour(world) for _ in range(3)]]
+    for one in floods:
+        await one.make(3)
+    turns = Turns(world.claims, "python")
+    ids = [one.tenant.caller.organization_id for one in floods]
+    had = [task.organization_id for _ in range(6) for task in await turns.claim("h", {ids[0]}, 60)]
+    assert had == [*sorted(ids[1:])] * 2
+    # What takes too long waits, and an agent that has no room keeps nothing else of its organization's waiting.
+    assert await turns.claim("h", {ids[0]}, 29) == []
+    busy, free = [
+        await floods[1].agents.create(
+            floods[1].tenant.call(), name=name, code=UPPER, profile=AgentProfile(max_concurrent_tasks=1)
+        )
+        for name in "bf"
+    ]
+    for agent in (busy, busy, free):
+        await floods[1].task(agent_id=agent.id, input={"x": "a"}, timeout_seconds=20)
+    assert [(await turns.claim("h", set(), 29))[0].agent_id for _ in range(2)] == [busy.id, free.id]
+    assert await turns.claim("h", set(), 29) == []
+    if world.database.dialect == "sqlite":
+        for statement in (queue_turns._NEXT, queue_turns._WINDOW):
+            explained = Statement(select())
+            explained.sqlite = "EXPLAIN QUERY PLAN " + statement.sqlite
+            plan = str(await world.database.all(explained, runtime="python", after="", organization=ids[0]))
+            assert "tasks_claimable_by_organization" in plan and "TEMP" not in plan, plan
 
 
 async def test_an_attempt_whose_lease_ran_out_ends_when_the_next_one_begins_here(world: World) -> None:

@@ -55,6 +55,7 @@ RELEASED = {
     "0012_budgets.py": "9a957f89b2e9c5715a840fe707f890cf49c84e73a1ad46cd7967b096fb393266",
     "0013_mail_and_resets.py": "acb2fbd8f1852915d06cb330631213126b64e353725d347e4041db7a80448f70",
     "0014_trace_context.py": "95b8793077b42c98089e769260d9a05ff57fa848aa84a018f48927a0afcbaafe",
+    "0015_who_asks_for_answers.py": "2784171a80d2b4f3793bc97ddd2403e678233591b90fec8483bf333c5da2ad15",
 }
 # Columns that a later migration is meant to remove or fill anew, by table and name; a test of its own says how.
 VALUES = {

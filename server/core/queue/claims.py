@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from sqlalchemy import BigInteger, Integer, bindparam, case, cast, func, select, update
 
-from server.core.queue.capacity import rooms
 from server.core.queue.fencing import is_current
+from server.core.queue.routing.capacity import rooms
 from server.core.queue.routing.matching import LAST, pull
 from server.core.queue.routing.obstacles import absence, room
 from server.core.queue.rows import COUNT_RUNNING
@@ -54,7 +54,8 @@ def until(limit: Any) -> Any:
     return case((limit < bindparam("until"), limit), else_=bindparam("until", type_=BigInteger))
 
 
-def _claim(*where: Any, limit: Any) -> Statement[Task]:
+def claiming(*where: Any, limit: Any) -> Statement[Task]:
+    """Claims as many of these tasks, the most urgent first."""
     # A plain subquery may be run again for every row, and then claims more than its limit; a CTE runs once.
     chosen = (
         select(_tasks.id)
@@ -88,24 +89,21 @@ def _claim(*where: Any, limit: Any) -> Statement[Task]:
 _room = (
     select((bindparam("most", type_=Integer) - func.count()).label("places"))
     .select_from(Task.table())
-    .where(
-        _tasks.agent_id == bindparam("agent"),
-        _tasks.status == "running",
-        _tasks.kind == TaskKind.EXECUTION.value,
-    )
+    .where(_tasks.agent_id == bindparam("agent"), _tasks.status == "running", _tasks.kind == TaskKind.EXECUTION.value)
     .cte("room")
 )
 _limit = bindparam("limit", type_=Integer)
-_of_agent = (_tasks.runtime == bindparam("runtime"), _tasks.agent_id == bindparam("agent"))
-_places = select(case((_room.c.places < 0, 0), (_room.c.places < _limit, _room.c.places), else_=_limit))
-_CLAIM_OF_AGENT = _claim(*_of_agent, limit=_places.scalar_subquery())
+OF_AGENT = (_tasks.runtime == bindparam("runtime"), _tasks.agent_id == bindparam("agent"))
+_left = _room.c.places
+PLACES = select(case((_left < 0, 0), (_left < _limit, _left), else_=_limit)).scalar_subquery()
+_CLAIM_OF_AGENT = claiming(*OF_AGENT, limit=PLACES)
 # For a worker that has not connected again since. Stays so while its agent is locked: connecting locks that too.
 _workers = Worker.table().c
 _present = select(_workers.id).where(
     _workers.id == bindparam("worker"), _workers.connection == bindparam("connection", type_=Integer)
 )
-_CLAIM_OF_WORKER = _claim(*_of_agent, _present.exists(), limit=_places.scalar_subquery())
-_CLAIM_OF_RUNTIME = _claim(_tasks.runtime == bindparam("runtime"), limit=_limit)
+_CLAIM_OF_WORKER = claiming(*OF_AGENT, _present.exists(), limit=PLACES)
+_CLAIM_OF_RUNTIME = claiming(_tasks.runtime == bindparam("runtime"), limit=_limit)
 _WINDOW = Statement[Any](
     select(_tasks.agent_id).where(CLAIMABLE, _tasks.runtime == bindparam("runtime")).order_by(_tasks.rank).limit(WINDOW)
 )
@@ -119,11 +117,7 @@ _NEXT_AGENT = Statement[Any](
 # An agent, and whether its organization has tasks without one: some of them may stand before its own.
 _others = (
     select(_tasks.id)
-    .where(
-        _tasks.organization_id == _agents.organization_id,
-        _tasks.agent_id.is_(None),
-        CLAIMABLE,
-    )
+    .where(_tasks.organization_id == _agents.organization_id, _tasks.agent_id.is_(None), CLAIMABLE)
     .exists()
 )
 _this_agent = select(*Agent.table().c, _others.label("others")).where(
@@ -131,7 +125,7 @@ _this_agent = select(*Agent.table().c, _others.label("others")).where(
 )
 _LOCK_AGENT = Statement[Any](_this_agent.with_for_update(key_share=True, of=Agent.table()))
 # Where somebody claims for an agent just now, others go on to the next.
-_TRY_AGENT = Statement[Any](_this_agent.with_for_update(key_share=True, skip_locked=True, of=Agent.table()))
+TRY_AGENT = Statement[Any](_this_agent.with_for_update(key_share=True, skip_locked=True, of=Agent.table()))
 _RANK = Statement[Any](
     select(_tasks.rank)
     .where(CLAIMABLE, _tasks.runtime == bindparam("runtime"), _tasks.agent_id == bindparam("agent"))
@@ -156,14 +150,14 @@ class Claims:
     """Takes tasks from the queue."""
 
     def __init__(self, database: Database, *, lease_seconds: float) -> None:
-        self._database = database
+        self.database = database
         self._lease = int(lease_seconds * 1_000_000)
         # Where the next round among agents begins, so that none waits for ever behind the others.
         self._round = ""
 
     async def any_waiting(self, runtime: str) -> bool:
         """Whether there is something to claim for `runtime`: reads, and locks nothing."""
-        return await self._database.one(_ANY_WAITING, runtime=runtime) is not None
+        return await self.database.one(_ANY_WAITING, runtime=runtime) is not None
 
     def with_its_making(self, task: Task, holder: str) -> Task:
         """A task that is about to be made, and that nothing keeps from being done, as it is when it is claimed."""
@@ -188,7 +182,7 @@ class Claims:
 
         async def body(transaction: Transaction) -> list[Task]:
             if runtime in INTERNAL:
-                terms = self._terms(transaction, holder, limit)
+                terms = self.terms(transaction, holder, limit)
                 return await transaction.all(_CLAIM_OF_RUNTIME, runtime=runtime, **terms)
             claimed: list[Task] = []
             waiting = [row[0] for row in await transaction.all(_WINDOW, runtime=runtime)]
@@ -196,22 +190,21 @@ class Claims:
             # In one order, so that two who claim for the same agents wait for each other at most once.
             agents: dict[str, Any] = {}
             for name in sorted(set(first)):
-                locked = await transaction.one(_LOCK_AGENT, agent=name)
-                agents[name] = locked
+                agents[name] = await transaction.one(_LOCK_AGENT, agent=name)
             for name in dict.fromkeys(first):
                 claimed += await self._of_locked(transaction, agents[name], runtime, holder, first.count(name))
             # Where some of those had no room, others behind them may have.
             for name in dict.fromkeys(waiting[limit:]):
                 if len(claimed) < limit:
-                    claimed += await self._of_agent(transaction, name, runtime, holder, limit - len(claimed))
+                    claimed += await self.of_agent(transaction, name, runtime, holder, limit - len(claimed))
             if len(waiting) == WINDOW and not claimed:
                 claimed += await self._next_round(transaction, runtime, holder, limit)
             for name in also:
                 if len(claimed) < limit:
-                    claimed += await self._of_agent(transaction, name, runtime, holder, limit - len(claimed))
-            return _started(transaction, claimed)
+                    claimed += await self.of_agent(transaction, name, runtime, holder, limit - len(claimed))
+            return started(transaction, claimed)
 
-        return await self._database.write(body)
+        return await self.database.write(body)
 
     async def claim_of(
         self, agent_id: str, holder: str, limit: int, worker: tuple[str, int] | None = None
@@ -223,9 +216,9 @@ class Claims:
 
         async def body(transaction: Transaction) -> list[Task]:
             agent = await transaction.one(_LOCK_AGENT, agent=agent_id)
-            return _started(transaction, await self._of_locked(transaction, agent, EXTERNAL, holder, limit, worker))
+            return started(transaction, await self._of_locked(transaction, agent, EXTERNAL, holder, limit, worker))
 
-        return await self._database.write(body)
+        return await self.database.write(body)
 
     async def claim_within(self, worker: Worker, limit: int) -> list[Task]:
         """As `claim_of`, for a worker whose leases nobody counts here: not more than it has room for."""
@@ -236,14 +229,15 @@ class Claims:
             room = min(limit, (await rooms(transaction, [worker.id])).get(worker.id, 0))
             if room <= 0:
                 return []
-            return _started(transaction, await self._of_locked(transaction, agent, EXTERNAL, worker.holder, room))
+            return started(transaction, await self._of_locked(transaction, agent, EXTERNAL, worker.holder, room))
 
-        return await self._database.write(body)
+        return await self.database.write(body)
 
-    async def _of_agent(
+    async def of_agent(
         self, transaction: Transaction, agent_id: str, runtime: str, holder: str, limit: int
     ) -> list[Task]:
-        row = await transaction.one(_TRY_AGENT, agent=agent_id)
+        """Up to `limit` tasks of one agent, unless somebody claims for it just now; to be told of by `started`."""
+        row = await transaction.one(TRY_AGENT, agent=agent_id)
         return await self._of_locked(transaction, row, runtime, holder, limit)
 
     async def _of_locked(
@@ -255,15 +249,11 @@ class Claims:
         limit: int,
         worker: tuple[str, int] | None = None,
     ) -> list[Task]:
-        # Others' agents are none of ours, whatever room they have: one may have changed hands just now.
-        if row is None or row[_RUNTIME] != runtime:
-            return []
-        *columns, others = row
-        agent = Agent.load(columns)
-        if absence(agent) is not None:
+        agent = free_agent(row, runtime)
+        if agent is None:
             return []
         key = {"runtime": agent.runtime, "agent": agent.id}
-        if others:
+        if row[-1]:
             if worker is not None and not await is_current(transaction, *worker):
                 return []
             running = await transaction.one(COUNT_RUNNING, agent=agent.id)
@@ -272,7 +262,7 @@ class Claims:
                 # Those that stand before the last of its own that it would get.
                 last = await transaction.one(_RANK, **key, skip=places - 1)
                 await pull(transaction, agent, places, last[0] if last is not None else LAST)
-        terms = {**key, "most": agent.max_concurrent_tasks, **self._terms(transaction, holder, limit)}
+        terms = {**key, "most": agent.max_concurrent_tasks, **self.terms(transaction, holder, limit)}
         if worker is None:
             return await transaction.all(_CLAIM_OF_AGENT, **terms)
         return await transaction.all(_CLAIM_OF_WORKER, **terms, worker=worker[0], connection=worker[1])
@@ -282,15 +272,25 @@ class Claims:
         for _ in range(ROUND):
             row = await transaction.one(_NEXT_AGENT, runtime=runtime, after=self._round)
             self._round = row[0] if row is not None else ""
-            if row is not None and (claimed := await self._of_agent(transaction, row[0], runtime, holder, limit)):
+            if row is not None and (claimed := await self.of_agent(transaction, row[0], runtime, holder, limit)):
                 return claimed
         return []
 
-    def _terms(self, transaction: Transaction, holder: str, limit: int) -> dict[str, Any]:
+    def terms(self, transaction: Transaction, holder: str, limit: int) -> dict[str, Any]:
+        """What every claim of these says beside whose tasks they are."""
         return {"holder": holder, "limit": limit, "now": transaction.now, "until": transaction.now + self._lease}
 
 
-def _started(transaction: Transaction, claimed: list[Task]) -> list[Task]:
+def free_agent(row: Any, runtime: str) -> Agent | None:
+    """The agent that has been locked, if it does anything now, and here: it may have changed hands just now."""
+    if row is None or row[_RUNTIME] != runtime:
+        return None
+    agent = Agent.load(row[:-1])
+    return agent if absence(agent) is None else None
+
+
+def started(transaction: Transaction, claimed: list[Task]) -> list[Task]:
+    """These tasks by rank, once each is told of."""
     claimed.sort(key=lambda task: (-task.priority, task.id))
     actor = transaction.actor
     for task in claimed:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, select
 
-from server.core.queue.capacity import rooms_of_agents
+from server.core.queue.routing.capacity import rooms_of_agents
 from server.core.queue.routing.matching import QUEUED, RUNNING
 from server.core.queue.routing.obstacles import Obstacle, obstacle
 from server.core.queue.rows import TASKS

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, func, select
 
 from server.core.agents.presence import LIVE
-from server.core.queue.capacity import HELD_BY_WORKER
+from server.core.queue.routing.capacity import HELD_BY_WORKER
 from server.errors import TooMany
 from server.model import Task, Worker, WorkerStatus
 from server.store.among import any_of

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, select
 
-from server.core.queue.capacity import rooms
+from server.core.queue.routing.capacity import rooms
 from server.core.queue.routing.obstacles import words
 from server.core.queue.rows import COUNT_RUNNING
 from server.core.workers.consumer import Consumer, PollingConsumer

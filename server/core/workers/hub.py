@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import select
 
-from server.core.queue.capacity import rooms
 from server.core.queue.claims import CLAIMABLE_AFTER, Claims
 from server.core.queue.fencing import is_current
+from server.core.queue.routing.capacity import rooms
 from server.core.workers.claim_loop import AGENT, ClaimLoop
 from server.core.workers.consumer import Consumer, PollingConsumer
 from server.core.workers.reports import WorkerReports
