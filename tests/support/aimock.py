@@ -67,10 +67,18 @@ class Aimock:
     def __init__(self, port: int) -> None:
         self.origin = f"http://127.0.0.1:{port}"
         self.url = f"{self.origin}/v1"
+        self._forgotten: set[str] = set()
+
+    def forget(self) -> None:
+        """Counts from here on."""
+        self._forgotten = {each["id"] for each in self._journal()}
+
+    def _journal(self) -> list[dict[str, Any]]:
+        return httpx.get(f"{self.origin}/__aimock/journal").json()
 
     def asked(self, word: str) -> list[dict[str, Any]]:
         """Requests whose last message has a word."""
-        entries = httpx.get(f"{self.origin}/__aimock/journal").json()
+        entries = [each for each in self._journal() if each["id"] not in self._forgotten]
         return [each for each in entries if word in json.dumps((each.get("body") or {}).get("messages", [])[-1:])]
 
 

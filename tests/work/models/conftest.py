@@ -24,9 +24,16 @@ def nothing_configured(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def mock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aimock]:
+def running_mock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aimock]:
     with aimock(FIXTURES, tmp_path_factory.mktemp("aimock")) as running:
         yield running
+
+
+@pytest.fixture
+def mock(running_mock: Aimock) -> Aimock:
+    """It remembers nothing of other tests."""
+    running_mock.forget()
+    return running_mock
 
 
 @pytest.fixture
