@@ -41,7 +41,8 @@ class Places:
         self._active: dict[asyncio.Task[None], str] = {}
         self._kept = 0
         # Whether nothing had waited when it was last looked: who is new stands behind nobody then.
-        self._idle = False
+        # And whether something has been made since that look began, which waits.
+        self._idle = self._made = False
         self._closed = False
 
     def close(self) -> None:
@@ -57,11 +58,12 @@ class Places:
         """Claims, and has done what is claimed, until it is cancelled."""
         while True:
             self.wake.clear()
+            self._made = False
             free = self._free
             claimed = await (self._look(free) if free > 0 else self._look_beside(free))
             for task in claimed:
                 self._start(task)
-            self._idle = len(claimed) < free
+            self._idle = len(claimed) < free and not self._made
             if self._idle or not claimed:
                 await set_within(self.wake, POLL_SECONDS)
 
@@ -82,6 +84,7 @@ class Places:
             if kept is not None:
                 self._kept -= 1
             if kept is None or not kept.taken:
+                self._made, self._idle = True, False
                 self.wake.set()
 
     @property
