@@ -1,8 +1,9 @@
-"""Turns of the loop that whoever has much to do gives to others while doing it."""
+"""Turns of the loop that whoever has much to do gives to others while doing it, or has it done elsewhere."""
 
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Iterable
 from typing import TypeVar
@@ -39,3 +40,28 @@ async def all_of(items: Iterable[T]) -> list[T]:
         made.append(item)
         await pace.turn()
     return made
+
+
+async def answer_of(module: str, request: bytes, seconds: float) -> bytes | None:
+    """What a module, run as a process of its own, answers a request on its standard input; None where it fails.
+
+    Raises TimeoutError. The process ends with the call, whichever way that does.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        # Nothing in the folder that this process was started in is ours.
+        "-P",
+        "-m",
+        module,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(seconds):
+            answer, _ = await process.communicate(request)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return answer if process.returncode == 0 else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import resource
 import sys
@@ -10,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from server.core.agents.entry_point import MAX_CODE_BYTES, CodeError, Entry, find_entry
+from server.pace import answer_of
 
 # Parsing this much takes a few milliseconds at most.
 AT_ONCE_BYTES = 8 * 1024
@@ -21,26 +21,12 @@ async def entry_in(code: str, name: str | None) -> Entry:
     """As `find_entry`. Raises CodeError."""
     if len(code) <= AT_ONCE_BYTES or len(code) > MAX_CODE_BYTES:
         return find_entry(code, name=name)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        # Nothing in the folder that this process was started in is ours.
-        "-P",
-        "-m",
-        __name__,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
+    request = json.dumps({"code": code, "name": name}).encode()
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            answer, _ = await process.communicate(json.dumps({"code": code, "name": name}).encode())
+        answer = await answer_of(__name__, request, PATIENCE_SECONDS)
     except TimeoutError:
         raise CodeError("code", "takes too long to parse") from None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode != 0:
+    if answer is None:
         raise CodeError("code", "is nested too deeply, or is too much, to parse")
     return _told(json.loads(answer))
 

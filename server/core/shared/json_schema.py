@@ -6,7 +6,6 @@ its own, for so long and no longer.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import resource
 import sys
@@ -17,6 +16,7 @@ from typing import Any
 import jsonschema_rs
 
 from server.errors import InvalidRequest
+from server.pace import answer_of
 
 MAX_BYTES, MAX_WEIGHT = 32 << 10, 50_000
 # How many parts may be within each other, with those that are referred to: each is a few calls deep here.
@@ -59,26 +59,11 @@ async def problem_in(value: object, schema: Mapping[str, Any]) -> str:
     weight = _Weight(schema)
     if weight.of(schema) * _count(value) <= AT_ONCE and not weight.goes_round:
         return _problem(json.dumps(schema), value)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        # Nothing in the folder that this process was started in is ours.
-        "-P",
-        "-m",
-        __name__,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            said, _ = await process.communicate(json.dumps([schema, value]).encode())
+        said = await answer_of(__name__, json.dumps([schema, value]).encode(), PATIENCE_SECONDS)
     except TimeoutError:
         return "it takes too long to look at"
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return said.decode() if process.returncode == 0 else "it takes too much to look at"
+    return said.decode() if said is not None else "it takes too much to look at"
 
 
 class _NotTaken(Exception):
