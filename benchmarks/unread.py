@@ -104,8 +104,7 @@ def _memory() -> Mapping[str, int]:
     """What the processes that we have started hold, in bytes."""
     sizes = {"server": 0, "gateway": 0}
     for each in psutil.Process().children(recursive=True):
-        command = each.cmdline()
-        if command[1:3] == ["-m", "server"]:
+        if each.name().startswith("server-"):
             sizes["server"] += each.memory_info().rss
         elif "envoy" in each.name():
             sizes["gateway"] += each.memory_info().rss

@@ -105,7 +105,7 @@ def _memory() -> dict[str, int]:
     sizes = {"server": 0, "gateway": 0}
     for each in psutil.Process().children(recursive=True):
         try:
-            if each.cmdline()[1:3] == ["-m", "server"]:
+            if each.name().startswith("server-"):
                 sizes["server"] += each.memory_info().rss
             elif "envoy" in each.name():
                 sizes["gateway"] += each.memory_info().rss

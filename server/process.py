@@ -11,18 +11,37 @@ from collections.abc import Sequence
 from types import FrameType
 
 import structlog
+import uvloop
 
 from server.app import Address, Application
 from server.deadline import Deadline
+from server.errors import Misconfigured, SchemaTooNew, ServiceError
+from server.prepare import prepare
+from server.rpc.log import configure
 from server.settings import Settings
 
 log = structlog.get_logger()
 
 
+def run(settings: Settings, addresses: Sequence[str], socket_address: Address, supervisor: int) -> int:
+    """Prepares and serves until SIGTERM, or until the supervisor is gone; returns the exit code where it cannot."""
+    # All that is made until it serves stays: whoever looked for garbage in it would take a tenth of the start.
+    gc.disable()
+    configure(settings.log_level)
+    try:
+        prepare(settings)
+        uvloop.run(serve(settings, addresses, socket_address, supervisor))
+    except ServiceError as error:
+        print(error.message, file=sys.stderr)
+        # Tells the supervisor that starting us again is of no use.
+        return os.EX_CONFIG if isinstance(error, Misconfigured | SchemaTooNew) else 1
+    return 0
+
+
 async def serve(
-    settings: Settings, addresses: Sequence[str], socket_address: Address | None = None, *, supervised: bool = False
+    settings: Settings, addresses: Sequence[str], socket_address: Address | None = None, supervisor: int | None = None
 ) -> None:
-    """Serves, and ends the process; a supervised one ends with its supervisor too. Raises Unavailable."""
+    """Serves, and ends the process; one with a supervisor, whose id is given, ends with it too. Raises Unavailable."""
     stopping, deadline = asyncio.Event(), Deadline(settings.stop_seconds)
     loop = asyncio.get_running_loop()
 
@@ -33,8 +52,8 @@ async def serve(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    if supervised:
-        deadline.follow(os.getppid())
+    if supervisor is not None:
+        deadline.follow(supervisor)
     application = Application(settings)
     starting = asyncio.create_task(application.start(addresses, socket_address))
     waiting = asyncio.create_task(stopping.wait())

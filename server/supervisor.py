@@ -1,30 +1,35 @@
-"""The process that starts the others, starts them again when they die, and ends them in the right order."""
+"""The process that starts the others, starts them again when they die, and ends them in the right order.
+
+It loads the program once and forks the servers: one that has died is back without loading it again, and several share
+what is loaded. So nothing here may start a thread or an event loop, of which a fork would take half along.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import ctypes
 import fcntl
+import gc
 import os
 import shutil
 import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
-
-from pydantic import SecretStr
+from typing import IO, NoReturn
 
 from gateway.envoy import Gateway, command, environment
 from server.apis import declarations
+from server.forks import Signals, fork
 from server.private_files import own_folder, private_folder, unusable
 from server.settings import Settings
 
 READY_SECONDS = 60.0
 RESTART_SECONDS = 1.0
-_PDEATHSIG = 1
+# Who lived for as long was well until something befell it, so the next one need not wait.
+WELL_SECONDS = 5.0
+_LOOK_SECONDS = 0.05
 
 
 class Refused(Exception):
@@ -34,13 +39,16 @@ class Refused(Exception):
 def supervise(settings: Settings) -> int:
     """Runs everything until SIGTERM or SIGINT; returns the exit code. Raises Refused, Misconfigured."""
     private_folder(settings.data_dir)
-    with _only_one(settings.data_dir):
+    with _only_one(settings.data_dir) as lock, Signals() as signals:
         own_folder(settings.run_dir)
         _check_ports(settings)
-        return asyncio.run(_Supervisor(settings).run())
+        try:
+            return _Supervisor(settings, signals, lock).run()
+        finally:
+            shutil.rmtree(settings.run_dir, ignore_errors=True)
 
 
-def _only_one(data_dir: Path) -> Any:
+def _only_one(data_dir: Path) -> IO[str]:
     try:
         lock = (data_dir / "lock").open("w")
     except OSError as error:
@@ -64,21 +72,117 @@ def _check_ports(settings: Settings) -> None:
                 raise Refused(f"port {port} cannot be used ({error.strerror}): choose another --{flag}") from None
 
 
+class _Child:
+    """A process that is started again when it has ended."""
+
+    def __init__(self, name: str, body: Callable[[], int]) -> None:
+        self.name = name
+        self._body = body
+        self._started = 0.0
+        # When it is to be started, by the monotonic clock; None while it runs.
+        self.due: float | None = 0.0
+        self._process = 0
+
+    def start(self) -> None:
+        self._started, self.due = time.monotonic(), None
+        self._process = fork(self.name, self._body)
+
+    @property
+    def runs(self) -> bool:
+        return self.due is None
+
+    def ended(self) -> int | None:
+        """The exit code, negative for a signal, when it has ended since it was last asked."""
+        if not self.runs:
+            return None
+        process, status = os.waitpid(self._process, os.WNOHANG)
+        if not process:
+            return None
+        code, now = os.waitstatus_to_exitcode(status), time.monotonic()
+        # One that somebody has stopped is well too.
+        self.due = now if not code or now - self._started > WELL_SECONDS else now + RESTART_SECONDS
+        return code
+
+    def send(self, number: int) -> None:
+        if self.runs:
+            os.kill(self._process, number)
+
+
 class _Supervisor:
     """One run."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, signals: Signals, lock: IO[str]) -> None:
         self._settings = settings
-        self._children: dict[str, asyncio.subprocess.Process] = {}
-        self._stopping = asyncio.Event()
+        self._signals = signals
+        self._lock = lock
         # Whether a server says that it cannot run, however often it is started.
         self._hopeless = False
         self._sockets = [settings.run_dir / f"server-{index}.sock" for index in range(settings.workers)]
+        self._gateway = _Child("gateway", self._be_gateway)
+        self._servers = [
+            _Child(f"server-{index}", partial(self._be_server, path, os.getpid()))
+            for index, path in enumerate(self._sockets)
+        ]
 
-    async def run(self) -> int:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stopping.set)
+    def run(self) -> int:
+        try:
+            # It writes its configuration while we load what servers are made of.
+            self._gateway.start()
+            _load()
+            if not self._gets_ready():
+                return 1
+            self._announce()
+            settings = self._settings
+            print(f"ready  http://{settings.host}:{settings.orchestra_port}", flush=True)
+            while not self._stopping:
+                self._keep(None)
+            return int(self._hopeless)
+        finally:
+            # While servers end, the gateway carries the answers of running calls.
+            self._end(self._servers)
+            self._end([self._gateway])
+
+    @property
+    def _stopping(self) -> bool:
+        return self._signals.stopping or self._hopeless
+
+    def _gets_ready(self) -> bool:
+        """Whether the gateway answers in time, with servers behind it."""
+        host, port, deadline = self._settings.host, self._settings.orchestra_port, time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline and not self._stopping:
+            self._keep(_LOOK_SECONDS)
+            if all(map(_listens, self._sockets)) and _asks(host, port) and _asks_for_socket(host, port):
+                return True
+        if not self._stopping:
+            print(f"the gateway did not answer within {READY_SECONDS:.0f} seconds", file=sys.stderr)
+        return False
+
+    def _keep(self, seconds: float | None) -> None:
+        """Starts children that do not run, and waits until something happens, at most for so long."""
+        children = [self._gateway, *self._servers]
+        for child in children:
+            if child.due is not None and child.due <= time.monotonic():
+                child.start()
+        waits = [child.due - time.monotonic() for child in children if child.due is not None]
+        self._signals.wait(min([*waits, seconds] if seconds is not None else waits, default=None))
+        for child in children:
+            code = child.ended()
+            self._hopeless |= code == os.EX_CONFIG
+            if code is not None and not self._stopping:
+                print(f"{child.name} ended with {code}; starting it again", file=sys.stderr, flush=True)
+
+    def _end(self, children: Sequence[_Child]) -> None:
+        for child in children:
+            child.send(signal.SIGTERM)
+        # A server ends by itself before that, if it can.
+        deadline = time.monotonic() + self._settings.stop_seconds + 2
+        while any(child.ended() is None and child.runs for child in children):
+            if time.monotonic() > deadline:
+                for child in children:
+                    child.send(signal.SIGKILL)
+            self._signals.wait(_LOOK_SECONDS * 10)
+
+    def _be_gateway(self) -> NoReturn:
         settings = self._settings
         gateway = Gateway(
             settings.host,
@@ -88,64 +192,18 @@ class _Supervisor:
             [_bridge_path(path) for path in self._sockets],
             settings.origins,
         )
-        keepers = [
-            asyncio.create_task(self._keep("gateway", command(gateway, settings.run_dir), environment())),
-            *(
-                asyncio.create_task(
-                    self._keep(f"server-{index}", _server_command(settings, path), _server_environment(settings))
-                )
-                for index, path in enumerate(self._sockets)
-            ),
-        ]
-        try:
-            if not await self._answers():
-                return 1
-            self._announce()
-            print(f"ready  http://{settings.host}:{settings.orchestra_port}", flush=True)
-            await self._stopping.wait()
-            return int(self._hopeless)
-        finally:
-            self._stopping.set()
-            await self._end()
-            _, late = await asyncio.wait(keepers, timeout=1)
-            for keeper in late:
-                keeper.cancel()
-            shutil.rmtree(settings.run_dir, ignore_errors=True)
+        arguments = command(gateway, settings.run_dir)
+        os.execve(arguments[0], arguments, environment())  # noqa: S606 — Envoy, which its package has brought
 
-    async def _keep(self, name: str, arguments: Sequence[str], variables: Mapping[str, str]) -> None:
-        """Runs a child, again and again, until we stop."""
-        while not self._stopping.is_set():
-            child = await asyncio.create_subprocess_exec(
-                *arguments, env=variables, preexec_fn=_die_with_parent, start_new_session=True
-            )
-            self._children[name] = child
-            if self._stopping.is_set():
-                # The others have been told to stop while this one began.
-                child.terminate()
-            code = await child.wait()
-            if code == os.EX_CONFIG:
-                self._hopeless = True
-                self._stopping.set()
-            if not self._stopping.is_set():
-                print(f"{name} ended with {code}; starting it again", file=sys.stderr, flush=True)
-                # One that somebody has stopped is well.
-                await asyncio.sleep(RESTART_SECONDS if code else 0)
+    def _be_server(self, path: Path, supervisor: int) -> int:
+        # It must not keep another supervisor from this folder when ours is gone.
+        self._lock.close()
+        # Otherwise modules in the folder that we were started in would stand before others in processes of its own.
+        os.environ["PYTHONSAFEPATH"] = "1"
+        from server.process import run  # noqa: PLC0415 — loaded long since
 
-    async def _end(self) -> None:
-        """Servers first, while the gateway still carries the answers of running calls."""
-        for is_gateway in (False, True):
-            children = [child for name, child in self._children.items() if (name == "gateway") == is_gateway]
-            for child in children:
-                if child.returncode is None:
-                    child.terminate()
-            try:
-                # A server ends by itself before that, if it can.
-                async with asyncio.timeout(self._settings.stop_seconds + 2):
-                    await asyncio.gather(*(child.wait() for child in children))
-            except TimeoutError:
-                for child in children:
-                    if child.returncode is None:
-                        child.kill()
+        settings = self._settings
+        return run(settings, [f"unix:{path}", f"{settings.host}:{settings.grpc_port}"], _bridge_path(path), supervisor)
 
     def _announce(self) -> None:
         settings = self._settings
@@ -160,42 +218,34 @@ class _Supervisor:
         if settings.environment == "development":
             print(f"{'development key':24} {settings.key_path.read_text().strip()}  (in {settings.key_path})")
 
-    async def _answers(self) -> bool:
-        """Whether the gateway answers in time, with a server behind it."""
-        deadline = time.monotonic() + READY_SECONDS
-        while time.monotonic() < deadline and not self._stopping.is_set():
-            listening = [_listens(path) for path in self._sockets]
-            host, port = self._settings.host, self._settings.orchestra_port
-            if all(listening) and await _asks(host, port) and await _asks_for_socket(host, port):
-                return True
-            await asyncio.sleep(0.05)
-        if not self._stopping.is_set():
-            print(f"the gateway did not answer within {READY_SECONDS:.0f} seconds", file=sys.stderr)
-        return False
+
+def _load() -> None:
+    """Imports what servers are made of. It stays, so nobody need look for garbage in it, which would unshare it too."""
+    gc.disable()
+    from server import apis, process  # noqa: F401, PLC0415 — whoever is refused before need not wait for it
+
+    apis.load()
+    gc.freeze()
+    gc.enable()
 
 
-async def _asks(host: str, port: int) -> bool:
+def _asks(host: str, port: int) -> bool:
     """Whether a request without a key gets the server's own refusal."""
-    return b" 401 " in await _status_line(host, port, b"GET /v1/sessions HTTP/1.1\r\nconnection: close\r\n")
+    return b" 401 " in _status_line(host, port, b"GET /v1/sessions HTTP/1.1\r\nconnection: close\r\n")
 
 
-async def _asks_for_socket(host: str, port: int) -> bool:
+def _asks_for_socket(host: str, port: int) -> bool:
     """Whether somebody answers for WebSockets; the gateway sends every upgrade there, also one to a path of nobody."""
-    return b" 404 " in await _status_line(
-        host, port, b"GET / HTTP/1.1\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
-    )
+    return b" 404 " in _status_line(host, port, b"GET / HTTP/1.1\r\nconnection: upgrade\r\nupgrade: websocket\r\n")
 
 
-async def _status_line(host: str, port: int, request: bytes) -> bytes:
+def _status_line(host: str, port: int, request: bytes) -> bytes:
     try:
-        async with asyncio.timeout(2):
-            reader, writer = await asyncio.open_connection(host, port)
-            writer.write(request + b"host: ready\r\n\r\n")
-            line = await reader.readline()
-            writer.close()
-    except (OSError, TimeoutError):
+        with socket.create_connection((host, port), timeout=1) as connection, connection.makefile("rb") as answer:
+            connection.sendall(request + b"host: ready\r\n\r\n")
+            return answer.readline(1000)
+    except OSError:
         return b""
-    return line
 
 
 def _listens(path: Path) -> bool:
@@ -204,28 +254,6 @@ def _listens(path: Path) -> bool:
         return trial.connect_ex(str(path)) == 0
 
 
-def _server_command(settings: Settings, path: Path) -> list[str]:
-    addresses = [f"unix:{path}", f"{settings.host}:{settings.grpc_port}"]
-    return [sys.executable, "-m", "server", str(_bridge_path(path)), *addresses]
-
-
 def _bridge_path(path: Path) -> Path:
     """Where the server at `path` listens for WebSockets."""
     return path.with_name(path.name.replace("server-", "socket-"))
-
-
-def _server_environment(settings: Settings) -> dict[str, str]:
-    """The settings, for a child that reads them from its environment."""
-    # Those of APIs come from its environment as they came from ours.
-    values = settings.model_dump(mode="json", exclude={"apis"})
-    # Secrets hide from whoever prints them, and must not be hidden from the child.
-    values |= {name: value.get_secret_value() for name, value in settings if isinstance(value, SecretStr)}
-    given = {name.upper(): "" if value is None else str(value) for name, value in values.items()}
-    # Without this, modules in the folder that we were started in, such as a `server.py`, would stand before our own.
-    return {**os.environ, **given, "PYTHONSAFEPATH": "1"}
-
-
-def _die_with_parent() -> None:
-    """Children must not outlive us, however we end."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGTERM)

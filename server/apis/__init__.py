@@ -31,6 +31,12 @@ def wordings() -> Sequence[EventWording]:
     return tuple(import_module(name).WORDING for name in found if find_spec(name) is not None)
 
 
+def load() -> None:
+    """Imports all servicers, for a process that makes copies of itself to serve."""
+    for each in declarations():
+        import_module(f"{__name__}.{each.name}.services")
+
+
 def serving(use_cases: UseCases, settings: Settings) -> Sequence[Api]:
     """All APIs over these use cases."""
     from server.apikit.api import Api, limits_of  # noqa: PLC0415 — who reads declarations needs no protobuf

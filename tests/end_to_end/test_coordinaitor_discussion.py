@@ -187,7 +187,7 @@ def test_bad_uploads_are_refused_and_leave_nothing(people: httpx.Client, stack: 
 def test_an_upload_costs_no_memory_and_one_that_is_cut_off_leaves_nothing(
     people: httpx.Client, stack: Stack, task: str
 ) -> None:
-    servers = [each for each in stack.children() if "envoy" in each.name() or each.cmdline()[1:3] == ["-m", "server"]]
+    servers = [each for each in stack.children() if "envoy" in each.name()] + stack.servers()
     before = {each.pid: each.memory_info().rss for each in servers}
     line = b"a line of a large file, which has many of them; " * 20_000
     answer = upload(people, task, line * 50, "large.txt")

@@ -36,8 +36,7 @@ def test_documents_survive_kill_9_of_the_server(stack: Stack) -> None:
             assert answer.status_code == 201, answer.text
             made.append(answer.json()["id"])
         until(lambda: any(0 < each["progress"] or each["status"] == "ready" for each in read()))
-        server = next(child for child in stack.children() if child.cmdline()[1:3] == ["-m", "server"])
-        os.kill(server.pid, signal.SIGKILL)
+        stack.server().send_signal(signal.SIGKILL)
         until(lambda: [each["status"] for each in read()] == ["ready"] * DOCUMENTS, 60)
         assert {each["id"] for each in read()} == set(made)
         for n, document in enumerate(made):

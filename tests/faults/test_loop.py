@@ -222,13 +222,6 @@ def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stack]:
         silencer.stop()
 
 
-def _servers(stack: Stack) -> list[Any]:
-    import psutil
-
-    direct = psutil.Process(stack.process.pid).children()
-    return [child for child in direct if child.is_running() and child.cmdline()[1:3] == ["-m", "server"]]
-
-
 def _fault(chance: random.Random, stack: Stack, crew: Crew) -> str:
     kinds = ["kill server", "kill worker", "stop worker"]
     silencer = stack.silencer
@@ -238,7 +231,7 @@ def _fault(chance: random.Random, stack: Stack, crew: Crew) -> str:
     if kind == "silence":
         silencer.silence()
     elif kind == "kill server":
-        servers = _servers(stack)
+        servers = stack.servers()
         if servers:
             chance.choice(servers).send_signal(signal.SIGKILL)
     elif kind == "kill worker":

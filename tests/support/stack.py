@@ -146,8 +146,12 @@ class Stack:
 
     def server(self) -> psutil.Process:
         """The (first) server process."""
+        return self.servers()[0]
+
+    def servers(self) -> list[psutil.Process]:
+        """The server processes that run."""
         direct = psutil.Process(self.process.pid).children()
-        return next(child for child in direct if child.cmdline()[1:3] == ["-m", "server"])
+        return [child for child in direct if child.is_running() and child.name().startswith("server-")]
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         if self.process is None or self.process.poll() is not None:
