@@ -94,16 +94,16 @@ def of_entries(*entries: bytes) -> bytes:
 
 
 LONG_OBJECTS = {
-    "keys": values.encode(dict.fromkeys(f"{number:x}" for number in range(70_000))),
-    "the shortest keys": of_entries(*(b"\n\x03%c%c%c" % (n & 63 | 64, n >> 6 & 63 | 32, n >> 12 | 48) for n in range(145_000))),
-    "one key": of_entries(*[b""] * 500_000),
-    "a key that is given": of_entries(*[b"\n\x01x"] * 200_000),
+    "keys": lambda: values.encode(dict.fromkeys(f"{number:x}" for number in range(70_000))),
+    "the shortest keys": lambda: of_entries(*(b"\n\x03%c%c%c" % (n & 63 | 64, n >> 6 & 63 | 32, n >> 12 | 48) for n in range(145_000))),
+    "one key": lambda: of_entries(*[b""] * 500_000),
+    "a key that is given": lambda: of_entries(*[b"\n\x01x"] * 200_000),
 }
 
 
 @pytest.mark.parametrize("name", LONG_OBJECTS)
 async def test_looking_at_the_longest_objects_keeps_nobody_waiting(name: str) -> None:
-    value, pace = LONG_OBJECTS[name], Pace()
+    value, pace = LONG_OBJECTS[name](), Pace()
     assert await problem(value) is None
     async with longest_hold() as held:
         outlined = await contents.outline(value, pace)

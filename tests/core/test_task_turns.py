@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 import pytest
 
@@ -17,12 +16,16 @@ from tests.support.world import WIDE, World
 
 # The bound on tokens of code lets a function have 32,000 parameters.
 MANY = ", ".join(f"p{number}" for number in range(20_000))
-LONG = values.encode(dict.fromkeys(f"{number:x}" for number in range(70_000)))
 
 
-async def tasks(world: World, code: str, count: int) -> list[NewTask]:
+@pytest.fixture(scope="module")
+def long() -> bytes:
+    return values.encode(dict.fromkeys(f"{number:x}" for number in range(70_000)))
+
+
+async def tasks(world: World, code: str, count: int, given: bytes) -> list[NewTask]:
     agent = await world.agents.create(world.tenant.call(), name="a", code=code, profile=WIDE)
-    return [NewTask(agent_id=agent.id, input=LONG)] * count
+    return [NewTask(agent_id=agent.id, input=given)] * count
 
 
 @pytest.mark.parametrize(
@@ -36,8 +39,8 @@ async def tasks(world: World, code: str, count: int) -> list[NewTask]:
         ("def f(missing, **more): pass", "missing: missing"),
     ],
 )
-async def test_a_batch_of_long_inputs_keeps_nobody_waiting(world: World, code: str, refused: str | None) -> None:
-    news = await tasks(world, code, 4)
+async def test_a_batch_of_long_inputs_keeps_nobody_waiting(world: World, long: bytes, code: str, refused: str | None) -> None:
+    news = await tasks(world, code, 4, long)
     async with longest_hold() as held:
         if refused is None:
             await world.tasks.create_all(world.tenant.call(), news)
@@ -49,11 +52,11 @@ async def test_a_batch_of_long_inputs_keeps_nobody_waiting(world: World, code: s
 
 
 async def test_code_with_very_many_parameters_keeps_nobody_waiting(world: World) -> None:
-    news = await tasks(world, f"def f({MANY}): pass", 20)
     given = values.encode({f"p{number}": None for number in range(19_999)} | {"another": 1})
+    news = await tasks(world, f"def f({MANY}): pass", 20, given)
     async with longest_hold() as held:
         with pytest.raises(InvalidRequest, match=r"missing: p19999; unknown: another"):
-            await world.tasks.create_all(world.tenant.call(), [replace(new, input=given) for new in news])
+            await world.tasks.create_all(world.tenant.call(), news)
     assert held.longest < BOUND
 
 

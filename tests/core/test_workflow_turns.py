@@ -17,11 +17,15 @@ from tests.core.test_workflows import Office, gives, office as office, step
 from tests.support.holds import BOUND, longest_hold
 
 NAMES = [f"{number:x}" for number in range(70_000)]
-KEYS = values.encode(dict.fromkeys(NAMES))
 A = values.encode({"a": ""})
 _REWRITE = Statement(
     update(Workflow.table()).where(Workflow.table().c.id == bindparam("workflow")).values(steps=bindparam("written"))
 )
+
+
+@pytest.fixture(scope="module")
+def keys() -> bytes:
+    return values.encode(dict.fromkeys(NAMES))
 
 
 async def stored(office: Office, *steps) -> str:
@@ -41,20 +45,20 @@ async def execute(office: Office, workflow: str, parameters: bytes):
     return await office.workflows.execute(office.call(), workflow, parameters=parameters)
 
 
-async def test_many_references_into_a_large_object_keep_nobody_waiting(office: Office) -> None:
+async def test_many_references_into_a_large_object_keep_nobody_waiting(office: Office, keys: bytes) -> None:
     workflow = await office.workflow(step("a", input=["${parameters.1116f}"] * 400))
     async with longest_hold() as held:
-        await execute(office, workflow.id, KEYS)
+        await execute(office, workflow.id, keys)
     assert values.decode((await office.claim())["a"].input) == [None] * 400
     assert held.longest < BOUND
 
 
-async def test_many_references_into_a_large_output_keep_nobody_waiting(office: Office) -> None:
+async def test_many_references_into_a_large_output_keep_nobody_waiting(office: Office, keys: bytes) -> None:
     names = NAMES[-40:]
     run = await office.start(step("a"), step("b", input=[f"${{steps.a.output.{name}}}" for name in names]))
     claimed = await office.claim()
     async with longest_hold() as held:
-        await office.world.end(claimed["a"], Result(status=TaskStatus.COMPLETED, output=KEYS))
+        await office.world.end(claimed["a"], Result(status=TaskStatus.COMPLETED, output=keys))
     assert values.decode((await office.claim())["b"].input) == [None] * 40
     assert (await office.run(run)).status == "running" and held.longest < BOUND
 

@@ -452,11 +452,13 @@ async def test_a_long_output_is_left_to_its_task(office: Office) -> None:
     assert run.status == "completed" and run.output is None
 
 
-LONG = Result(status=TaskStatus.COMPLETED, output=values.encode([1] + [{}] * 99_000))
+@pytest.fixture(scope="module")
+def long() -> Result:
+    return Result(status=TaskStatus.COMPLETED, output=values.encode([1] + [{}] * 99_000))
 
 
 @pytest.mark.parametrize("then", ["the end", "a name", "everything"])
-async def test_long_outputs_of_many_steps_keep_nobody_waiting(office: Office, then: str) -> None:
+async def test_long_outputs_of_many_steps_keep_nobody_waiting(office: Office, long: Result, then: str) -> None:
     later = {
         "the end": [],
         "a name": [step("x", order=2, input="${steps.s7.output.0}")],
@@ -465,7 +467,7 @@ async def test_long_outputs_of_many_steps_keep_nobody_waiting(office: Office, th
     run = await office.start(*(step(f"s{n}", order=1) for n in range(60)), *later[then])
     *claimed, last = (await office.claim()).values()
     for task in claimed:
-        await office.world.end(task, LONG)
+        await office.world.end(task, long)
     waited = 0.0
 
     async def wait() -> None:
@@ -478,7 +480,7 @@ async def test_long_outputs_of_many_steps_keep_nobody_waiting(office: Office, th
 
     waiting = asyncio.create_task(wait())
     await asyncio.sleep(0.01)
-    await office.world.end(last, LONG)
+    await office.world.end(last, long)
     await asyncio.sleep(0.01)
     waiting.cancel()
     assert waited < 1.0
