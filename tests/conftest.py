@@ -7,6 +7,7 @@ import gc
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from server.rpc import log
 from server.settings import Settings
 from server.store.database import Database
 from server.store.opened import open_database
+from server.work.sandbox import Sandboxes
+from server.work.sandbox.launch import Isolation
 from tests.support.databases import emptied, new_postgres, new_sqlite
 from tests.support.stack import Stack
 from tests.support.tenants import Tenant, make_tenant
@@ -99,14 +102,30 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
     await opened.close()
 
 
+async def _known(sandboxes: Sandboxes, isolation: Isolation, way: Isolation) -> str | None:
+    sandboxes._isolation = way
+    return None if way is isolation else "something else works"
+
+
+@pytest.fixture(scope="session")
+def isolation() -> list[Isolation]:
+    """How sandboxes can be run here, once somebody has tried."""
+    return []
+
+
 @pytest.fixture
-async def application(settings: Settings) -> AsyncIterator[Application]:
+async def application(settings: Settings, isolation: list[Isolation]) -> AsyncIterator[Application]:
     """Everything but the gateway, in this process, on a free port (`application.port`) and at a gateway's socket."""
     running = Application(settings)
+    if isolation:
+        # To try it again, by running a program, takes as long as the rest of the start.
+        running.sandboxes._try = partial(_known, running.sandboxes, isolation[0])
     with tempfile.TemporaryDirectory() as folder:
         running.gateway_path = Path(folder) / "gateway.sock"  # type: ignore[attr-defined]
         addresses = ["127.0.0.1:0", f"unix:{running.gateway_path}"]
         running.port = (await running.start(addresses))[0]  # type: ignore[attr-defined]
+        if running.sandboxes.unavailable is None and not isolation:
+            isolation.append(Isolation(running.sandboxes.isolation))
         try:
             yield running
         finally:

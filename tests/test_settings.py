@@ -21,6 +21,7 @@ from server.apis import declarations
 from server.errors import Misconfigured
 from server.prepare import prepare
 from server.settings import Settings
+from tests.support.databases import new_sqlite
 from tests.support.ports import free_port
 from tests.support.stack import Stack
 from server.store.opened import open_database
@@ -135,7 +136,8 @@ def test_a_development_server_that_others_reach_is_warned_of(host: str, exposed:
 @pytest.mark.parametrize("name", ["dev-secret-key", "dev-api-key"])
 @pytest.mark.parametrize("content", [b"", b"\n", b" " * 64, b"short", b"x" * 31, b"\xff" * 64, b"two words " * 9, None])
 def test_a_secret_that_is_none_is_refused_in_a_sentence(tmp_path: Path, name: str, content: bytes | None) -> None:
-    settings = Settings(data_dir=tmp_path / "data")
+    new_sqlite(tmp_path)
+    settings = Settings(data_dir=tmp_path)
     prepare(settings)
     path = settings.data_dir / name
     good = path.read_text()

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 import httpx2 as httpx
+import psutil
 import pytest
 
 from tests.support.stack import ORCHESTRATOR, Stack
@@ -13,10 +17,37 @@ from tests.support.stack import ORCHESTRATOR, Stack
 pytestmark = pytest.mark.xdist_group("stack")
 
 
-def test_it_is_ready_after_little_work(stack: Stack) -> None:
-    print(f"ready after {stack.cpu_seconds_to_ready:.2f} s of processor time")
-    # By the processor's time, because machines that run tests are busy; the benchmark has the figure by the clock.
-    assert stack.cpu_seconds_to_ready < 6
+class Command(Stack):
+    """The command itself, which has to load the program."""
+
+    @staticmethod
+    def launch(arguments: Sequence[str], log: IO[str], environment: Mapping[str, str]) -> subprocess.Popen[str]:
+        return subprocess.Popen([ORCHESTRATOR, *arguments], stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
+
+
+def test_the_command_is_ready_after_little_work_and_ends_when_it_is_told(tmp_path: Path) -> None:
+    started = Command(tmp_path / "data", "--workers", "2").start()
+    try:
+        processes = [psutil.Process(started.process.pid), *started.children()]
+        took = sum(each.cpu_times().user + each.cpu_times().system for each in processes)
+        print(f"two servers ready after {took:.2f} s of processor time")
+        # By the processor's time, because machines that run tests are busy; the benchmark has the figure by the clock.
+        assert took < 8
+    finally:
+        assert started.stop() == 0
+
+
+def test_a_server_that_died_is_back_before_it_could_have_been_loaded(stack: Stack) -> None:
+    server = stack.server()
+    server.kill()
+    with stack.client() as client:
+        deadline = time.monotonic() + 20
+        while client.get("/v1/sessions").status_code != 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    assert stack.server().pid != server.pid
+    print(f"back after {sum(stack.server().cpu_times()[:2]):.2f} s of processor time")
+    assert sum(stack.server().cpu_times()[:2]) < 1.5
 
 
 def test_it_prints_where_it_is_and_with_which_key(stack: Stack) -> None:

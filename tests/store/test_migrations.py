@@ -33,7 +33,7 @@ from server.errors import SchemaTooNew
 from server.model import Record
 from server.settings import Settings
 from server.store.migrations import FOLDER, VERSIONS, configuration, migrate
-from tests.support.databases import engine_of
+from tests.support.databases import engine_of, new_postgres
 from tests.support.killed_migration import FINISHED, KILLED
 from tests.support.ports import free_port
 from tests.store.rows_0001 import CODING, PLAIN, ROWS, SECRET, Row, task_id
@@ -87,10 +87,7 @@ def on(settings: Settings, body: Callable[[Connection], R]) -> R:
 
 
 def clear(settings: Settings) -> None:
-    """Removes all tables, of whatever schema."""
-    if settings.sqlite_path is not None:
-        settings.sqlite_path.unlink()
-        return
+    """Removes all tables of a PostgreSQL database, of whatever schema."""
 
     def schema_anew(connection: Connection) -> None:
         connection.execute(text("DROP SCHEMA public CASCADE"))
@@ -99,14 +96,21 @@ def clear(settings: Settings) -> None:
     on(settings, schema_anew)
 
 
+@pytest.fixture(scope="module")
+def unmigrated() -> Iterator[str]:
+    """A PostgreSQL database for these tests alone: others need not have the newest schema made anew after each of them."""
+    with new_postgres(migrated=False) as url:
+        yield url
+
+
 @pytest.fixture
-def empty(database_url: str, tmp_path: Path) -> Iterator[Settings]:
-    """A database of each kind without any table. Others find the newest schema in it afterwards."""
-    settings = Settings(data_dir=tmp_path, database_url=database_url, sandbox_prewarmed=0)
-    clear(settings)
-    yield settings
-    clear(settings)
-    migrate(settings)
+def empty(request: pytest.FixtureRequest, database_kind: str, tmp_path: Path) -> Settings:
+    """A database of each kind without any table."""
+    url = request.getfixturevalue("unmigrated") if database_kind == "postgresql" else f"sqlite:///{tmp_path / 'orchestrator.db'}"
+    settings = Settings(data_dir=tmp_path, database_url=url, sandbox_prewarmed=0)
+    if settings.sqlite_path is None:
+        clear(settings)
+    return settings
 
 
 def upgrade(settings: Settings, version: str) -> None:

@@ -66,8 +66,8 @@ async def _execute(url: str, *commands: str) -> None:
 
 
 @contextmanager
-def new_postgres() -> Iterator[str]:
-    """The address of a new, migrated database on a PostgreSQL server; goes when the context ends.
+def new_postgres(*, migrated: bool = True) -> Iterator[str]:
+    """The address of a new database on a PostgreSQL server; goes when the context ends.
 
     The server is TEST_DATABASE_URL, or the local one.
     """
@@ -86,7 +86,8 @@ def new_postgres() -> Iterator[str]:
         missing(f"PostgreSQL does not answer at {server} ({error}); set TEST_DATABASE_URL")
     url = server.rpartition("/")[0] + f"/{name}"
     try:
-        migrate(Settings(database_url=url))
+        if migrated:
+            migrate(Settings(database_url=url))
         yield url
     finally:
         asyncio.run(_execute(server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))

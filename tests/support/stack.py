@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,14 +22,17 @@ from server.settings import Settings
 from server.store.database import Database
 from server.store.opened import open_database
 from tests.support.databases import new_sqlite
+from tests.support import launcher
+from tests.support.launcher import ORCHESTRATOR
 from tests.support.ports import free_port
 
 T = TypeVar("T")
-ORCHESTRATOR = str(Path(sys.executable).parent / "orchestrator")
 
 
 class Stack:
     """One `orchestrator up`."""
+
+    launch: Callable[..., launcher.Started | subprocess.Popen[str]] = staticmethod(launcher.start)
 
     def __init__(self, data_dir: Path, *flags: str, **environment: str) -> None:
         self.data_dir = data_dir
@@ -44,24 +46,18 @@ class Stack:
             "LOGINS_PER_MINUTE": "6000",
             **environment,
         }
-        self.process: subprocess.Popen[str] | None = None
-        self.cpu_seconds_to_ready = 0.0
+        self.process: launcher.Started | subprocess.Popen[str] | None = None
 
     def start(self) -> Stack:
         if not self.data_dir.exists() and "DATABASE_URL" not in self.environment:
             # To migrate takes as long as a tenth of the start.
             self.data_dir.mkdir(mode=0o700)
             new_sqlite(self.data_dir)
-        arguments = [ORCHESTRATOR, "up", "--data-dir", str(self.data_dir)]
+        arguments = ["up", "--data-dir", str(self.data_dir)]
         arguments += ["--grpc-port", str(self.grpc_port), "--orchestra-port", str(self.port)]
         arguments += ["--operations-port", str(self.operations_port), *self.flags]
-        self.process = subprocess.Popen(
-            arguments,
-            stdout=subprocess.PIPE,
-            stderr=self.log_path.open("a"),
-            text=True,
-            env={**os.environ, **self.environment},
-        )
+        with self.log_path.open("a") as log:
+            self.process = self.launch(arguments, log, {**os.environ, **self.environment})
         self.output = []
         for line in self.process.stdout:
             self.output.append(line)
@@ -69,8 +65,6 @@ class Stack:
                 break
         else:
             raise AssertionError(f"never ready: {self.output} {self.log_path.read_text()[-3000:]}")
-        started = [psutil.Process(self.process.pid), *self.children()]
-        self.cpu_seconds_to_ready = sum(each.cpu_times().user + each.cpu_times().system for each in started)
         return self
 
     @property
