@@ -113,9 +113,13 @@ async def test_a_killed_process_loses_nothing(client: Client, application: Appli
     processes = [start("data_extractor", application.port, client.tenant)]
     try:
         agent = await extractor(client)
-        tasks = [await client.task(agent, {"source_database": "d", "seconds": 0.3}) for _ in range(12)]
+        tasks = await asyncio.gather(*(client.task(agent, {"source_database": "d", "seconds": 0.5}) for _ in range(12)))
+
         # Some are done, some are being done, and some wait.
-        await runs(client, tasks[4])
+        async def some_done() -> bool:
+            return any([(await client.get(task)).status == TASK_STATUS_COMPLETED for task in tasks])
+
+        await eventually(some_done)
         processes[0].kill()
         processes.append(start("data_extractor", application.port, client.tenant))
         done = await asyncio.wait_for(asyncio.gather(*(client.ended(task) for task in tasks)), 30)
