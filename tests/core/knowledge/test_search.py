@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from server.core.knowledge import search
 from server.errors import InvalidRequest, NotFound
+from server.work.extraction.__main__ import found
 from tests.core.knowledge.shelf import Shelf
 from tests.support.holds import BOUND, longest_hold
 from tests.support.tenants import Tenant
@@ -22,6 +27,17 @@ TEXTS = {
     "haus.txt": "Die Häuser und der Garten sind groß, und das Haus ist nicht alt. Die Katze ist im Haus.",
     "o'brien.txt": "Miles O'Brien said 100% of (it) \\ is \"fine\" & <b>bold</b>; DROP TABLE chunks; --",
 }
+
+
+@pytest.fixture(autouse=True)
+def read_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are read in this process, as the process for it reads them, which would take nine tenths of the time to start."""
+
+    async def extract(path: Path, filename: str) -> AsyncIterator[dict[str, Any]]:
+        for said in found(path, filename):
+            yield said
+
+    monkeypatch.setattr("server.work.ingestion.extract", extract)
 
 
 async def filled(shelf: Shelf, tenant: Tenant) -> None:
