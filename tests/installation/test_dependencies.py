@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -52,11 +53,18 @@ def sources() -> Iterator[Path]:
 def imported(paths: Iterable[Path]) -> Iterator[str]:
     """The modules that these import absolutely, with their whole names."""
     for path in paths:
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Import):
-                yield from (each.name for each in node.names)
-            elif isinstance(node, ast.ImportFrom) and node.level == 0:
-                yield from (f"{node.module}.{each.name}" for each in node.names)
+        yield from _imported(path)
+
+
+@cache
+def _imported(path: Path) -> Sequence[str]:
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found += [each.name for each in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found += [f"{node.module}.{each.name}" for each in node.names]
+    return found
 
 
 def providers(module: str, installed: Mapping[str, list[str]]) -> set[str]:

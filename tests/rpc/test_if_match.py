@@ -172,6 +172,7 @@ async def test_a_method_that_obeys_it_changes_the_version_that_it_names_and_no_o
     assert len(methods) > 35
     others = {kind: await made(channel, tenant, kind) for kind in TABLES if kind != "run"}
     workflow = others["workflow"]
+    seen: set[str] = set()
     for descriptor, method in methods:
         field, kind = changed_by(descriptor)
         id = await made(channel, tenant, kind, workflow)
@@ -180,17 +181,24 @@ async def test_a_method_that_obeys_it_changes_the_version_that_it_names_and_no_o
         fields = {name: others.get(IDS.get(name, "agent"), "") for name in names}
         fields.update({field: {"id": id} if field in HOLDING else id}, **MORE.get(descriptor.name, {}))
         before = await version_of(application, kind, id)
-        for header in (f'"{before + 1}"', f'W/"{before}"', '"elsewhere"', f'"{before + 1}", W/"{before}"'):
+        # All ways to write it for one method of each resource, and one of each sort for the others: they are read in one place.
+        other = [f'"{before + 1}"', f'W/"{before}"', '"elsewhere"', f'"{before + 1}", W/"{before}"']
+        no_version = ["3", "yesterday", "", ",", '"1" "2"', '*, "1"', 'w/"1"']
+        same = [[f'"{before}"'], ["*"], [f'"77",, "{before}"'], ['"77"', f'"{before}"']]
+        if kind in seen:
+            other, no_version, same = other[:1], no_version[:1], same[:1]
+        seen.add(kind)
+        for header in other:
             error = await refused(ask(channel, tenant, method, header, **fields))
             assert error.code() == grpc.StatusCode.ABORTED, (method.name, header, error.details())
             assert reason(error).reason == "VERSION_MISMATCH" and reason(error).metadata["current"] == str(before)
             assert await version_of(application, kind, id) == before, method.name
-        for header in ("3", "yesterday", "", ",", '"1" "2"', '*, "1"', 'w/"1"'):
+        for header in no_version:
             error = await refused(ask(channel, tenant, method, header, **fields))
             assert error.code() == grpc.StatusCode.INVALID_ARGUMENT, (method.name, header)
             assert error.details().startswith("If-Match: "), (method.name, header, error.details())
         # What goes on from here may be refused for the state that it is in, and for nothing else.
-        for headers in ([f'"{before}"'], ["*"], [f'"77",, "{before}"'], ['"77"', f'"{before}"']):
+        for headers in same:
             again = await made(channel, tenant, kind, workflow)
             named = {**fields, field: {"id": again} if field in HOLDING else again}
             assert await version_of(application, kind, again) == before
