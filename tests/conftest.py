@@ -7,9 +7,10 @@ import gc
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
+import httpcore2
 import pytest
 
 from server.app import Application
@@ -23,6 +24,8 @@ from tests.support.databases import emptied, new_postgres, new_sqlite
 from tests.support.stack import Stack
 from tests.support.tenants import Tenant, make_tenant
 
+# Nobody here is trusted for what his certificate says, and to read whom to trust would take each client of HTTP 50 ms.
+httpcore2.default_ssl_context = cache(httpcore2.default_ssl_context)
 gc.disable()  # Until all tests are collected.
 log.configure("ERROR")
 # Nothing is compared with a model but what asks for it: it would read every document that any test uploads.
