@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -23,26 +24,27 @@ STEP = {"agent_type": "x"}
 
 
 @pytest.mark.parametrize(
-    ("request_", "field", "most"),
+    ("make", "field", "most"),
     [
-        (workflows.CreateWorkflowRequest(name="w", steps=[{}] * 300_000), "steps", 100),
+        (lambda: workflows.CreateWorkflowRequest(name="w", steps=[{}] * 300_000), "steps", 100),
         (
-            workflows.CreateWorkflowRequest(name="w", steps=[STEP, {**STEP, "capabilities": ["x"] * 300_000}]),
+            lambda: workflows.CreateWorkflowRequest(name="w", steps=[STEP, {**STEP, "capabilities": ["x"] * 300_000}]),
             "steps[1].capabilities",
             100,
         ),
-        (tasks.BatchCreateTasksRequest(tasks=[{}] * 300_000), "tasks", 500),
+        (lambda: tasks.BatchCreateTasksRequest(tasks=[{}] * 300_000), "tasks", 500),
         (
-            tasks.BatchCreateTasksRequest(tasks=[{"type": "x"}, {"type": "x", "depends_on": ["x"] * 300_000}]),
+            lambda: tasks.BatchCreateTasksRequest(tasks=[{"type": "x"}, {"type": "x", "depends_on": ["x"] * 300_000}]),
             "tasks[1].depends_on",
             100,
         ),
-        (tasks.CreateTaskRequest(type="x", capabilities=["x"] * 300_000), "capabilities", 32),
-        (operations.CreateAgentRequest(name="a", type="b", capabilities=["x"] * 300_000), "capabilities", 100),
+        (lambda: tasks.CreateTaskRequest(type="x", capabilities=["x"] * 300_000), "capabilities", 32),
+        (lambda: operations.CreateAgentRequest(name="a", type="b", capabilities=["x"] * 300_000), "capabilities", 100),
     ],
     ids=["steps", "of a step", "tasks", "of a task", "capabilities", "of an agent"],
 )
-def test_a_list_that_is_too_long_is_refused_at_once(request_: Any, field: str, most: int) -> None:
+def test_a_list_that_is_too_long_is_refused_at_once(make: Callable[[], Any], field: str, most: int) -> None:
+    request_ = make()
     # The rules of a message are compiled when they are first needed.
     with contextlib.suppress(InvalidRequest):
         validation.check(type(request_)(), has_nul=False)
