@@ -9,7 +9,8 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import NoReturn, Self
 
@@ -25,20 +26,20 @@ def fork(name: str, body: Callable[[], int]) -> int:
     The copy leads a session of its own and gets SIGTERM when this process dies. It hears signals as a new process does,
     and `top` and `ps` show it by its name, where they can.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
+    _flush()
+    parent = os.getpid()
     # A signal that comes before the copy has handlers of its own must not reach those of this process.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
     try:
         process = os.fork()
         if process == 0:
-            _be_a_process_of_its_own(name, body, before)
+            _be_a_process_of_its_own(name, body, before, parent)
         return process
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _be_a_process_of_its_own(name: str, body: Callable[[], int], mask: Iterable[int]) -> NoReturn:
+def _be_a_process_of_its_own(name: str, body: Callable[[], int], mask: Iterable[int], parent: int) -> NoReturn:
     code = os.EX_SOFTWARE
     try:
         signal.set_wakeup_fd(-1)
@@ -49,15 +50,29 @@ def _be_a_process_of_its_own(name: str, body: Callable[[], int], mask: Iterable[
             prctl = ctypes.CDLL(None).prctl
             prctl(_PDEATHSIG, signal.SIGTERM)
             prctl(_NAME, name.encode())
+            if os.getppid() != parent:
+                # It died before it could be said that we must not outlive it.
+                os._exit(code)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         code = body()
     except BaseException:
         # Nothing may go on into what the parent was doing.
-        traceback.print_exc()
+        with suppress(BaseException):
+            traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        _flush()
         os._exit(code)
+
+
+def _flush() -> None:
+    """What is written and not sent must not be sent by both; whoever reads it may be gone, or there may be nobody."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError, ValueError):
+            stream.flush()
+
+
+class Stopped(Exception):
+    """This process is to stop."""
 
 
 class Signals:
@@ -65,6 +80,7 @@ class Signals:
 
     def __init__(self) -> None:
         self.stopping = False
+        self._interrupts = False
 
     def __enter__(self) -> Self:
         self._heard, self._told = socket.socketpair()
@@ -73,11 +89,14 @@ class Signals:
         signal.set_wakeup_fd(self._told.fileno(), warn_on_full_buffer=False)
         # Python writes down only what it has a handler for.
         self._before = {number: signal.signal(number, self._hear) for number in _HEARD}
+        # Whoever started us may have blocked them, which is handed on.
+        self._mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEARD)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
         for number, handler in self._before.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(-1)
@@ -86,6 +105,19 @@ class Signals:
 
     def _hear(self, number: int, _frame: object) -> None:
         self.stopping |= number in _STOPPING
+        if self.stopping and self._interrupts:
+            raise Stopped
+
+    @contextmanager
+    def interrupting(self) -> Iterator[None]:
+        """What is done in it is left with Stopped when this process is to stop."""
+        self._interrupts = True
+        try:
+            if self.stopping:
+                raise Stopped
+            yield
+        finally:
+            self._interrupts = False
 
     def wait(self, seconds: float | None) -> None:
         """Returns when a signal comes, or has come since the last call, or after so long."""

@@ -15,13 +15,14 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO, NoReturn, TextIO
 
 from gateway.envoy import Gateway, command, environment
 from server.apis import declarations
-from server.forks import Signals, fork
+from server.forks import Signals, Stopped, fork
 from server.private_files import own_folder, private_folder, unusable
 from server.settings import Settings
 
@@ -30,6 +31,12 @@ RESTART_SECONDS = 1.0
 # Who lived for as long was well until something befell it, so the next one need not wait.
 WELL_SECONDS = 5.0
 _LOOK_SECONDS = 0.05
+
+
+def say(text: str, stream: TextIO | None = None) -> None:
+    """A line for the operator, on standard error where nothing else is said; he need not be listening any more."""
+    with suppress(OSError, ValueError):
+        print(text, file=stream or sys.stderr, flush=True)
 
 
 class Refused(Exception):
@@ -84,8 +91,15 @@ class _Child:
         self._process = 0
 
     def start(self) -> None:
-        self._started, self.due = time.monotonic(), None
-        self._process = fork(self.name, self._body)
+        """Where that cannot be done now, it is tried again later."""
+        self._started = time.monotonic()
+        try:
+            self._process = fork(self.name, self._body)
+        except OSError as error:
+            self.due = self._started + RESTART_SECONDS
+            say(f"{self.name} cannot be started: {error.strerror}")
+        else:
+            self.due = None
 
     @property
     def runs(self) -> bool:
@@ -128,12 +142,16 @@ class _Supervisor:
         try:
             # It writes its configuration while we load what servers are made of.
             self._gateway.start()
-            _load()
+            try:
+                with self._signals.interrupting():
+                    _load()
+            except Stopped:
+                return 0
             if not self._gets_ready():
-                return 1
+                return int(self._hopeless or not self._signals.stopping)
             self._announce()
             settings = self._settings
-            print(f"ready  http://{settings.host}:{settings.orchestra_port}", flush=True)
+            say(f"ready  http://{settings.host}:{settings.orchestra_port}", sys.stdout)
             while not self._stopping:
                 self._keep(None)
             return int(self._hopeless)
@@ -154,7 +172,7 @@ class _Supervisor:
             if all(map(_listens, self._sockets)) and _asks(host, port) and _asks_for_socket(host, port):
                 return True
         if not self._stopping:
-            print(f"the gateway did not answer within {READY_SECONDS:.0f} seconds", file=sys.stderr)
+            say(f"the gateway did not answer within {READY_SECONDS:.0f} seconds")
         return False
 
     def _keep(self, seconds: float | None) -> None:
@@ -163,13 +181,14 @@ class _Supervisor:
         for child in children:
             if child.due is not None and child.due <= time.monotonic():
                 child.start()
-        waits = [child.due - time.monotonic() for child in children if child.due is not None]
+        now = time.monotonic()
+        waits = [max(0.0, child.due - now) for child in children if child.due is not None]
         self._signals.wait(min([*waits, seconds] if seconds is not None else waits, default=None))
         for child in children:
             code = child.ended()
             self._hopeless |= code == os.EX_CONFIG
             if code is not None and not self._stopping:
-                print(f"{child.name} ended with {code}; starting it again", file=sys.stderr, flush=True)
+                say(f"{child.name} ended with {code}; starting it again")
 
     def _end(self, children: Sequence[_Child]) -> None:
         for child in children:
@@ -192,7 +211,12 @@ class _Supervisor:
             [_bridge_path(path) for path in self._sockets],
             settings.origins,
         )
-        arguments = command(gateway, settings.run_dir)
+        try:
+            arguments = command(gateway, settings.run_dir)
+        except Exception as error:
+            # It would be so each time.
+            say(f"the gateway cannot be configured: {error}")
+            os._exit(os.EX_CONFIG)
         os.execve(arguments[0], arguments, environment())  # noqa: S606 — Envoy, which its package has brought
 
     def _be_server(self, path: Path, supervisor: int) -> int:
@@ -208,15 +232,16 @@ class _Supervisor:
     def _announce(self) -> None:
         settings = self._settings
         if settings.exposed:
-            print(settings.exposed, file=sys.stderr, flush=True)
+            say(settings.exposed)
         host = settings.host
         ports = {"orchestra": settings.orchestra_port, "operations": settings.operations_port}
         for api in declarations():
             if api.listener is not None:
-                print(f"{api.title:24} http://{host}:{ports[api.listener]}{api.routes[0].prefix}")
-        print(f"{'gRPC':24} {host}:{settings.grpc_port}")
+                say(f"{api.title:24} http://{host}:{ports[api.listener]}{api.routes[0].prefix}", sys.stdout)
+        say(f"{'gRPC':24} {host}:{settings.grpc_port}", sys.stdout)
         if settings.environment == "development":
-            print(f"{'development key':24} {settings.key_path.read_text().strip()}  (in {settings.key_path})")
+            key = settings.key_path.read_text().strip()
+            say(f"{'development key':24} {key}  (in {settings.key_path})", sys.stdout)
 
 
 def _load() -> None:

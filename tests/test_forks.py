@@ -16,7 +16,7 @@ def ended(process):
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 def sleeps():
-    print("sleeps", flush=True)
+    os.write(1, b"sleeps\\n")
     time.sleep(60)
     return 0
 
@@ -73,7 +73,7 @@ with Signals() as signals:
 
 
 def test_a_copy_does_not_outlive_its_parent() -> None:
-    program = ALONE + "print(fork('copy', sleeps), flush=True); time.sleep(60)"
+    program = ALONE + "os.write(1, b'%d\\n' % fork('copy', sleeps)); time.sleep(60)"
     running = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     lines = {running.stdout.readline().strip() for _ in range(2)}
     (process,) = (int(line) for line in lines if line.isdigit())
@@ -99,3 +99,82 @@ from server import app, process
 print(all(f"server.apis.{each}.services" in sys.modules for each in ("native", "coordinaitor", "industrial")))
 """
     assert said(program) == ["True 1", "[]", "True"]
+
+
+def test_a_copy_never_goes_on_also_where_nobody_reads_what_it_says() -> None:
+    program = """
+reads, writes = os.pipe()
+kept = os.dup(1)
+os.dup2(writes, 1), os.dup2(writes, 2)
+os.close(reads), os.close(writes)
+print("x" * 100)
+codes = ended(fork("copy", lambda: print("y" * 100) or 5)), ended(fork("copy", lambda: 1 / 0))
+sys.stdout = sys.stderr = None
+codes += (ended(fork("copy", lambda: 6)),)
+os.write(kept, f"{codes}".encode())
+os._exit(0)
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    run = subprocess.run([sys.executable, "-c", ALONE + program], capture_output=True, text=True, timeout=60, env=environment)
+    assert run.stdout == f"(5, {os.EX_SOFTWARE}, 6)", run.stderr
+
+
+def test_signals_that_were_blocked_before_are_heard() -> None:
+    program = """
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, signal.SIGTERM})
+with Signals() as signals:
+    began = time.monotonic()
+    print(ended(fork("copy", lambda: os.kill(os.getpid(), signal.SIGTERM) or 1)))
+    signals.wait(30)
+    print(time.monotonic() - began < 20)
+print(sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ())) == [signal.SIGTERM, signal.SIGCHLD])
+"""
+    assert said(program) == [f"{-signal.SIGTERM}", "True", "True"]
+
+
+def test_what_is_long_is_left_when_the_process_is_to_stop() -> None:
+    program = """
+from server.forks import Stopped
+for before in (True, False):
+    with Signals() as signals:
+        if before:
+            os.kill(os.getpid(), signal.SIGINT)
+        else:
+            fork("copy", lambda: time.sleep(0.3) or os.kill(os.getppid(), signal.SIGTERM) or 0)
+        try:
+            with signals.interrupting():
+                time.sleep(30)
+        except Stopped:
+            print("left")
+        os.kill(os.getpid(), signal.SIGTERM)
+        print(signals.stopping)
+"""
+    assert said(program) == ["left", "True", "left", "True"]
+
+
+def test_a_supervisor_outlives_children_that_end_at_once_and_those_that_cannot_be_started() -> None:
+    program = """
+from server import supervisor
+supervisor.RESTART_SECONDS = 0.05
+with Signals() as signals:
+    some = supervisor._Supervisor.__new__(supervisor._Supervisor)
+    some._signals, some._hopeless = signals, False
+    some._gateway = supervisor._Child("a", lambda: 1)
+    some._servers = [supervisor._Child(name, lambda: time.sleep(0.001) or 1) for name in "bcdefg"]
+    real, calls = os.fork, []
+    def fork_again():
+        calls.append(1)
+        if len(calls) % 5 == 1:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return real()
+    os.fork = fork_again
+    ends = time.monotonic() + 3
+    while time.monotonic() < ends:
+        some._keep(None)
+        # It may have ended and be nobody's, or not have begun.
+        for each in some._servers:
+            each.send(0)
+    print(len(calls) > 100)
+"""
+    (known, last) = said(program)
+    assert known == "True" and ("ended with 1" in last or "cannot be started: Resource" in last)
