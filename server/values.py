@@ -171,12 +171,14 @@ def _fill(value: Value, given: Any) -> None:
         value.string_value = given
     elif isinstance(given, list | tuple):
         value.list_value.SetInParent()
+        add = value.list_value.values.add
         for each in given:
-            _fill(value.list_value.values.add(), each)
+            _fill(add(), each)
     elif isinstance(given, Mapping):
         value.struct_value.SetInParent()
+        enter = value.struct_value.fields.add
         for key, each in given.items():
-            _fill(value.struct_value.fields.add(key=key).value, each)
+            _fill(enter(key=key).value, each)
     else:
         raise ValueError(f"{type(given).__name__} is nothing that JSON can say")
 

@@ -41,10 +41,20 @@ app.add_typer(users, name="users")
 
 def main() -> None:
     """The entry point."""
+    _open_standard_streams()
     arguments, secrets = without_secrets(sys.orig_argv)
     if secrets:
         os.execve(sys.executable, arguments, {**os.environ, **secrets})  # noqa: S606 — this program
     app()
+
+
+def _open_standard_streams() -> None:
+    """Where one of the three is closed the next file that is opened would be in its place, and be written to."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def without_secrets(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
