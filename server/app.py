@@ -15,6 +15,7 @@ from grpc_health.v1.health import SERVICE_NAME as HEALTH
 from grpc_reflection.v1alpha import reflection
 
 from server.apis import serving, wordings
+from server.certificates import Certificate
 from server.compose import connect_domains, use_cases
 from server.core.agents.shifts import Shifts
 from server.core.chat.live import LiveAnswers
@@ -53,6 +54,7 @@ from server.rpc.health import Health
 from server.rpc.log import LINES, CallLog
 from server.rpc.meter import RequestMeter, measure
 from server.rpc.pipeline import Pipeline
+from server.rpc.tls import listen
 from server.settings import Settings
 from server.store.database import Database
 from server.store.feed import Feeds
@@ -235,11 +237,10 @@ class Application:
         reflection.enable_server_reflection([*self.services, HEALTH, reflection.SERVICE_NAME], server)
         return server
 
-    async def start(self, addresses: Sequence[str], socket_address: Address | None = None) -> list[int]:
-        """Opens everything and listens at `addresses`, and for WebSockets at `socket_address`; returns the ports.
-
-        Raises Unavailable.
-        """
+    async def start(
+        self, addresses: Sequence[str], socket_address: Address | None = None, certificate: Certificate | None = None
+    ) -> list[int]:
+        """Opens everything and listens, for WebSockets at `socket_address`; returns the ports. Raises Unavailable."""
         await self.database.open()
         await self.bus.open()
         self.feeds.start()
@@ -250,7 +251,7 @@ class Application:
         await asyncio.gather(self.metric_files.start(), self.sandboxes.start(), *loading)
         if self.sandboxes.unavailable is not None:
             log.warning("deployed code cannot run here", reason=self.sandboxes.unavailable)
-        ports = [self.server.add_insecure_port(address) for address in addresses]
+        ports = [listen(self.server, address, certificate) for address in addresses]
         await self.server.start()
         if socket_address is not None:
             await self.sockets.start(socket_address)

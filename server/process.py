@@ -14,6 +14,7 @@ import structlog
 import uvloop
 
 from server.app import Address, Application
+from server.certificates import Certificate
 from server.deadline import Deadline
 from server.errors import Misconfigured, SchemaTooNew, ServiceError
 from server.prepare import prepare
@@ -23,14 +24,20 @@ from server.settings import Settings
 log = structlog.get_logger()
 
 
-def run(settings: Settings, addresses: Sequence[str], socket_address: Address, supervisor: int) -> int:
+def run(
+    settings: Settings,
+    addresses: Sequence[str],
+    socket_address: Address,
+    supervisor: int,
+    certificate: Certificate | None,
+) -> int:
     """Prepares and serves until SIGTERM, or until the supervisor is gone; returns the exit code where it cannot."""
     # All that is made until it serves stays: whoever looked for garbage in it would take a tenth of the start.
     gc.disable()
     configure(settings.log_level)
     try:
         prepare(settings)
-        uvloop.run(serve(settings, addresses, socket_address, supervisor))
+        uvloop.run(serve(settings, addresses, socket_address, supervisor, certificate))
     except ServiceError as error:
         print(error.message, file=sys.stderr)
         # Tells the supervisor that starting us again is of no use.
@@ -39,7 +46,11 @@ def run(settings: Settings, addresses: Sequence[str], socket_address: Address, s
 
 
 async def serve(
-    settings: Settings, addresses: Sequence[str], socket_address: Address | None = None, supervisor: int | None = None
+    settings: Settings,
+    addresses: Sequence[str],
+    socket_address: Address | None = None,
+    supervisor: int | None = None,
+    certificate: Certificate | None = None,
 ) -> None:
     """Serves, and ends the process; one with a supervisor, whose id is given, ends with it too. Raises Unavailable."""
     stopping, deadline = asyncio.Event(), Deadline(settings.stop_seconds)
@@ -55,7 +66,7 @@ async def serve(
     if supervisor is not None:
         deadline.follow(supervisor)
     application = Application(settings)
-    starting = asyncio.create_task(application.start(addresses, socket_address))
+    starting = asyncio.create_task(application.start(addresses, socket_address, certificate))
     waiting = asyncio.create_task(stopping.wait())
     await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
     if not starting.done():

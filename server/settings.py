@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import os
 import re
 import tempfile
@@ -14,18 +13,12 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from server.listening import ListeningSettings
 from server.model_settings import ModelSettings
 from server.postgres_address import SCHEMES, connection_arguments
 
 _ORIGIN = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5}|:\*)?")
 _OWN_PAGES = ("http://localhost:*", "https://localhost:*", "http://127.0.0.1:*", "https://127.0.0.1:*")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 class ApiSettings(BaseModel):
@@ -40,7 +33,7 @@ class ApiSettings(BaseModel):
     streams_per_key: int | None = Field(None, ge=1)
 
 
-class Settings(ModelSettings):
+class Settings(ModelSettings, ListeningSettings):
     """Every setting. The environment variable is the name in capitals, such as DATABASE_URL."""
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True)
@@ -72,13 +65,6 @@ class Settings(ModelSettings):
     semantic_model: str = ""
     semantic_memory_mb: int = Field(512, ge=16)
 
-    # Where servers listen. Anything but loopback is the operator's choice.
-    host: str = "127.0.0.1"
-    grpc_port: int = Field(50051, ge=0, le=65535)
-    # For WebSockets from a gateway elsewhere; `up` uses unix sockets instead.
-    socket_port: int = Field(50052, ge=0, le=65535)
-    operations_port: int = Field(3000, ge=0, le=65535)
-    orchestra_port: int = Field(8000, ge=0, le=65535)
     # Which web pages may call: their origins, with commas between them, such as `https://app.example.com`; the port may
     # be `*`. `none` for none. Where it is empty, pages of this machine in development, and none outside.
     cors_origins: str = ""
@@ -216,7 +202,7 @@ class Settings(ModelSettings):
     @property
     def exposed(self) -> str:
         """What an operator must hear who lets others reach a server in development; empty where nobody else does."""
-        if self.environment != "development" or self.host == "localhost" or _is_loopback(self.host):
+        if self.environment != "development" or self.for_this_machine:
             return ""
         return (
             f"WARNING: this is a development server, and {self.host} lets other machines reach it: its key can do "

@@ -20,8 +20,12 @@ from functools import partial
 from pathlib import Path
 from typing import IO, NoReturn, TextIO
 
+from gateway import tls
 from gateway.envoy import Gateway, command, environment
+from server import answers
 from server.apis import declarations
+from server.certificates import LOOK_SECONDS
+from server.errors import Misconfigured
 from server.forks import Signals, Stopped, fork
 from server.private_files import own_folder, private_folder, unusable
 from server.settings import Settings
@@ -45,6 +49,8 @@ class Refused(Exception):
 
 def supervise(settings: Settings) -> int:
     """Runs everything until SIGTERM or SIGINT; returns the exit code. Raises Refused, Misconfigured."""
+    if settings.plain:
+        raise Refused(settings.plain)
     private_folder(settings.data_dir)
     with _only_one(settings.data_dir) as lock, Signals() as signals:
         own_folder(settings.run_dir)
@@ -131,6 +137,8 @@ class _Supervisor:
         self._lock = lock
         # Whether a server says that it cannot run, however often it is started.
         self._hopeless = False
+        self._certificate = settings.certificate
+        self._pair = self._certificate.read() if self._certificate is not None else None
         self._sockets = [settings.run_dir / f"server-{index}.sock" for index in range(settings.workers)]
         self._gateway = _Child("gateway", self._be_gateway)
         self._servers = [
@@ -151,9 +159,10 @@ class _Supervisor:
                 return int(self._hopeless or not self._signals.stopping)
             self._announce()
             settings = self._settings
-            say(f"ready  http://{settings.host}:{settings.orchestra_port}", sys.stdout)
+            say(f"ready  {self._scheme}://{settings.host}:{settings.orchestra_port}", sys.stdout)
             while not self._stopping:
-                self._keep(None)
+                self._keep(LOOK_SECONDS if self._certificate is not None else None)
+                self._renew()
             return int(self._hopeless)
         finally:
             # While servers end, the gateway carries the answers of running calls.
@@ -169,11 +178,36 @@ class _Supervisor:
         host, port, deadline = self._settings.host, self._settings.orchestra_port, time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline and not self._stopping:
             self._keep(_LOOK_SECONDS)
-            if all(map(_listens, self._sockets)) and _asks(host, port) and _asks_for_socket(host, port):
+            if all(map(answers.listens, self._sockets)) and self._answers(host, port):
                 return True
         if not self._stopping:
             say(f"the gateway did not answer within {READY_SECONDS:.0f} seconds")
         return False
+
+    def _answers(self, host: str, port: int) -> bool:
+        if self._pair is not None and self._pair.client_authorities is not None:
+            # Whoever has no certificate of theirs learns no more.
+            return answers.shakes_hands(host, port)
+        encrypted = self._pair is not None
+        return answers.asks(host, port, encrypted=encrypted) and answers.asks_for_socket(
+            host, port, encrypted=encrypted
+        )
+
+    def _renew(self) -> None:
+        """Gives the gateway the certificate anew where it has changed; what would not do leaves the one before."""
+        if self._certificate is None or not self._certificate.changed():
+            return
+        try:
+            self._pair = self._certificate.read()
+            tls.write(self._pair, self._settings.run_dir)
+        except (Misconfigured, OSError) as error:
+            say(f"the certificate cannot be renewed: {error}")
+        else:
+            say("the certificate has been renewed")
+
+    @property
+    def _scheme(self) -> str:
+        return "http" if self._certificate is None else "https"
 
     def _keep(self, seconds: float | None) -> None:
         """Starts children that do not run, and waits until something happens, at most for so long."""
@@ -210,6 +244,7 @@ class _Supervisor:
             self._sockets,
             [_bridge_path(path) for path in self._sockets],
             settings.origins,
+            self._pair,
         )
         try:
             arguments = command(gateway, settings.run_dir)
@@ -227,7 +262,8 @@ class _Supervisor:
         from server.process import run  # noqa: PLC0415 — loaded long since
 
         settings = self._settings
-        return run(settings, [f"unix:{path}", f"{settings.host}:{settings.grpc_port}"], _bridge_path(path), supervisor)
+        addresses = [f"unix:{path}", f"{settings.host}:{settings.grpc_port}"]
+        return run(settings, addresses, _bridge_path(path), supervisor, self._certificate)
 
     def _announce(self) -> None:
         settings = self._settings
@@ -237,7 +273,8 @@ class _Supervisor:
         ports = {"orchestra": settings.orchestra_port, "operations": settings.operations_port}
         for api in declarations():
             if api.listener is not None:
-                say(f"{api.title:24} http://{host}:{ports[api.listener]}{api.routes[0].prefix}", sys.stdout)
+                address = f"{self._scheme}://{host}:{ports[api.listener]}"
+                say(f"{api.title:24} {address}{api.routes[0].prefix}", sys.stdout)
         say(f"{'gRPC':24} {host}:{settings.grpc_port}", sys.stdout)
         if settings.environment == "development":
             key = settings.key_path.read_text().strip()
@@ -252,31 +289,6 @@ def _load() -> None:
     apis.load()
     gc.freeze()
     gc.enable()
-
-
-def _asks(host: str, port: int) -> bool:
-    """Whether a request without a key gets the server's own refusal."""
-    return b" 401 " in _status_line(host, port, b"GET /v1/sessions HTTP/1.1\r\nconnection: close\r\n")
-
-
-def _asks_for_socket(host: str, port: int) -> bool:
-    """Whether somebody answers for WebSockets; the gateway sends every upgrade there, also one to a path of nobody."""
-    return b" 404 " in _status_line(host, port, b"GET / HTTP/1.1\r\nconnection: upgrade\r\nupgrade: websocket\r\n")
-
-
-def _status_line(host: str, port: int, request: bytes) -> bytes:
-    try:
-        with socket.create_connection((host, port), timeout=1) as connection, connection.makefile("rb") as answer:
-            connection.sendall(request + b"host: ready\r\n\r\n")
-            return answer.readline(1000)
-    except OSError:
-        return b""
-
-
-def _listens(path: Path) -> bool:
-    """Whether a server listens at this socket; one that a killed server left behind refuses."""
-    with socket.socket(socket.AF_UNIX) as trial:
-        return trial.connect_ex(str(path)) == 0
 
 
 def _bridge_path(path: Path) -> Path:

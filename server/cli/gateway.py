@@ -26,7 +26,16 @@ def gateway(
     from gateway.envoy import Gateway, command, environment
 
     settings = settings_of(host=host, operations_port=operations_port, orchestra_port=orchestra_port)
+    if settings.plain:
+        typer.echo(settings.plain, err=True)
+        raise typer.Exit(1)
     places = [_place(each) for each in server or [DEFAULT]]
+    try:
+        own_folder(settings.run_dir)
+        pair = settings.certificate.read() if settings.certificate is not None else None
+    except ServiceError as error:
+        typer.echo(error.message, err=True)
+        raise typer.Exit(1) from None
     configured = Gateway(
         settings.host,
         settings.orchestra_port,
@@ -34,12 +43,8 @@ def gateway(
         [f"{name}:{grpc}" for name, grpc, _ in places],
         [f"{name}:{socket}" for name, _, socket in places],
         settings.origins,
+        pair,
     )
-    try:
-        own_folder(settings.run_dir)
-    except ServiceError as error:
-        typer.echo(error.message, err=True)
-        raise typer.Exit(1) from None
     arguments = command(configured, settings.run_dir)
     os.execve(arguments[0], arguments, environment())  # noqa: S606 — the wheel's own program
 

@@ -35,6 +35,9 @@ def server(
         redis_url=redis_url,
     )
     log.configure(settings.log_level)
+    if settings.plain:
+        typer.echo(settings.plain, err=True)
+        raise typer.Exit(1)
     if settings.exposed:
         typer.echo(settings.exposed, err=True)
     try:

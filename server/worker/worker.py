@@ -49,7 +49,10 @@ CHANNEL_OPTIONS = (
 
 
 class Worker:
-    """Does the tasks of one agent: that of `agent_id`, or of `agent_type` and `name`, registered where missing."""
+    """Does the tasks of one agent: that of `agent_id`, or of `agent_type` and `name`, registered where missing.
+
+    Where the server speaks TLS, `credentials` are what `grpc.ssl_channel_credentials` makes.
+    """
 
     def __init__(
         self,
@@ -62,6 +65,7 @@ class Worker:
         capacity: int = 1,
         capabilities: list[str] | None = None,
         channel: grpc.aio.Channel | None = None,
+        credentials: grpc.ChannelCredentials | None = None,
     ) -> None:
         if bool(agent_id) == bool(agent_type):
             raise ValueError("give either agent_id or agent_type")
@@ -75,6 +79,7 @@ class Worker:
         self._wanted = RegisterAgentRequest(name=self._name, type=agent_type, max_concurrent_tasks=max(10, capacity))
         self._wanted.capabilities.words.extend(capabilities or [])
         self._channel = channel
+        self._credentials = credentials
         self._handlers: dict[str, Handler] = {}
         self._running: dict[Name, tuple[Context, asyncio.Task[None]]] = {}
         # What must arrive and be answered, and what may be lost.
@@ -112,10 +117,15 @@ class Worker:
         self._draining = True
         self._put(pb.WorkRequest(drain=pb.Drain()))
 
+    def _opened(self) -> grpc.aio.Channel:
+        if self._credentials is None:
+            return grpc.aio.insecure_channel(self._address, options=CHANNEL_OPTIONS)
+        return grpc.aio.secure_channel(self._address, self._credentials, options=CHANNEL_OPTIONS)
+
     async def work(self) -> None:
         """Works until `drain`. Raises grpc.aio.AioRpcError where connecting again would not help."""
         own = self._channel is None
-        channel = self._channel or grpc.aio.insecure_channel(self._address, options=CHANNEL_OPTIONS)
+        channel = self._channel or self._opened()
         pause = 0.1
         try:
             while True:
