@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import suppress
 from typing import Any
@@ -80,14 +81,14 @@ def test_what_is_no_schema_or_reaches_out_is_refused(schema: Any, says: str) -> 
 )
 async def test_what_is_wrong_with_a_value_is_told_with_its_place(schema: Any, value: Any, says: str) -> None:
     check_schema(schema, "schema")
-    found = await problem_in(value, schema)
+    found = await problem_in(value, json.dumps(value), schema)
     assert says in found and bool(says) == bool(found)
 
 
 async def test_what_takes_too_long_is_given_up_and_its_process_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     # Less than a process takes to begin.
     monkeypatch.setattr(json_schema, "PATIENCE_SECONDS", 0.001)
-    assert await problem_in({"of": []}, TREE) == "it takes too long to look at"
+    assert await problem_in({"of": []}, '{"of": []}', TREE) == "it takes too long to look at"
     assert not [each for each in psutil.Process().children() if json_schema.__name__ in each.cmdline()]
 
 
@@ -119,7 +120,7 @@ def test_looking_at_a_schema_holds_nobody_up() -> None:
 async def test_looking_at_a_value_holds_nobody_up(schema: dict[str, Any], value: Any) -> None:
     check_schema(schema, "schema")
     began = time.process_time()
-    assert await problem_in(value, schema)
+    assert await problem_in(value, json.dumps(value), schema)
     assert time.process_time() - began < BOUND
 
 
@@ -130,4 +131,4 @@ async def test_a_schema_that_multiplies_itself_takes_no_time() -> None:
     for _ in range(28):
         value = {"a": value}
     check_schema(schema, "schema")
-    assert await problem_in(value, schema) == ""
+    assert await problem_in(value, json.dumps(value), schema) == ""

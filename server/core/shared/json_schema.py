@@ -54,13 +54,14 @@ def check_schema(schema: object, field: str) -> None:
         raise InvalidRequest(field, f"is no JSON schema: {_words(error)}") from None
 
 
-async def problem_in(value: object, schema: Mapping[str, Any]) -> str:
-    """Why a value is not of a schema that `check_schema` has let through; empty where it is."""
+async def problem_in(value: object, written: str, schema: Mapping[str, Any]) -> str:
+    """Why a value, as JSON `written` so, is not of a schema that `check_schema` has let through; empty where it is."""
     weight = _Weight(schema)
-    if weight.of(schema) * _count(value) <= AT_ONCE and not weight.goes_round:
+    each = weight.of(schema)
+    if each * _count(value, AT_ONCE // each) <= AT_ONCE and not weight.goes_round:
         return _problem(json.dumps(schema), value)
     try:
-        said = await answer_of(__name__, json.dumps([schema, value]).encode(), PATIENCE_SECONDS)
+        said = await answer_of(__name__, f"[{json.dumps(schema)},{written}]".encode(), PATIENCE_SECONDS)
     except TimeoutError:
         return "it takes too long to look at"
     return said.decode() if said is not None else "it takes too much to look at"
@@ -180,10 +181,10 @@ def _words(error: Exception) -> str:
     return str(getattr(error, "message", "") or error).splitlines()[0][:MAX_PROBLEM]
 
 
-def _count(value: object) -> int:
-    """How many values there are in one, and how much of text."""
+def _count(value: object, most: int = sys.maxsize) -> int:
+    """How many values there are in one, and how much of text; counted until there are more than `most`."""
     count, left = 0, [value]
-    while left:
+    while left and count <= most:
         each = left.pop()
         count += 1
         if isinstance(each, str):

@@ -92,8 +92,8 @@ class Talk:
             if read is None:
                 problem = _NO_OBJECT
             # What cannot be kept is not looked at any more.
-            elif (result := await completed(read[1])).status != TaskStatus.COMPLETED or not (
-                mismatch := await self._mismatch(read[0])
+            elif (result := await completed(read[2])).status != TaskStatus.COMPLETED or not (
+                mismatch := await self._mismatch(*read[:2])
             ):
                 return result
             elif self._said >= MAX_TURNS or any(turn.content.get("repairs") for turn in turns if turn.role == "user"):
@@ -108,10 +108,10 @@ class Talk:
         await self._conversation.record(Turn("user", {"text": problem}))
         return None
 
-    async def _mismatch(self, found: dict[str, Any]) -> str:
+    async def _mismatch(self, found: dict[str, Any], written: str) -> str:
         """Why an object is not of the schema that is wanted; empty where it is, or where there is none."""
         schema = self._prompt.wanted.schema
-        return await problem_in(found, schema) if schema is not None else ""
+        return await problem_in(found, written, schema) if schema is not None else ""
 
     async def _ask(self) -> None:
         last = self._is_last
@@ -183,15 +183,16 @@ class Talk:
         await conversation.record(turn, line=line)
 
 
-def object_in(text: str) -> tuple[dict[str, Any], bytes] | None:
-    """The JSON object that a model's words are, also in a fence of code, and as a value; None where they are none."""
+def object_in(text: str) -> tuple[dict[str, Any], str, bytes] | None:
+    """The JSON object that a model's words are, also in a fence of code, as it is written and as a value, or None."""
     start, end = text.find("{"), text.rfind("}")
     around = (text[:start] + text[end + 1 :]).strip() if 0 <= start < end else "-"
     if around.strip("`").strip() not in ("", "json"):
         return None
     try:
-        found = json.loads(text[start : end + 1])
-        return (found, values.encode(found)) if isinstance(found, dict) else None
+        written = text[start : end + 1]
+        found = json.loads(written)
+        return (found, written, values.encode(found)) if isinstance(found, dict) else None
     except (ValueError, RecursionError):
         return None
 
