@@ -100,6 +100,8 @@ def command(gateway: Gateway, folder: Path) -> list[str]:
         for listener in config["static_resources"]["listeners"]:
             for chain in listener["filter_chains"]:
                 chain["transport_socket"] = tls.transport_socket(folder, asks_clients=asks_clients)
+                # Whoever connects and says nothing is not waited for.
+                chain["transport_socket_connect_timeout"] = "10s"
     OwnDescriptors(DESCRIPTORS.read_bytes(), folder).put_into(config)
     path.write_text(json.dumps(config))
     quiet = ["--log-level", "error", "--disable-hot-restart", "--concurrency", "1"]

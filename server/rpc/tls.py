@@ -22,8 +22,8 @@ def credentials(certificate: Certificate) -> grpc.ServerCredentials:
             return None
         try:
             return _configuration(certificate.read())
-        except Misconfigured as error:
-            log.error("the certificate cannot be renewed", reason=error.message)  # noqa: TRY400 — it says all
+        except (Misconfigured, OSError) as error:
+            log.error("the certificate cannot be renewed", reason=str(error))  # noqa: TRY400 — it says all
             return None
 
     # A server that is started again gets what its supervisor has, whatever is in the files meanwhile.

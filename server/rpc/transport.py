@@ -19,6 +19,7 @@ def options(apis: Sequence[Api], *, shared_port: bool = False) -> list[tuple[str
         ("grpc.max_receive_message_length", GROWTH * max(each.declaration.max_body_bytes for each in apis)),
         ("grpc.max_metadata_size", METADATA_BYTES),
         ("grpc.absolute_max_metadata_size", 2 * METADATA_BYTES),
+        ("grpc.server_handshake_timeout_ms", 10_000),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.min_ping_interval_without_data_ms", 5000),
     ]

@@ -130,6 +130,16 @@ def test_a_certificate_is_renewed_without_a_restart_and_one_that_will_not_do_is_
     assert "PRIVATE KEY" not in log and "Traceback" not in log
 
 
+@pytest.mark.xdist_group("tls")
+def test_whoever_connects_and_says_nothing_is_not_waited_for(stack: Stack, authority: Authority) -> None:
+    silent = [socket.create_connection(("127.0.0.1", port), timeout=30) for port in (stack.port, stack.grpc_port)]
+    assert [shown_at(port, authority) for port in (stack.port, stack.grpc_port)]
+    for each in silent:
+        # gRPC begins with its settings only where it has heard something.
+        assert each.recv(100) == b""
+        each.close()
+
+
 def test_only_who_has_a_certificate_is_let_in_where_that_is_asked(authority: Authority, tmp_path: Path) -> None:
     shown, client, stranger = authority.issue("server"), authority.issue("client"), Authority(tmp_path).issue("stranger")
     files = {"TLS_CERTIFICATE": shown.chain, "TLS_KEY": shown.key, "TLS_CLIENT_AUTHORITIES": authority.path}
