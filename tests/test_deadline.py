@@ -11,7 +11,7 @@ import pytest
 # Held up by its own handlers, as signals that come close together hold it up.
 PROGRAM = """
 import signal, time
-from server.deadline import Deadline
+from server.running.deadline import Deadline
 deadline = Deadline(0.2)
 signal.signal(signal.SIGTERM, lambda *_: deadline.begin())
 print("ready", flush=True)

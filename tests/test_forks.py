@@ -10,7 +10,7 @@ import time
 
 ALONE = """
 import os, signal, sys, time
-from server.forks import Signals, fork
+from server.running.forks import Signals, fork
 
 def ended(process):
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
@@ -90,12 +90,13 @@ def test_a_copy_does_not_outlive_its_parent() -> None:
 def test_what_servers_are_made_of_starts_nothing_that_a_copy_would_lack() -> None:
     program = """
 before = set(os.listdir("/proc/self/fd"))
-from server.supervisor import _load
+from server.running.supervisor import _load
 _load()
 import asyncio, threading
 print(os.listdir("/proc/self/task") == [str(os.getpid())], threading.active_count())
 print(sorted(os.readlink(f"/proc/self/fd/{each}") for each in set(os.listdir("/proc/self/fd")) - before if os.path.exists(f"/proc/self/fd/{each}")))
-from server import app, process
+from server import app
+from server.running import process
 print(all(f"server.apis.{each}.services" in sys.modules for each in ("native", "coordinaitor", "industrial")))
 """
     assert said(program) == ["True 1", "[]", "True"]
@@ -134,7 +135,7 @@ print(sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ())) == [signal.SIGTERM, s
 
 def test_what_is_long_is_left_when_the_process_is_to_stop() -> None:
     program = """
-from server.forks import Stopped
+from server.running.forks import Stopped
 for before in (True, False):
     with Signals() as signals:
         if before:
@@ -154,7 +155,7 @@ for before in (True, False):
 
 def test_a_supervisor_outlives_children_that_end_at_once_and_those_that_cannot_be_started() -> None:
     program = """
-from server import supervisor
+from server.running import supervisor
 supervisor.RESTART_SECONDS = 0.05
 with Signals() as signals:
     some = supervisor._Supervisor.__new__(supervisor._Supervisor)

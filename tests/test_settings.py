@@ -19,7 +19,7 @@ from server.core.identity.authentication import Authenticator
 from server.apikit.api import limits_of
 from server.apis import declarations
 from server.errors import Misconfigured
-from server.prepare import prepare
+from server.running.prepare import prepare
 from server.settings import Settings
 from tests.support.databases import new_sqlite
 from tests.support.ports import free_port

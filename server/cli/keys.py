@@ -94,7 +94,7 @@ def rotate_signing(data_dir: DataDir = None, database_url: DatabaseUrl = None) -
 
 def run(work: Callable[[Database], Awaitable[T]], **flags: object) -> T:
     """Runs `work` on the database that the flags name; an error ends the program with its message."""
-    from server.prepare import prepare
+    from server.running.prepare import prepare
     from server.store.opened import open_database
 
     settings = settings_of(**flags)

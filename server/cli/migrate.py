@@ -10,7 +10,7 @@ from server.errors import ServiceError
 
 def migrate(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     """Bring the database up to the present schema. `up` does this by itself."""
-    from server.prepare import prepare
+    from server.running.prepare import prepare
 
     try:
         prepare(settings_of(data_dir=data_dir, database_url=database_url))

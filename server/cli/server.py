@@ -21,10 +21,10 @@ def server(
     """Run one server process without a gateway: one of several machines, or for gRPC alone."""
     import uvloop
 
-    from server.prepare import prepare
     from server.private_files import own_folder
-    from server.process import serve
     from server.rpc import log
+    from server.running.prepare import prepare
+    from server.running.process import serve
 
     settings = settings_of(
         data_dir=data_dir,

@@ -22,7 +22,7 @@ def up(
 ) -> None:
     """Start everything: migrations, server, gateway. Stops with Ctrl-C or SIGTERM."""
     from server.errors import Misconfigured
-    from server.supervisor import Refused, supervise
+    from server.running.supervisor import Refused, supervise
 
     settings = settings_of(
         data_dir=data_dir,

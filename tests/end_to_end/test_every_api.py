@@ -24,7 +24,7 @@ from gateway.configuration import configuration
 from gateway.document import text
 from gateway.files import DESCRIPTORS, ENVOY_YAML
 from server.apis import declarations
-from server.prepare import prepare
+from server.running.prepare import prepare
 from server.settings import Settings
 from server.store.opened import open_database
 from tests.support.tenants import Tenant, make_tenant

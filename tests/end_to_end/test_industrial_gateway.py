@@ -11,7 +11,7 @@ import pytest_asyncio
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from server.prepare import prepare
+from server.running.prepare import prepare
 from server.settings import Settings
 from server.store.opened import open_database
 from tests.support.tenants import Tenant, make_tenant

@@ -170,7 +170,7 @@ def test_a_server_whose_database_has_fallen_silent_ends_all_the_same(
         way.close()
 
 
-HELD_UP = "import time; from server.deadline import Deadline; end = Deadline(0.1); {}; print('held up', flush=True); time.sleep(60)"
+HELD_UP = "import time; from server.running.deadline import Deadline; end = Deadline(0.1); {}; print('held up', flush=True); time.sleep(60)"
 
 
 def test_a_server_that_is_held_up_ends_too() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from server import private_files
 from server.errors import Misconfigured, Unavailable
-from server.prepare import prepare
+from server.running.prepare import prepare
 from server.private_files import own_folder, private_file, private_folder
 from server.settings import Settings
 from server.store.migrations import migrate

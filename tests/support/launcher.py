@@ -98,7 +98,7 @@ def _main(requests: socket.socket) -> None:
     before = dict(os.environ)
     gc.disable()
     from server.cli import main  # noqa: F401
-    from server.supervisor import _load
+    from server.running.supervisor import _load
 
     _load()
     own = {name: value for name, value in os.environ.items() if name not in before}

@@ -15,10 +15,10 @@ import uvloop
 
 from server.app import Address, Application
 from server.certificates import Certificate
-from server.deadline import Deadline
 from server.errors import Misconfigured, SchemaTooNew, ServiceError
-from server.prepare import prepare
 from server.rpc.log import configure
+from server.running.deadline import Deadline
+from server.running.prepare import prepare
 from server.settings import Settings
 
 log = structlog.get_logger()

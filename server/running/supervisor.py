@@ -22,12 +22,12 @@ from typing import IO, NoReturn, TextIO
 
 from gateway import tls
 from gateway.envoy import Gateway, command, environment
-from server import answers
 from server.apis import declarations
 from server.certificates import LOOK_SECONDS
 from server.errors import Misconfigured
-from server.forks import Signals, Stopped, fork
 from server.private_files import own_folder, private_folder, unusable
+from server.running import answers
+from server.running.forks import Signals, Stopped, fork
 from server.settings import Settings
 
 READY_SECONDS = 60.0
@@ -259,7 +259,7 @@ class _Supervisor:
         self._lock.close()
         # Otherwise modules in the folder that we were started in would stand before others in processes of its own.
         os.environ["PYTHONSAFEPATH"] = "1"
-        from server.process import run  # noqa: PLC0415 — loaded long since
+        from server.running.process import run  # noqa: PLC0415 — loaded long since
 
         settings = self._settings
         addresses = [f"unix:{path}", f"{settings.host}:{settings.grpc_port}"]
@@ -284,7 +284,9 @@ class _Supervisor:
 def _load() -> None:
     """Imports what servers are made of. It stays, so nobody need look for garbage in it, which would unshare it too."""
     gc.disable()
-    from server import apis, process  # noqa: F401, PLC0415 — whoever is refused before need not wait for it
+    # Whoever is refused before need not wait for it.
+    from server import apis  # noqa: PLC0415
+    from server.running import process  # noqa: F401, PLC0415
 
     apis.load()
     gc.freeze()
