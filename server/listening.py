@@ -6,7 +6,7 @@ import ipaddress
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings
 
 from server.certificates import Certificate
@@ -29,6 +29,12 @@ class ListeningSettings(BaseSettings):
     tls_client_authorities: Path | None = None
     # Says that others may reach us without TLS, because something before us has it.
     allow_plain: bool = False
+
+    @field_validator("tls_certificate", "tls_key", "tls_client_authorities", "allow_plain", mode="before")
+    @classmethod
+    def _unset(cls, given: object, of: ValidationInfo) -> object:
+        """A variable that is empty is one that is not there."""
+        return cls.model_fields[str(of.field_name)].default if given == "" else given
 
     @model_validator(mode="after")
     def _whole_certificate(self) -> Self:
@@ -58,9 +64,19 @@ class ListeningSettings(BaseSettings):
     @property
     def plain(self) -> str:
         """Why nothing may listen: others would reach us without TLS, and nobody has said so. Empty where it may."""
-        if self.for_this_machine or self.allow_plain or self.tls_certificate is not None:
+        if self.tls_certificate is not None:
             return ""
-        return (
+        return self.plain_behind_gateways and (
             f"{self.host} lets other machines reach this server without TLS: set TLS_CERTIFICATE and TLS_KEY, or "
             "ALLOW_PLAIN=1 where something before it has TLS, or leave out HOST and --host"
+        )
+
+    @property
+    def plain_behind_gateways(self) -> str:
+        """The same for a server alone, which has no TLS whatever is set: that is its gateways'."""
+        if self.for_this_machine or self.allow_plain:
+            return ""
+        return (
+            f"{self.host} lets other machines reach this server, which speaks to its gateways without TLS: set "
+            "ALLOW_PLAIN=1 where they have a network of their own, or leave out HOST and --host"
         )

@@ -35,8 +35,8 @@ def server(
         redis_url=redis_url,
     )
     log.configure(settings.log_level)
-    if settings.plain:
-        typer.echo(settings.plain, err=True)
+    if settings.plain_behind_gateways:
+        typer.echo(settings.plain_behind_gateways, err=True)
         raise typer.Exit(1)
     if settings.exposed:
         typer.echo(settings.exposed, err=True)

@@ -18,13 +18,12 @@ def credentials(certificate: Certificate) -> grpc.ServerCredentials:
     """
 
     def renewed() -> grpc.ServerCertificateConfiguration | None:
-        if not certificate.changed():
-            return None
         try:
-            return _configuration(certificate.read())
-        except (Misconfigured, OSError) as error:
-            log.error("the certificate cannot be renewed", reason=str(error))  # noqa: TRY400 — it says all
+            pair = certificate.renewed()
+        except Misconfigured as error:
+            log.error("the certificate cannot be renewed", reason=error.message)  # noqa: TRY400 — it says all
             return None
+        return _configuration(pair) if pair is not None else None
 
     # A server that is started again gets what its supervisor has, whatever is in the files meanwhile.
     first = certificate.pair or certificate.read()

@@ -139,6 +139,8 @@ class _Supervisor:
         self._hopeless = False
         self._certificate = settings.certificate
         self._pair = self._certificate.read() if self._certificate is not None else None
+        # What the gateway has.
+        self._shown = self._pair
         self._sockets = [settings.run_dir / f"server-{index}.sock" for index in range(settings.workers)]
         self._gateway = _Child("gateway", self._be_gateway)
         self._servers = [
@@ -194,16 +196,17 @@ class _Supervisor:
         )
 
     def _renew(self) -> None:
-        """Gives the gateway the certificate anew where it has changed; what would not do leaves the one before."""
-        if self._certificate is None or not self._certificate.changed():
+        """Gives the gateway the certificate anew where it has changed; what will not do leaves the one before."""
+        if self._certificate is None:
             return
         try:
-            self._pair = self._certificate.read()
-            tls.write(self._pair, self._settings.run_dir)
+            self._pair = self._certificate.renewed() or self._pair
+            if self._pair is not None and self._pair is not self._shown:
+                tls.write(self._pair, self._settings.run_dir)
+                self._shown = self._pair
+                say("the certificate has been renewed")
         except (Misconfigured, OSError) as error:
             say(f"the certificate cannot be renewed: {error}")
-        else:
-            say("the certificate has been renewed")
 
     @property
     def _scheme(self) -> str:
@@ -284,8 +287,7 @@ class _Supervisor:
 def _load() -> None:
     """Imports what servers are made of. It stays, so nobody need look for garbage in it, which would unshare it too."""
     gc.disable()
-    # Whoever is refused before need not wait for it.
-    from server import apis  # noqa: PLC0415
+    from server import apis  # noqa: PLC0415 — whoever is refused before need not wait for it
     from server.running import process  # noqa: F401, PLC0415
 
     apis.load()

@@ -6,6 +6,7 @@ import ipaddress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -33,9 +34,9 @@ class Authority:
         self.path = folder / "authority.pem"
         self.path.write_bytes(made.sign(self._key, hashes.SHA256()).public_bytes(PEM))
 
-    def issue(self, name: str) -> Issued:
+    def issue(self, name: str, key: Any = None) -> Issued:
         """A certificate for somebody called so, at `localhost` and 127.0.0.1."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = key or ec.generate_private_key(ec.SECP256R1())
         places = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
         called = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
         made = self._builder(called, key).add_extension(x509.SubjectAlternativeName(places), critical=False)
@@ -45,7 +46,7 @@ class Authority:
         issued.key.write_bytes(key.private_bytes(PEM, private, serialization.NoEncryption()))
         return issued
 
-    def _builder(self, called: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    def _builder(self, called: x509.Name, key: Any) -> x509.CertificateBuilder:
         now = datetime.now(UTC)
         return (
             x509.CertificateBuilder()
