@@ -74,8 +74,8 @@ def test_an_exception_is_named_with_its_place_and_nothing_that_was_in_its_variab
 
 
 def test_a_service_is_a_domain_of_core_or_a_part_beside_it() -> None:
-    modules = ("server.core.queue.claims", "server.store.bus", "server.app", "asyncio", "server.apis.native.tasks")
-    assert [service_of(module) for module in modules] == ["queue", "store", "server", "asyncio", "apis"]
+    modules = ("server.core.queue.claims", "server.store.bus", "server.app", "asyncio", "server.apis.native.tasks", "server.running.process")
+    assert [service_of(module) for module in modules] == ["queue", "store", "server", "asyncio", "apis", "server"]
 
 
 async def test_kept_lines_are_found_by_level_part_and_time_and_others_calls_are_not_shown(world: World) -> None:

@@ -100,7 +100,7 @@ def service_of(module: str) -> str:
         return parts[0] or "server"
     if len(parts) > 2 and parts[1] == "core":
         return parts[2]
-    return parts[1] if len(parts) > 2 else "server"
+    return parts[1] if len(parts) > 2 and parts[1] != "running" else "server"
 
 
 def clean(text: str) -> str:
