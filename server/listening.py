@@ -62,11 +62,15 @@ class ListeningSettings(BaseSettings):
             return False
 
     @property
+    def _may_be_plain(self) -> bool:
+        return self.for_this_machine or self.allow_plain
+
+    @property
     def plain(self) -> str:
         """Why nothing may listen: others would reach us without TLS, and nobody has said so. Empty where it may."""
-        if self.tls_certificate is not None:
+        if self._may_be_plain or self.tls_certificate is not None:
             return ""
-        return self.plain_behind_gateways and (
+        return (
             f"{self.host} lets other machines reach this server without TLS: set TLS_CERTIFICATE and TLS_KEY, or "
             "ALLOW_PLAIN=1 where something before it has TLS, or leave out HOST and --host"
         )
@@ -74,7 +78,7 @@ class ListeningSettings(BaseSettings):
     @property
     def plain_behind_gateways(self) -> str:
         """The same for a server alone, which has no TLS whatever is set: that is its gateways'."""
-        if self.for_this_machine or self.allow_plain:
+        if self._may_be_plain:
             return ""
         return (
             f"{self.host} lets other machines reach this server, which speaks to its gateways without TLS: set "

@@ -138,9 +138,8 @@ class _Supervisor:
         # Whether a server says that it cannot run, however often it is started.
         self._hopeless = False
         self._certificate = settings.certificate
-        self._pair = self._certificate.read() if self._certificate is not None else None
         # What the gateway has.
-        self._shown = self._pair
+        self._shown = self._certificate.read() if self._certificate is not None else None
         self._sockets = [settings.run_dir / f"server-{index}.sock" for index in range(settings.workers)]
         self._gateway = _Child("gateway", self._be_gateway)
         self._servers = [
@@ -187,10 +186,10 @@ class _Supervisor:
         return False
 
     def _answers(self, host: str, port: int) -> bool:
-        if self._pair is not None and self._pair.client_authorities is not None:
+        if self._shown is not None and self._shown.client_authorities is not None:
             # Whoever has no certificate of theirs learns no more.
             return answers.shakes_hands(host, port)
-        encrypted = self._pair is not None
+        encrypted = self._shown is not None
         return answers.asks(host, port, encrypted=encrypted) and answers.asks_for_socket(
             host, port, encrypted=encrypted
         )
@@ -200,10 +199,11 @@ class _Supervisor:
         if self._certificate is None:
             return
         try:
-            self._pair = self._certificate.renewed() or self._pair
-            if self._pair is not None and self._pair is not self._shown:
-                tls.write(self._pair, self._settings.run_dir)
-                self._shown = self._pair
+            self._certificate.renewed()
+            pair = self._certificate.pair
+            if pair is not None and pair is not self._shown:
+                tls.write(pair, self._settings.run_dir)
+                self._shown = pair
                 say("the certificate has been renewed")
         except (Misconfigured, OSError) as error:
             say(f"the certificate cannot be renewed: {error}")
@@ -247,7 +247,7 @@ class _Supervisor:
             self._sockets,
             [_bridge_path(path) for path in self._sockets],
             settings.origins,
-            self._pair,
+            self._certificate.pair if self._certificate is not None else None,
         )
         try:
             arguments = command(gateway, settings.run_dir)

@@ -148,10 +148,8 @@ def test_only_who_has_a_certificate_is_let_in_where_that_is_asked(authority: Aut
         headers = {"authorization": f"Bearer {stack.key}"}
         for shows, enters in ((None, False), (stranger, False), (client, True)):
             context = believing(authority)
-            chain = None
             if shows is not None:
                 context.load_cert_chain(shows.chain, shows.key)
-                chain = shows
             for port, path in ((stack.port, "/v1/sessions"), (stack.operations_port, "/v1/tasks")):
                 with httpx.Client(base_url=f"https://localhost:{port}", headers=headers, verify=context) as opened:
                     if enters:
@@ -160,7 +158,7 @@ def test_only_who_has_a_certificate_is_let_in_where_that_is_asked(authority: Aut
                         with pytest.raises(httpx.HTTPError):
                             opened.get(path)
             credentials = grpc.ssl_channel_credentials(
-                authority.path.read_bytes(), chain and chain.key.read_bytes(), chain and chain.chain.read_bytes()
+                authority.path.read_bytes(), shows and shows.key.read_bytes(), shows and shows.chain.read_bytes()
             )
             if enters:
                 assert listed(stack, credentials) == 0
