@@ -15,11 +15,10 @@ import signal
 import socket
 import subprocess
 import sys
-import traceback
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, Any
 
 ORCHESTRATOR = str(Path(sys.executable).parent / "orchestrator")
 
@@ -98,6 +97,7 @@ def _main(requests: socket.socket) -> None:
     before = dict(os.environ)
     gc.disable()
     from server.cli import main  # noqa: F401
+    from server.running.forks import fork
     from server.running.supervisor import _load
 
     _load()
@@ -120,41 +120,30 @@ def _main(requests: socket.socket) -> None:
             if not request:
                 return
             stdout, stderr, its = files
-            pid = os.fork()
-            if pid == 0:
-                _become(json.loads(request), own, stdout, stderr)
+            pid = fork("orchestrator", partial(_be_command, json.loads(request), own, stdout, stderr))
             for each in (stdout, stderr):
                 os.close(each)
             running[pid] = socket.socket(fileno=its)
             running[pid].sendall(str(pid).encode())
 
 
-def _become(request: Any, own: Mapping[str, str], stdout: int, stderr: int) -> NoReturn:
-    code = os.EX_SOFTWARE
-    try:
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        os.dup2(stdout, 1)
-        os.dup2(stderr, 2)
-        os.closerange(3, 256)
-        os.environ.clear()
-        os.environ.update({**own, **request["environment"]})
-        os.chdir(request["folder"])
-        sys.argv = request["arguments"]
-        sys.orig_argv = [sys.executable, *request["arguments"]]
-        gc.enable()
-        from server.cli import main
+def _be_command(request: Any, own: Mapping[str, str], stdout: int, stderr: int) -> int:
+    os.dup2(stdout, 1)
+    os.dup2(stderr, 2)
+    os.closerange(3, 256)
+    os.environ.clear()
+    os.environ.update({**own, **request["environment"]})
+    os.chdir(request["folder"])
+    sys.argv = request["arguments"]
+    sys.orig_argv = [sys.executable, *request["arguments"]]
+    gc.enable()
+    from server.cli import main
 
+    try:
         main()
-        code = 0
     except SystemExit as ended:
-        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    return 0
 
 
 if __name__ == "__main__":
